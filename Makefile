@@ -1,0 +1,75 @@
+# Each target sets up what it needs: a fresh clone and Python 3.11 or later are enough.
+
+PYTHON ?= python3
+# Processes that pytest uses; 0 runs the tests in one process.
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt
+RUNTIME := $(VENV)/.stamp-runtime
+DEV := $(VENV)/.stamp-dev
+DECLARED := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help quickstart test lint format types imports docs wheel-check coverage dev clean distclean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+quickstart: $(RUNTIME) ## Run the quickstart study and write its report
+	$(BIN)/vggstudy run protocols/quickstart.toml --study studies/quickstart
+	$(BIN)/vggstudy report studies/quickstart
+
+test: $(DEV) ## Run the tests, the check of the built wheel among them
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+lint: $(DEV) ## Check the code's rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(DEV) ## Format the code and apply the safe fixes
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(DEV) ## Check the types
+	$(BIN)/mypy
+
+imports: $(DEV) ## Check the import contract
+	$(BIN)/lint-imports
+
+docs: $(DEV) ## Build the documentation into site/
+	$(BIN)/mkdocs build --strict
+
+wheel-check: $(DEV) ## Only build the wheel and run it in a clean environment
+	$(BIN)/python -m pytest tests/test_packaging.py $(PYTEST_ARGS)
+
+coverage: $(DEV) ## Simulate the coverage of the intervals (long)
+	$(BIN)/python -m pytest -n $(WORKERS) -m coverage $(PYTEST_ARGS)
+
+dev: $(DEV) ## Set up the development environment
+
+clean: ## Remove what builds and tools left, keeping .venv and studies
+	rm -rf build dist site htmlcov .coverage .coverage.* *.egg-info
+	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+distclean: clean ## The same, and the environment
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "vggstudy needs Python 3.11 or later: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): $(DECLARED) | $(BIN)/python
+	@echo "Installing vggstudy and PyTorch into $(VENV) (some minutes the first time)"
+	$(PIP) -e .
+	@touch $@
+
+$(DEV): $(DECLARED) | $(BIN)/python
+	@echo "Installing vggstudy, PyTorch and the development tools into $(VENV) (some minutes the first time)"
+	$(PIP) -e '.[dev]'
+	@touch $(RUNTIME) $@

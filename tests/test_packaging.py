@@ -1,0 +1,213 @@
+"""What is installed: the package list, the declared dependencies, and the wheel in use."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SOURCES = {
+    "vggstudy": "vggstudy",
+    "analysis": "vggstudy.analysis",
+    "report": "vggstudy.report",
+    "protocols": "vggstudy.protocols",
+}
+"""Real source folders and the package that each one becomes."""
+
+
+@pytest.fixture(scope="module")
+def pyproject(repository: Path) -> dict[str, Any]:
+    return tomllib.loads((repository / "pyproject.toml").read_text("utf-8"))
+
+
+def source_files(repository: Path, pattern: str) -> Iterator[tuple[Path, Path]]:
+    """Yield every source file that matches, and its place in the wheel."""
+    for folder, package in SOURCES.items():
+        for directory, _, names in os.walk(repository / folder, followlinks=False):
+            inside = Path(package.replace(".", "/")) / Path(directory).relative_to(
+                repository / folder
+            )
+            for name in sorted(names):
+                path = Path(directory, name)
+                if path.match(pattern) and "__pycache__" not in path.parts:
+                    yield path, inside / name
+
+
+def test_every_package_is_listed_and_every_listed_package_exists(
+    repository: Path, pyproject: dict[str, Any]
+) -> None:
+    found = {".".join(place.parent.parts) for _, place in source_files(repository, "__init__.py")}
+    assert found == set(pyproject["tool"]["setuptools"]["packages"])
+
+
+def test_every_module_lies_in_a_package(repository: Path) -> None:
+    orphans = [
+        path
+        for path, _ in source_files(repository, "*.py")
+        if not path.with_name("__init__.py").exists()
+    ]
+    assert orphans == []
+
+
+@pytest.mark.parametrize("folder", ["analysis", "report", "protocols"])
+def test_symlink_leads_to_the_real_folder(repository: Path, folder: str) -> None:
+    link = repository / "vggstudy" / folder
+    assert link.is_symlink()
+    assert link.readlink() == Path("..", folder)
+
+
+def requirement_names(requirements: list[str]) -> set[str]:
+    names = (re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0] for requirement in requirements)
+    return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
+
+
+def imported_modules(source: str) -> set[str]:
+    """Top-level names of what a module imports, at any depth of its code."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"vggstudy"}
+
+
+def test_every_imported_library_is_declared_and_every_declared_one_imported(
+    repository: Path, pyproject: dict[str, Any]
+) -> None:
+    extras = pyproject["project"]["optional-dependencies"]
+    runtime = requirement_names(pyproject["project"]["dependencies"])
+    optional = requirement_names(
+        [name for extra in ("slurm", "ray", "parquet", "tensorboard") for name in extras[extra]]
+    )
+    imported: set[str] = set()
+    for path, _ in source_files(repository, "*.py"):
+        imported |= imported_modules(path.read_text("utf-8"))
+    distributions = packages_distributions()
+    # An extra that is not installed here still imports under its own name.
+    used = requirement_names([distributions.get(name, [name])[0] for name in imported])
+    assert used - runtime - optional == set(), "imported but not declared"
+    assert runtime - used == set(), "declared but imported nowhere"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["protocols"], ["schema"]])
+def test_light_commands_import_no_torch(arguments: list[str], tmp_path: Path) -> None:
+    program = (
+        "import sys\n"
+        "from vggstudy.cli import main\n"
+        "try:\n"
+        f"    main({arguments!r})\n"
+        "finally:\n"
+        "    assert 'torch' not in sys.modules, 'torch was imported'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_constraints_name_no_place(repository: Path) -> None:
+    for line in (repository / "constraints.txt").read_text("utf-8").splitlines():
+        assert line.startswith("#") or re.fullmatch(r"[a-z0-9-]+==[0-9a-z.]+", line), line
+
+
+@pytest.mark.parametrize("file", ["CITATION.cff", "pyproject.toml"])
+def test_version_and_license_agree(repository: Path, pyproject: dict[str, Any], file: str) -> None:
+    from vggstudy._version import __version__
+
+    if file == "CITATION.cff":
+        text = (repository / file).read_text("utf-8")
+        assert f"\nversion: {__version__}\n" in text
+        assert "\nlicense: MIT\n" in text
+    else:
+        assert pyproject["project"]["license"] == "MIT"
+        assert "version" in pyproject["project"]["dynamic"]
+
+
+# -- The wheel: built once, so its tests stay in one process of `pytest -n` --------------------
+
+one_process = pytest.mark.xdist_group("wheel")
+
+
+@pytest.fixture(scope="module")
+def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy: setuptools would leave a build folder and reuse a stale one."""
+    source = tmp_path_factory.mktemp("source")
+    skip = shutil.ignore_patterns("__pycache__")
+    for folder in SOURCES:
+        shutil.copytree(repository / folder, source / folder, symlinks=True, ignore=skip)
+    for file in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(repository / file, source / file)
+    out = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
+    done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = out.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def clean_bin(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install the wheel into a new environment that borrows only the dependencies of this one.
+
+    The borrowed folder comes after the new environment's own on `sys.path`, and `.pth` files in
+    it (an editable install is one) are not read: vggstudy can only come from the wheel.
+    """
+    home = tmp_path_factory.mktemp("clean") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
+    install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install"]
+    offline = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    subprocess.run([*install, *offline, str(wheel)], check=True)
+    return home / "bin"
+
+
+def run_clean(command: list[str], cwd: Path) -> str:
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@one_process
+def test_wheel_holds_the_sources_and_their_data_and_nothing_else(
+    wheel: Path, repository: Path
+) -> None:
+    expected = {place.as_posix() for _, place in source_files(repository, "*")}
+    held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert held == expected
+    assert "vggstudy/py.typed" in held
+    assert "vggstudy/protocols/quickstart.toml" in held
+    assert any(name.startswith("vggstudy/report/templates/") for name in held)
+
+
+@one_process
+def test_wheel_carries_its_license(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert any(re.search(r"\.dist-info/licenses/LICENSE$", name) for name in names)
+
+
+@one_process
+def test_wheel_runs_from_a_clean_environment(clean_bin: Path, tmp_path: Path) -> None:
+    program = "import vggstudy, vggstudy.analysis, vggstudy.report; print(vggstudy.__file__)"
+    place = run_clean([str(clean_bin / "python"), "-c", program], tmp_path)
+    assert Path(place.strip()).is_relative_to(clean_bin.parent)
+
+    assert "Usage:" in run_clean([str(clean_bin / "vggstudy"), "--help"], tmp_path)
+    assert "quickstart" in run_clean([str(clean_bin / "vggstudy"), "protocols"], tmp_path)
+    assert "Usage:" in run_clean([str(clean_bin / "python"), "-m", "vggstudy", "--help"], tmp_path)
