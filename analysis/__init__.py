@@ -1,0 +1,1 @@
+"""The analysis: from a ledger to claims with calibrated intervals."""

@@ -1,0 +1,1 @@
+"""The report and the citations: claims as figures, tables, sentences and text to paste."""

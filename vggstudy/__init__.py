@@ -1,0 +1,1 @@
+"""From a protocol file to a confidence interval that a paper can cite."""

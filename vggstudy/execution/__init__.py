@@ -1,0 +1,1 @@
+"""Execution: from pending runs to records, on this machine or on a cluster."""

@@ -1,0 +1,1 @@
+"""The ledger: what each run did, in files that are complete or absent."""

@@ -1,0 +1,1 @@
+"""Training of one run or of several at once; the only importer of torch."""
