@@ -1,0 +1,147 @@
+"""The protocol: a question, a design over factors, one base recipe, the analysis of its runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from vggstudy.identity import digest
+from vggstudy.protocol.settings import (
+    SCHEMA_VERSION,
+    DataSettings,
+    Integer,
+    ModelSettings,
+    Settings,
+    TrainingSettings,
+)
+
+Level = bool | Integer | float | str
+"""One value of a factor, as TOML writes it."""
+
+MAX_RUNS = 1_000_000
+"""Largest grid that is planned; a larger one is refused with its size."""
+
+PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
+"""Names become folders: no separators, no leading dot, at most 64 characters."""
+
+
+class Design(Settings):
+    """Which cells are run, how often, from which seed."""
+
+    replicates: Annotated[Integer, Field(ge=1, le=100_000)]
+    """Runs per cell."""
+    seed: Annotated[Integer, Field(ge=0, lt=2**63)]
+    """Seed of the study, from which every run's seeds are derived."""
+    seeding: Literal["independent", "shared"] = "independent"
+    """independent: every run has seeds of its own; shared: runs of one replicate share them
+    across cells, and the replicate is a block."""
+    factors: dict[str, Annotated[list[Level], Field(min_length=1, max_length=10_000)]] = Field(
+        default_factory=dict
+    )
+    """Factor name to its levels. A factor is any setting of [data], [model] or [training], by its
+    own name where only one section has it ("batch_size"), else by its path ("scheduler.name")."""
+    exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list)
+    """Cells to drop: every factor named must match its level, or one of a list of levels."""
+
+    @field_validator("factors")
+    @classmethod
+    def _levels_once(cls, factors: dict[str, list[Level]]) -> dict[str, list[Level]]:
+        """Refuse a level given twice, in any spelling."""
+        for name, levels in factors.items():
+            keys = [digest(level) for level in levels]
+            twice = [level for level, key in zip(levels, keys, strict=True) if keys.count(key) > 1]
+            if twice:
+                msg = f"{name} has the level {twice[0]!r} more than once"
+                raise ValueError(msg)
+        return factors
+
+
+class LabelRule(Settings):
+    """When a run has learned: statistics.md, part 2 (docs/statistics.md)."""
+
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Accuracy above the majority-class rate that a converged run must exceed."""
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Chance that a guessing run of the study is ever labelled converged."""
+    checkpoint: Literal["best", "final"] = "best"
+    """Whose validation accuracy is judged: the selected checkpoint's, or the last epoch's."""
+
+
+class AnalysisSettings(Settings):
+    """What is estimated and with which interval."""
+
+    outcome: str = Field(default="test_accuracy", pattern=r"^[a-z][a-z0-9_]*$")
+    """Recorded quantity that is analysed."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Confidence level of the intervals."""
+    resamples: Annotated[Integer, Field(ge=99, le=1_000_000)] = 9999
+    """Bootstrap resamples."""
+    seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
+    """Seed of the bootstrap."""
+
+
+class Protocol(Settings):
+    """A study, fully stated."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    """Version of the protocol's format: 1."""
+    name: str = Field(pattern=PLAIN_NAME)
+    """Short name: lower-case letters, digits, '.', '_' and '-'; names the study's folder."""
+    title: Annotated[str, Field(max_length=300)] = ""
+    """Title of the report."""
+    question: Annotated[str, Field(max_length=5000)] = ""
+    """The question in words, shown in the report."""
+    design: Design
+    """The grid."""
+    data: DataSettings
+    """The images."""
+    model: ModelSettings = ModelSettings()
+    """The network."""
+    training: TrainingSettings = TrainingSettings()
+    """How it is trained."""
+    label: LabelRule = LabelRule()
+    """When a run has learned."""
+    analysis: AnalysisSettings = AnalysisSettings()
+    """What is estimated."""
+
+    @field_validator("schema_version", mode="before")
+    @classmethod
+    def _known_schema(cls, value: Any) -> Any:
+        """Say plainly that a newer file needs a newer program."""
+        if isinstance(value, int) and not isinstance(value, bool) and value > SCHEMA_VERSION:
+            msg = f"schema {value} is newer than this vggstudy reads ({SCHEMA_VERSION})"
+            raise ValueError(msg)
+        return value
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Protocol:
+        """Refuse a grid too large to plan, with its size."""
+        cells = 1
+        for levels in self.design.factors.values():
+            cells *= len(levels)
+        if cells * self.design.replicates > MAX_RUNS:
+            msg = (
+                f"the grid has {cells:,} cells x {self.design.replicates:,} replicates = "
+                f"{cells * self.design.replicates:,} runs; at most {MAX_RUNS:,} are planned"
+            )
+            raise ValueError(msg)
+        return self
+
+    @classmethod
+    def from_file(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Protocol:
+        """Read a protocol file; `vggstudy.protocol.load_protocol` does the work.
+
+        Raises
+        ------
+        ProtocolError
+            If the file cannot be read or holds mistakes; lists all of them.
+        """
+        from vggstudy.protocol.loading import load_protocol
+
+        return load_protocol(path, overrides=overrides).protocol
+
+    def digest(self) -> str:
+        """SHA-256 of what the protocol says, whatever its spelling, order and comments."""
+        return digest(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))

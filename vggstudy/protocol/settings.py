@@ -1,0 +1,249 @@
+"""The settings of one training run: data, model and training, as a protocol states them.
+
+Every setting's name is unique among the three sections wherever that was possible, so that a
+factor can be named by it alone. A default may never change within a schema version: ids omit
+settings at their default (`Recipe.identity`), and a test pins every default.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = 1
+
+TORCHVISION_PREFIX = "torchvision:"
+
+
+def _integral(value: Any) -> Any:
+    """Take ``11.0`` for ``11``: TOML tells them apart, a reader does not."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+Integer = Annotated[int, BeforeValidator(_integral)]
+Monitor = Literal["val_loss", "val_accuracy", "train_loss", "test_loss", "test_accuracy"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[Integer, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Base of everything a protocol holds: immutable, strict, no unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+    )
+
+
+class DataSettings(Settings):
+    """Which images a run sees and how they are prepared."""
+
+    name: str = Field(pattern=r"^(cifar10|digits|imagefolder|synthetic|torchvision:[A-Za-z0-9]+)$")
+    """cifar10 | digits | imagefolder | synthetic | torchvision:NAME (a torchvision dataset)."""
+    root: str | None = None
+    """Folder or archive that holds the images; relative to the protocol, the working folder or
+    $VGGSTUDY_DATA. Part of a recipe's identity for imagefolder only."""
+    train: Count | None = None
+    """Images of the training split, validation included (a seeded stratified subset); all of
+    them by default."""
+    test: Count | None = None
+    """Images of the test split (a seeded stratified subset); all of them by default. Where the
+    data have no test split, it is drawn from all images; a fifth of them by default."""
+    validation: Count | Share = 0.1
+    """Images held out of the training split for validation, stratified: a count, or a share."""
+    subset_seed: Annotated[Integer, Field(ge=0)] = 0
+    """Seed of the subsets named by train and test; the same for every run of a study."""
+    classes: Annotated[Integer, Field(ge=2, le=1000)] = 10
+    """Number of classes of synthetic images."""
+    resize: Annotated[Integer, Field(ge=8, le=1024)] | None = None
+    """Side in pixels to which images are resized; their own (digits: 32) by default."""
+    data_norm: bool = False
+    """Data normalisation: every channel to mean 0 and variance 1 over the training images."""
+    flip: bool = False
+    """Augmentation: random horizontal flips."""
+    crop: Annotated[Integer, Field(ge=0, le=64)] = 0
+    """Augmentation: random crops after padding by this many pixels."""
+
+
+class ModelSettings(Settings):
+    """The network."""
+
+    name: str = Field(default="vgg", pattern=r"^(vgg|torchvision:[a-z0-9_]+)$")
+    """vgg | torchvision:NAME (a torchvision classification model)."""
+    depth: Annotated[Literal[11, 13, 16, 19], BeforeValidator(_integral)] | None = None
+    """Weight layers of a VGG network with its original head; needed for vgg, meaningless
+    otherwise."""
+    width: Annotated[float, Field(gt=0, le=4)] = 1.0
+    """Factor on the number of channels and hidden units (vgg)."""
+    batch_norm: bool = False
+    """Batch normalisation after every convolution (vgg)."""
+    head: Literal["linear", "512", "4096x2"] = "linear"
+    """Classifier after the convolutions (vgg): one linear layer, one hidden layer of 512 units,
+    or two of 4096."""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Dropout probability after each hidden layer of the head, or before its only layer (vgg)."""
+    init: Literal[
+        "torch", "torchvision", "he_normal", "he_uniform", "glorot_normal", "glorot_uniform"
+    ] = "torch"
+    """Initialisation of the convolutions and linear layers (vgg). "torch" is the framework's
+    default: uniform Kaiming with a = sqrt(5) and random biases; "torchvision" that of
+    torchvision's VGG: Kaiming normal (fan out), normal(0, 0.01), zero biases."""
+    weights: str | None = None
+    """Pretrained weights by torchvision's name, e.g. "IMAGENET1K_V1"; needs a network."""
+    weights_file: str | None = None
+    """Pretrained weights from a local file (a state_dict)."""
+
+    @model_validator(mode="after")
+    def _combination(self) -> ModelSettings:
+        """Refuse what cannot be built."""
+        if self.name == "vgg":
+            if self.weights or self.weights_file:
+                msg = "weights and weights_file are for torchvision models, not for vgg"
+                raise ValueError(msg)
+        else:
+            own = ("depth", "width", "batch_norm", "head", "dropout", "init")
+            given = [
+                key for key in own if getattr(self, key) != type(self).model_fields[key].default
+            ]
+            if given:
+                msg = f"{', '.join(given)}: only for vgg, not for {self.name}"
+                raise ValueError(msg)
+        if self.weights and self.weights_file:
+            msg = "give weights or weights_file, not both"
+            raise ValueError(msg)
+        return self
+
+
+class EarlyStopping(Settings):
+    """Stop when the monitored quantity has not improved for a number of epochs."""
+
+    monitor: Monitor = "val_loss"
+    """Quantity watched; a test quantity is allowed, and the report then says so."""
+    patience: Count = 10
+    """Epochs without improvement after which a run stops."""
+    min_epochs: Annotated[Integer, Field(ge=0)] = 0
+    """Epochs that every run trains at least: plateaus can outlast the patience."""
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    """Smallest change that counts as an improvement."""
+
+
+class Scheduler(Settings):
+    """How the learning rate changes."""
+
+    name: Literal["none", "plateau", "cosine", "step"] = "none"
+    """none | plateau (on the monitored quantity) | cosine (to min_lr over the epochs) | step."""
+    patience: Count = 5
+    """plateau: epochs without improvement before the rate is reduced."""
+    factor: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """plateau, step: what the rate is multiplied by."""
+    min_lr: Annotated[float, Field(ge=0)] = 0.0
+    """plateau, cosine: the smallest rate."""
+    step_size: Count = 30
+    """step: epochs between two reductions."""
+
+
+class TrainingSettings(Settings):
+    """How the network is trained."""
+
+    batch_size: Count = 128
+    """Images per optimizer step."""
+    drop_last: bool = False
+    """Drop the last, smaller batch of an epoch (it is never padded)."""
+    epochs: Count = 100
+    """Largest number of epochs."""
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    """Optimizer, with torch's defaults for everything not named here."""
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    """Learning rate at the start."""
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Momentum (sgd)."""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """Weight decay (adamw: decoupled; otherwise an L2 penalty)."""
+    loss: Literal["cross_entropy", "weighted_cross_entropy"] = "cross_entropy"
+    """Training loss; weighted: by the inverse class frequencies of the training images."""
+    output: Literal["logits", "softmax", "log_softmax"] = "logits"
+    """What is fed to the loss. Cross entropy takes logits; the others repeat a common mistake."""
+    precision: Literal["float32", "tf32", "bfloat16"] = "float32"
+    """Arithmetic of the forward and backward pass."""
+    selection: Monitor | Literal["final"] | None = None
+    """Quantity that selects the checkpoint on which the test accuracy is measured; by default
+    that of early stopping, else val_loss. "final" takes the last epoch."""
+    test_every_epoch: bool = False
+    """Record the test loss and accuracy of every epoch, not only of the selected checkpoint."""
+    early_stopping: EarlyStopping | None = None
+    """Early stopping; none by default."""
+    scheduler: Scheduler = Scheduler()
+    """Learning-rate schedule; constant by default."""
+
+    @model_validator(mode="after")
+    def _combination(self) -> TrainingSettings:
+        """Refuse settings that contradict one another."""
+        if self.early_stopping and self.early_stopping.min_epochs > self.epochs:
+            msg = (
+                f"early_stopping.min_epochs = {self.early_stopping.min_epochs} "
+                f"is more than epochs = {self.epochs}"
+            )
+            raise ValueError(msg)
+        if self.scheduler.min_lr > self.lr:
+            msg = f"scheduler.min_lr = {self.scheduler.min_lr} is more than lr = {self.lr}"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def selected_by(self) -> Monitor | Literal["final"]:
+        """Quantity that selects the checkpoint, with its default resolved."""
+        if self.selection is not None:
+            return self.selection
+        return self.early_stopping.monitor if self.early_stopping else "val_loss"
+
+    @property
+    def monitored(self) -> Monitor:
+        """Quantity that early stopping and the plateau schedule watch."""
+        if self.early_stopping:
+            return self.early_stopping.monitor
+        return "val_loss" if self.selected_by == "final" else self.selected_by
+
+    @property
+    def uses_test_every_epoch(self) -> bool:
+        """Whether the test split is evaluated after every epoch."""
+        watched = (self.monitored, self.selected_by)
+        return self.test_every_epoch or any(name.startswith("test_") for name in watched)
+
+
+class Recipe(Settings):
+    """Everything that decides what one run computes, but for its seeds."""
+
+    data: DataSettings
+    model: ModelSettings = ModelSettings()
+    training: TrainingSettings = TrainingSettings()
+
+    @model_validator(mode="after")
+    def _combination(self) -> Recipe:
+        """Refuse sections that do not fit one another."""
+        if self.model.name == "vgg" and self.model.depth is None:
+            msg = "model.depth is needed for vgg: 11, 13, 16 or 19, in [model] or as a factor"
+            raise ValueError(msg)
+        if self.model.name == "vgg" and self.data.resize is not None and self.data.resize < 32:
+            msg = (
+                f"vgg halves images five times and needs data.resize >= 32, got {self.data.resize}"
+            )
+            raise ValueError(msg)
+        if self.data.name == "imagefolder" and self.data.root is None:
+            msg = "data.root is needed for imagefolder: a folder or an archive of class folders"
+            raise ValueError(msg)
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """What a cell's id is made of: the schema version and every setting off its default.
+
+        Together with the rule that a default never changes within a schema version, two
+        different recipes never share an identity, and a setting added later at its default
+        leaves every id as it was. Where the images lie is not part of it, except for
+        imagefolder, where nothing else names them.
+        """
+        named = self.model_dump(mode="json", exclude_defaults=True)
+        if self.data.name != "imagefolder":
+            named["data"].pop("root", None)
+        return {"schema": SCHEMA_VERSION, **named}
