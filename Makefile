@@ -1,7 +1,8 @@
 # Each target sets up what it needs: a fresh clone and Python 3.11 or later are enough.
 
 PYTHON ?= python3
-# Processes that pytest uses; 0 runs the tests in one process.
+# Processes that pytest uses; 0 runs the tests in one process. A file stays in one of them, so that
+# what it builds once is built once.
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
@@ -24,7 +25,7 @@ quickstart: $(RUNTIME) ## Run the quickstart study and write its report
 	$(BIN)/vggstudy report studies/quickstart
 
 test: $(DEV) ## Run the tests, the check of the built wheel among them
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV) ## Check the code's rules and format
 	$(BIN)/ruff check .
@@ -41,7 +42,7 @@ imports: $(DEV) ## Check the import contract
 	$(BIN)/lint-imports
 
 docs: $(DEV) ## Build the documentation into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 wheel-check: $(DEV) ## Only build the wheel and run it in a clean environment
 	$(BIN)/python -m pytest tests/test_packaging.py $(PYTEST_ARGS)

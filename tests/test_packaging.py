@@ -136,9 +136,7 @@ def test_version_and_license_agree(repository: Path, pyproject: dict[str, Any], 
         assert "version" in pyproject["project"]["dynamic"]
 
 
-# -- The wheel: built once, so its tests stay in one process of `pytest -n` --------------------
-
-one_process = pytest.mark.xdist_group("wheel")
+# -- The wheel -------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +182,6 @@ def run_clean(command: list[str], cwd: Path) -> str:
     return done.stdout
 
 
-@one_process
 def test_wheel_holds_the_sources_and_their_data_and_nothing_else(
     wheel: Path, repository: Path
 ) -> None:
@@ -196,13 +193,11 @@ def test_wheel_holds_the_sources_and_their_data_and_nothing_else(
     assert any(name.startswith("vggstudy/report/templates/") for name in held)
 
 
-@one_process
 def test_wheel_carries_its_license(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(re.search(r"\.dist-info/licenses/LICENSE$", name) for name in names)
 
 
-@one_process
 def test_wheel_runs_from_a_clean_environment(clean_bin: Path, tmp_path: Path) -> None:
     program = "import vggstudy, vggstudy.analysis, vggstudy.report; print(vggstudy.__file__)"
     place = run_clean([str(clean_bin / "python"), "-c", program], tmp_path)

@@ -1,0 +1,152 @@
+"""Fills docs/protocol.md with the settings that the code declares, when the pages are built."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MARK = "<!-- settings -->"
+
+SCALARS = {"boolean", "integer", "number", "string"}
+
+Schema = dict[str, Any]
+
+
+def on_page_markdown(markdown: str, **_: object) -> str:
+    """Put the tables of settings where a page asks for them."""
+    if MARK not in markdown:
+        return markdown
+    from vggstudy.protocol import json_schema  # only this page needs the package
+
+    return markdown.replace(MARK, settings_tables(json_schema()))
+
+
+def settings_tables(schema: Schema) -> str:
+    """One section for each table of the protocol file, outermost first.
+
+    Parameters
+    ----------
+    schema : dict
+        JSON Schema of the protocol.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    definitions = schema.get("$defs", {})
+    return "\n".join(_sections(schema, definitions, path=(), repeated=False))
+
+
+def _sections(
+    schema: Schema, definitions: Schema, *, path: tuple[str, ...], repeated: bool
+) -> list[str]:
+    """The table of one object, then those of the objects inside it."""
+    required = set(schema.get("required", []))
+    rows, inner = [], []
+    for name, prop in schema["properties"].items():
+        target, many = _target(prop, definitions)
+        if target is not None and "properties" in target:
+            inner.append((name, _with_note(target, prop), many))
+        else:
+            rows.append(_row(name, prop, definitions, required=name in required))
+    lines = [
+        f"## {_heading(path, repeated=repeated)}",
+        "",
+        _plain(schema.get("description", "")),
+        "",
+    ]
+    if rows:
+        lines += [
+            "| setting | values | default | meaning |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+        ]
+    for name, target, many in inner:
+        lines += _sections(target, definitions, path=(*path, name), repeated=many)
+    return lines
+
+
+def _with_note(target: Schema, prop: Schema) -> Schema:
+    """The definition, its description continued where the table may be left out."""
+    if "default" not in prop or prop["default"] is not None:
+        return target
+    return {**target, "description": f"{target.get('description', '')} {prop['description']}"}
+
+
+def _heading(path: tuple[str, ...], *, repeated: bool) -> str:
+    """How TOML writes the table's name."""
+    if not path:
+        return "Top of the file"
+    name = ".".join(path)
+    return f"`[[{name}]]`" if repeated else f"`[{name}]`"
+
+
+def _target(prop: Schema, definitions: Schema) -> tuple[Schema | None, bool]:
+    """The definition that a property refers to, if any, and whether it holds a list of them."""
+    for candidate in (prop, *prop.get("anyOf", []), *prop.get("allOf", [])):
+        if "$ref" in candidate:
+            return definitions[candidate["$ref"].rpartition("/")[2]], False
+        if "$ref" in candidate.get("items", {}):
+            return definitions[candidate["items"]["$ref"].rpartition("/")[2]], True
+    return None, False
+
+
+def _row(name: str, prop: Schema, definitions: Schema, *, required: bool) -> str:
+    """One line of a table."""
+    if required:
+        default = "required"
+    elif prop.get("default") in (None, [], {}):
+        default = ""
+    else:
+        default = f"`{_toml(prop['default'])}`"
+    cells = [f"`{name}`", _values(prop, definitions), default, _plain(prop.get("description", ""))]
+    return "| " + " | ".join(cells) + " |"
+
+
+def _values(prop: Schema, definitions: Schema) -> str:
+    """What a setting may be, in words."""
+    if "$ref" in prop:
+        return _values(definitions[prop["$ref"].rpartition("/")[2]], definitions)
+    if "anyOf" in prop:
+        options = [_values(one, definitions) for one in prop["anyOf"] if one.get("type") != "null"]
+        if set(options) >= SCALARS:
+            options = ["value", *(option for option in options if option not in SCALARS)]
+        return " or ".join(dict.fromkeys(options))
+    if "enum" in prop:
+        return ", ".join(f"`{_toml(value)}`" for value in prop["enum"])
+    if "const" in prop:
+        return f"`{_toml(prop['const'])}`"
+    kind = prop.get("type", "any value")
+    if kind == "array":
+        return f"list of {_values(prop.get('items', {}), definitions)}"
+    if kind == "object":
+        inside = prop.get("additionalProperties")
+        return f"table of {_values(inside, definitions)}" if isinstance(inside, dict) else "table"
+    return str(kind) + _bounds(prop)
+
+
+def _bounds(prop: Schema) -> str:
+    """The interval that a number must lie in."""
+    keys = {
+        "minimum": "≥",
+        "ge": "≥",
+        "exclusiveMinimum": ">",
+        "maximum": "≤",
+        "le": "≤",
+        "exclusiveMaximum": "<",
+    }
+    parts = [f"{sign} {prop[key]}" for key, sign in keys.items() if key in prop]
+    return f" {', '.join(parts)}" if parts else ""
+
+
+def _toml(value: object) -> str:
+    """A value as a protocol writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f'"{value}"' if isinstance(value, str) else str(value)
+
+
+def _plain(text: str) -> str:
+    """Text that fits into a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|")
