@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,7 +24,9 @@ settings.load_profile("vggstudy")
 def _lacks_gpu() -> str | None:
     import torch
 
-    return None if torch.cuda.is_available() else "no CUDA device"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unusable driver is a warning, and a reason to skip
+        return None if torch.cuda.is_available() else "no CUDA device"
 
 
 def _lacks_program(*names: str) -> Callable[[], str | None]:
