@@ -1,0 +1,272 @@
+"""The index of a study's records: SQLite, refreshed from the files, never the only copy."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vggstudy.errors import LedgerError
+from vggstudy.identity import digest
+from vggstudy.ledger import database
+from vggstudy.ledger.files import explain
+from vggstudy.ledger.record import read_record_file
+from vggstudy.ledger.rows import (
+    COLUMNS,
+    READ,
+    CorruptIndexError,
+    IndexRow,
+    damaged_values,
+    intact_values,
+    row_of,
+)
+from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, RunFile, scan_runs
+from vggstudy.ledger.sealed import DamagedFileError
+
+_log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
+_BATCH = 500
+_PAGE = 1000
+# A file changed this shortly before it was read may change again within one tick of its clock and
+# keep its stamp; it is read anew the next time. Network file systems have ticks of up to a second.
+_UNSETTLED_NS = 2_000_000_000
+
+_INSERT = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(COLUMNS))})"
+_KNOWN = "SELECT run_id, mtime_ns, ctime_ns, size, settled FROM runs"
+_ENVIRONMENTS = """
+SELECT environment_id, environment, COUNT(*) FROM runs JOIN environments USING (environment_id)
+GROUP BY environment_id ORDER BY COUNT(*) DESC, environment_id
+"""
+
+
+class StudyIndex:
+    """Rows about every record of a study, without opening the records' files again.
+
+    A missing, damaged, older or newer index is made anew from the records, which only the log
+    says; where its file cannot be used it is kept in memory.
+
+    Attributes
+    ----------
+    folder : Path
+        The study's folder.
+    in_memory : bool
+        Whether the index is lost when it is closed.
+    """
+
+    def __init__(self, folder: Path, *, in_memory: bool = False) -> None:
+        self.folder = folder
+        self.in_memory = in_memory
+        self._connection = database.connect(None)
+        if not in_memory:
+            self._open_file()
+
+    @classmethod
+    def open(cls, folder: Path, *, readonly: bool = False) -> StudyIndex:
+        """Open a study's index and bring it up to date.
+
+        Parameters
+        ----------
+        folder : Path
+            The study's folder.
+        readonly : bool
+            Leave the folder untouched: the index is made anew in memory.
+
+        Raises
+        ------
+        LedgerError
+            If the folder of the records cannot be read.
+        """
+        index = cls(folder, in_memory=readonly)
+        try:
+            index.refresh()
+        except BaseException:
+            index.close()
+            raise
+        return index
+
+    def __enter__(self) -> StudyIndex:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the database; the index cannot be used afterwards."""
+        self._connection.close()
+
+    def refresh(self) -> None:
+        """Read the records that are new or changed, forget those that are gone.
+
+        Raises
+        ------
+        LedgerError
+            If the folder of the records cannot be read.
+        """
+        self._guarded(self._refresh)
+
+    def rebuild(self) -> None:
+        """Make the index anew, reading every record.
+
+        Raises
+        ------
+        LedgerError
+            If the folder of the records cannot be read.
+        """
+        self._start_anew()
+        self.refresh()
+
+    def rows(self, *, curves: bool = True) -> Iterator[IndexRow]:
+        """Every record, the damaged ones with their reason, ordered by run id.
+
+        Parameters
+        ----------
+        curves : bool
+            Whether to load the per-epoch curves; most of the index is curves.
+        """
+        page = self._guarded(partial(self._page, "", curves=curves))
+        while page:
+            yield from page
+            page = self._guarded(partial(self._page, page[-1].run_id, curves=curves))
+
+    def damaged(self) -> list[tuple[Path, str]]:
+        """The records that cannot be trusted, with the reason."""
+        return [
+            (self._record_path(row.run_id), row.reason)
+            for row in self.rows(curves=False)
+            if row.reason is not None
+        ]
+
+    def environments(self) -> list[tuple[dict[str, Any], int]]:
+        """Each distinct environment and the number of its runs, the commonest first."""
+        return self._guarded(self._environments)
+
+    def __len__(self) -> int:
+        query = "SELECT COUNT(*) FROM runs"
+        return int(self._guarded(lambda: self._connection.execute(query).fetchone())[0])
+
+    def _open_file(self) -> None:
+        """Go on with the index in the folder, or whatever takes its place."""
+        self._connection.close()
+        try:
+            self._connection = database.connect(self.folder)
+        except (CorruptIndexError, sqlite3.Error) as error:
+            if not database.is_unusable(error):
+                self._keep_in_memory(error)
+                return
+            _log.warning("making the index of %s anew: %s", self.folder, error)
+            self._start_anew()
+
+    def _record_path(self, run_id: str) -> Path:
+        """File of a run's record."""
+        return self.folder / RUNS_NAME / run_id / RECORD_NAME
+
+    def _page(self, after: str, *, curves: bool) -> list[IndexRow]:
+        """The next rows in the order of run ids."""
+        names = ", ".join(READ if curves else READ[:-1])
+        query = f"SELECT {names} FROM runs WHERE run_id > ? ORDER BY run_id LIMIT {_PAGE}"
+        found = self._connection.execute(query, (after,)).fetchall()
+        return [row_of(values, curves=curves) for values in found]
+
+    def _environments(self) -> list[tuple[dict[str, Any], int]]:
+        """The environments, each compared with its digest."""
+        found = []
+        for identity, text, count in self._connection.execute(_ENVIRONMENTS).fetchall():
+            environment = json.loads(text)
+            if digest(environment) != identity:
+                msg = f"the environment {identity!r} is damaged"
+                raise CorruptIndexError(msg)
+            found.append((environment, count))
+        return found
+
+    def _refresh(self) -> None:
+        """Compare the files with the rows and read what differs."""
+        now = time.time_ns()
+        gone = {row[0]: row[1:] for row in self._connection.execute(_KNOWN)}
+        try:
+            changed = [
+                file
+                for file in scan_runs(self.folder)
+                if gone.pop(file.run_id, ()) != _current(file)
+            ]
+        except FileNotFoundError:
+            changed = []
+        except OSError as error:
+            raise LedgerError(explain(error, self.folder / RUNS_NAME, "read")) from error
+        with self._connection:
+            deleted = [(run_id,) for run_id in gone]
+            self._connection.executemany("DELETE FROM runs WHERE run_id = ?", deleted)
+        for start in range(0, len(changed), _BATCH):
+            # Commit as we go: an interrupted build of a large index continues where it stopped.
+            with self._connection:
+                for file in changed[start : start + _BATCH]:
+                    self._index(file, now)
+
+    def _index(self, file: RunFile, now: int) -> None:
+        """Read a record and write its row."""
+        settled = 0 < max(file.stamp[:2]) < now - _UNSETTLED_NS
+        path = self._record_path(file.run_id)
+        try:
+            record = read_record_file(path, run_id=file.run_id)
+        except FileNotFoundError:
+            if not path.is_symlink():
+                self._connection.execute("DELETE FROM runs WHERE run_id = ?", (file.run_id,))
+                return
+            reason = f"links to a missing file, {path.readlink()}; fetch it or delete the link"
+            values = damaged_values(file, "unreadable", reason, settled=False)
+        except DamagedFileError as error:
+            settled = settled and error.kind != "unreadable"
+            values = damaged_values(file, error.kind, error.reason, settled=settled)
+        else:
+            values = intact_values(file, record, settled=settled)
+            environment = (digest(record.environment), json.dumps(record.environment))
+            query = "INSERT OR REPLACE INTO environments VALUES (?, ?)"
+            self._connection.execute(query, environment)
+        self._connection.execute(_INSERT, values)
+
+    def _guarded(self, action: Callable[[], _T]) -> _T:
+        """Do something with the database; if that fails, make it anew, at last in memory."""
+        try:
+            return action()
+        except (CorruptIndexError, sqlite3.Error) as error:
+            if self.in_memory:
+                raise
+            failure: Exception = error
+        if database.is_unusable(failure):
+            _log.warning("making the index of %s anew: %s", self.folder, failure)
+            try:
+                self._start_anew()
+                self._refresh()
+                return action()
+            except (CorruptIndexError, sqlite3.Error) as error:
+                failure = error
+        self._keep_in_memory(failure)
+        self._refresh()
+        return action()
+
+    def _start_anew(self) -> None:
+        """Go on with an empty index."""
+        self._connection.close()
+        try:
+            if not self.in_memory:
+                database.remove(self.folder)
+            self._connection = database.connect(None if self.in_memory else self.folder)
+        except (OSError, CorruptIndexError, sqlite3.Error) as error:
+            self._keep_in_memory(error)
+
+    def _keep_in_memory(self, cause: Exception) -> None:
+        """Go on with an empty index in memory."""
+        _log.warning("the index of %s is kept in memory: %s", self.folder, cause)
+        self._connection.close()
+        self._connection = database.connect(None)
+        self.in_memory = True
+
+
+def _current(file: RunFile) -> tuple[int, ...]:
+    """What the index holds of a file that has not changed since it was read."""
+    return (*file.stamp, 1)

@@ -1,0 +1,246 @@
+"""The record of one run: its fields, its text on disk and the history of that text.
+
+Format history (``"format": "vggstudy-run"``):
+
+schema 1
+    ``run_id``, ``cell_id``, ``study_seed``, ``replicate``, ``seeding``, ``levels``, ``recipe``,
+    ``status``, ``result`` and ``provenance`` (``attempts``, ``timings``, ``environment``),
+    sealed as `vggstudy.ledger.sealed` says.
+
+A field may be added within a schema if readers may ignore it; anything else needs a new schema,
+an upgrade from the former one in `RunRecord.from_json`, and a fixture in tests/ledger/fixtures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from vggstudy.identity import canonical_json, digest
+from vggstudy.ledger.files import explain, read_bounded
+from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
+
+FORMAT = "vggstudy-run"
+SCHEMA = 1
+
+Status = Literal["finished", "diverged", "crashed"]
+FailureKind = Literal["out_of_memory", "killed", "timeout", "exception"]
+
+_STATUSES = ("finished", "diverged", "crashed")
+_PROVENANCE = ("attempts", "timings", "environment")
+_TYPES: dict[str, type] = {
+    "run_id": str,
+    "cell_id": str,
+    "study_seed": int,
+    "replicate": int,
+    "seeding": str,
+    "levels": dict,
+    "recipe": dict,
+    "status": str,
+    "result": dict,
+    "provenance": dict,
+}
+_PROVENANCE_TYPES: dict[str, type] = {"attempts": list, "timings": dict, "environment": dict}
+
+
+class Failure(TypedDict):
+    """Why an attempt ended without a result."""
+
+    kind: FailureKind
+    message: str
+
+
+class Attempt(TypedDict):
+    """One execution of a run; ``started_at`` in ISO 8601, ``duration_s`` in seconds."""
+
+    number: int
+    started_at: str
+    duration_s: float
+    failure: Failure | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """What is known of one run that was executed.
+
+    Everything but ``attempts``, ``timings`` and ``environment`` (the provenance) is
+    deterministic: equal runs have byte-identical text there.
+
+    Attributes
+    ----------
+    run_id, cell_id : str
+        Ids of the planned run and its cell.
+    study_seed, replicate : int
+        What the run's seeds derive from, with the cell.
+    seeding : str
+        ``"independent"`` or ``"shared"``.
+    levels : mapping
+        Level of each factor, plain JSON values.
+    recipe : mapping
+        The full resolved recipe, plain JSON values.
+    status : str
+        ``"finished"``, ``"diverged"`` or ``"crashed"``.
+    attempts : sequence of Attempt
+        Every execution, the last one last.
+    result : mapping
+        ``TrainingResult.result``: curves, metrics, digests; empty for a crashed run.
+    timings : mapping
+        ``TrainingResult.timings``, in seconds and bytes; empty for a crashed run.
+    environment : mapping
+        Host, hardware, versions, numerics.
+    """
+
+    run_id: str
+    cell_id: str
+    study_seed: int
+    replicate: int
+    seeding: str
+    levels: Mapping[str, Any]
+    recipe: Mapping[str, Any]
+    status: Status
+    attempts: Sequence[Attempt]
+    result: Mapping[str, Any]
+    timings: Mapping[str, Any]
+    environment: Mapping[str, Any]
+
+    def deterministic(self) -> dict[str, Any]:
+        """Everything outside the provenance, as it is written."""
+        fields = {name: getattr(self, name) for name in _TYPES if name != "provenance"}
+        return {"format": FORMAT, "schema": SCHEMA, **fields}
+
+    def deterministic_json(self) -> str:
+        """Canonical text of the deterministic part: equal for equal runs."""
+        return canonical_json(self.deterministic())
+
+    def content_digest(self) -> str:
+        """SHA-256 of the deterministic part, whatever machine and time produced it."""
+        return digest(self.deterministic())
+
+    def to_json(self) -> str:
+        """The text of ``run.json``: canonical, with its checksum.
+
+        Raises
+        ------
+        ValueError
+            If a number is not finite (store None instead) or the record contradicts itself.
+        TypeError
+            If a value is not plain JSON.
+        """
+        provenance = {name: getattr(self, name) for name in _PROVENANCE}
+        payload = {**self.deterministic(), "provenance": provenance}
+        problem = _problem({**payload, "provenance": {**provenance, "attempts": [*self.attempts]}})
+        if problem:
+            msg = f"record of run {self.run_id}: {problem}"
+            raise ValueError(msg)
+        return seal(payload)
+
+    @classmethod
+    def from_json(cls, data: str | bytes) -> RunRecord:
+        """Read the text of a record of any schema up to this version's.
+
+        Raises
+        ------
+        DamagedFileError
+            If the text is torn, edited, foreign or of a newer schema.
+        """
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        payload = unseal(raw, form=FORMAT, newest=SCHEMA)
+        problem = _problem(payload)
+        if problem:
+            raise DamagedFileError("foreign", f"not a record that vggstudy writes: {problem}")
+        provenance = payload["provenance"]
+        return cls(
+            **{name: payload[name] for name in _TYPES if name != "provenance"},
+            **{name: provenance[name] for name in _PROVENANCE},
+        )
+
+
+def read_record_file(path: Path, *, run_id: str) -> RunRecord:
+    """The record in a file, which must be that of the run it is filed under.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    DamagedFileError
+        If it cannot be read or trusted; the message begins with the path.
+    """
+    try:
+        record = RunRecord.from_json(read_bounded(path))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DamagedFileError("unreadable", _os_reason(error, path), str(path)) from error
+    except DamagedFileError as error:
+        raise error.at(path) from None
+    if record.run_id != run_id:
+        reason = f"holds the record of run {record.run_id}; move it to the folder of that name"
+        raise DamagedFileError("foreign", reason, str(path))
+    return record
+
+
+def _os_reason(error: OSError, path: Path) -> str:
+    """What the operating system said, without the path."""
+    return explain(error, path, "read").removeprefix(f"{path} ")
+
+
+def _problem(payload: Mapping[str, Any]) -> str | None:
+    """The first field that is missing, of a wrong type, or at odds with another."""
+    provenance = payload.get("provenance")
+    inner = provenance if isinstance(provenance, Mapping) else {}
+    problem = _type_problem(payload, _TYPES) or _type_problem(inner, _PROVENANCE_TYPES)
+    if problem:
+        return problem
+    if payload["status"] not in _STATUSES:
+        return f"status must be one of {', '.join(_STATUSES)}, got {payload['status']!r}"
+    if not all(isinstance(attempt, Mapping) for attempt in inner["attempts"]):
+        return "attempts must be objects"
+    return _result_problem(payload["status"], payload["result"])
+
+
+def _type_problem(payload: Mapping[str, Any], types: Mapping[str, type]) -> str | None:
+    """The first field that is missing or of a wrong type."""
+    for name, expected in types.items():
+        if name not in payload:
+            return f"{name} is missing"
+        value = payload[name]
+        wanted = Mapping if expected is dict else expected
+        if not isinstance(value, wanted) or (expected is int and isinstance(value, bool)):
+            return f"{name} must be {expected.__name__}, got {type(value).__name__}"
+    return None
+
+
+def _result_problem(status: str, result: Mapping[str, Any]) -> str | None:
+    """What is wrong with a result, as far as readers rely on it."""
+    if status == "crashed":
+        return "a crashed run has no result" if result else None
+    if result.get("status", status) != status:
+        return f"status is {status!r}, that of the result {result['status']!r}"
+    for name in ("metrics", "final", "data", "curves"):
+        if not isinstance(result.get(name, {}), Mapping):
+            return f"result.{name} must be an object"
+    for name, value in [*result.get("metrics", {}).items(), *result.get("final", {}).items()]:
+        if not _is_number(value):
+            return f"the result's {name} must be a number or null, got {value!r}"
+    return _curves_problem(result.get("curves", {}))
+
+
+def _curves_problem(curves: Mapping[str, Any]) -> str | None:
+    """Curves are lists of numbers or null, all of one length."""
+    for name, values in curves.items():
+        if not isinstance(values, (list, tuple)) or not all(map(_is_number, values)):
+            return f"result.curves.{name} must be a list of numbers or null"
+    lengths = {name: len(values) for name, values in curves.items()}
+    if len(set(lengths.values())) > 1:
+        return f"curves must be of one length, got {lengths}"
+    return None
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a finite number or None."""
+    if value is None:
+        return True
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

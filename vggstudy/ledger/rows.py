@@ -1,0 +1,163 @@
+"""Rows of the index: a record without what analyses never ask for, and the way to the table."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vggstudy.identity import digest
+from vggstudy.ledger.record import RunRecord
+from vggstudy.ledger.scan import RunFile
+
+COLUMNS = (
+    "run_id",
+    "mtime_ns",
+    "ctime_ns",
+    "size",
+    "settled",
+    "cell_id",
+    "status",
+    "kind",
+    "reason",
+    "environment_id",
+    "summary",
+    "summary_crc",
+    "curves_crc",
+    "curves",
+)
+"""Columns of the table, the curves last because they are loaded least."""
+
+READ = tuple(name for name in COLUMNS if name not in {"mtime_ns", "ctime_ns", "size", "settled"})
+_CHECKED = ("run_id", "cell_id", "status", "kind", "reason", "environment_id", "summary")
+
+
+class CorruptIndexError(Exception):
+    """A row that is not what was written; the index is made anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRow:
+    """One record as the index holds it.
+
+    Attributes
+    ----------
+    run_id : str
+        The run.
+    cell_id, status : str or None
+        As in the record; None if it is damaged.
+    kind, reason : str or None
+        Kind of damage (`vggstudy.ledger.DamagedFileError`) and what to do; None if intact.
+    environment_id : str or None
+        Tells environments apart; `StudyIndex.environments` lists them.
+    summary_json, curves_json : str or None
+        The texts behind `summary` and `curves`; the curves are None where they were not loaded.
+    """
+
+    run_id: str
+    cell_id: str | None
+    status: str | None
+    kind: str | None
+    reason: str | None
+    environment_id: str | None
+    summary_json: str
+    curves_json: str | None
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """``study_seed, replicate, seeding, levels, attempts, result, timings``; {} if damaged.
+
+        The result lacks its curves, the timings lack what they hold per epoch. The text is read
+        at each use.
+        """
+        value: dict[str, Any] = json.loads(self.summary_json)
+        return value
+
+    @property
+    def curves(self) -> dict[str, list[float | None]]:
+        """Per-epoch curves by name; {} if damaged or not loaded."""
+        value: dict[str, list[float | None]] = json.loads(self.curves_json or "{}")
+        return value
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The record's result with the curves, as `vggstudy.labels.label_run` takes it."""
+        result: dict[str, Any] = self.summary.get("result", {})
+        return {**result, "curves": self.curves} if result else {}
+
+
+def intact_values(file: RunFile, record: RunRecord, *, settled: bool) -> tuple[Any, ...]:
+    """Values of the table's columns for an intact record."""
+    result = {name: value for name, value in record.result.items() if name != "curves"}
+    scalars = {name: item for name, item in record.timings.items() if not _is_list(item)}
+    summary = {
+        "study_seed": record.study_seed,
+        "replicate": record.replicate,
+        "seeding": record.seeding,
+        "levels": record.levels,
+        "attempts": record.attempts,
+        "result": result,
+        "timings": scalars,
+    }
+    return _values(
+        file,
+        settled=settled,
+        cell_id=record.cell_id,
+        status=record.status,
+        environment_id=digest(record.environment),
+        summary=_text(summary),
+        curves=_text(record.result.get("curves", {})),
+    )
+
+
+def damaged_values(file: RunFile, kind: str, reason: str, *, settled: bool) -> tuple[Any, ...]:
+    """Values of the table's columns for a damaged record."""
+    printable = reason.encode("utf-8", "backslashreplace").decode()
+    return _values(file, settled=settled, kind=kind, reason=printable, summary="{}", curves="{}")
+
+
+def row_of(values: Sequence[Any], *, curves: bool) -> IndexRow:
+    """A row from the values of the columns `READ`, without the last one if ``curves`` is False.
+
+    Raises
+    ------
+    CorruptIndexError
+        If the values are not those that were written.
+    """
+    row = dict(zip(READ, values, strict=curves))
+    if row["summary_crc"] != _crc([row[name] for name in _CHECKED]):
+        msg = f"the row of run {row['run_id']!r} is damaged"
+        raise CorruptIndexError(msg)
+    if curves and row["curves_crc"] != _crc([row["curves"]]):
+        msg = f"the curves of run {row['run_id']!r} are damaged"
+        raise CorruptIndexError(msg)
+    *checked, summary = (row[name] for name in _CHECKED)
+    return IndexRow(*checked, summary_json=summary, curves_json=row.get("curves"))
+
+
+def _values(file: RunFile, *, settled: bool, **given: str) -> tuple[Any, ...]:
+    """Values of all columns; None where nothing is given."""
+    row: dict[str, Any] = dict.fromkeys(COLUMNS) | given | {"run_id": file.run_id}
+    row["mtime_ns"], row["ctime_ns"], row["size"] = file.stamp
+    row["settled"] = int(settled)
+    row["summary_crc"] = _crc([row[name] for name in _CHECKED])
+    row["curves_crc"] = _crc([row["curves"]])
+    return tuple(row.values())
+
+
+def _crc(values: Sequence[object]) -> int:
+    """Checksum of texts: SQLite itself would not notice a flipped bit in one of them."""
+    joined = "\0".join("" if value is None else str(value) for value in values)
+    return zlib.crc32(joined.encode("utf-8", "replace"))
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    """Compact JSON in ASCII: SQLite takes no lone surrogates."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def _is_list(value: object) -> bool:
+    """Whether a timing is one per epoch."""
+    return isinstance(value, (list, tuple))

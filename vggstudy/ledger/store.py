@@ -1,0 +1,412 @@
+"""A study's folder: its marker, protocol, records and checkpoints, written whole or not at all."""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from os import W_OK, access
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vggstudy.errors import ExecutionError, LedgerError
+from vggstudy.ledger.files import (
+    TEMPORARY_SUFFIX,
+    explain,
+    read_bounded,
+    remove_temporaries,
+    sync_folder,
+    write_atomic,
+)
+from vggstudy.ledger.lock import hold_lock
+from vggstudy.ledger.marker import Amendment, Marker
+from vggstudy.ledger.record import RunRecord, read_record_file
+from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run_id, scan_runs
+from vggstudy.ledger.sealed import DamagedFileError
+
+if TYPE_CHECKING:
+    from vggstudy.ledger.index import StudyIndex
+
+MARKER_NAME = "study.json"
+PROTOCOL_NAME = "protocol.toml"
+CHECKPOINT_NAME = "checkpoint.pt"
+
+_log = logging.getLogger(__name__)
+
+
+class StudyStore:
+    """The files of one study; made by `create` or `open`.
+
+    Attributes
+    ----------
+    path : Path
+        The study's folder.
+    readonly : bool
+        Whether writing is refused.
+    """
+
+    def __init__(self, path: Path, marker: Marker, *, readonly: bool) -> None:
+        self.path = path
+        self.readonly = readonly
+        self._marker = marker
+
+    @classmethod
+    def create(cls, path: Path, protocol_text: str, protocol_digest: str, name: str) -> StudyStore:
+        """Make a study's folder; its marker is written last, so a torn creation can be redone.
+
+        Parameters
+        ----------
+        path : Path
+            A folder that does not exist or is empty.
+        protocol_text : str
+            The protocol as its author wrote it.
+        protocol_digest : str
+            Its digest.
+        name : str
+            The study's name.
+
+        Raises
+        ------
+        LedgerError
+            If the folder is a study already, holds other things, or cannot be written.
+        """
+        marker = Marker(
+            name=name,
+            protocol=protocol_text,
+            protocol_digest=protocol_digest,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            _refuse_occupied(path, protocol_text)
+            (path / RUNS_NAME).mkdir(exist_ok=True)
+            write_atomic(path / PROTOCOL_NAME, _utf8(protocol_text))
+            write_atomic(path / MARKER_NAME, marker.to_json().encode(), exclusive=True)
+            sync_folder(path.parent)
+        except FileExistsError as error:
+            if error.filename2 or (path / MARKER_NAME).exists():
+                raise LedgerError(_already(path)) from None
+            raise LedgerError(explain(error, path, "created")) from error
+        except OSError as error:
+            raise LedgerError(explain(error, path, "created")) from error
+        return cls(path, marker, readonly=False)
+
+    @classmethod
+    def open(cls, path: Path, *, readonly: bool = False) -> StudyStore:
+        """Open a study that exists.
+
+        Raises
+        ------
+        LedgerError
+            If there is no such folder, it is no study, its marker is damaged or of a newer
+            schema, or it cannot be written and ``readonly`` is not set.
+        """
+        store = cls(path, _read_marker(path), readonly=readonly)
+        if not readonly:
+            store._ensure_writable()
+        return store
+
+    def _ensure_writable(self) -> None:
+        """Refuse early what would fail after hours; restore a ``runs`` folder lost in a copy."""
+        runs = self.path / RUNS_NAME
+        try:
+            runs.mkdir(exist_ok=True)
+        except OSError as error:
+            raise LedgerError(explain(error, runs, "created")) from error
+        for folder in (self.path, runs):
+            if not access(folder, W_OK):
+                denied = OSError(errno.EACCES, "it is read-only")
+                raise LedgerError(explain(denied, folder, "opened for writing"))
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self._marker.name
+
+    @property
+    def created_at(self) -> str:
+        """When the study was made, ISO 8601 in UTC."""
+        return self._marker.created_at
+
+    @property
+    def protocol_text(self) -> str:
+        """The protocol in force, from the checksummed marker."""
+        return self._marker.protocol
+
+    @property
+    def protocol_digest(self) -> str:
+        """Digest of the protocol in force."""
+        return self._marker.protocol_digest
+
+    @property
+    def amendments(self) -> tuple[Amendment, ...]:
+        """Changes of the protocol since the study was made, oldest first."""
+        return self._marker.amendments
+
+    def protocol_edited(self) -> bool:
+        """Whether ``protocol.toml`` differs from the protocol in force, or is missing."""
+        try:
+            return read_bounded(self.path / PROTOCOL_NAME) != _utf8(self.protocol_text)
+        except OSError:
+            return True
+
+    def amend(self, protocol_text: str, protocol_digest: str, date: str) -> None:
+        """Put another protocol in force and record the change; nothing if it is the same text.
+
+        Parameters
+        ----------
+        protocol_text, protocol_digest : str
+            The new protocol and its digest.
+        date : str
+            ISO 8601.
+
+        Raises
+        ------
+        LedgerError
+            If the study cannot be written.
+        """
+        self._refuse_readonly()
+        marker = self._marker
+        if (protocol_text, protocol_digest) != (marker.protocol, marker.protocol_digest):
+            marker = marker.amended(
+                protocol=protocol_text, protocol_digest=protocol_digest, date=date
+            )
+        try:
+            # The marker last: cut between the two, the amendment is recorded the next time.
+            write_atomic(self.path / PROTOCOL_NAME, _utf8(protocol_text))
+            if marker is not self._marker:
+                write_atomic(self.path / MARKER_NAME, marker.to_json().encode())
+        except OSError as error:
+            raise LedgerError(explain(error, self.path / MARKER_NAME, "written")) from error
+        self._marker = marker
+
+    def run_dir(self, run_id: str) -> Path:
+        """Folder of a run, which need not exist.
+
+        Raises
+        ------
+        LedgerError
+            If the text is not a run's id.
+        """
+        if not is_run_id(run_id):
+            msg = f"a run's id is 16 hexadecimal digits, got {run_id!r}"
+            raise LedgerError(msg)
+        return self.path / RUNS_NAME / run_id
+
+    def record_path(self, run_id: str) -> Path:
+        """File of a run's record, which need not exist."""
+        return self.run_dir(run_id) / RECORD_NAME
+
+    def checkpoint_path(self, run_id: str) -> Path:
+        """File of an unfinished run's checkpoint, in a folder that is made if it is missing.
+
+        Raises
+        ------
+        ExecutionError
+            If the folder cannot be made.
+        """
+        return self._make_run_dir(run_id) / CHECKPOINT_NAME
+
+    def _make_run_dir(self, run_id: str) -> Path:
+        """The folder of a run, made durable; never one that a link moves out of the study."""
+        folder = self.run_dir(run_id)
+        if self.readonly:
+            return folder
+        try:
+            folder.mkdir(exist_ok=True)
+            sync_folder(folder.parent)
+        except OSError as error:
+            raise ExecutionError(explain(error, folder, "created")) from error
+        if folder.is_symlink():
+            linked = OSError(errno.ELOOP, "it is a link")
+            raise ExecutionError(explain(linked, folder, "written"))
+        return folder
+
+    def write_record(self, record: RunRecord) -> bool:
+        """Write a run's record; a completed one that is there already stands.
+
+        Crashed and damaged records are replaced. Several processes may write at once.
+
+        Returns
+        -------
+        bool
+            False if a completed record was kept instead.
+
+        Raises
+        ------
+        ExecutionError
+            If it cannot be written; the former record, if any, is untouched.
+        LedgerError
+            If the study was opened read-only.
+        ValueError
+            If the record holds a number that is not finite or contradicts itself.
+        """
+        self._refuse_readonly()
+        text = record.to_json()
+        path = self._make_run_dir(record.run_id) / RECORD_NAME
+        if self._is_completed(path, record):
+            return False
+        try:
+            write_atomic(path, text.encode())
+        except OSError as error:
+            raise ExecutionError(explain(error, path, "written")) from error
+        return True
+
+    def _is_completed(self, path: Path, record: RunRecord) -> bool:
+        """Whether the file holds an intact record of a finished or diverged run."""
+        try:
+            known = read_record_file(path, run_id=record.run_id)
+        except FileNotFoundError:
+            return False
+        except DamagedFileError as error:
+            _log.warning("replacing a damaged record: %s", error)
+            return False
+        if known.status == "crashed":
+            return False
+        if known.content_digest() != record.content_digest():
+            _log.warning("%s stands; another execution of the run gave another result", path)
+        return True
+
+    def read_record(self, run_id: str) -> RunRecord:
+        """The record of a run.
+
+        Raises
+        ------
+        LedgerError
+            If the run has no record.
+        DamagedFileError
+            If its record is damaged; names the file and the damage.
+        """
+        path = self.record_path(run_id)
+        try:
+            return read_record_file(path, run_id=run_id)
+        except FileNotFoundError:
+            msg = f"run {run_id} has no record in {self.path}"
+            raise LedgerError(msg) from None
+
+    def records(self) -> Iterator[RunRecord]:
+        """Every intact record, ordered by run id; `damaged` lists the others."""
+        for run_id in self._run_ids():
+            try:
+                yield self.read_record(run_id)
+            except DamagedFileError as error:
+                _log.warning("damaged record: %s", error)
+
+    def damaged(self) -> list[tuple[Path, str]]:
+        """Every file of the study that cannot be trusted, with the reason; reads all records."""
+        found = []
+        for run_id in self._run_ids():
+            try:
+                self.read_record(run_id)
+            except DamagedFileError as error:
+                found.append((self.record_path(run_id), error.reason))
+        found.extend(
+            (path, "not the folder of a run (16 hexadecimal digits); move it elsewhere")
+            for path in foreign_entries(self.path)
+        )
+        return found
+
+    def _run_ids(self) -> list[str]:
+        """Ids of the runs that have a record."""
+        try:
+            return sorted(file.run_id for file in scan_runs(self.path))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise LedgerError(explain(error, self.path / RUNS_NAME, "read")) from error
+
+    def index(self) -> StudyIndex:
+        """The study's index, brought up to date; close it, or use it in a ``with``.
+
+        It is a cache and kept in the folder wherever that can be written, for a study that was
+        opened read-only too.
+        """
+        from vggstudy.ledger.index import StudyIndex  # SQLite is loaded only when it is used
+
+        return StudyIndex.open(self.path)
+
+    def lock(self) -> AbstractContextManager[None]:
+        """Hold the study for one driver.
+
+        Raises
+        ------
+        LedgerError
+            On entering, if another driver holds it; names the holder.
+        """
+        self._refuse_readonly()
+        return hold_lock(self.path)
+
+    def tidy(self, *, older_than_s: float = 3600.0) -> list[Path]:
+        """Remove the temporaries that interrupted writes left; returns what was removed.
+
+        Parameters
+        ----------
+        older_than_s : float
+            Age in seconds below which they stay: a worker may be writing them.
+
+        Raises
+        ------
+        LedgerError
+            If they cannot be removed.
+        """
+        self._refuse_readonly()
+        runs = self.path / RUNS_NAME
+        try:
+            folders = [self.path, runs, *(item for item in runs.iterdir() if item.is_dir())]
+            return [
+                path
+                for folder in folders
+                for path in remove_temporaries(folder, older_than_s=older_than_s)
+            ]
+        except OSError as error:
+            raise LedgerError(explain(error, self.path, "tidied")) from error
+
+    def _refuse_readonly(self) -> None:
+        """Writing needs a store that was opened for it."""
+        if self.readonly:
+            msg = f"{self.path} was opened read-only"
+            raise LedgerError(msg)
+
+
+def _read_marker(path: Path) -> Marker:
+    """The marker of the study in a folder."""
+    marker = path / MARKER_NAME
+    try:
+        return Marker.from_json(read_bounded(marker))
+    except (FileNotFoundError, NotADirectoryError):
+        if not path.exists():
+            msg = f"there is no study at {path}"
+        else:
+            msg = f"{path} is not a study: it holds no {MARKER_NAME}"
+        raise LedgerError(msg) from None
+    except OSError as error:
+        raise LedgerError(explain(error, marker, "read")) from error
+    except DamagedFileError as error:
+        raise error.at(marker) from None
+
+
+def _refuse_occupied(path: Path, protocol_text: str) -> None:
+    """Refuse a folder that is a study already or holds anything but a torn creation of this one."""
+    entries = {item.name: item for item in path.iterdir() if item.suffix != TEMPORARY_SUFFIX}
+    if MARKER_NAME in entries:
+        raise LedgerError(_already(path))
+    runs, protocol = entries.get(RUNS_NAME), entries.get(PROTOCOL_NAME)
+    if runs and runs.is_dir() and not any(runs.iterdir()):
+        del entries[RUNS_NAME]
+    if protocol and protocol.is_file() and protocol.read_bytes() == _utf8(protocol_text):
+        del entries[PROTOCOL_NAME]
+    if entries:
+        msg = f"{path} is not a study and not empty (it holds {min(entries)}); use another folder"
+        raise LedgerError(msg)
+
+
+def _already(path: Path) -> str:
+    """The words for a folder that is a study."""
+    return f"{path} is a study already; open it, or use another folder"
+
+
+def _utf8(text: str) -> bytes:
+    """Bytes of a text, whatever it holds."""
+    return text.encode("utf-8", "backslashreplace")
