@@ -133,8 +133,16 @@ def row_of(values: Sequence[Any], *, curves: bool) -> IndexRow:
     if curves and row["curves_crc"] != _crc([row["curves"]]):
         msg = f"the curves of run {row['run_id']!r} are damaged"
         raise CorruptIndexError(msg)
-    *checked, summary = (row[name] for name in _CHECKED)
-    return IndexRow(*checked, summary_json=summary, curves_json=row.get("curves"))
+    return IndexRow(
+        run_id=row["run_id"],
+        cell_id=row["cell_id"],
+        status=row["status"],
+        kind=row["kind"],
+        reason=row["reason"],
+        environment_id=row["environment_id"],
+        summary_json=row["summary"],
+        curves_json=row.get("curves"),
+    )
 
 
 def _values(file: RunFile, *, settled: bool, **given: str) -> tuple[Any, ...]:
