@@ -1,0 +1,138 @@
+"""Printing: data to stdout, messages to stderr, tables, JSON; safe for terminals."""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+def printable(text: str) -> str:
+    """The text with control characters written out, so that no name can steer a terminal."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+class Console:
+    """How much to say, and in which form."""
+
+    def __init__(
+        self, *, as_json: bool = False, quiet: bool = False, verbose: bool = False
+    ) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+        self.verbose = verbose
+
+    def data(self, text: str) -> None:
+        """A result: stdout."""
+        click.echo(printable(text))
+
+    def say(self, text: str) -> None:
+        """A message: stderr, unless quiet."""
+        if not self.quiet:
+            click.echo(printable(text), err=True)
+
+    def warn(self, text: str) -> None:
+        """A warning: stderr, always."""
+        click.echo(f"vggstudy: warning: {printable(text)}", err=True)
+
+    def json(self, kind: str, content: Mapping[str, Any]) -> None:
+        """A result as JSON, with its format and version."""
+        document = {"format": f"vggstudy-{kind}", "version": 1, **content}
+        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """A table of plain text, numbers to the right."""
+        for line in table_lines(header, rows):
+            self.data(line)
+
+    @property
+    def live(self) -> bool:
+        """Whether stderr is a terminal that a live display may use."""
+        return sys.stderr.isatty() and not self.quiet and os.environ.get("TERM") != "dumb"
+
+
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Lines of a table: a column is right-aligned when all its cells look like numbers."""
+    cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+    numeric = [
+        bool(cells) and all(re.match(r"^$|^[<>~]?[-+]?[\d.,]", row[i]) for row in cells)
+        for i in range(len(header))
+    ]
+
+    def line(row: Sequence[str]) -> str:
+        columns = [
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, numeric, strict=True)
+        ]
+        return "  ".join(columns).rstrip()
+
+    rule = "  ".join("-" * width for width in widths)
+    return [line(list(header)), rule, *(line(row) for row in cells)]
+
+
+def common(command: Callable[..., R]) -> Callable[..., R]:
+    """Options that every command has; the command receives a `Console` first."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
+    @click.option("-q", "--quiet", is_flag=True, help="No messages and no progress.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say more.")
+    @functools.wraps(command)
+    def wrapper(*args: Any, as_json: bool, quiet: bool, verbose: bool, **kwargs: Any) -> R:
+        _log_to_stderr(verbose=verbose, quiet=quiet)
+        return command(Console(as_json=as_json, quiet=quiet, verbose=verbose), *args, **kwargs)
+
+    return wrapper
+
+
+class _Sentence(logging.Formatter):
+    """A log message as one of our sentences."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        return printable(f"vggstudy: {level}{record.getMessage()}")
+
+
+def _log_to_stderr(*, verbose: bool, quiet: bool) -> None:
+    """Show the package's log messages: warnings, and with --verbose everything."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Sentence())
+    logger = logging.getLogger("vggstudy")
+    logger.handlers[:] = [handler]
+    logger.propagate = False
+    level = logging.INFO if verbose else logging.WARNING
+    logger.setLevel(logging.ERROR if quiet else level)
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``2 h 05 min``, ``3 d 4 h``."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86400} d {whole % 86400 // 3600} h"
+
+
+def size(n_bytes: float) -> str:
+    """``12 kB``, ``3.4 MB``: decimal multiples."""
+    for unit, scale in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n_bytes >= scale:
+            return f"{n_bytes / scale:.3g} {unit}"
+    return f"{n_bytes:.0f} B"

@@ -1,0 +1,170 @@
+"""Progress of an execution: a live display on a terminal, else one plain line a finished run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.cli.console import Console, duration, printable
+from vggstudy.execution.eta import Estimator
+from vggstudy.ledger import Failure, RunRecord
+from vggstudy.plan import PlannedRun, describe_levels
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from vggstudy.labels import Label
+
+Labeller = Callable[[RunRecord], "Label"]
+
+
+class PlainProgress:
+    """One line a finished run: place, cell, outcome, accuracy, epochs, seconds, time left."""
+
+    def __init__(
+        self, console: Console, runs: Sequence[PlannedRun], label: Labeller, estimator: Estimator
+    ) -> None:
+        self.console = console
+        self.total = len(runs)
+        self.label = label
+        self.estimator = estimator
+        self.done = 0
+
+    def started(self, run: PlannedRun, *, worker: int) -> None:
+        """Note when the run began."""
+        self.estimator.started(run, time.monotonic())
+        if self.console.verbose:
+            self.console.say(f"worker {worker} starts {run_name(run)}")
+
+    def epoch(self, run: PlannedRun, report: Mapping[str, Any]) -> None:
+        """Say it only when asked to be verbose."""
+        if self.console.verbose:
+            self.console.say(f"  {run_name(run)}: {epoch_text(report)}")
+
+    def finished(self, run: PlannedRun, record: RunRecord) -> None:
+        """Print the run's line."""
+        seconds = self.estimator.finished(run, time.monotonic())
+        self.done += 1
+        text = f"{result_text(record, self.label(record))}, {duration(seconds)}"
+        self.line(f"[{self.done}/{self.total}] {run_name(run)}: {text}{self.time_left()}")
+
+    def crashed(self, run: PlannedRun, failure: Failure, *, retry: bool) -> None:
+        """Print why the attempt failed."""
+        self.estimator.forget(run, retry=retry)
+        after = "will be tried again" if retry else "gave up; it stays pending for the next run"
+        self.line(f"{run_name(run)}: crashed ({failure['message']}); {after}")
+
+    def note(self, text: str) -> None:
+        """Print it."""
+        self.line(text)
+
+    def time_left(self) -> str:
+        """``, about 3 min left``, once that can be told."""
+        left = self.estimator.seconds_left(time.monotonic())
+        return f"; about {duration(left)} left" if left is not None and left >= 1 else ""
+
+    def line(self, text: str) -> None:
+        """One line to stderr."""
+        self.console.say(text)
+
+    def __enter__(self) -> PlainProgress:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing to take down."""
+
+
+class LiveProgress(PlainProgress):
+    """A bar for every running run and one for the study, with finished runs scrolling above."""
+
+    def __init__(
+        self, console: Console, runs: Sequence[PlannedRun], label: Labeller, estimator: Estimator
+    ) -> None:
+        super().__init__(console, runs, label, estimator)
+        self.progress = _progress()
+        self.overall = self.progress.add_task("runs", total=self.total, info="")
+        self.tasks: dict[str, TaskID] = {}
+
+    def started(self, run: PlannedRun, *, worker: int) -> None:
+        """Add the run's bar."""
+        super().started(run, worker=worker)
+        epochs = run.recipe.training.epochs
+        self.tasks[run.run_id] = self.progress.add_task(run_name(run), total=epochs, info="")
+
+    def epoch(self, run: PlannedRun, report: Mapping[str, Any]) -> None:
+        """Advance the run's bar and the estimate of the time left."""
+        task = self.tasks[run.run_id]
+        self.progress.update(task, completed=report["epoch"], info=epoch_text(report))
+        self.progress.update(self.overall, info=self.time_left().lstrip("; "))
+
+    def finished(self, run: PlannedRun, record: RunRecord) -> None:
+        """Take the bar down and print the line."""
+        self._remove(run)
+        super().finished(run, record)
+        self.progress.update(self.overall, completed=self.done, info=self.time_left().lstrip("; "))
+
+    def crashed(self, run: PlannedRun, failure: Failure, *, retry: bool) -> None:
+        """Take the bar down and print why."""
+        self._remove(run)
+        super().crashed(run, failure, retry=retry)
+
+    def line(self, text: str) -> None:
+        """One line above the bars."""
+        self.progress.console.print(printable(text), markup=False, highlight=False)
+
+    def _remove(self, run: PlannedRun) -> None:
+        """Take the run's bar down."""
+        if (task := self.tasks.pop(run.run_id, None)) is not None:
+            self.progress.remove_task(task)
+
+    def __enter__(self) -> LiveProgress:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+
+def _progress() -> Progress:
+    """The display: name, bar, count, and the latest epoch or the time left."""
+    from rich.console import Console as RichConsole
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[info]}", markup=False),
+        console=RichConsole(stderr=True),
+        refresh_per_second=4,
+    )
+
+
+def run_name(run: PlannedRun) -> str:
+    """``depth=11, batch_norm=true #2``: a run as people read it."""
+    return f"{describe_levels(run.levels)} #{run.replicate}"
+
+
+def epoch_text(report: Mapping[str, Any]) -> str:
+    """The latest epoch in a few words."""
+    parts = [f"epoch {report['epoch']}"]
+    for name, words in (("train_loss", "loss"), ("val_accuracy", "val acc")):
+        value = report.get(name)
+        parts.append(f"{words} {value:.3f}" if value is not None else f"{words} not finite")
+    return ", ".join(parts)
+
+
+def result_text(record: RunRecord, label: Label) -> str:
+    """Outcome and accuracy of a finished run."""
+    outcome = label.outcome.replace("_", " ")
+    accuracy = record.result.get("metrics", {}).get("test_accuracy")
+    measured = f", test accuracy {accuracy:.3f}" if accuracy is not None else ""
+    return f"{outcome}{measured}, {record.result['epochs']} epochs"

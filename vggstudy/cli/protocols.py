@@ -1,0 +1,143 @@
+"""Commands on protocols: init, check, schema, protocols."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from vggstudy.cli.console import Console, common
+from vggstudy.errors import ProtocolError
+from vggstudy.plan import level_text, make_plan
+from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
+
+
+@click.command("init")
+@click.argument("name")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="File to write; NAME.toml by default.",
+)
+@click.option("--force", is_flag=True, help="Replace a file that exists.")
+@common
+def init_command(console: Console, name: str, output: Path | None, *, force: bool) -> None:
+    """Write a commented starter protocol named NAME.
+
+    It runs as it is, on the digits images, in a minute or two.
+    """
+    from vggstudy.ledger.files import write_atomic
+    from vggstudy.protocol.template import render_template
+
+    text = render_template(name.removesuffix(".toml"))
+    file = output or Path(f"{name.removesuffix('.toml')}.toml")
+    try:
+        write_atomic(file, text.encode(), exclusive=not force)
+    except FileExistsError:
+        msg = f"{file} exists; --force replaces it"
+        raise click.UsageError(msg) from None
+    except OSError as error:
+        msg = f"{file} cannot be written: {error.strerror}"
+        raise click.UsageError(msg) from None
+    if console.as_json:
+        console.json("init", {"path": str(file)})
+    else:
+        console.data(str(file))
+        console.say(f"next: vggstudy check {file}; vggstudy run {file}")
+
+
+@click.command("check")
+@click.argument("protocols", nargs=-1, required=True)
+@click.option("--set", "overrides", multiple=True, metavar="KEY=VALUE", help="Change a setting.")
+@common
+def check_command(console: Console, protocols: tuple[str, ...], overrides: tuple[str, ...]) -> int:
+    """Check protocols and show their grids.
+
+    Lists every mistake with its line and column; exit code 3 if there is one.
+    """
+    results = [_check(console, name, overrides) for name in protocols]
+    if console.as_json:
+        console.json("check", {"protocols": results})
+    return 0 if all(result["valid"] for result in results) else ProtocolError.exit_code
+
+
+def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str, object]:
+    """Check one protocol and say what was found."""
+    try:
+        loaded = load_protocol(name, overrides=overrides)
+        plan = make_plan(loaded.protocol, loaded.cells)
+    except ProtocolError as error:
+        if not console.as_json:
+            click.echo(str(error), err=True)
+        problems = [
+            {
+                "message": problem.message,
+                "line": problem.line,
+                "column": problem.column,
+                "path": list(problem.path),
+                "suggestion": problem.suggestion,
+            }
+            for problem in error.problems
+        ]
+        return {"path": name, "valid": False, "problems": problems}
+    replicates = loaded.protocol.design.replicates
+    if not console.as_json:
+        console.data(
+            f"{loaded.path}: valid; {plan.n_cells} cells x {replicates} replicates = "
+            f"{len(plan.runs)} runs"
+        )
+        for factor, levels in loaded.protocol.design.factors.items():
+            console.data(f"  {factor}: {', '.join(level_text(level) for level in levels)}")
+        for warning in loaded.warnings:
+            console.warn(warning)
+    return {
+        "path": str(loaded.path),
+        "valid": True,
+        "name": loaded.protocol.name,
+        "digest": loaded.protocol.digest(),
+        "cells": plan.n_cells,
+        "replicates": replicates,
+        "runs": len(plan.runs),
+        "factors": loaded.protocol.design.factors,
+        "warnings": loaded.warnings,
+    }
+
+
+@click.command("schema")
+@common
+def schema_command(console: Console) -> None:  # noqa: ARG001 - JSON is the only form of this
+    """Print the JSON Schema of the protocol file, for editors."""
+    click.echo(json.dumps(json_schema(), indent=2, ensure_ascii=False))
+
+
+@click.command("protocols")
+@click.argument("name", required=False)
+@common
+def protocols_command(console: Console, name: str | None) -> None:
+    """List the shipped protocols, or print the one named NAME."""
+    shipped = shipped_protocols()
+    if name is not None:
+        loaded = load_protocol(name)
+        if console.as_json:
+            content = loaded.protocol.model_dump(mode="json", by_alias=True)
+            console.json("protocol", {"path": str(loaded.path), "protocol": content})
+        else:
+            click.echo(loaded.text, nl=False)
+        return
+    rows = []
+    for key, path in shipped.items():
+        loaded = load_protocol(path)
+        rows.append((key, sum(1 for _ in make_plan(loaded.protocol, loaded.cells).runs), loaded))
+    if console.as_json:
+        entries = [
+            {"name": key, "runs": runs, "title": loaded.protocol.title, "path": str(loaded.path)}
+            for key, runs, loaded in rows
+        ]
+        console.json("protocols", {"protocols": entries})
+    else:
+        console.table(
+            ("name", "runs", "title"),
+            [(key, runs, loaded.protocol.title) for key, runs, loaded in rows],
+        )

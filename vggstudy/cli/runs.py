@@ -1,0 +1,321 @@
+"""Commands on runs: plan, run, status, show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vggstudy.cli.console import Console, common, duration, size
+from vggstudy.plan import describe_levels, level_text, select_runs
+from vggstudy.protocol import load_protocol
+from vggstudy.study import Study, find_study
+
+if TYPE_CHECKING:
+    from vggstudy.execution import ExecutionOptions
+    from vggstudy.plan import PlannedRun
+    from vggstudy.study import Progress
+
+RUNS_REMAIN = 4
+INTERRUPTED = 130
+
+study_option = click.option(
+    "--study",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="Folder of the study; studies/NAME by default.",
+)
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Change a setting of the protocol, e.g. training.lr=0.01.",
+)
+
+
+@click.command("plan")
+@click.argument("protocol")
+@study_option
+@set_option
+@common
+def plan_command(
+    console: Console, protocol: str, folder: Path | None, overrides: tuple[str, ...]
+) -> None:
+    """Show what the study of PROTOCOL will run, has run and lacks, and what that takes.
+
+    Times come from the runs that the ledger holds, as the range over its cells.
+    """
+    from vggstudy.cost import estimate_cost
+
+    loaded = load_protocol(protocol, overrides=overrides)
+    study = Study.load(loaded, folder)
+    progress = study.progress()
+    cost = estimate_cost(study, progress)
+    if console.as_json:
+        cells = study.plan.n_cells
+        counts = progress_counts(progress)
+        content = {"name": loaded.protocol.name, "study": str(study.path), "cells": cells}
+        console.json("plan", {**content, **counts, "cost": cost.to_dict()})
+        return
+    replicates = loaded.protocol.design.replicates
+    console.data(
+        f"{loaded.protocol.name}: {study.plan.n_cells} cells x {replicates} replicates = "
+        f"{len(study.plan.runs)} runs, in {study.path}"
+    )
+    for factor, levels in loaded.protocol.design.factors.items():
+        console.data(f"  {factor}: {', '.join(level_text(level) for level in levels)}")
+    console.data(progress_line(progress))
+    if cost.seconds is not None:
+        low, middle, high = cost.seconds
+        console.data(
+            f"time for the {len(progress.lacking)} lacking runs on one worker: about "
+            f"{duration(middle)} ({duration(low)} to {duration(high)}), from {cost.basis}"
+        )
+    elif progress.lacking:
+        console.data(f"time: {cost.basis}")
+    console.data(f"disk: about {size(cost.disk_bytes)}")
+    for warning in loaded.warnings:
+        console.warn(warning)
+
+
+@click.command("run")
+@click.argument("protocol")
+@study_option
+@click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Worker processes.")
+@click.option("--devices", default="cpu", show_default=True, help="cpu, or cuda:0,cuda:1,...")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Threads of a run on CPU; one number for the whole study.",
+)
+@set_option
+@click.option("--only", multiple=True, metavar="FACTOR=LEVEL", help="Only such runs.")
+@click.option("--limit", type=click.IntRange(min=1), help="At most so many runs.")
+@click.option(
+    "--retries",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="Further attempts at a run that crashed.",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=1),
+    metavar="SECONDS",
+    help="Kill a worker that finishes no epoch for so long.",
+)
+@click.option("--dry-run", is_flag=True, help="List the runs that would be executed.")
+@common
+def run_command(
+    console: Console,
+    protocol: str,
+    folder: Path | None,
+    overrides: tuple[str, ...],
+    only: tuple[str, ...],
+    limit: int | None,
+    *,
+    dry_run: bool,
+    **execution: Any,
+) -> int:
+    """Execute the runs that the study of PROTOCOL lacks.
+
+    Always resumes: runs with a result stay as they are, an interrupted run goes on from its
+    checkpoint. The first Ctrl-C lets running runs write a checkpoint and stops.
+    """
+    loaded = load_protocol(protocol, overrides=overrides)
+    study = Study.load(loaded, folder)
+    for warning in loaded.warnings:
+        console.warn(warning)
+    if dry_run:
+        _list_runs(console, study, only, limit)
+        return 0
+    return _execute(console, study, only, limit, _options(loaded.path, **execution))
+
+
+def _options(
+    protocol: Path,
+    *,
+    jobs: int | None,
+    devices: str,
+    threads: int,
+    retries: int,
+    timeout: float | None,
+) -> ExecutionOptions:
+    """Execution options from the command line; data are looked for beside the protocol too."""
+    from vggstudy.execution import resolve_options
+
+    return resolve_options(
+        jobs=jobs,
+        devices=[name.strip() for name in devices.split(",") if name.strip()],
+        threads=threads,
+        retries=retries,
+        timeout_s=timeout,
+        data_roots=(protocol.resolve().parent, Path.cwd()),
+    )
+
+
+def _list_runs(console: Console, study: Study, only: Sequence[str], limit: int | None) -> None:
+    """The runs that `run` would execute, in order."""
+    selected = {run.run_id for run in select_runs(study.plan, only)}
+    runs = [run for run in study.progress().lacking if run.run_id in selected][:limit]
+    if console.as_json:
+        entries = [{"run_id": r.run_id, "replicate": r.replicate, **r.levels} for r in runs]
+        console.json("dry-run", {"runs": entries})
+        return
+    console.table(
+        ("run", *study.plan.factors, "replicate"),
+        [(r.run_id, *map(level_text, r.levels.values()), r.replicate) for r in runs],
+    )
+    console.say(f"{len(runs)} runs would be executed")
+
+
+def _execute(
+    console: Console,
+    study: Study,
+    only: Sequence[str],
+    limit: int | None,
+    options: ExecutionOptions,
+) -> int:
+    """Execute and say what came of it."""
+    from vggstudy.cli.progress import LiveProgress, PlainProgress
+    from vggstudy.execution.eta import Estimator
+
+    def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
+        by_id = study.plan.by_id
+        estimator = Estimator(runs, jobs=chosen.jobs)
+        kind = LiveProgress if console.live else PlainProgress
+        return kind(
+            console, runs, lambda record: study.label(by_id[record.run_id], record), estimator
+        )
+
+    tally = study.run(options=options, only=only, limit=limit, listener=watch)
+    progress = study.progress()
+    if console.as_json:
+        counts = {"executed": tally.finished, "interrupted": tally.interrupted}
+        console.json("run", {"study": str(study.path), **counts, **progress_counts(progress)})
+    else:
+        nothing = "nothing to run; " if not tally.finished + tally.crashed + tally.left else ""
+        console.say(f"{study.path}: {nothing}{progress_line(progress)}")
+    if tally.interrupted:
+        console.say("interrupted; the same command goes on from here")
+        return INTERRUPTED
+    return RUNS_REMAIN if tally.crashed or (progress.lacking and limit is None and not only) else 0
+
+
+@click.command("status")
+@click.argument("study")
+@common
+def status_command(console: Console, study: str) -> None:
+    """Show the state of STUDY (its folder, or its name below studies/), cell by cell."""
+    from vggstudy.outcomes import cell_table
+
+    opened = Study.open(study)
+    progress = opened.progress()
+    cells = cell_table(opened.to_frame(), opened.plan.factors)
+    if console.as_json:
+        content = {"name": opened.protocol.name, "study": str(opened.path)}
+        console.json("status", {**content, **progress_counts(progress), "cells": cells})
+        return
+    console.data(f"{opened.protocol.name} in {opened.path}: {progress_line(progress)}")
+    names = [
+        *opened.plan.factors,
+        "planned",
+        "converged",
+        "failed",
+        "diverged",
+        "crashed",
+        "missing",
+        "mean_accuracy",
+    ]
+    console.table(names, [[_cell_text(cell[name]) for name in names] for cell in cells])
+
+
+def _cell_text(value: Any) -> str:
+    """A value in the status table."""
+    if value is None:
+        return "-"
+    return (
+        f"{value:.4f}"
+        if isinstance(value, float) and not value.is_integer()
+        else (level_text(value))
+    )
+
+
+@click.command("show")
+@click.argument("study")
+@click.argument("run_id")
+@common
+def show_command(console: Console, study: str, run_id: str) -> None:
+    """Show the record of the run RUN_ID (or the beginning of its id) of STUDY."""
+    folder = find_study(study)
+    opened = Study.open(folder)
+    store = opened.store()
+    matches = [run for run in opened.plan.runs if run.run_id.startswith(run_id.lower())]
+    if len(matches) != 1:
+        found = "no planned run" if not matches else f"{len(matches)} planned runs"
+        msg = f"{found} of {folder} begins with '{run_id}'"
+        raise click.UsageError(msg)
+    run = matches[0]
+    record = store.read_record(run.run_id)
+    label = opened.label(run, record)
+    if console.as_json:
+        content = {"run_id": run.run_id, "levels": dict(run.levels), "replicate": run.replicate}
+        provenance = {
+            "attempts": list(record.attempts),
+            "timings": dict(record.timings),
+            "environment": dict(record.environment),
+        }
+        outcome = {"outcome": label.outcome, "completion": label.completion}
+        console.json("record", {**content, **outcome, "result": dict(record.result), **provenance})
+        return
+    console.data(f"run {run.run_id}: {describe_levels(run.levels)}, replicate {run.replicate}")
+    console.data(f"outcome: {label.outcome} ({label.completion or 'no result'}): {label.reason}")
+    for name, value in record.result.get("metrics", {}).items():
+        console.data(f"  {name}: {value:.4f}" if value is not None else f"  {name}: not finite")
+    for attempt in record.attempts:
+        failure = attempt["failure"]
+        ended = f"{failure['kind']}: {failure['message']}" if failure else "ended well"
+        console.data(
+            f"attempt {attempt['number']}: {attempt['started_at']}, "
+            f"{duration(attempt['duration_s'])}, {ended}"
+        )
+    if record.result:
+        console.data(
+            f"parameters: {record.result['parameters']:,}, "
+            f"SHA-256 {record.result['parameters_sha256']}"
+        )
+    _curves(console, record.result.get("curves", {}))
+
+
+def _curves(console: Console, curves: dict[str, list[float | None]]) -> None:
+    """The curves as a table, one row an epoch."""
+    if not curves:
+        return
+    names = list(curves)
+    rows = [
+        (epoch, *("-" if value is None else f"{value:.4g}" for value in values))
+        for epoch, values in enumerate(zip(*curves.values(), strict=True), start=1)
+    ]
+    console.table(("epoch", *names), rows)
+
+
+def progress_counts(progress: Progress) -> dict[str, int]:
+    """Runs by state, for JSON."""
+    lists = ("done", "crashed", "damaged", "pending")
+    counts = {name: len(getattr(progress, name)) for name in lists}
+    return {"runs": sum(counts.values()), **counts, "unplanned": progress.unplanned}
+
+
+def progress_line(progress: Progress) -> str:
+    """Runs by state, in words."""
+    counts = progress_counts(progress)
+    parts = [f"{counts['done']} of {counts['runs']} runs done", f"{counts['pending']} pending"]
+    parts += [f"{counts[name]} {name}" for name in ("crashed", "damaged") if counts[name]]
+    if progress.unplanned:
+        parts.append(f"{progress.unplanned} recorded but no longer planned")
+    return ", ".join(parts)

@@ -1,0 +1,75 @@
+"""What a study's lacking runs will take: time from the ledger, disk from the size of a record."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from vggstudy.plan import PlannedRun
+from vggstudy.study import Progress, Study
+
+RECORD_BYTES = 6_000
+"""Size of a record without its curves."""
+
+EPOCH_BYTES = 140
+"""Size of one epoch's curves and times in a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """An estimate with its basis.
+
+    Attributes
+    ----------
+    seconds : (float, float, float) or None
+        Seconds of one worker for all lacking runs: low, expected, high; None without a basis.
+    basis : str
+        What the estimate comes from, in words.
+    disk_bytes : float
+        Records of all planned runs.
+    """
+
+    seconds: tuple[float, float, float] | None
+    basis: str
+    disk_bytes: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+
+def estimate_cost(study: Study, progress: Progress) -> Cost:
+    """Estimate from the runs of the ledger: those of the same cell, else of any cell.
+
+    The range takes the fastest and the slowest run of each cell that has some, and for a cell
+    without any the fastest and the slowest of all.
+    """
+    disk = float(sum(_record_bytes(run) for run in study.plan.runs))
+    seconds = _seconds_by_cell(study) if progress.done else {}
+    if not seconds:
+        return Cost(None, "unknown before a run has finished; try 'vggstudy run --limit 2'", disk)
+    every = [value for values in seconds.values() for value in values]
+    low = middle = high = 0.0
+    for run in progress.lacking:
+        known = seconds.get(run.cell_id, every)
+        low += min(known)
+        middle += sum(known) / len(known)
+        high += max(known)
+    return Cost((low, middle, high), f"{len(every)} finished runs", disk)
+
+
+def _seconds_by_cell(study: Study) -> dict[str, list[float]]:
+    """Seconds of the finished runs, by cell."""
+    found: dict[str, list[float]] = defaultdict(list)
+    with study.store().index() as index:
+        for row in index.rows(curves=False):
+            total = row.summary.get("timings", {}).get("total_s")
+            if total is not None and row.cell_id is not None:
+                found[row.cell_id].append(float(total))
+    return found
+
+
+def _record_bytes(run: PlannedRun) -> float:
+    """Expected size of a run's record, its curves as long as they can be."""
+    return RECORD_BYTES + EPOCH_BYTES * run.recipe.training.epochs

@@ -1,0 +1,165 @@
+"""One attempt at one run, on any engine: train, then write its record whole."""
+
+from __future__ import annotations
+
+import datetime
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vggstudy.environment import capture
+from vggstudy.errors import LedgerError, StudyError
+from vggstudy.execution.options import ExecutionOptions
+from vggstudy.ledger import Attempt, Failure, FailureKind, RunRecord, Status, StudyStore
+from vggstudy.plan import PlannedRun
+
+MAX_MESSAGE = 2000
+"""Longest failure message that is kept, in characters."""
+
+
+def attempt_run(
+    run: PlannedRun,
+    store: StudyStore,
+    options: ExecutionOptions,
+    *,
+    device: str,
+    on_epoch: Callable[[Mapping[str, Any]], None],
+    should_stop: Callable[[], bool],
+) -> RunRecord:
+    """Execute a planned run from the start or its checkpoint, and record what came of it.
+
+    Returns
+    -------
+    record : RunRecord
+        As it stands in the ledger: finished, diverged, or crashed with the reason.
+
+    Raises
+    ------
+    Interrupted
+        If ``should_stop`` asked for it; a checkpoint has been written and nothing recorded.
+    StudyError
+        If the study cannot go on: data are missing, or the ledger cannot be written.
+    """
+    from vggstudy.training import Interrupted, train_run
+
+    started = _now()
+    clock = time.perf_counter()
+    checkpoint = store.checkpoint_path(run.run_id)
+    try:
+        trained = train_run(
+            run.recipe,
+            run.seeds,
+            device=device,
+            threads=options.threads,
+            data_roots=options.data_roots,
+            cache_dir=options.cache_dir,
+            checkpoint=checkpoint,
+            checkpoint_every_s=options.checkpoint_every_s,
+            on_epoch=lambda report: on_epoch(report.to_dict()),
+            should_stop=should_stop,
+        )
+    except (StudyError, Interrupted):
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever breaks a run is recorded, then retried
+        failure: Failure = {"kind": _kind(error), "message": describe(error)}
+        attempt = attempt_entry(started, time.perf_counter() - clock, failure)
+        return record_crash(run, store, attempt, environment=_environment(device))
+    attempt = attempt_entry(started, time.perf_counter() - clock, None)
+    record = make_record(
+        run,
+        status=trained.result["status"],
+        attempts=[*earlier_attempts(store, run.run_id), attempt],
+        result=trained.result,
+        timings=trained.timings,
+        environment={**capture(), "numerics": trained.numerics},
+    )
+    store.write_record(record)
+    checkpoint.unlink(missing_ok=True)
+    return record
+
+
+def record_crash(
+    run: PlannedRun,
+    store: StudyStore,
+    attempt: Attempt,
+    *,
+    environment: Mapping[str, Any],
+) -> RunRecord:
+    """Record a failed attempt; the checkpoint stays, so that a retry goes on from it."""
+    record = make_record(
+        run,
+        status="crashed",
+        attempts=[*earlier_attempts(store, run.run_id), attempt],
+        result={},
+        timings={},
+        environment=environment,
+    )
+    store.write_record(record)
+    return record
+
+
+def make_record(
+    run: PlannedRun,
+    *,
+    status: Status,
+    attempts: Sequence[Attempt],
+    result: Mapping[str, Any],
+    timings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+) -> RunRecord:
+    """The record of a planned run; attempts are numbered from 1."""
+    numbered: list[Attempt] = [
+        {**attempt, "number": index} for index, attempt in enumerate(attempts, start=1)
+    ]
+    return RunRecord(
+        run_id=run.run_id,
+        cell_id=run.cell_id,
+        study_seed=run.study_seed,
+        replicate=run.replicate,
+        seeding=run.seeding,
+        levels=dict(run.levels),
+        recipe=run.recipe.model_dump(mode="json"),
+        status=status,
+        attempts=numbered,
+        result=dict(result),
+        timings=dict(timings),
+        environment=dict(environment),
+    )
+
+
+def attempt_entry(started_at: str, duration_s: float, failure: Failure | None) -> Attempt:
+    """What is kept of one attempt; its record gives it its number."""
+    duration_s = round(duration_s, 3)
+    return {"number": 0, "started_at": started_at, "duration_s": duration_s, "failure": failure}
+
+
+def earlier_attempts(store: StudyStore, run_id: str) -> list[Attempt]:
+    """Attempts that a crashed record already holds; none where there is no readable record."""
+    try:
+        return list(store.read_record(run_id).attempts)
+    except LedgerError:
+        return []
+
+
+def describe(error: BaseException) -> str:
+    """Class and message of an exception, bounded."""
+    return f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+
+
+def _kind(error: Exception) -> FailureKind:
+    """Reason class of a failure: out of memory, or any other exception."""
+    name = type(error).__name__
+    text = str(error).lower()
+    memory = isinstance(error, MemoryError) or name == "OutOfMemoryError"
+    memory = memory or "out of memory" in text or "can't allocate memory" in text
+    return "out_of_memory" if memory else "exception"
+
+
+def _environment(device: str) -> dict[str, Any]:
+    """Environment of an attempt that came to no result."""
+    return {**capture(), "numerics": {"device": device}}
+
+
+def _now() -> str:
+    """Wall-clock time, UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

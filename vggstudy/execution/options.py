@@ -1,0 +1,89 @@
+"""How runs are executed: workers, devices, threads, retries. Never part of a run's identity."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vggstudy.errors import ExecutionError
+
+_DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionOptions:
+    """Settings of one execution.
+
+    Attributes
+    ----------
+    jobs : int
+        Worker processes.
+    devices : tuple of str
+        "cpu" or "cuda:N"; worker i computes on device i modulo their number.
+    threads : int
+        Intra-op threads of a run on CPU. They change the order of sums and so the bits of a
+        result: one number for all of a study's runs.
+    retries : int
+        Further attempts at a run that crashed, with the same seeds.
+    timeout_s : float or None
+        Seconds without a finished epoch after which a worker counts as hung.
+    checkpoint_every_s : float
+        Least seconds between two checkpoints of a run.
+    data_roots : tuple of Path
+        Folders in which a relative ``data.root`` is looked for, in order.
+    cache_dir : Path or None
+        Where decoded images are kept; the user's cache folder by default.
+    """
+
+    jobs: int
+    devices: tuple[str, ...] = ("cpu",)
+    threads: int = 1
+    retries: int = 1
+    timeout_s: float | None = None
+    checkpoint_every_s: float = 10.0
+    data_roots: tuple[Path, ...] = ()
+    cache_dir: Path | None = None
+
+
+def available_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def resolve_options(
+    *,
+    jobs: int | None = None,
+    devices: Sequence[str] = (),
+    threads: int = 1,
+    retries: int = 1,
+    timeout_s: float | None = None,
+    data_roots: Sequence[Path] = (),
+    cache_dir: Path | None = None,
+) -> ExecutionOptions:
+    """Fill in what was not said: CPU, one worker a core (or a GPU), one thread a run.
+
+    Raises
+    ------
+    ExecutionError
+        If a device is not of the form ``cpu``, ``cuda`` or ``cuda:N``.
+    """
+    for device in devices:
+        if not _DEVICE.match(device):
+            msg = f"device '{device}' is unknown: write cpu, cuda or cuda:N"
+            raise ExecutionError(msg)
+    named = tuple("cuda:0" if device == "cuda" else device for device in devices) or ("cpu",)
+    workers = len(named) if named != ("cpu",) else max(1, available_cores() // threads)
+    environment = os.environ.get("VGGSTUDY_DATA")
+    roots = [*data_roots, *([Path(environment)] if environment else [])]
+    return ExecutionOptions(
+        jobs=jobs or workers,
+        devices=named,
+        threads=threads,
+        retries=retries,
+        timeout_s=timeout_s,
+        data_roots=tuple(roots),
+        cache_dir=cache_dir,
+    )

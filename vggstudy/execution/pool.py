@@ -1,0 +1,297 @@
+"""The local engine: a pool of persistent workers, one run each at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import os
+import signal
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+from types import FrameType
+from typing import Any
+
+from vggstudy import errors
+from vggstudy.environment import capture
+from vggstudy.errors import ExecutionError, StudyError
+from vggstudy.execution.attempt import attempt_entry, record_crash
+from vggstudy.execution.events import Listener
+from vggstudy.execution.options import ExecutionOptions
+from vggstudy.execution.process import WorkerProcess
+from vggstudy.ledger import Failure, FailureKind, RunRecord, StudyStore
+from vggstudy.plan import PlannedRun
+
+TICK_S = 0.5
+"""Longest wait for a message before timeouts are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What an execution came to, in runs.
+
+    Attributes
+    ----------
+    finished, crashed, left : int
+        Runs with a result; runs whose every attempt failed; runs not reached.
+    interrupted : bool
+        Whether it was stopped before its end.
+    """
+
+    finished: int
+    crashed: int
+    left: int
+    interrupted: bool
+
+
+def execute(
+    runs: Sequence[PlannedRun],
+    store: StudyStore,
+    options: ExecutionOptions,
+    listener: Listener,
+) -> Tally:
+    """Execute planned runs on this machine; their records are in the ledger when it returns.
+
+    The first SIGINT or SIGTERM lets every running run write a checkpoint at the end of its epoch
+    and stops; the second kills the workers (what their checkpoints hold is not lost).
+
+    Raises
+    ------
+    StudyError
+        If data are missing or the ledger cannot be written: no run could go on.
+    """
+    if not runs:
+        return Tally(0, 0, 0, interrupted=False)
+    pool = _Pool(runs, store, options, listener)
+    with _signals(pool):
+        return pool.work()
+
+
+class _Pool:
+    """State of one execution."""
+
+    def __init__(
+        self,
+        runs: Sequence[PlannedRun],
+        store: StudyStore,
+        options: ExecutionOptions,
+        listener: Listener,
+    ) -> None:
+        self.pending = deque(runs)
+        self.store = store
+        self.options = options
+        self.listener = listener
+        self.failures: dict[str, int] = {}
+        self.finished = 0
+        self.crashed = 0
+        self.signals = 0
+        self.fatal: StudyError | None = None
+        self.prepared = False
+        self.deaths_at_start = 0
+        self.workers: list[WorkerProcess] = []
+        self.data = list({repr(run.recipe.data): run.recipe.data for run in runs}.values())
+        self.wakeup_read, self.wakeup_write = os.pipe()
+        os.set_blocking(self.wakeup_write, False)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether no further run is to be started."""
+        return self.signals > 0 or self.fatal is not None
+
+    def work(self) -> Tally:
+        """Run everything; the loop that the module is about."""
+        try:
+            self.workers = [self.new_worker(0)]
+            while self.pending or any(worker.run for worker in self.workers):
+                if self.stopping and not any(worker.run for worker in self.workers):
+                    break
+                self.step()
+        finally:
+            for worker in self.workers:
+                if worker.run is not None:
+                    worker.kill()
+                worker.close()
+            os.close(self.wakeup_read)
+            os.close(self.wakeup_write)
+        if self.fatal is not None:
+            raise self.fatal
+        left = len(self.pending)
+        return Tally(self.finished, self.crashed, left, interrupted=self.signals > 0)
+
+    def step(self) -> None:
+        """Hand out runs, then wait for one message, death, signal or timeout."""
+        if self.prepared and not self.stopping:
+            self.hand_out()
+        by_object: dict[Any, WorkerProcess] = {worker.connection: worker for worker in self.workers}
+        for ready in wait([*by_object, self.wakeup_read], timeout=TICK_S):
+            if ready == self.wakeup_read:
+                os.read(self.wakeup_read, 1024)
+                self.on_signal()
+            else:
+                self.receive(by_object[ready])
+        self.check_timeouts()
+
+    def hand_out(self) -> None:
+        """Give every idle worker a run; start workers while there are more runs than workers."""
+        wanted = min(self.options.jobs, len(self.pending) + sum(bool(w.run) for w in self.workers))
+        while len(self.workers) < wanted:
+            self.workers.append(self.new_worker(len(self.workers)))
+        for worker in self.workers:
+            if worker.idle and self.pending:
+                run = self.pending.popleft()
+                worker.assign(run)
+                self.listener.started(run, worker=worker.index)
+
+    def new_worker(self, index: int) -> WorkerProcess:
+        """Start a worker process."""
+        try:
+            return WorkerProcess(index, self.store.path, self.options)
+        except OSError as error:
+            msg = f"a worker process cannot be started: {error.strerror}"
+            raise ExecutionError(msg) from None
+
+    def receive(self, worker: WorkerProcess) -> None:
+        """Take one message of a worker, or notice its death."""
+        try:
+            message = worker.connection.recv()
+        except (EOFError, ConnectionResetError):
+            self.on_death(worker)
+            return
+        worker.last_sign = time.monotonic()
+        kind = message[0]
+        if kind == "ready":
+            self.on_ready(worker)
+        elif kind == "prepared":
+            self.prepared = worker.idle = True
+        elif kind == "log":
+            self.listener.note(message[1])
+        elif kind == "epoch" and worker.run is not None:
+            self.listener.epoch(worker.run, message[1])
+        elif kind == "refused":
+            self.on_refusal(worker, *message[1:])
+        elif kind == "interrupted" and worker.run is not None:
+            self.pending.appendleft(worker.run)
+            worker.run, worker.idle = None, True
+        elif kind == "done":
+            self.on_record(worker, message[1])
+
+    def on_ready(self, worker: WorkerProcess) -> None:
+        """The first worker prepares the data before any run is handed out."""
+        self.deaths_at_start = 0
+        if self.prepared:
+            worker.idle = True
+        else:
+            worker.send(("prepare", self.data))
+
+    def on_record(self, worker: WorkerProcess, record: RunRecord) -> None:
+        """A run has its record: a result, or a failure that may be retried."""
+        run, worker.run, worker.idle = worker.run, None, True
+        if run is None:
+            return
+        if record.status != "crashed":
+            self.finished += 1
+            self.listener.finished(run, record)
+        else:
+            failure = record.attempts[-1]["failure"]
+            self.on_failure(run, failure or {"kind": "exception", "message": "unknown"})
+
+    def on_failure(self, run: PlannedRun, failure: Failure) -> None:
+        """Retry a failed run after the others, or count it as crashed."""
+        count = self.failures[run.run_id] = self.failures.get(run.run_id, 0) + 1
+        retry = count <= self.options.retries and not self.stopping
+        if retry:
+            self.pending.append(run)
+        else:
+            self.crashed += 1
+        self.listener.crashed(run, failure, retry=retry)
+
+    def on_refusal(self, worker: WorkerProcess, name: str, message: str) -> None:
+        """The study cannot go on: stop everything, keep the first reason."""
+        if worker.run is not None:
+            self.pending.appendleft(worker.run)
+        worker.run, worker.idle = None, True
+        kind = getattr(errors, name, ExecutionError)
+        if self.fatal is None:
+            known = issubclass(kind, StudyError) and kind is not errors.ProtocolError
+            self.fatal = kind(message) if known else ExecutionError(message)
+            self.stop_workers()
+
+    def on_death(self, worker: WorkerProcess, kind: FailureKind = "killed") -> None:
+        """A worker died without a word: record its run as crashed, replace the worker."""
+        run, worker.run = worker.run, None
+        message = worker.obituary() if kind == "killed" else self.hung(worker)
+        worker.close()
+        self.workers.remove(worker)
+        if run is not None:
+            failure: Failure = {"kind": kind, "message": message}
+            started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(
+                seconds=worker.elapsed
+            )
+            entry = attempt_entry(started.isoformat(timespec="seconds"), worker.elapsed, failure)
+            environment = {**capture(), "numerics": {"device": worker.device}}
+            record_crash(run, self.store, entry, environment=environment)
+            self.on_failure(run, failure)
+        elif not worker.idle:
+            self.deaths_at_start += 1
+            if self.deaths_at_start > 2:
+                msg = f"workers die before they take a run: {message}"
+                self.fatal = ExecutionError(msg)
+        if not self.stopping and not self.workers:
+            self.workers.append(self.new_worker(worker.index))
+
+    def hung(self, worker: WorkerProcess) -> str:
+        """Kill a worker that has given no sign of life."""
+        worker.kill()
+        return f"no epoch finished within {self.options.timeout_s:g} s; the worker was killed"
+
+    def check_timeouts(self) -> None:
+        """Kill workers that have been silent for too long."""
+        if self.options.timeout_s is None:
+            return
+        limit = time.monotonic() - self.options.timeout_s
+        for worker in list(self.workers):
+            if worker.run is not None and worker.last_sign < limit:
+                self.on_death(worker, kind="timeout")
+
+    def on_signal(self) -> None:
+        """First signal: checkpoint and stop. Second: kill."""
+        if self.signals == 1:
+            self.listener.note("stopping: every run writes a checkpoint at the end of its epoch")
+            self.stop_workers()
+        elif self.signals > 1:
+            for worker in self.workers:
+                if worker.run is not None:
+                    self.pending.appendleft(worker.run)
+                    worker.run = None
+                worker.kill()
+
+    def stop_workers(self) -> None:
+        """Ask every busy worker to stop at the end of its epoch."""
+        for worker in self.workers:
+            if worker.run is not None:
+                worker.send(("stop",))
+
+    def count_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Signal handler: only counts and wakes the loop."""
+        self.signals += 1
+        with contextlib.suppress(BlockingIOError):
+            os.write(self.wakeup_write, b"!")
+
+
+@contextlib.contextmanager
+def _signals(pool: _Pool) -> Iterator[None]:
+    """Route SIGINT and SIGTERM to the pool while it works (in the main thread, where they come)."""
+    try:
+        previous = {
+            number: signal.signal(number, pool.count_signal)
+            for number in (signal.SIGINT, signal.SIGTERM)
+        }
+    except ValueError:  # not the main thread: whoever runs us there handles signals
+        previous = {}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

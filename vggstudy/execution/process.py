@@ -1,0 +1,111 @@
+"""A worker process as its driver sees it: started, spoken to, found dead, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import IO, Any
+
+from vggstudy.execution.options import ExecutionOptions
+from vggstudy.plan import PlannedRun
+
+STDERR_TAIL = 4000
+"""Bytes at the end of a dead worker's stderr that are searched for its last words."""
+
+
+class WorkerProcess:
+    """One worker: its process, its socket and the run it is busy with."""
+
+    def __init__(self, index: int, study: Path, options: ExecutionOptions) -> None:
+        self.index = index
+        self.device = options.devices[index % len(options.devices)]
+        self.run: PlannedRun | None = None
+        self.started_at = 0.0
+        self.last_sign = time.monotonic()
+        self.idle = False
+        self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
+        ours, theirs = socket.socketpair()
+        self.process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "vggstudy.execution.worker",
+                str(theirs.fileno()),
+                str(os.getpid()),
+            ],
+            pass_fds=(theirs.fileno(),),
+            env=_environment(options.threads),
+            stdin=subprocess.DEVNULL,
+            stdout=self.errors,
+            stderr=self.errors,
+            process_group=0,  # a Ctrl-C at the terminal is the driver's to handle
+        )
+        theirs.close()
+        self.connection = Connection(ours.detach())
+        self.connection.send((study, options, self.device))
+
+    def assign(self, run: PlannedRun) -> None:
+        """Send the worker a run."""
+        self.run = run
+        self.idle = False
+        self.started_at = self.last_sign = time.monotonic()
+        self.send(("run", run))
+
+    def send(self, message: tuple[Any, ...]) -> None:
+        """Send a message; a dead worker's is lost, which `pool` notices at the next receipt."""
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            self.connection.send(message)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the current run was assigned."""
+        return time.monotonic() - self.started_at
+
+    def kill(self) -> None:
+        """End the process at once."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+    def close(self) -> None:
+        """Hang up and wait for the end of the process."""
+        self.connection.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self.errors.close()
+
+    def obituary(self) -> str:
+        """How the process ended, with its last line of stderr."""
+        code = self.process.wait()
+        how = f"exit code {code}"
+        if code < 0:
+            how = f"signal {signal.Signals(-code).name}"
+        size = self.errors.seek(0, os.SEEK_END)
+        self.errors.seek(max(0, size - STDERR_TAIL))
+        lines = self.errors.read().decode(errors="replace").strip().splitlines()
+        last = f": {lines[-1].strip()}" if lines else ""
+        hint = " (the system may have run out of memory)" if code == -signal.SIGKILL else ""
+        return f"the worker ended with {how}{hint}{last}"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """A worker's environment: bounded threads, deterministic cuBLAS, this package importable."""
+    environment = dict(os.environ)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        environment[name] = str(threads)
+    environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    root = str(Path(__file__).resolve().parent.parent.parent)
+    if not root.endswith("site-packages"):
+        paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
+    return environment

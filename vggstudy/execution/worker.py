@@ -1,0 +1,111 @@
+"""A worker process: takes runs over a socket, one after another, until its driver hangs up.
+
+Started by `pool` as ``python -m vggstudy.execution.worker FD``. Messages are tuples: the driver
+sends ``("prepare", data settings)``, ``("run", PlannedRun)`` and ``("stop",)``; the worker answers
+``("ready",)``, ``("epoch", report)``, ``("done", RunRecord)``, ``("interrupted",)``,
+``("refused", StudyError class name, message)`` and ``("log", text)``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import logging
+import os
+import signal
+import sys
+from multiprocessing.connection import Connection
+from typing import Any
+
+from vggstudy.errors import StudyError
+from vggstudy.execution.attempt import attempt_run
+from vggstudy.execution.options import ExecutionOptions
+from vggstudy.ledger import StudyStore
+
+_PR_SET_PDEATHSIG = 1
+
+
+def main() -> None:
+    """Serve the driver at the other end of the socket named on the command line."""
+    _die_with_parent(int(sys.argv[2]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver tells when to stop
+    connection = Connection(int(sys.argv[1]))
+    study, options, device = connection.recv()
+    logging.getLogger("vggstudy").addHandler(_ToDriver(connection))
+    logging.getLogger("vggstudy").setLevel(logging.INFO)
+    worker = Worker(connection, StudyStore.open(study), options, device)
+    # When the driver is gone, so is this worker, its run as of its checkpoint.
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        worker.serve()
+
+
+class Worker:
+    """Answers the driver's messages."""
+
+    def __init__(
+        self, connection: Connection, store: StudyStore, options: ExecutionOptions, device: str
+    ) -> None:
+        self.connection = connection
+        self.store = store
+        self.options = options
+        self.device = device
+
+    def serve(self) -> None:
+        """Handle messages until the driver hangs up."""
+        self.connection.send(("ready",))
+        while True:
+            message = self.connection.recv()
+            if message[0] == "stop":
+                continue
+            try:
+                self.connection.send(self.handle(*message))
+            except StudyError as error:
+                self.connection.send(("refused", type(error).__name__, str(error)))
+
+    def handle(self, kind: str, payload: Any) -> tuple[Any, ...]:
+        """Do what one message asks for and give the answer."""
+        from vggstudy.training import Interrupted, prepare_data
+
+        if kind == "prepare":
+            for settings in payload:
+                prepare_data(
+                    settings,
+                    data_roots=self.options.data_roots,
+                    cache_dir=self.options.cache_dir,
+                )
+            return ("prepared",)
+        try:
+            record = attempt_run(
+                payload,
+                self.store,
+                self.options,
+                device=self.device,
+                on_epoch=lambda report: self.connection.send(("epoch", report)),
+                should_stop=self.connection.poll,  # while a run is on, only a stop can come
+            )
+        except Interrupted:
+            return ("interrupted",)
+        return ("done", record)
+
+
+class _ToDriver(logging.Handler):
+    """Sends log messages to the driver."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__()
+        self.connection = connection
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.connection.send(("log", record.getMessage()))
+
+
+def _die_with_parent(parent: int) -> None:
+    """Ask Linux to kill this process when its driver dies, so that no orphan goes on writing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""One row for every planned run: its factors, its outcome and everything measured of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.errors import LedgerError
+from vggstudy.labels import Label, label_run
+from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.ledger.rows import IndexRow
+from vggstudy.plan import Plan, PlannedRun
+from vggstudy.protocol import LabelRule
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+METRICS = (
+    "test_accuracy",
+    "test_loss",
+    "test_balanced_accuracy",
+    "val_accuracy",
+    "val_loss",
+    "train_accuracy",
+    "train_loss",
+)
+"""Measured at the selected checkpoint; fractions in [0, 1], losses in nats."""
+
+MEASURED = (
+    *METRICS,
+    "generalisation_gap",
+    "epochs",
+    "selected_epoch",
+    "steps",
+    "seconds",
+    "seconds_per_epoch",
+    "peak_memory_bytes",
+    "parameters",
+    "parameters_and_statistics",
+)
+"""Columns that an analysis may take as its outcome."""
+
+
+def comparisons(plan: Plan) -> int:
+    """Epochs of all planned runs: how often a guessing network could pass the label's bound."""
+    return sum(run.recipe.training.epochs for run in plan.runs)
+
+
+def labeller(plan: Plan, rule: LabelRule) -> Callable[[str, Mapping[str, Any], int | None], Label]:
+    """The label rule with what it needs to know of the whole study."""
+    total = comparisons(plan)
+
+    def label(status: str, result: Mapping[str, Any], patience: int | None) -> Label:
+        return label_run({**result, "status": status}, rule, comparisons=total, patience=patience)
+
+    return label
+
+
+def label_record(plan: Plan, rule: LabelRule, run: PlannedRun, record: RunRecord) -> Label:
+    """Label of one record of a planned run."""
+    return labeller(plan, rule)(record.status, record.result, patience_of(run))
+
+
+def patience_of(run: PlannedRun) -> int | None:
+    """The patience of a run's early stopping, in epochs."""
+    stopping = run.recipe.training.early_stopping
+    return stopping.patience if stopping else None
+
+
+def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) -> pd.DataFrame:
+    """One row per planned run, failed and missing ones included, in the plan's order.
+
+    Parameters
+    ----------
+    plan : Plan
+        What was to be run.
+    store : StudyStore
+        The study's ledger.
+    rule : LabelRule, optional
+        Another rule than the protocol's.
+
+    Returns
+    -------
+    DataFrame
+        ``run_id``, ``cell_id``, one column a factor, ``replicate``, ``outcome`` (converged,
+        failed_to_learn, diverged, crashed or missing), ``completion``, the columns of `MEASURED`,
+        ``attempts`` and ``majority_rate``.
+
+    Raises
+    ------
+    LedgerError
+        If a planned run's record is damaged: a study is never analysed without it in silence.
+    """
+    import pandas as pd
+
+    label = labeller(plan, rule or plan.protocol.label)
+    with store.index() as index:
+        records = {row.run_id: row for row in index.rows() if row.run_id in plan.by_id}
+    _refuse_damaged(store, records)
+    rows = [_row(run, records.get(run.run_id), label) for run in plan.runs]
+    return pd.DataFrame(rows, columns=columns(plan))
+
+
+def columns(plan: Plan) -> list[str]:
+    """Columns of `study_frame`, in order."""
+    return [
+        "run_id",
+        "cell_id",
+        *plan.factors,
+        "replicate",
+        "outcome",
+        "completion",
+        *MEASURED,
+        "attempts",
+        "majority_rate",
+    ]
+
+
+def _refuse_damaged(store: StudyStore, records: Mapping[str, IndexRow]) -> None:
+    """Name the damaged records and what to do about them."""
+    bad = [row for row in records.values() if row.reason is not None]
+    if bad:
+        path = store.record_path(bad[0].run_id)
+        more = f" (and {len(bad) - 1} more)" if len(bad) > 1 else ""
+        msg = (
+            f"{path} is damaged: {bad[0].reason}{more}; "
+            f"'vggstudy doctor {store.path}' lists them, 'vggstudy run' executes those runs again"
+        )
+        raise LedgerError(msg)
+
+
+def _row(
+    run: PlannedRun,
+    record: IndexRow | None,
+    label: Callable[[str, Mapping[str, Any], int | None], Label],
+) -> dict[str, Any]:
+    """The row of one planned run."""
+    base: dict[str, Any] = {
+        "run_id": run.run_id,
+        "cell_id": run.cell_id,
+        **run.levels,
+        "replicate": run.replicate,
+    }
+    if record is None:
+        return {**base, "outcome": "missing", "attempts": 0}
+    summary = record.summary
+    result = {**summary.get("result", {}), "curves": record.curves}
+    given = label(str(record.status), result, patience_of(run))
+    return {
+        **base,
+        "outcome": given.outcome,
+        "completion": given.completion,
+        **measured(result, summary["timings"]),
+        "attempts": len(summary["attempts"]),
+        "majority_rate": result.get("data", {}).get("majority_rate"),
+    }
+
+
+def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of `MEASURED` for one record."""
+    metrics = result.get("metrics", {})
+    train, test = metrics.get("train_accuracy"), metrics.get("test_accuracy")
+    epochs = result.get("epochs")
+    total = timings.get("total_s")
+    return {
+        **{name: metrics.get(name) for name in METRICS},
+        "generalisation_gap": train - test if None not in (train, test) else None,
+        "epochs": epochs,
+        "selected_epoch": result.get("selected_epoch"),
+        "steps": result.get("steps"),
+        "seconds": total,
+        "seconds_per_epoch": total / epochs if total is not None and epochs else None,
+        "peak_memory_bytes": timings.get("peak_memory_bytes"),
+        "parameters": result.get("parameters"),
+        "parameters_and_statistics": result.get("parameters_and_statistics"),
+    }
+
+
+def cell_table(frame: pd.DataFrame, factors: Sequence[str]) -> list[dict[str, Any]]:
+    """One entry a cell: its levels, its runs by outcome, and how accurate those are that learned.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        From `study_frame`.
+    factors : sequence of str
+        Names of the factors.
+    """
+    entries = []
+    for _, group in frame.groupby("cell_id", sort=False):
+        outcomes = group["outcome"]
+        learned = group.loc[outcomes == "converged", "test_accuracy"].astype(float)
+        counts = {
+            name: int((outcomes == outcome).sum())
+            for name, outcome in (
+                ("converged", "converged"),
+                ("failed", "failed_to_learn"),
+                ("diverged", "diverged"),
+                ("crashed", "crashed"),
+                ("missing", "missing"),
+            )
+        }
+        levels = {name: _plain(group[name].iloc[0]) for name in factors}
+        mean = float(learned.mean()) if len(learned) else None
+        entries.append({**levels, "planned": len(group), **counts, "mean_accuracy": mean})
+    return entries
+
+
+def _plain(value: Any) -> Any:
+    """A plain Python value for one of numpy's."""
+    return value.item() if hasattr(value, "item") else value

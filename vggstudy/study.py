@@ -1,0 +1,276 @@
+"""A study: a protocol and the folder with its runs; the Python interface to both."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.errors import LedgerError, ProtocolError
+from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
+from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vggstudy.execution import ExecutionOptions, Listener, Tally
+    from vggstudy.labels import Label
+
+STUDIES = Path("studies")
+"""Folder of the studies, relative to the working folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Planned runs by what has become of them.
+
+    Attributes
+    ----------
+    done, crashed, damaged, pending : tuple of PlannedRun
+        With a result; with nothing but failed attempts; with a record that cannot be trusted;
+        without a record.
+    unplanned : int
+        Records that the protocol no longer asks for; they stay in the ledger.
+    """
+
+    done: tuple[PlannedRun, ...]
+    crashed: tuple[PlannedRun, ...]
+    damaged: tuple[PlannedRun, ...]
+    pending: tuple[PlannedRun, ...]
+    unplanned: int
+
+    @property
+    def lacking(self) -> tuple[PlannedRun, ...]:
+        """Runs to execute, those never tried before those that crashed."""
+        return (*self.pending, *self.damaged, *self.crashed)
+
+
+class Study:
+    """A protocol with its ledger.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What the study asks for.
+    path : path, optional
+        The study's folder; ``studies/<name>`` by default. It is made by the first `run`.
+    text : str, optional
+        The protocol as its author wrote it; kept with the study.
+    cells : optional
+        The protocol's grid where it has been resolved already (`LoadedProtocol.cells`).
+
+    Examples
+    --------
+    >>> import vggstudy as vs
+    >>> study = vs.Study(vs.Protocol.from_file("protocols/quickstart.toml"))  # doctest: +SKIP
+    >>> study.run(jobs=2)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        path: str | Path | None = None,
+        *,
+        text: str | None = None,
+        cells: Sequence[Any] | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self.path = Path(path) if path is not None else STUDIES / protocol.name
+        self.text = text if text is not None else protocol_text(protocol)
+        self._cells = cells
+
+    @classmethod
+    def load(cls, loaded: LoadedProtocol, path: str | Path | None = None) -> Study:
+        """A study from a protocol file that has been read."""
+        return cls(loaded.protocol, path, text=loaded.text, cells=loaded.cells)
+
+    @classmethod
+    def from_file(cls, protocol: str | Path, path: str | Path | None = None) -> Study:
+        """A study from a protocol file."""
+        return cls.load(load_protocol(protocol), path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Study:
+        """A study that exists, from its folder or its name below ``studies/``.
+
+        Raises
+        ------
+        LedgerError
+            If there is none, or it is damaged.
+        """
+        folder = find_study(path)
+        store = StudyStore.open(folder, readonly=True)
+        try:
+            protocol = parse_protocol(store.protocol_text, filename=f"{folder}/protocol.toml")
+        except ProtocolError as error:
+            msg = f"{folder} holds a protocol that this version cannot read: {error}"
+            raise LedgerError(msg) from None
+        return cls(protocol, folder, text=store.protocol_text)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Every run that the protocol asks for."""
+        return make_plan(self.protocol, self._cells)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the study has a folder with a marker."""
+        return (self.path / "study.json").exists()
+
+    def store(self) -> StudyStore:
+        """The ledger, for reading."""
+        store = StudyStore.open(self.path, readonly=True)
+        self._check_name(store)
+        return store
+
+    def progress(self) -> Progress:
+        """What has been run and what is lacking."""
+        if not self.exists:
+            self._refuse_foreign()
+            return Progress((), (), (), self.plan.runs, 0)
+        with self.store().index() as index:
+            rows = {row.run_id: row for row in index.rows(curves=False)}
+        groups: dict[str, list[PlannedRun]] = {"done": [], "crashed": [], "damaged": [], "none": []}
+        for run in self.plan.runs:
+            row = rows.get(run.run_id)
+            if row is None:
+                groups["none"].append(run)
+            elif row.reason is not None:
+                groups["damaged"].append(run)
+            else:
+                groups["crashed" if row.status == "crashed" else "done"].append(run)
+        unplanned = sum(run_id not in self.plan.by_id for run_id in rows)
+        return Progress(
+            done=tuple(groups["done"]),
+            crashed=tuple(groups["crashed"]),
+            damaged=tuple(groups["damaged"]),
+            pending=tuple(groups["none"]),
+            unplanned=unplanned,
+        )
+
+    def run(
+        self,
+        *,
+        jobs: int | None = None,
+        options: ExecutionOptions | None = None,
+        only: Sequence[str] = (),
+        limit: int | None = None,
+        listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None = None,
+    ) -> Tally:
+        """Execute what is lacking; whatever has a result stays as it is.
+
+        Parameters
+        ----------
+        jobs : int, optional
+            Worker processes; one a core by default. Ignored where ``options`` are given.
+        options : ExecutionOptions, optional
+            Everything else about the execution.
+        only : sequence of str
+            ``factor=level`` conditions on the runs.
+        limit : int, optional
+            Execute at most so many runs.
+        listener : callable, optional
+            Makes the listener from the runs and the options; silent by default.
+
+        Raises
+        ------
+        LedgerError
+            If the study is locked, damaged, or another study's.
+        DataError
+            If the images are missing or damaged.
+        ExecutionError
+            If records cannot be written.
+        """
+        from vggstudy.execution import Silent, execute, resolve_options
+
+        selected = {run.run_id for run in select_runs(self.plan, only)}
+        chosen = options or resolve_options(jobs=jobs)
+        store = self._open_for_writing()
+        with store.lock():
+            self._amend(store)
+            runs = [run for run in self.progress().lacking if run.run_id in selected][:limit]
+            with _entered(listener(runs, chosen) if listener else Silent()) as watching:
+                return execute(runs, store, chosen, watching)
+
+    def label(self, run: PlannedRun, record: RunRecord) -> Label:
+        """The label of a record by the protocol's rule."""
+        from vggstudy.outcomes import label_record
+
+        return label_record(self.plan, self.protocol.label, run, record)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per planned run, failed and missing ones included: `study_frame`."""
+        from vggstudy.outcomes import study_frame
+
+        return study_frame(self.plan, self.store())
+
+    def _open_for_writing(self) -> StudyStore:
+        """The ledger, made if there is none."""
+        if self.exists:
+            store = StudyStore.open(self.path)
+            self._check_name(store)
+            return store
+        return StudyStore.create(self.path, self.text, self.protocol.digest(), self.protocol.name)
+
+    def _amend(self, store: StudyStore) -> None:
+        """Put this protocol in force; record an amendment where it says something else."""
+        if store.protocol_digest != self.protocol.digest() or store.protocol_edited():
+            date = datetime.now(UTC).isoformat(timespec="seconds")
+            store.amend(self.text, self.protocol.digest(), date)
+
+    def _check_name(self, store: StudyStore) -> None:
+        """A study's folder belongs to one protocol."""
+        if store.name != self.protocol.name:
+            msg = (
+                f"{self.path} holds the study '{store.name}', not '{self.protocol.name}'; "
+                "name another folder with --study"
+            )
+            raise LedgerError(msg)
+
+    def _refuse_foreign(self) -> None:
+        """A folder that is there but is no study is not taken for an empty one."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            StudyStore.open(self.path, readonly=True)
+
+
+def find_study(path: str | Path) -> Path:
+    """The folder of a study, given by its path or its name below ``studies/``.
+
+    Raises
+    ------
+    LedgerError
+        If there is neither, naming the studies that there are.
+    """
+    folder = Path(path)
+    if folder.name == "study.json" and folder.is_file():
+        return folder.parent
+    if folder.exists():
+        return folder
+    if len(folder.parts) == 1 and (STUDIES / folder).is_dir():
+        return STUDIES / folder
+    known = sorted(marker.parent.name for marker in STUDIES.glob("*/study.json"))
+    there = f"; studies here: {', '.join(known)}" if known else ""
+    msg = f"there is no study at {folder}{there}"
+    raise LedgerError(msg)
+
+
+def protocol_text(protocol: Protocol) -> str:
+    """A protocol made in Python as a file: what is off its default."""
+    import tomlkit
+
+    return tomlkit.dumps(protocol.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+@contextlib.contextmanager
+def _entered(listener: Any) -> Iterator[Listener]:
+    """Enter a listener that is a display; another one is used as it is."""
+    if hasattr(listener, "__enter__"):
+        with listener as watching:
+            yield watching
+    else:
+        yield listener
