@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
 import time
@@ -12,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vggstudy.errors import LedgerError
-from vggstudy.identity import digest
 from vggstudy.ledger import database
 from vggstudy.ledger.files import explain
 from vggstudy.ledger.record import read_record_file
@@ -22,6 +20,8 @@ from vggstudy.ledger.rows import (
     CorruptIndexError,
     IndexRow,
     damaged_values,
+    environment_of,
+    environment_row,
     intact_values,
     row_of,
 )
@@ -175,14 +175,8 @@ class StudyIndex:
 
     def _environments(self) -> list[tuple[dict[str, Any], int]]:
         """The environments, each compared with its digest."""
-        found = []
-        for identity, text, count in self._connection.execute(_ENVIRONMENTS).fetchall():
-            environment = json.loads(text)
-            if digest(environment) != identity:
-                msg = f"the environment {identity!r} is damaged"
-                raise CorruptIndexError(msg)
-            found.append((environment, count))
-        return found
+        found = self._connection.execute(_ENVIRONMENTS).fetchall()
+        return [(environment_of(identity, text), count) for identity, text, count in found]
 
     def _refresh(self) -> None:
         """Compare the files with the rows and read what differs."""
@@ -214,19 +208,15 @@ class StudyIndex:
         try:
             record = read_record_file(path, run_id=file.run_id)
         except FileNotFoundError:
-            if not path.is_symlink():
-                self._connection.execute("DELETE FROM runs WHERE run_id = ?", (file.run_id,))
-                return
-            reason = f"links to a missing file, {path.readlink()}; fetch it or delete the link"
-            values = damaged_values(file, "unreadable", reason, settled=False)
+            self._connection.execute("DELETE FROM runs WHERE run_id = ?", (file.run_id,))
+            return
         except DamagedFileError as error:
             settled = settled and error.kind != "unreadable"
             values = damaged_values(file, error.kind, error.reason, settled=settled)
         else:
             values = intact_values(file, record, settled=settled)
-            environment = (digest(record.environment), json.dumps(record.environment))
             query = "INSERT OR REPLACE INTO environments VALUES (?, ?)"
-            self._connection.execute(query, environment)
+            self._connection.execute(query, environment_row(record))
         self._connection.execute(_INSERT, values)
 
     def _guarded(self, action: Callable[[], _T]) -> _T:

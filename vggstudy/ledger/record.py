@@ -13,13 +13,14 @@ an upgrade from the former one in `RunRecord.from_json`, and a fixture in tests/
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-from vggstudy.identity import canonical_json, digest
+from vggstudy.identity import canonical_json
 from vggstudy.ledger.files import explain, read_bounded
 from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
 
@@ -117,7 +118,8 @@ class RunRecord:
 
     def content_digest(self) -> str:
         """SHA-256 of the deterministic part, whatever machine and time produced it."""
-        return digest(self.deterministic())
+        text = self.deterministic_json().encode("utf-8", "backslashreplace")
+        return hashlib.sha256(text).hexdigest()
 
     def to_json(self) -> str:
         """The text of ``run.json``: canonical, with its checksum.
@@ -171,7 +173,10 @@ def read_record_file(path: Path, *, run_id: str) -> RunRecord:
     try:
         record = RunRecord.from_json(read_bounded(path))
     except FileNotFoundError:
-        raise
+        if not path.is_symlink():
+            raise
+        reason = f"links to a missing file, {path.readlink()}; fetch that or delete the link"
+        raise DamagedFileError("unreadable", reason, str(path)) from None
     except OSError as error:
         raise DamagedFileError("unreadable", _os_reason(error, path), str(path)) from error
     except DamagedFileError as error:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vggstudy.identity import digest
+from vggstudy.identity import canonical_json
 from vggstudy.ledger.record import RunRecord
 from vggstudy.ledger.scan import RunFile
 
@@ -106,10 +107,32 @@ def intact_values(file: RunFile, record: RunRecord, *, settled: bool) -> tuple[A
         settled=settled,
         cell_id=record.cell_id,
         status=record.status,
-        environment_id=digest(record.environment),
+        environment_id=environment_row(record)[0],
         summary=_text(summary),
         curves=_text(record.result.get("curves", {})),
     )
+
+
+def environment_row(record: RunRecord) -> tuple[str, str]:
+    """A record's environment as text, after the digest by which rows refer to it."""
+    # SQLite takes no lone surrogates; as JSON escapes they survive.
+    text = canonical_json(record.environment).encode("utf-8", "backslashreplace")
+    return hashlib.sha256(text).hexdigest(), text.decode()
+
+
+def environment_of(identity: str, text: str) -> dict[str, Any]:
+    """The environment that `environment_row` described.
+
+    Raises
+    ------
+    CorruptIndexError
+        If the text is not the one that was written.
+    """
+    if hashlib.sha256(text.encode()).hexdigest() != identity:
+        msg = f"the environment {identity!r} is damaged"
+        raise CorruptIndexError(msg)
+    environment: dict[str, Any] = json.loads(text)
+    return environment
 
 
 def damaged_values(file: RunFile, kind: str, reason: str, *, settled: bool) -> tuple[Any, ...]:

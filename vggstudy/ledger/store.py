@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from os import W_OK, access
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vggstudy.errors import ExecutionError, LedgerError
 from vggstudy.ledger.files import (
@@ -34,6 +34,8 @@ PROTOCOL_NAME = "protocol.toml"
 CHECKPOINT_NAME = "checkpoint.pt"
 
 _log = logging.getLogger(__name__)
+
+_T = TypeVar("_T")
 
 
 class StudyStore:
@@ -288,30 +290,37 @@ class StudyStore:
 
     def records(self) -> Iterator[RunRecord]:
         """Every intact record, ordered by run id; `damaged` lists the others."""
-        for run_id in self._run_ids():
-            try:
-                yield self.read_record(run_id)
-            except DamagedFileError as error:
-                _log.warning("damaged record: %s", error)
+        for _, found in self._read_all():
+            if isinstance(found, RunRecord):
+                yield found
+            else:
+                _log.warning("damaged record: %s", found)
 
     def damaged(self) -> list[tuple[Path, str]]:
         """Every file of the study that cannot be trusted, with the reason; reads all records."""
-        found = []
-        for run_id in self._run_ids():
-            try:
-                self.read_record(run_id)
-            except DamagedFileError as error:
-                found.append((self.record_path(run_id), error.reason))
-        found.extend(
-            (path, "not the folder of a run (16 hexadecimal digits); move it elsewhere")
-            for path in foreign_entries(self.path)
-        )
-        return found
+        damaged = [
+            (path, found.reason)
+            for path, found in self._read_all()
+            if isinstance(found, DamagedFileError)
+        ]
+        foreign = "not the folder of a run (16 hexadecimal digits); move it elsewhere"
+        return damaged + [(path, foreign) for path in self._listed(foreign_entries)]
 
-    def _run_ids(self) -> list[str]:
-        """Ids of the runs that have a record."""
+    def _read_all(self) -> Iterator[tuple[Path, RunRecord | DamagedFileError]]:
+        """Every record, or what is wrong with it, ordered by run id."""
+        for run_id in sorted(file.run_id for file in self._listed(scan_runs)):
+            path = self.record_path(run_id)
+            try:
+                yield path, read_record_file(path, run_id=run_id)
+            except DamagedFileError as error:
+                yield path, error
+            except FileNotFoundError:
+                continue  # deleted since it was listed
+
+    def _listed(self, scan: Callable[[Path], Iterator[_T]]) -> list[_T]:
+        """What a scan of the study finds; nothing where the runs' folder is missing."""
         try:
-            return sorted(file.run_id for file in scan_runs(self.path))
+            return list(scan(self.path))
         except FileNotFoundError:
             return []
         except OSError as error:
