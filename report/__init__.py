@@ -1,1 +1,31 @@
-"""The report and the citations: claims as figures, tables, sentences and text to paste."""
+"""The report and the citations: claims as figures, tables, sentences and text to paste.
+
+Names are imported when they are first used: importing this package loads neither matplotlib nor
+pandas, so that the command line starts at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.report.context import ReportContext
+
+if TYPE_CHECKING:
+    from vggstudy.report.document import render, write_report
+
+__all__ = ["ReportContext", "render", "write_report"]
+
+_PLACES = {
+    "render": "document",
+    "write_report": "document",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type of the name asked for
+    """Import a public name on first use."""
+    from importlib import import_module
+
+    if name not in _PLACES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_PLACES[name]}"), name)

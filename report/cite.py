@@ -1,0 +1,204 @@
+"""Citations: a claim as text to paste, the list of all claims, and the study itself.
+
+Numbers are those that the report prints (`vggstudy.report.display`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Literal
+
+from vggstudy._version import __version__
+from vggstudy.errors import AnalysisError
+from vggstudy.report.display import PERCENT, POINTS, Display, display, read
+from vggstudy.report.names import capitalise
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+Style = Literal["text", "md", "json", "apa", "latex", "siunitx"]
+SHORT_DIGEST = 12
+
+
+def find_claim(claims: Mapping[str, Claim], claim_id: str) -> Claim:
+    """The claim with an id.
+
+    Raises
+    ------
+    AnalysisError
+        If there is none; names the closest ids.
+    """
+    if claim_id in claims:
+        return claims[claim_id]
+    close = get_close_matches(claim_id, list(claims), n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(close)}?" if close else "; list them with: vggstudy cite"
+    msg = f"no claim {claim_id!r}{hint}"
+    raise AnalysisError(msg)
+
+
+def list_claims(claims: Iterable[Claim]) -> list[tuple[str, str, str, str]]:
+    """Id, estimate, interval and n of every claim, as printed."""
+    rows = []
+    for claim in claims:
+        shown = display(claim)
+        if shown is None:
+            rows.append((claim.id, "not available", _reason(claim), str(claim.n)))
+            continue
+        rows.append((claim.id, read(shown.estimate), read(shown.interval), str(claim.n)))
+    return rows
+
+
+def cite(claim: Claim, as_: Style = "text") -> str:
+    """A claim as text to paste.
+
+    Parameters
+    ----------
+    claim : Claim
+    as_ : {"text", "md", "json", "apa", "latex", "siunitx"}
+        ``text`` and ``md`` name the estimand; ``apa``, ``latex`` and ``siunitx`` give the numbers
+        alone, to stand in a sentence; ``json`` is the claim with full precision.
+
+    Raises
+    ------
+    AnalysisError
+        If the style is unknown, or the claim has no estimate and the style has no words for it.
+    """
+    if as_ == "json":
+        return json.dumps(as_json(claim), indent=2, ensure_ascii=False, allow_nan=False)
+    if as_ not in _STYLES:
+        known = ", ".join(["json", *_STYLES])
+        close = get_close_matches(as_, ["json", *_STYLES], n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {known}"
+        msg = f"no citation style {as_!r}: {hint}"
+        raise AnalysisError(msg)
+    shown = display(claim)
+    if shown is None or shown.rounded.estimate is None:
+        msg = f"{claim.id} is not available and cannot be cited: {_reason(claim)}"
+        raise AnalysisError(msg)
+    return _STYLES[as_](claim, shown)
+
+
+def _reason(claim: Claim) -> str:
+    """Why there is no estimate."""
+    return claim.reason_text or claim.reason or "no reason given"
+
+
+def _text(claim: Claim, shown: Display) -> str:
+    return (
+        f"{capitalise(claim.estimand)}: {read(shown.estimate)}, {read(shown.interval)}, "
+        f"n = {claim.n} [{claim.id}]"
+    )
+
+
+def _markdown(claim: Claim, shown: Display) -> str:
+    return (
+        f"{_escape_markdown(capitalise(claim.estimand))}: **{read(shown.estimate)}**, "
+        f"{_escape_markdown(read(shown.interval))}, n = {claim.n} (`{claim.id}`)"
+    )
+
+
+def _apa(claim: Claim, shown: Display) -> str:
+    return f"{read(shown.estimate)}, {read(shown.interval)}, n = {claim.n}"
+
+
+def _latex(claim: Claim, shown: Display) -> str:
+    parts = shown.rounded
+    unit = {PERCENT: r"\%", POINTS: " points"}.get(shown.unit, "")
+    level = shown.level.replace("%", r"\%")
+    low, high = _math(parts.low or r"-\infty"), _math(parts.high or r"\infty")
+    ends = f"[{low}, {high}]" + (unit if shown.unit == PERCENT else "")
+    return f"{_math(parts.estimate)}{unit}, {level} CI~{ends}, $n = {claim.n}$"
+
+
+def _siunitx(claim: Claim, shown: Display) -> str:
+    parts = shown.rounded
+    level = shown.level.replace("%", "")
+
+    def quantity(number: str | None, infinite: str) -> str:
+        if number is None:
+            return f"${infinite}$"
+        if shown.unit == PERCENT:
+            return rf"\qty{{{number}}}{{\percent}}"
+        return rf"\num{{{number}}}"
+
+    suffix = " points" if shown.unit == POINTS else ""
+    low, high = quantity(parts.low, r"-\infty"), quantity(parts.high, r"\infty")
+    return (
+        rf"{quantity(parts.estimate, '')}{suffix}, \qty{{{level}}}{{\percent}} CI "
+        rf"[{low}, {high}], \(n = \num{{{claim.n}}}\)"
+    )
+
+
+_STYLES: dict[str, Callable[[Claim, Display], str]] = {
+    "text": _text,
+    "md": _markdown,
+    "apa": _apa,
+    "latex": _latex,
+    "siunitx": _siunitx,
+}
+
+
+def _math(number: str | None) -> str:
+    """A number in math mode, where a hyphen is a minus sign."""
+    return f"${number}$"
+
+
+def _escape_markdown(text: str) -> str:
+    """The text with Markdown's own characters escaped."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in text)
+
+
+def display_strings(claim: Claim) -> dict[str, str]:
+    """What the report prints for a claim, with ASCII minus signs; empty without an estimate."""
+    shown = display(claim)
+    if shown is None:
+        return {}
+    return {
+        "estimate": shown.estimate,
+        "interval": shown.interval,
+        "text": f"{shown.estimate}, {shown.interval}, n = {claim.n}",
+    }
+
+
+def as_json(claim: Claim) -> dict[str, object]:
+    """The claim with full precision and its display strings."""
+    return {**claim.to_dict(), "display": display_strings(claim)}
+
+
+def bibtex(*, name: str | None, inputs_digest: str) -> str:
+    """A BibTeX entry of a study; its key and note carry the digest of its inputs."""
+    title = _escape_bibtex(name or "Replicated training study")
+    return "\n".join(
+        (
+            f"@misc{{vggstudy-{inputs_digest[:SHORT_DIGEST]},",
+            f"  title = {{{{{title}}}}},",
+            f"  note = {{Replicated training study analysed with vggstudy {__version__}; "
+            f"inputs SHA-256 {inputs_digest}}},",
+            "}",
+        )
+    )
+
+
+def study_apa(*, name: str | None, inputs_digest: str) -> str:
+    """A reference of a study in the manner of APA 7."""
+    return (
+        f"{name or 'Replicated training study'} [Replicated training study]. Analysed with "
+        f"vggstudy (Version {__version__}) [Computer software]. Inputs SHA-256: {inputs_digest}."
+    )
+
+
+_BIBTEX = {
+    "\\": r"\textbackslash{}",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{c: f"\\{c}" for c in "&%$#_"},
+}
+
+
+def _escape_bibtex(text: str) -> str:
+    """The text with TeX's own characters escaped; braces stay balanced."""
+    return "".join(_BIBTEX.get(c, c) for c in " ".join(text.split()))

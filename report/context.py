@@ -1,0 +1,53 @@
+"""What a report says about a study besides its results: protocol, deviations, environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportContext:
+    """Texts and tables that the report shows as they are; a bare CSV has none of them.
+
+    Attributes
+    ----------
+    title, name, question : str or None
+        From the protocol.
+    source : {"study", "csv"}
+        Whether the runs come from a ledger or from somebody's table.
+    source_name : str or None
+        File name of the table or folder name of the study.
+    protocol_text, protocol_digest : str or None
+        The protocol as run, and the SHA-256 of its canonical form.
+    factors : mapping of str to sequence
+        Declared factors and their levels, in the protocol's order.
+    settings : sequence of (section, key, value)
+        The base recipe.
+    label_rule : sequence of (name, value)
+        How runs are labelled.
+    amendments : sequence of mapping
+        Each with `date`, `old_digest`, `new_digest` and `diff`, as the ledger records them.
+    environment : sequence of (name, value)
+        Host, devices and versions of the runs.
+    commands : sequence of str
+        What reproduces the study and its report.
+    notes : sequence of str
+        Sentences a reader must know, e.g. that the test set was used for stopping. Shown first.
+    """
+
+    title: str | None = None
+    name: str | None = None
+    question: str | None = None
+    source: Literal["study", "csv"] = "csv"
+    source_name: str | None = None
+    protocol_text: str | None = None
+    protocol_digest: str | None = None
+    factors: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    settings: Sequence[tuple[str, str, str]] = ()
+    label_rule: Sequence[tuple[str, str]] = ()
+    amendments: Sequence[Mapping[str, Any]] = ()
+    environment: Sequence[tuple[str, str]] = ()
+    commands: Sequence[str] = ()
+    notes: Sequence[str] = ()

@@ -1,0 +1,119 @@
+"""How a claim's numbers are printed: its unit, its references and the rounding they need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vggstudy.report.formatting import (
+    Rounded,
+    references_of,
+    round_interval,
+    round_number,
+    typographic,
+)
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+SHARES = ("probability", "fraction")
+DIFFERENCES = ("diff", "did")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A unit of print.
+
+    Attributes
+    ----------
+    scale : int
+        What the claim's value is multiplied by.
+    suffix : str
+        Printed after one number: "%", " points", or nothing.
+    limits : tuple of float
+        Unscaled values that only a number that reaches them may be printed as.
+    """
+
+    scale: int
+    suffix: str
+    limits: tuple[float, ...]
+
+
+PERCENT = Unit(100, "%", (0.0, 1.0))
+POINTS = Unit(100, " points", (-1.0, 0.0, 1.0))
+PLAIN = Unit(1, "", (0.0,))
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """A claim's numbers in print, with an ASCII minus; the layers above set a real one.
+
+    Attributes
+    ----------
+    rounded : Rounded
+        Digits of the estimate and both ends.
+    unit : Unit
+        What they count.
+    level : str
+        The interval's level, e.g. "95%".
+    """
+
+    rounded: Rounded
+    unit: Unit
+    level: str
+
+    @property
+    def estimate(self) -> str:
+        """The estimate with its unit: "84%", "23 points"."""
+        return f"{self.rounded.estimate}{self.unit.suffix}"
+
+    @property
+    def magnitude(self) -> str:
+        """The estimate without its sign, for a sentence whose verb carries the sign."""
+        return self.estimate.replace("-", "")
+
+    @property
+    def ends(self) -> str:
+        """The interval alone: "[12, 34]", "[0, 17]%"."""
+        low = self.rounded.low or "-∞"
+        high = self.rounded.high or "∞"
+        return f"[{low}, {high}]{self.unit.suffix.strip() if self.unit is PERCENT else ''}"
+
+    @property
+    def interval(self) -> str:
+        """The interval with its level: "95% CI [12, 34]"."""
+        return f"{self.level} CI {self.ends}"
+
+
+def unit_of(claim: Claim) -> Unit:
+    """Percentages for shares, points for their differences, else the number itself."""
+    difference = claim.id.partition("@")[0].split(".")[1:2]
+    if claim.unit == "points" or (claim.unit in SHARES and difference[0] in DIFFERENCES):
+        return POINTS
+    return PERCENT if claim.unit in SHARES else PLAIN
+
+
+def display(claim: Claim) -> Display | None:
+    """The claim's numbers in print; None where the claim is not available."""
+    if claim.estimate is None and claim.low is None and claim.high is None:
+        return None
+    unit = unit_of(claim)
+    rounded = round_interval(
+        claim.estimate,
+        claim.low,
+        claim.high,
+        references=references_of(unit.limits, (claim.reference,)),
+        scale=unit.scale,
+    )
+    return Display(rounded, unit, level_text(claim.level))
+
+
+def level_text(level: float) -> str:
+    """A confidence level as a percentage: 0.95 is "95%", 0.999 is "99.9%"."""
+    text = round_number(level, decimals=4, scale=100)
+    return f"{text.rstrip('0').rstrip('.')}%"
+
+
+def read(text: str) -> str:
+    """The text with real minus signs."""
+    return typographic(text)

@@ -1,0 +1,148 @@
+"""Renders a result as one self-contained HTML file, the same bytes every time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from vggstudy._version import __version__
+from vggstudy.errors import StudyError
+from vggstudy.report.context import ReportContext
+from vggstudy.report.i18n import translations
+from vggstudy.report.sections.base import Source
+from vggstudy.report.sections.registry import BUILDERS
+from vggstudy.report.study import study_view
+from vggstudy.report.text import clean
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from vggstudy.analysis import AnalysisResult
+
+TEMPLATES = Path(__file__).parent / "templates"
+TITLE = "Replicated training study"
+
+
+def render(
+    result: AnalysisResult, *, context: ReportContext | None = None, language: str = "en"
+) -> str:
+    """The report as HTML.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        Table, claims and flow of a study.
+    context : ReportContext, optional
+        Protocol, deviations and environment, where there are any.
+    language : str, default "en"
+        A language of `vggstudy.report.i18n.LANGUAGES`.
+
+    Returns
+    -------
+    str
+        One HTML document that needs no network and no script; equal input gives equal bytes.
+
+    Raises
+    ------
+    AnalysisError
+        If the flow of runs does not add up, or the language is unknown.
+    """
+    context = context or ReportContext()
+    messages = translations(language)
+    source = Source(study_view(result, context), messages)
+    environment = _environment(language)
+    sections = [build(source) for build in BUILDERS]
+    html = environment.get_template("base.html.j2").render(
+        sections=sections,
+        context=context,
+        title=context.title or context.name or context.source_name or messages.gettext(TITLE),
+        language=language,
+        version=__version__,
+        css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
+        digest=result.inputs_digest,
+    )
+    return html.rstrip() + "\n"
+
+
+def write_report(
+    result: AnalysisResult,
+    path: str | Path,
+    *,
+    context: ReportContext | None = None,
+    language: str = "en",
+) -> Path:
+    """Write the report to a file: whole, or not at all.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be written; says where and why.
+    AnalysisError
+        As `render`.
+    """
+    target = Path(path)
+    text = render(result, context=context, language=language)
+    try:
+        _write_whole(target, text.encode())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        msg = (
+            f"the report could not be written to {target} ({reason}): "
+            "choose another place with -o, or make room"
+        )
+        raise StudyError(msg) from error
+    return target
+
+
+def _write_whole(target: Path, data: bytes) -> None:
+    """Write beside the target, then rename: a reader never sees half a file."""
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _environment(language: str) -> Environment:
+    """Templates that escape everything and fail on an undefined name."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=_finalise,
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translations(language), newstyle=True
+    )
+    environment.filters["anchor"] = anchor
+    environment.filters["svg"] = Markup
+    return environment
+
+
+def _finalise(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
+    """Take out what HTML cannot show; what we made ourselves is already clean."""
+    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def anchor(claim_id: str) -> str:
+    """The id of a claim's place in the page, safe in an attribute and in a link."""
+    return "claim-" + quote(clean(claim_id), safe="@=,.*")

@@ -1,0 +1,121 @@
+"""Colours, sizes and the canvas that all figures share.
+
+Colours are sentinels while matplotlib draws: `svg.finish` replaces each by a CSS variable, so that
+one file serves light, dark and print. User units are CSS pixels at the figure's own width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK = "#010101"
+MUTED = "#020202"
+GRID = "#030303"
+PAPER = "#040404"
+BLUE = "#050505"
+VERMILLION = "#060606"
+GREEN = "#070707"
+PURPLE = "#080808"
+SHADE = "#090909"
+
+VARIABLES = {
+    INK: "--ink",
+    MUTED: "--muted",
+    GRID: "--grid",
+    PAPER: "--paper",
+    BLUE: "--blue",
+    VERMILLION: "--vermillion",
+    GREEN: "--green",
+    PURPLE: "--purple",
+    SHADE: "--shade",
+}
+
+TEXT = 12.0
+SMALL = 11.0
+DPI = 72
+RASTERISE_ABOVE = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """The space a figure is drawn for.
+
+    Attributes
+    ----------
+    suffix : str
+        Part of the ids of this variant.
+    width : float
+        CSS pixels.
+    """
+
+    suffix: str
+    width: float
+
+    @property
+    def narrow(self) -> bool:
+        """Whether labels must stand above what they name rather than beside it."""
+        return self.width < 500
+
+
+WIDE = Canvas("w", 704.0)
+NARROW = Canvas("n", 358.0)
+CANVASES = (WIDE, NARROW)
+
+
+@contextmanager
+def drawing(salt: str) -> Iterator[None]:
+    """Matplotlib settings under which a figure's bytes depend on its data alone."""
+    import matplotlib as mpl
+
+    settings: dict[str, Any] = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": salt,
+        "text.parse_math": False,
+        "font.size": SMALL,
+        "axes.edgecolor": MUTED,
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "axes.linewidth": 1.0,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.unicode_minus": True,
+        "figure.dpi": DPI,
+        "savefig.dpi": DPI,
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure of that many pixels, and axes that cover it: y grows downwards, no frame."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
+    figure.patch.set_visible(False)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(height, 0)
+    axes.axis("off")
+    return figure, axes
+
+
+def text_width(text: str, size: float = SMALL) -> float:
+    """A generous width in pixels of text in the report's sans-serif."""
+    return 0.58 * size * len(text)
+
+
+def fit(text: str, width: float, size: float = SMALL) -> str:
+    """The text, cut with an ellipsis where it would be wider than that."""
+    room = max(int(width / (0.58 * size)), 2)
+    return text if len(text) <= room else text[: room - 1].rstrip() + "…"

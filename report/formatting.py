@@ -1,0 +1,154 @@
+"""Rounds an estimate and its interval so that no printed digit contradicts the unrounded value.
+
+The rules, applied on `Decimal` with ties to even:
+
+1. start at two significant digits of the interval's width, the same decimals for the estimate and
+   both ends;
+2. add decimals until all three stay on their true side of every reference (a limit of the scale,
+   a margin, a threshold), so that no end is rounded onto a limit that it does not reach;
+3. minus zero is zero;
+4. at `MAX_DECIMALS` decimals, what still cannot be told from its reference is printed as an
+   inequality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from itertools import chain
+
+MAX_DECIMALS = 6
+MINUS = "\N{MINUS SIGN}"
+_WIDE = Context(prec=400)
+
+
+@dataclass(frozen=True, slots=True)
+class Rounded:
+    """An estimate and its interval as they are printed, with an ASCII minus.
+
+    Attributes
+    ----------
+    estimate, low, high : str or None
+        Decimal digits, perhaps after ``<`` or ``>``; None where there is no such number.
+    decimals : int
+        Digits after the point.
+    """
+
+    estimate: str | None
+    low: str | None
+    high: str | None
+    decimals: int
+
+
+def round_interval(
+    estimate: float | None,
+    low: float | None,
+    high: float | None,
+    *,
+    references: Iterable[float] = (),
+    scale: int = 1,
+) -> Rounded:
+    """Round an estimate and its interval together.
+
+    Parameters
+    ----------
+    estimate, low, high : float or None
+        Unrounded finite values; None where there is no such number (a one-sided interval).
+    references : iterable of float
+        Values, unscaled, whose side every printed number must keep.
+    scale : int, default 1
+        What values and references are multiplied by, exactly, before rounding (100 for
+        percentages and points).
+
+    Returns
+    -------
+    Rounded
+        Strings with the same number of decimals.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite, or the interval's ends are not in order.
+    """
+    values = [None if v is None else _exact(v) * scale for v in (estimate, low, high)]
+    marks = sorted({_exact(v) * scale for v in references})
+    if values[1] is not None and values[2] is not None and values[1] > values[2]:
+        msg = f"the interval's ends must be in order, got [{low}, {high}]"
+        raise ValueError(msg)
+    decimals = _first_decimals(values)
+    present = [v for v in values if v is not None]
+    while decimals < MAX_DECIMALS and not all(_keeps_side(v, marks, decimals) for v in present):
+        decimals += 1
+    texts = [None if v is None else _print(v, marks, decimals) for v in values]
+    return Rounded(*texts, decimals=decimals)
+
+
+def round_number(value: float, *, decimals: int, scale: int = 1) -> str:
+    """One number at fixed decimals: ties to even, never ``-0.00``."""
+    return _plain(_exact(value) * scale, decimals)
+
+
+def typographic(text: str) -> str:
+    """The same number with a real minus sign, for reading rather than parsing."""
+    return text.replace("-", MINUS)
+
+
+def _exact(value: float) -> Decimal:
+    """The shortest decimal that stands for a float: what its author would have written."""
+    number = Decimal(repr(float(value)))
+    if not number.is_finite():
+        msg = f"only finite numbers can be printed, got {value!r}"
+        raise ValueError(msg)
+    return number
+
+
+def _first_decimals(values: list[Decimal | None]) -> int:
+    """Decimals that show two significant digits of the width, or of the estimate without one."""
+    estimate, low, high = values
+    present = [v for v in (low, high, estimate) if v is not None]
+    width = max(present) - min(present) if present else Decimal(0)
+    shown = width or abs(estimate or Decimal(0))
+    if not shown:
+        return 0
+    return min(max(1 - shown.adjusted(), 0), MAX_DECIMALS)
+
+
+def _round(value: Decimal, decimals: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
+    """Round to decimals, in a context that holds every digit of every float."""
+    exponent = Decimal(1).scaleb(-decimals)
+    rounded = value.quantize(exponent, rounding=rounding, context=_WIDE)
+    return abs(rounded) if rounded.is_zero() else rounded
+
+
+def _side(value: Decimal, mark: Decimal) -> int:
+    """-1, 0 or 1: below, on or above a reference."""
+    return (value > mark) - (value < mark)
+
+
+def _keeps_side(value: Decimal, marks: list[Decimal], decimals: int) -> bool:
+    """Whether the rounded value lies on the same side of every reference as the value itself."""
+    rounded = _round(value, decimals)
+    return all(_side(rounded, mark) == _side(value, mark) for mark in marks)
+
+
+def _print(value: Decimal, marks: list[Decimal], decimals: int) -> str:
+    """The rounded value; an inequality where it cannot be told from a reference."""
+    rounded = _round(value, decimals)
+    lost = (m for m in marks if value != m and _side(rounded, m) != _side(value, m))
+    mark = next(lost, None)
+    if mark is None:
+        return _plain(value, decimals)
+    if value > mark:
+        return f">{_round(mark, decimals, ROUND_FLOOR):f}"
+    return f"<{_round(mark, decimals, ROUND_CEILING):f}"
+
+
+def _plain(value: Decimal, decimals: int) -> str:
+    """Digits without an exponent."""
+    return f"{_round(value, decimals):f}"
+
+
+def references_of(*groups: Iterable[float | None]) -> tuple[float, ...]:
+    """The references that exist, each once, in order."""
+    return tuple(sorted({v for v in chain.from_iterable(groups) if v is not None}))

@@ -1,0 +1,37 @@
+"""What every section hands to its template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from gettext import NullTranslations
+from typing import Any
+
+from vggstudy.report.view import StudyView
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A section with everything its template prints.
+
+    Attributes
+    ----------
+    number : int
+        As in the outline of the report; gaps are sections without a file yet.
+    key : str
+        Anchor and name of the template: ``section_<key>.html.j2``.
+    values : dict
+        What the template reads; templates format and never compute.
+    """
+
+    number: int
+    key: str
+    title: str
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What a section is built from."""
+
+    view: StudyView
+    messages: NullTranslations

@@ -1,0 +1,24 @@
+"""The sections in the order of the report: a new one is a file here, a template, and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vggstudy.report.sections import (
+    s00_abstract,
+    s01_protocol,
+    s02_flow,
+    s03_convergence,
+    s04_accuracy,
+    s13_cite,
+)
+from vggstudy.report.sections.base import Section, Source
+
+BUILDERS: tuple[Callable[[Source], Section], ...] = (
+    s00_abstract.build,
+    s01_protocol.build,
+    s02_flow.build,
+    s03_convergence.build,
+    s04_accuracy.build,
+    s13_cite.build,
+)

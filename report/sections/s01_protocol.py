@@ -1,0 +1,120 @@
+"""Section 1, question, protocol and deviations, with the grid's coverage."""
+
+from __future__ import annotations
+
+from vggstudy.report.figures.grid import Key, Tile, draw_grid
+from vggstudy.report.figures.style import BLUE, INK, PAPER, SHADE, VERMILLION
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.names import capitalise
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.tables import Column, Entry, Table, download, entry
+from vggstudy.report.view import Cell, StudyView
+
+DEVIATION_COLUMNS = ("Field", "Planned", "Executed", "Reason", "Date", "Claims affected")
+SHORT_DIGEST = 12
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    context = view.context
+    return Section(
+        1,
+        "protocol",
+        t.gettext("Question, protocol and deviations"),
+        {
+            "question": context.question,
+            "factors": _factors(view),
+            "settings": _pairs(context.settings),
+            "label_rule": [(str(name), str(value)) for name, value in context.label_rule],
+            "protocol_text": context.protocol_text,
+            "coverage": _coverage(view) if view.cells else None,
+            "deviations": _deviations(source),
+            "exploratory": sum(not claim.registered for claim in view.claims),
+            "registered": sum(claim.registered for claim in view.claims),
+        },
+    )
+
+
+def _factors(view: StudyView) -> Table:
+    """Factors and their levels."""
+    columns = (Column("Factor", numeric=False), Column("Levels", numeric=False))
+    rows = [
+        (entry(capitalise(f.label)), entry(", ".join(f.text(level) for level in f.levels)))
+        for f in view.factors
+    ]
+    return Table("Factors and levels", columns, tuple(rows))
+
+
+def _pairs(settings: object) -> Table | None:
+    """The base recipe, or None where no protocol came with the runs."""
+    rows = [tuple(entry(value) for value in row) for row in settings]  # type: ignore[attr-defined]
+    columns = tuple(Column(name, numeric=False) for name in ("Section", "Setting", "Value"))
+    return Table("Settings that all runs share", columns, tuple(rows)) if rows else None
+
+
+def _deviations(source: Source) -> Table | None:
+    """Amendments and lost runs; None where nothing deviates from the plan."""
+    view, t = source.view, source.messages
+    rows: list[tuple[Entry, ...]] = []
+    for amendment in view.context.amendments:
+        digests = [str(amendment.get(key) or "")[:SHORT_DIGEST] for key in
+                   ("old_digest", "new_digest")]
+        reason = str(amendment.get("reason") or t.gettext("not recorded"))
+        date = str(amendment.get("date") or t.gettext("not recorded"))
+        affected = str(amendment.get("claims") or t.gettext("all"))
+        rows.append(tuple(map(entry, (t.gettext("Protocol"), *digests, reason, date, affected))))
+    for stage in view.flow.stages:
+        if stage.excluded:
+            rows.append(_lost(source, stage.reason, stage.excluded))
+    columns = tuple(Column(name, numeric=False) for name in DEVIATION_COLUMNS)
+    return Table("Deviations from the protocol", columns, tuple(rows)) if rows else None
+
+
+def _lost(source: Source, reason: str, count: int) -> tuple[Entry, ...]:
+    """Runs that were planned and gave no data."""
+    view, t = source.view, source.messages
+    planned = view.flow["planned"].n
+    cells = sum(cell.n < cell.planned for cell in view.cells)
+    affected = t.gettext("those of %(n)s incomplete cells, and averages over them") % {"n": cells}
+    values = (t.gettext("Runs"), planned, planned - count, t.gettext(reason), "–", affected)
+    return tuple(map(entry, values))
+
+
+def _coverage(view: StudyView) -> Picture:
+    """The tile map: which planned runs gave data."""
+    names = [f.name for f in view.factors]
+    keys = [Key(BLUE, "all planned runs analysed")]
+    if any(0 < cell.n < cell.planned for cell in view.cells):
+        keys.append(Key(SHADE, "some runs lost", VERMILLION))
+    if any(cell.n == 0 for cell in view.cells):
+        keys.append(Key(PAPER, "no data", VERMILLION))
+    if any(None in view.row(panel) for panel in view.panels):
+        keys.append(Key(PAPER, "dotted: not in the plan"))
+    complete = sum(cell.n == cell.planned for cell in view.cells)
+    columns = [Column(capitalise(f.label)) for f in view.factors]
+    columns += [Column("Planned"), Column("Analysed"), Column("Crashed"), Column("Not started")]
+    rows = [(*cell.levels, cell.planned, cell.n, cell.counts["crashed"], cell.counts["missing"])
+            for cell in view.cells]
+    shown = [
+        tuple(entry(f.text(v)) for f, v in zip(view.factors, row, strict=False))
+        + tuple(entry(value) for value in row[len(view.factors):])
+        for row in rows
+    ]
+    return picture(
+        lambda canvas: draw_grid(view, _tile, keys, canvas),
+        key="fig-coverage",
+        question="Which part of the planned grid was run?",
+        caption="Each tile is a cell: runs analysed of runs planned.",
+        description=f"{complete} of {len(view.cells)} cells are complete.",
+        table=Table("Coverage of the grid", tuple(columns), tuple(shown)),
+        data=download("coverage.csv", [*names, "planned", "analysed", "crashed", "missing"], rows),
+    )
+
+
+def _tile(cell: Cell) -> Tile:
+    """A cell by how many of its runs gave data."""
+    text = f"{cell.n}/{cell.planned}"
+    if cell.n == cell.planned:
+        return Tile(BLUE, PAPER, text)
+    return Tile(SHADE if cell.n else PAPER, INK, text, VERMILLION)

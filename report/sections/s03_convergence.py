@@ -1,0 +1,188 @@
+"""Section 3, probability of convergence: level by level and cell by cell."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vggstudy.report.display import display, read
+from vggstudy.report.figures.colours import on_viridis, viridis
+from vggstudy.report.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.figures.grid import Key, Tile, draw_grid
+from vggstudy.report.figures.style import INK, MUTED, PAPER
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.names import capitalise
+from vggstudy.report.prose import Sentence
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.s00_abstract import forest_row
+from vggstudy.report.tables import (
+    Column,
+    Entry,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
+from vggstudy.report.view import Cell, Factor, Level, StudyView
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    labelled = [cell for cell in view.cells if cell.n]
+    levels = _levels(view)
+    return Section(
+        3,
+        "convergence",
+        t.gettext("Probability of convergence"),
+        {
+            "summary": _summary(source, labelled),
+            "extremes": _extremes(source, labelled),
+            "levels": _level_picture(view, levels) if levels else None,
+            "cells": _cell_picture(view) if labelled else None,
+        },
+    )
+
+
+def _levels(view: StudyView) -> list[tuple[Factor, Level, Claim]]:
+    """The claims about one level of one factor, averaged over the rest of the grid."""
+    found = (
+        (factor, level, view.claims.mean("converged", {factor.name: level}))
+        for factor in view.factors
+        for level in factor.levels
+    )
+    return [(f, v, claim) for f, v, claim in found if claim is not None and display(claim)]
+
+
+def _summary(source: Source, cells: list[Cell]) -> str:
+    """How many cells always and never converged; counts, not estimates."""
+    if not cells:
+        return ""
+    always = sum(cell.k == cell.n for cell in cells)
+    never = sum(cell.k == 0 for cell in cells)
+    text = source.messages.gettext(
+        "%(k)s of %(n)s runs converged. Every run converged in %(always)s of %(cells)s cells, "
+        "none did in %(never)s."
+    )
+    return text % {
+        "k": sum(cell.k for cell in cells),
+        "n": sum(cell.n for cell in cells),
+        "always": always,
+        "cells": len(cells),
+        "never": never,
+    }
+
+
+def _extremes(source: Source, cells: list[Cell]) -> list[Sentence]:
+    """What 0 of n and n of n still allow: one example each, the cells with most runs."""
+    view, t = source.view, source.messages
+    text = t.gettext("For example, %(k)s of %(n)s at %(cell)s, %(interval)s.")
+    sentences = []
+    for k_is_n in (False, True):
+        found = [c for c in cells if c.k == (c.n if k_is_n else 0) and c.probability is not None]
+        best = max(found, key=lambda cell: cell.n, default=None)
+        claim = None if best is None else best.probability
+        shown = None if claim is None else display(claim)
+        if best is None or claim is None or shown is None:
+            continue
+        values = {
+            "k": best.k,
+            "n": best.n,
+            "cell": view.phrase(view.factors, best.levels),
+            "interval": read(shown.interval),
+        }
+        sentences.append(Sentence(text % values, claim.id))
+    return sentences
+
+
+def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -> Picture:
+    """Dots with intervals, one row a level."""
+    groups = []
+    for factor in view.factors:
+        rows = [
+            forest_row(claim, capitalise(factor.phrase(level)))
+            for f, level, claim in levels
+            if f is factor
+        ]
+        if rows:
+            title = f"By {factor.label}"
+            groups.append(ForestGroup(title, "", tuple(rows), limits=(0.0, 100.0)))
+    columns = (Column("Level", numeric=False), Column("Probability"), Column("Interval"),
+               Column("n"))
+    rows_text = [
+        (entry(capitalise(f.phrase(v))), estimate_entry(c), interval_entry(c), entry(c.n))
+        for f, v, c in levels
+    ]
+    level = display(levels[0][2])
+    method = levels[0][2].method
+    return picture(
+        lambda canvas: draw_forest(groups, canvas),
+        key="fig-convergence-levels",
+        question="How often do runs converge at each level?",
+        caption=(
+            f"Probability of convergence in percent, averaged over the cells with that level with "
+            f"equal weights; bars are {level.level if level else ''} confidence intervals "
+            f"({method}), the thin mark in each is the estimate."
+        ),
+        description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
+        table=Table("Probability of convergence by level", columns, tuple(rows_text)),
+        data=download(
+            "convergence_levels.csv",
+            ("id", "factor", "level", "estimate", "low", "high", "confidence", "method", "n"),
+            [(c.id, f.name, v, c.estimate, c.low, c.high, c.level, c.method, c.n)
+             for f, v, c in levels],
+        ),
+    )
+
+
+def _cell_picture(view: StudyView) -> Picture:
+    """The heat map, every tile with its k of n."""
+    keys = [Key(viridis(p), f"{round(100 * p)}%") for p in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    if any(not cell.n for cell in view.cells):
+        keys.append(Key(PAPER, "no data", MUTED))
+    columns = [Column(capitalise(f.label)) for f in view.factors]
+    columns += [Column("k/n"), Column("Probability"), Column("Interval")]
+    rows = [(*_level_entries(view, cell), entry(f"{cell.k}/{cell.n}"),
+             estimate_entry(cell.probability), interval_entry(cell.probability))
+            for cell in view.cells]
+    claims = [cell.probability for cell in view.cells if cell.probability is not None]
+    level = display(claims[0]) if claims else None
+    never = sum(cell.n > 0 and cell.k == 0 for cell in view.cells)
+    return picture(
+        lambda canvas: draw_grid(view, _tile, keys, canvas),
+        key="fig-convergence-cells",
+        question="In which cells do runs converge?",
+        caption=(
+            "Each tile prints k/n, the runs that converged of those with a label; the colour is "
+            f"their share. The table has the exact {level.level if level else ''} interval of "
+            "every cell."
+        ),
+        description=f"{len(view.cells)} cells; in {never} of them no run converged.",
+        table=Table("Convergence by cell", tuple(columns), tuple(rows)),
+        data=download(
+            "convergence_cells.csv",
+            [*(f.name for f in view.factors), "k", "n", "estimate", "low", "high", "method"],
+            [(*cell.levels, cell.k, cell.n, *_numbers(cell.probability)) for cell in view.cells],
+        ),
+    )
+
+
+def _level_entries(view: StudyView, cell: Cell) -> tuple[Entry, ...]:
+    """The cell's levels, one entry a factor."""
+    return tuple(entry(f.text(v)) for f, v in zip(view.factors, cell.levels, strict=True))
+
+
+def _numbers(claim: Claim | None) -> tuple[object, ...]:
+    """Estimate, ends and method for the download."""
+    return (None,) * 4 if claim is None else (claim.estimate, claim.low, claim.high, claim.method)
+
+
+def _tile(cell: Cell) -> Tile:
+    """A cell by its share of converged runs."""
+    if not cell.n:
+        return Tile(PAPER, INK, "–", MUTED)
+    share = cell.k / cell.n
+    return Tile(viridis(share), on_viridis(share), f"{cell.k}/{cell.n}")

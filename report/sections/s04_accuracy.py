@@ -1,0 +1,110 @@
+"""Section 4, accuracy along the factor with most levels, every run shown."""
+
+from __future__ import annotations
+
+from statistics import stdev
+
+from vggstudy.report.display import display, unit_of
+from vggstudy.report.figures.accuracy import draw_accuracy
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.formatting import round_number
+from vggstudy.report.names import capitalise, friendly
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.tables import (
+    NOT_AVAILABLE,
+    Column,
+    Entry,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
+from vggstudy.report.view import Cell, Factor, StudyView
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    axis = view.axis
+    name = t.gettext("the factors") if axis is None else axis.label
+    title = t.gettext("Accuracy against %(factor)s") % {"factor": name}
+    converged = sum(cell.k for cell in view.cells)
+    values = {
+        "axis": name,
+        "measure": friendly(view.outcome),
+        "converged": converged,
+        "runs": sum(cell.n for cell in view.cells),
+        "picture": None if axis is None or not converged else _picture(view, axis),
+    }
+    return Section(4, "accuracy", title, values)
+
+
+def _picture(view: StudyView, axis: Factor) -> Picture:
+    """All panels, and the table of all cells."""
+    unit = _scale(view)
+    measure = friendly(view.outcome) + (" in percent" if unit == 100 else "")
+    claims = [c.accuracy for c in view.cells if c.accuracy is not None and display(c.accuracy)]
+    first = display(claims[0]) if claims else None
+    interval = f"the band its {first.level} confidence interval" if first else "no interval"
+    order = [axis, *view.panel_factors]
+    columns = [Column(capitalise(f.label)) for f in order]
+    columns += [Column(name) for name in
+                ("Converged/run", "Mean", "SD", "Interval", "Expected", "Its interval")]
+    return picture(
+        lambda canvas: draw_accuracy(view, axis, canvas, unit=unit),
+        key="fig-accuracy",
+        question=f"How accurate are the runs that converged, by {axis.label}?",
+        caption=(
+            f"{capitalise(measure)} among runs that converged: dots are runs, the thin mark is "
+            f"their mean, {interval}. Below, the share of runs that failed with their number "
+            "(failed to learn; purple: diverged)."
+        ),
+        description=(
+            f"{len(view.panels)} panels over {len(axis.levels)} levels of {axis.label}; "
+            f"{sum(c.k for c in view.cells)} runs converged, "
+            f"{sum(c.n - c.k for c in view.cells)} failed."
+        ),
+        table=Table("Accuracy by cell, among runs that converged", tuple(columns),
+                    tuple(_row(view, order, cell, unit) for cell in _ordered(view))),
+        data=download(
+            "runs.csv",
+            [*(f.name for f in view.factors), "converged", view.outcome],
+            [(*cell.levels, int(converged), value)
+             for cell in view.cells
+             for converged, values in ((True, cell.converged), (False, cell.failed))
+             for value in values],
+        ),
+    )
+
+
+def _ordered(view: StudyView) -> list[Cell]:
+    """The cells panel by panel along the x axis."""
+    return [cell for panel in view.panels for cell in view.row(panel) if cell is not None]
+
+
+def _row(view: StudyView, order: list[Factor], cell: Cell, unit: int) -> tuple[Entry, ...]:
+    """A cell's row: counts, mean and interval, and the expected accuracy beside them."""
+    levels = dict(zip(view.factors, cell.levels, strict=True))
+    return (
+        *(entry(factor.text(levels[factor])) for factor in order),
+        entry(f"{cell.k}/{cell.n}"),
+        estimate_entry(cell.accuracy),
+        entry(_spread(cell, unit)),
+        interval_entry(cell.accuracy),
+        estimate_entry(cell.expected),
+        interval_entry(cell.expected),
+    )
+
+
+def _spread(cell: Cell, unit: int) -> str:
+    """Standard deviation over the converged runs, in the unit of print."""
+    if len(cell.converged) < 2:
+        return NOT_AVAILABLE
+    return round_number(stdev(cell.converged), decimals=2 if unit == 100 else 4, scale=unit)
+
+
+def _scale(view: StudyView) -> int:
+    """What the outcome is multiplied by in print: 100 where its claims are fractions."""
+    claims = [cell.accuracy for cell in view.cells if cell.accuracy is not None]
+    return unit_of(claims[0]).scale if claims else 1

@@ -1,0 +1,192 @@
+"""One reading of a result for all sections: factors, cells, claims by what they are about.
+
+Counts come from the rows of the table and from nowhere else; estimates come from claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.report.context import ReportContext
+from vggstudy.report.flow import Flow
+from vggstudy.analysis.levels import encode, write_level
+from vggstudy.report.names import friendly
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import AnalysisResult, Claim
+
+Level = Any
+COUNTED = ("converged", "failed_to_learn", "diverged")
+
+
+@dataclass(frozen=True, slots=True)
+class Factor:
+    """A factor and the levels that occur, in order.
+
+    A switch has the two levels false and true (or 0 and 1) and is read as with and without.
+    """
+
+    name: str
+    levels: tuple[Level, ...]
+
+    @property
+    def label(self) -> str:
+        """The factor in words."""
+        return friendly(self.name)
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the levels are off and on."""
+        return tuple(self.levels) in {(False, True)} and len(self.levels) == 2
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether the levels are numbers that lie on an axis."""
+        return not self.is_switch and all(
+            isinstance(level, (int, float)) and not isinstance(level, bool)
+            for level in self.levels
+        )
+
+    def text(self, level: Level) -> str:
+        """The level alone: yes and no for a switch."""
+        if self.is_switch:
+            return "yes" if level else "no"
+        return write_level(level)
+
+    def phrase(self, level: Level) -> str:
+        """The level in a sentence: "depth 19", "with batch normalisation"."""
+        if self.is_switch:
+            return f"{'with' if level else 'without'} {self.label}"
+        return f"{self.label} {write_level(level)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One combination of levels: its runs counted, its claims looked up.
+
+    Attributes
+    ----------
+    levels : tuple
+        In the order of the study's factors.
+    counts : mapping of str to int
+        Planned runs by outcome: converged, failed_to_learn, diverged, crashed, missing.
+    converged, failed : tuple of float
+        The outcome variable of the runs that converged, and of those that did not.
+    """
+
+    levels: tuple[Level, ...]
+    counts: Mapping[str, int]
+    converged: tuple[float, ...]
+    failed: tuple[float, ...]
+    probability: Claim | None
+    accuracy: Claim | None
+    expected: Claim | None
+
+    @property
+    def planned(self) -> int:
+        """Runs that the plan holds for this cell."""
+        return sum(self.counts.values())
+
+    @property
+    def n(self) -> int:
+        """Runs with a label: data."""
+        return sum(self.counts[outcome] for outcome in COUNTED)
+
+    @property
+    def k(self) -> int:
+        """Runs that converged."""
+        return self.counts["converged"]
+
+
+class ClaimIndex:
+    """Claims by what they are about: composes ids, so that no section does."""
+
+    def __init__(self, claims: Mapping[str, Claim]) -> None:
+        self._claims = claims
+
+    def __iter__(self) -> Iterator[Claim]:
+        """All claims, in the order of the set."""
+        return iter(self._claims.values())
+
+    def __len__(self) -> int:
+        """How many claims there are."""
+        return len(self._claims)
+
+    def mean(self, outcome: str, conditions: Mapping[str, Level]) -> Claim | None:
+        """The claim about a probability or a mean where factors have these levels."""
+        quantity = "p" if outcome == "converged" else "mean"
+        return self._find(f"{encode(outcome)}.{quantity}", conditions)
+
+    def effect(self, outcome: str, factor: Factor) -> Claim | None:
+        """The claim about a factor's last level minus its first, averaged over the rest."""
+        return self._find(f"{encode(outcome)}.diff.{encode(factor.name)}", {})
+
+    def _find(self, head: str, conditions: Mapping[str, Level]) -> Claim | None:
+        """The claim with that id, or None where the analysis made no such claim."""
+        held = [
+            f"{encode(name)}={encode(write_level(conditions[name]))}" for name in sorted(conditions)
+        ]
+        return self._claims.get(head + (f"@{','.join(held)}" if held else ""))
+
+
+@dataclass(frozen=True)
+class StudyView:
+    """Everything the sections read.
+
+    Attributes
+    ----------
+    outcome : str
+        Column that measures a run, e.g. ``test_accuracy``.
+    settings : mapping of str to str
+        How the analysis was done: level, resamples, seed.
+    """
+
+    factors: tuple[Factor, ...]
+    cells: tuple[Cell, ...]
+    claims: ClaimIndex
+    flow: Flow
+    outcome: str
+    settings: Mapping[str, str]
+    result: AnalysisResult
+    context: ReportContext
+
+    @cached_property
+    def axis(self) -> Factor | None:
+        """The factor drawn along the x axis: the numeric one with most levels, else any."""
+        if not self.factors:
+            return None
+        return max(self.factors, key=lambda f: (f.is_numeric, len(f.levels)))
+
+    @cached_property
+    def panel_factors(self) -> tuple[Factor, ...]:
+        """The factors that are not on the x axis."""
+        return tuple(factor for factor in self.factors if factor is not self.axis)
+
+    @cached_property
+    def panels(self) -> tuple[tuple[Level, ...], ...]:
+        """Combinations of the other factors' levels that hold at least one cell."""
+        wanted = product(*(factor.levels for factor in self.panel_factors))
+        return tuple(levels for levels in wanted if any(self.row(levels)))
+
+    def row(self, panel: tuple[Level, ...]) -> tuple[Cell | None, ...]:
+        """The cells of one panel along the x axis; None where the plan has no such cell."""
+        if self.axis is None:
+            return ()
+        fixed = dict(zip((f.name for f in self.panel_factors), panel, strict=True))
+        return tuple(self._cell({**fixed, self.axis.name: level}) for level in self.axis.levels)
+
+    def _cell(self, levels: Mapping[str, Level]) -> Cell | None:
+        return self._cells_by_levels.get(tuple(levels[f.name] for f in self.factors))
+
+    @cached_property
+    def _cells_by_levels(self) -> dict[tuple[Level, ...], Cell]:
+        return {cell.levels: cell for cell in self.cells}
+
+    def phrase(self, factors: Iterable[Factor], levels: Iterable[Level]) -> str:
+        """Levels in words: "depth 19, with batch normalisation"."""
+        pairs = zip(factors, levels, strict=True)
+        return ", ".join(factor.phrase(level) for factor, level in pairs)
