@@ -1,1 +1,42 @@
-"""The analysis: from a ledger to claims with calibrated intervals."""
+"""The analysis: from a table of runs to claims with calibrated intervals.
+
+Flow: `table` (checked once) -> `cells` (sufficient statistics) -> `contrasts` (what is asked) ->
+``estimate_*`` (one file an outcome) -> `make_claims` -> `result`. Numbers happen in functions of
+arrays: `proportions`, `student`, `robust`, `resampling`, `bootstrap`.
+
+Names are imported on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.api import analyze
+    from vggstudy.analysis.claims import Claim, ClaimSet
+    from vggstudy.analysis.flow import Flow
+    from vggstudy.analysis.result import AnalysisResult
+    from vggstudy.analysis.table import RunTable
+
+__all__ = ["AnalysisResult", "Claim", "ClaimSet", "Flow", "RunTable", "analyze"]
+
+_MODULES = {
+    "AnalysisResult": "result",
+    "Claim": "claims",
+    "ClaimSet": "claims",
+    "Flow": "flow",
+    "RunTable": "table",
+    "analyze": "api",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

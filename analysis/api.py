@@ -1,0 +1,125 @@
+"""The analysis from table to result."""
+
+from __future__ import annotations
+
+import logging
+from typing import get_args
+
+from vggstudy.analysis.bootstrap import Method
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.claims import ClaimSet
+from vggstudy.analysis.estimate_mean import Resampling
+from vggstudy.analysis.flow import Flow
+from vggstudy.analysis.make_claims import ClaimMaker
+from vggstudy.analysis.resampling import CHUNK_DRAWS
+from vggstudy.analysis.result import AnalysisResult, cell_frame
+from vggstudy.analysis.table import RunTable
+from vggstudy.errors import AnalysisError
+from vggstudy.identity import digest
+
+logger = logging.getLogger(__name__)
+
+MAX_CHUNK_DRAWS = 4_000_000
+
+
+def analyze(
+    table: RunTable,
+    *,
+    confidence: float = 0.95,
+    resamples: int = 9_999,
+    seed: int = 0,
+    method: Method = "calibrated",
+    protocol_digest: str | None = None,
+    chunk_draws: int = CHUNK_DRAWS,
+) -> AnalysisResult:
+    """Estimate every cell, margin and contrast of a table of runs.
+
+    Parameters
+    ----------
+    table : RunTable
+    confidence : float
+        Two-sided level of all intervals.
+    resamples : int
+        Bootstrap resamples of each interval that is drawn.
+    seed : int
+        With a claim's id, the seed of its draws.
+    method : str
+        How means are bootstrapped: calibrated, percentile, basic, bca or studentized.
+    protocol_digest : str, optional
+        Enters the digest of the inputs.
+    chunk_draws : int
+        Draws held in memory at a time; changes no number.
+
+    Returns
+    -------
+    AnalysisResult
+
+    Raises
+    ------
+    AnalysisError
+        If a setting is out of range.
+    """
+    _check_settings(confidence, resamples, seed, method, chunk_draws)
+    cells = Cells.from_table(table)
+    inputs = digest({"table": table.content_digest(), "protocol": protocol_digest})
+    resampling = Resampling(method, resamples, seed, chunk_draws)
+    maker = ClaimMaker(cells, confidence, resampling, inputs)
+    claims = ClaimSet(maker.all_claims())
+    logger.debug("%d claims on %d cells", len(claims), len(cells))
+    flow = Flow.of(table)
+    return AnalysisResult(
+        table=table,
+        cells=cell_frame(cells, claims, maker.outcomes()),
+        claims=claims,
+        flow=flow,
+        warnings=_warnings(cells, flow),
+        settings={
+            "confidence": confidence,
+            "resamples": resamples,
+            "seed": seed,
+            "method": method,
+            "outcome": table.outcome,
+            "label_rule": table.label_rule,
+        },
+        inputs_digest=inputs,
+    )
+
+
+def _check_settings(
+    confidence: float, resamples: int, seed: int, method: str, chunk_draws: int
+) -> None:
+    """Every setting out of range, in one message."""
+    wrong = []
+    if not 0 < confidence < 1:
+        wrong.append(f"confidence must lie between 0 and 1, got {confidence}")
+    if resamples < 99:
+        wrong.append(f"resamples must be at least 99, got {resamples}")
+    if seed < 0:
+        wrong.append(f"seed must not be negative, got {seed}")
+    if method not in get_args(Method):
+        wrong.append(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
+    if not 1 <= chunk_draws <= MAX_CHUNK_DRAWS:
+        wrong.append(f"chunk_draws must lie in [1, {MAX_CHUNK_DRAWS}], got {chunk_draws}")
+    if wrong:
+        raise AnalysisError("\n".join(wrong))
+
+
+def _warnings(cells: Cells, flow: Flow) -> tuple[str, ...]:
+    """What stands before all results: lost runs, holes in the grid, values that do not vary."""
+    found = []
+    if flow.outcomes["missing"]:
+        found.append(f"{flow.outcomes['missing']} of {flow.planned} planned runs were not run yet")
+    if flow.outcomes["crashed"]:
+        found.append(f"{flow.outcomes['crashed']} runs crashed; they are not data")
+    if flow.labelled == 0:
+        found.append("no run has an outcome yet")
+    empty = [c for c in range(len(cells)) if cells.n[c] == 0]
+    if empty and flow.labelled:
+        named = cells.name(empty[0]) + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
+        found.append(f"{len(empty)} of {len(cells)} cells of the grid have no runs: {named}")
+    none = int(((cells.k == 0) & (cells.n > 0)).sum())
+    if none:
+        found.append(f"no run converged in {none} of {len(cells)} cells")
+    if cells.flat.any():
+        found.append(f"the runs of {int(cells.flat.sum())} cells have one and the same value")
+    return tuple(found)

@@ -1,0 +1,74 @@
+"""Convergence probabilities: of a cell, a margin, a difference, an interaction.
+
+A mean over cells takes the Clopper-Pearson interval of the pooled counts, which stays conservative
+whatever the cells' own probabilities (`proportions.pooled_counts`); a difference is Newcombe's on
+the same counts. Both are wider than they need to be where cells differ much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from vggstudy.analysis.availability import unavailable
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.contrasts import Group
+from vggstudy.analysis.finding import Finding, caution
+from vggstudy.analysis.proportions import (
+    PooledCounts,
+    clopper_pearson,
+    mover_sum,
+    pooled_counts,
+    wilson,
+)
+from vggstudy.analysis.reasons import Caution, Note
+
+WIDE_BELOW = 10
+"""Runs below which the interval of a probability is called wide."""
+
+
+def estimate_converged(cells: Cells, groups: list[Group], *, confidence: float) -> Finding:
+    """Probability of converging, or a signed sum of such probabilities.
+
+    Parameters
+    ----------
+    cells : Cells
+    groups : list of Group
+        From `Contrast.groups`.
+    confidence : float
+
+    Returns
+    -------
+    Finding
+        Refused with `Reason.NO_RUNS` or `Reason.MISSING_CELLS` where a cell has no labelled run.
+    """
+    used = np.concatenate([group.cells for group in groups])
+    problem = unavailable(cells, used, cells.n, minimum=1, what="labelled runs")
+    if problem:
+        return Finding(None, None, problem)
+    counts = [pooled_counts(cells.k[g.cells], cells.n[g.cells], g.weights) for g in groups]
+    notes = _cautions(counts)
+    suffix = "" if all(count.exact for count in counts) else "_effective"
+    if len(groups) == 1:
+        exact = clopper_pearson(counts[0].k, counts[0].n, confidence=confidence)
+        found = replace(exact, method=exact.method + suffix)
+        return Finding(found.estimate, found, cautions=notes)
+    parts = [wilson(count.k, count.n, confidence=confidence) for count in counts]
+    name = "newcombe" if len(groups) == 2 else "mover_wilson"
+    interval = mover_sum(parts, [g.sign for g in groups], method=name + suffix)
+    reach = len(groups) / 2
+    interval = interval.clipped(-reach, reach)
+    return Finding(interval.estimate, interval, cautions=notes)
+
+
+def _cautions(counts: list[PooledCounts]) -> tuple[Note, ...]:
+    """Few runs, and cells of unequal size."""
+    notes = []
+    fewest = min(count.n for count in counts)
+    if fewest < WIDE_BELOW:
+        notes.append(caution(Caution.WIDE, f"{fewest:g} runs: the interval is wide"))
+    if not all(count.exact for count in counts):
+        text = "cells differ in runs: each counts as if it had as few as the smallest"
+        notes.append(caution(Caution.UNBALANCED, text))
+    return tuple(notes)

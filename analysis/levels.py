@@ -1,0 +1,86 @@
+"""The levels of a factor: one value, one text, one order."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+Level = bool | int | float | str
+"""A factor's level. Booleans stay booleans, integral numbers are integers."""
+
+RESERVED = "%@=,*+ "
+"""Characters that ids use for themselves; in names and levels they are percent-encoded."""
+
+
+def canonical_level(value: object) -> Level:
+    """Reduce a value of a factor column to the one form in which it is compared and written.
+
+    Parameters
+    ----------
+    value : object
+        A Python or NumPy scalar.
+
+    Returns
+    -------
+    bool, int, float or str
+        ``numpy.bool_`` becomes ``bool``; 19.0 becomes 19; anything that is not a number its text.
+
+    Raises
+    ------
+    ValueError
+        If the value is missing (None, NaN), infinite, or empty text.
+    """
+    plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, (bool, int)):
+        return plain
+    if isinstance(plain, float):
+        if not math.isfinite(plain):
+            raise ValueError("is missing" if math.isnan(plain) else f"is {plain}")
+        return int(plain) if plain.is_integer() and abs(plain) < 2**63 else plain
+    text = "" if plain is None or str(plain) in {"NaT", "<NA>"} else str(plain).strip()
+    if not text:
+        raise ValueError("is missing")
+    return text
+
+
+def write_level(level: Level) -> str:
+    """The text of a level in ids and tables: ``true``, ``19``, ``0.001``, ``1e-5``.
+
+    Numbers are written by value, whatever the notation they were read in: 1e-4 and 0.0001 are
+    both ``0.0001``.
+    """
+    if isinstance(level, bool):
+        return "true" if level else "false"
+    if isinstance(level, float):
+        mantissa, exponent, digits = repr(level).partition("e")
+        return f"{mantissa}e{int(digits)}" if exponent else mantissa
+    return str(level)
+
+
+def encode(text: str) -> str:
+    """Percent-encode the characters that an id uses for itself, and the ``..`` of a pair."""
+    encoded = "".join(f"%{ord(c):02X}" if c in RESERVED or not c.isprintable() else c for c in text)
+    return encoded.replace("..", "%2E%2E")
+
+
+def is_numeric(level: Level) -> bool:
+    """Whether a level is a number; booleans are not."""
+    return isinstance(level, (int, float)) and not isinstance(level, bool)
+
+
+def ordered_levels(values: Iterable[Level], declared: Sequence[Level] | None = None) -> list[Level]:
+    """Distinct levels in order: declared ones first, then false < true, numbers, text.
+
+    Levels are the same when their texts are, so that 11 and "11" do not make two cells.
+    """
+    order = {write_level(canonical_level(level)): i for i, level in enumerate(declared or ())}
+    distinct = {write_level(level): level for level in sorted(values, key=_natural)}
+    return sorted(
+        distinct.values(),
+        key=lambda level: (order.get(write_level(level), len(order)), _natural(level)),
+    )
+
+
+def _natural(level: Level) -> tuple[int, float, str]:
+    """Sort key: booleans and numbers by value, then text by its characters."""
+    return (1, 0.0, level) if isinstance(level, str) else (0, float(level), "")

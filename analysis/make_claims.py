@@ -1,0 +1,148 @@
+"""From contrasts to claims: the estimator, the words, the sub-grid where cells are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vggstudy._version import __version__
+from vggstudy.analysis.arrays import BoolArray
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.claim_ids import claim_id, conditions_of, estimand, quantity_of
+from vggstudy.analysis.claims import Alternative, Claim
+from vggstudy.analysis.contrasts import Contrast, differences, interactions, marginal_means
+from vggstudy.analysis.estimate_converged import estimate_converged
+from vggstudy.analysis.estimate_expected import estimate_expected
+from vggstudy.analysis.estimate_mean import Resampling, estimate_mean
+from vggstudy.analysis.finding import Finding, caution
+from vggstudy.analysis.intervals import Interval
+from vggstudy.analysis.outcomes import unit
+from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.subgrid import complete_part
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMaker:
+    """Everything that claims of one analysis share.
+
+    Attributes
+    ----------
+    cells : Cells
+    confidence : float
+    resampling : Resampling
+    inputs_digest : str
+    """
+
+    cells: Cells
+    confidence: float
+    resampling: Resampling
+    inputs_digest: str
+
+    def all_claims(self) -> list[Claim]:
+        """Means, differences and interactions of every outcome; refused ones with what is offered.
+
+        A claim on a sub-grid follows the first claim that was refused for it.
+        """
+        table = self.cells.table
+        contrasts = [*marginal_means(table), *differences(table), *interactions(table)]
+        made: dict[str, Claim] = {}
+        for outcome in self.outcomes():
+            for contrast in contrasts:
+                for claim in self._with_offer(outcome, contrast):
+                    made.setdefault(claim.id, claim)
+        return list(made.values())
+
+    def outcomes(self) -> list[str]:
+        """``converged``, the column, and ``expected`` where the column has bounds."""
+        table = self.cells.table
+        return ["converged", table.outcome, *(["expected"] if table.bounds else [])]
+
+    def _with_offer(self, outcome: str, contrast: Contrast) -> Iterator[Claim]:
+        """The claim, and where its cells are incomplete the one on the largest complete part."""
+        claim = self.claim(outcome, contrast)
+        part = None
+        if claim.reason == Reason.MISSING_CELLS:
+            part = complete_part(contrast, self.cells, self._usable(outcome))
+        if part is None or part == contrast:
+            yield claim
+            return
+        offered = self.claim(outcome, part, note=self._part_note(contrast, part))
+        text = f"{claim.reason_text}; the largest complete part of the grid is {offered.id}"
+        yield replace(claim, reason_text=text, offered=offered.id).sealed()
+        yield offered
+
+    def claim(self, outcome: str, contrast: Contrast, note: Note | None = None) -> Claim:
+        """Estimate one contrast of one outcome."""
+        table = self.cells.table
+        name = claim_id(outcome, contrast, table)
+        finding = self._estimate(outcome, contrast, name)
+        used = np.concatenate([group.cells for group in contrast.groups(self.cells)])
+        drawn = finding.resamples is not None
+        claim = Claim(
+            id=name,
+            estimand=estimand(outcome, contrast, table),
+            outcome=outcome,
+            quantity=quantity_of(outcome, contrast),
+            factors=contrast.factors,
+            conditions=conditions_of(contrast, table),
+            unit="probability" if outcome == "converged" else unit(table.outcome),
+            level=self.confidence,
+            n=int(self.cells.n[used].sum()),
+            k=int(self.cells.k[used].sum()),
+            estimate=finding.estimate,
+            B=finding.resamples,
+            seed=self.resampling.seed if drawn else None,
+            reference=0.0 if contrast.factors else None,
+            status="ok" if finding.reason is None else "not_available",
+            reason=finding.reason.code if finding.reason else None,
+            reason_text=finding.reason.text if finding.reason else None,
+            warnings=(*finding.cautions, *([note] if note else [])),
+            alternatives=tuple(Alternative(x.method, x.low, x.high) for x in finding.alternatives),
+            inputs_digest=self.inputs_digest,
+            code_version=__version__,
+        )
+        return _with_ends(claim, finding.interval).sealed()
+
+    def _estimate(self, outcome: str, contrast: Contrast, name: str) -> Finding:
+        """The estimator of an outcome."""
+        groups = contrast.groups(self.cells)
+        if outcome == "converged":
+            return estimate_converged(self.cells, groups, confidence=self.confidence)
+        if outcome == "expected":
+            return estimate_expected(self.cells, groups, confidence=self.confidence)
+        return estimate_mean(
+            self.cells,
+            groups,
+            claim_id=name,
+            confidence=self.confidence,
+            resampling=self.resampling,
+        )
+
+    def _usable(self, outcome: str) -> BoolArray:
+        """Cells that an average of the outcome can include."""
+        averaged = outcome not in {"converged", "expected"}
+        return self.cells.k >= 2 if averaged else self.cells.n >= 1
+
+    def _part_note(self, contrast: Contrast, part: Contrast) -> Note | None:
+        """How much of the grid a sub-grid keeps; ordinary conditions speak for themselves."""
+        if all(len(condition.levels) == 1 for condition in part.conditions):
+            return None
+        full = sum(group.cells.size for group in contrast.groups(self.cells))
+        kept = sum(group.cells.size for group in part.groups(self.cells))
+        return caution(Caution.SUB_GRID, f"over {kept} of {full} cells, the largest complete part")
+
+
+def _with_ends(claim: Claim, interval: Interval | None) -> Claim:
+    """The claim with the fields that its interval fills."""
+    if interval is None:
+        return claim
+    return replace(
+        claim,
+        low=interval.low,
+        high=interval.high,
+        method=interval.method,
+        mc_error_low=interval.mc_error_low,
+        mc_error_high=interval.mc_error_high,
+    )

@@ -1,0 +1,35 @@
+"""Names, units and ranges of what is measured on a run."""
+
+from __future__ import annotations
+
+LABELS = ("converged", "failed_to_learn", "diverged", "crashed", "missing")
+"""What a planned run can have come to; the last two are never data."""
+
+UNITS = {
+    "seconds": "s",
+    "seconds_per_epoch": "s",
+    "epochs": "epochs",
+    "steps": "updates",
+    "peak_memory_bytes": "bytes",
+    "parameters": "parameters",
+}
+"""Units of recorded columns whose name does not say them."""
+
+
+def is_fraction(column: str) -> bool:
+    """Whether a column holds fractions in [0, 1], by its name."""
+    return column == "accuracy" or column.endswith("_accuracy")
+
+
+def outcome_id(column: str) -> str:
+    """The first word of a claim's id: ``accuracy`` for test accuracy, else the column's name."""
+    return "accuracy" if column in {"test_accuracy", "accuracy"} else column
+
+
+def unit(column: str) -> str:
+    """Unit of a column's values."""
+    if is_fraction(column):
+        return "fraction"
+    if column.endswith("_loss"):
+        return "nats"
+    return UNITS.get(column, f"unit of {column}")

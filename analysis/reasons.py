@@ -1,0 +1,50 @@
+"""The codes that say why a number is missing or must be read with care.
+
+Codes are part of the claims' format: they are never renamed, texts may be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why an estimate or its interval is not available."""
+
+    NO_RUNS = "no_runs"
+    NONE_CONVERGED = "none_converged"
+    MISSING_CELLS = "missing_cells"
+    TOO_FEW_RUNS = "too_few_runs"
+    NO_VARIANCE = "no_variance"
+    FAILED_ABOVE_CONVERGED = "failed_above_converged"
+    FAILED_VALUE_UNKNOWN = "failed_value_unknown"
+
+
+class Caution(StrEnum):
+    """What a reader must know about an estimate that is available."""
+
+    FEW_RUNS = "few_runs"
+    WIDE = "wide"
+    ZERO_VARIANCE = "zero_variance"
+    POOLED_VARIANCE = "pooled_variance"
+    UNBALANCED = "unbalanced"
+    FEW_CONVERGED = "few_converged"
+    SUB_GRID = "sub_grid"
+    PLAIN_BOOTSTRAP = "plain_bootstrap"
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A code with its sentence.
+
+    Attributes
+    ----------
+    code : str
+        A value of `Reason` or `Caution`.
+    text : str
+        One clause, with the numbers that led to it.
+    """
+
+    code: str
+    text: str

@@ -1,0 +1,153 @@
+"""The result of an analysis: claims, cells and the flow of runs, and how they print."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.claim_ids import claim_id
+from vggstudy.analysis.claims import Claim, ClaimSet
+from vggstudy.analysis.contrasts import Condition, Contrast
+from vggstudy.analysis.flow import Flow
+from vggstudy.analysis.levels import Level
+from vggstudy.analysis.outcomes import LABELS
+from vggstudy.analysis.table import RunTable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnalysisResult:
+    """Claims with everything they were made from.
+
+    Attributes
+    ----------
+    table : RunTable
+    cells : DataFrame
+        One row a cell: its levels, counts by label, and for each outcome estimate, interval and
+        the claim's id.
+    claims : ClaimSet
+    flow : Flow
+    warnings : tuple of str
+        What a reader must know before any number.
+    settings : mapping
+        Confidence, resamples, seed and method.
+    inputs_digest : str
+        SHA-256 of the table's content and the protocol's digest.
+    """
+
+    table: RunTable
+    cells: pd.DataFrame
+    claims: ClaimSet
+    flow: Flow
+    warnings: tuple[str, ...]
+    settings: Mapping[str, Any]
+    inputs_digest: str
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a claim."""
+        return self.claims.to_frame()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values: settings, flow, warnings and claims."""
+        return {
+            "inputs_digest": self.inputs_digest,
+            "settings": dict(self.settings),
+            "flow": self.flow.to_dict(),
+            "warnings": list(self.warnings),
+            "claims": [claim.to_dict() for claim in self.claims.values()],
+        }
+
+    def headline(self) -> list[Claim]:
+        """Grand means and unconditional contrasts, or what is offered in place of refused ones."""
+        found: dict[str, Claim] = {}
+        for claim in self.claims.values():
+            if claim.conditions:
+                continue
+            shown = self.claims[claim.offered] if claim.offered else claim
+            found.setdefault(shown.id, shown)
+        return list(found.values())
+
+    def summary(self) -> str:
+        """A plain text table of the headline claims, the counts and the warnings."""
+        flow = self.flow
+        lines = [
+            f"{flow.planned} runs planned, {flow.started} started, {flow.finished} finished, "
+            f"{flow.outcomes['converged']} converged",
+            *(f"warning: {text}" for text in self.warnings),
+            "",
+        ]
+        rows = [("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")]
+        rows += [_summary_row(claim) for claim in self.headline()]
+        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        lines += [
+            "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
+        ]
+        return "\n".join(lines) + "\n"
+
+    def _repr_html_(self) -> str:
+        """The same table for notebooks."""
+        head = "".join(f"<th>{x}</th>" for x in ("claim", "estimate", "interval", "k/n"))
+        body = "".join(
+            "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in _summary_row(claim)) + "</tr>"
+            for claim in self.headline()
+        )
+        notes = "".join(f"<p>{html.escape(text)}</p>" for text in self.warnings)
+        return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _summary_row(claim: Claim) -> tuple[str, str, str, str]:
+    """Id, estimate, interval or reason, and counts; rounded by the interval's width."""
+    counts = f"{claim.k}/{claim.n}"
+    if claim.low is None or claim.high is None or claim.estimate is None:
+        shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
+        return claim.id, shown, f"not available: {claim.reason_text}", counts
+    low, high = f"{claim.low:.4g}", f"{claim.high:.4g}"
+    return claim.id, f"{claim.estimate:.4g}", f"[{low}, {high}]", counts
+
+
+def cell_frame(cells: Cells, claims: ClaimSet, outcomes: list[str]) -> pd.DataFrame:
+    """One row a planned cell, with the claims made of it.
+
+    Parameters
+    ----------
+    cells : Cells
+    claims : ClaimSet
+        Holding the claim of every cell and outcome.
+    outcomes : list of str
+    """
+    import pandas as pd
+
+    table = cells.table
+    rows = []
+    for index, codes in enumerate(cells.codes.tolist()):
+        row: dict[str, Level | None] = {
+            name: table.levels[name][code] for name, code in zip(table.factors, codes, strict=True)
+        }
+        row["planned"] = int(cells.planned[index])
+        row |= {"n": int(cells.n[index]), "k": int(cells.k[index])}
+        row |= dict(zip(LABELS, cells.counts[index].tolist(), strict=True))
+        row["sd"] = float(cells.variance[index] ** 0.5) if cells.k[index] >= 2 else None
+        held = tuple(
+            Condition(name, (code,))
+            for name, code in sorted(zip(table.factors, codes, strict=True))
+        )
+        for outcome in outcomes:
+            row |= _claim_columns(outcome, claims[claim_id(outcome, Contrast((), (), held), table)])
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _claim_columns(outcome: str, claim: Claim) -> dict[str, Level | None]:
+    """Estimate, ends and id under the outcome's short name."""
+    short = {"converged": "p", "expected": "expected"}.get(outcome, "mean")
+    return {
+        short: claim.estimate,
+        f"{short}_low": claim.low,
+        f"{short}_high": claim.high,
+        f"{short}_claim": claim.id,
+    }

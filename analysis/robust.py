@@ -1,0 +1,75 @@
+"""Location without the tails: interquartile mean, and the median with order-statistic limits.
+
+References
+----------
+.. [1] Agarwal et al. (2021), NeurIPS, "Deep RL at the edge of the statistical precipice".
+.. [2] Hettmansperger & Sheather (1986), Statistics & Probability Letters 4, 75-79.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.stats import binom
+
+from vggstudy.analysis.arrays import FloatArray
+from vggstudy.analysis.intervals import Interval, check_confidence
+
+
+def interquartile_mean(values: FloatArray) -> FloatArray:
+    """Mean of the middle half: floor(N / 4) values dropped at each end, as rliable does [1]_.
+
+    Parameters
+    ----------
+    values : ndarray of shape (..., N)
+        N >= 1.
+
+    Returns
+    -------
+    ndarray of shape (...)
+    """
+    size = values.shape[-1]
+    cut = size // 4
+    ordered = np.sort(values, axis=-1)
+    return np.asarray(ordered[..., cut : size - cut].mean(axis=-1), dtype=np.float64)
+
+
+def median_interval(values: FloatArray, *, confidence: float) -> Interval:
+    """Median with interpolated order statistics as limits ([2]_, eq. 2).
+
+    Parameters
+    ----------
+    values : ndarray of shape (N,)
+    confidence : float
+        Two-sided level in (0, 1).
+
+    Raises
+    ------
+    ValueError
+        If even the smallest and largest value do not enclose the median with ``confidence``:
+        below six values at 0.95.
+    """
+    check_confidence(confidence)
+    ordered = np.sort(values)
+    n = ordered.size
+    depth = _deepest(n, confidence)
+    if depth == 0:
+        raise ValueError(f"{n} values cannot bound the median with confidence {confidence}")
+    outer, inner = _coverage(depth, n), _coverage(depth + 1, n)
+    share = (outer - confidence) / (outer - inner)
+    mix = (n - depth) * share / (depth + (n - 2 * depth) * share)
+    low = (1 - mix) * ordered[depth - 1] + mix * ordered[depth]
+    high = (1 - mix) * ordered[n - depth] + mix * ordered[n - depth - 1]
+    return Interval(float(np.median(ordered)), float(low), float(high), "hettmansperger_sheather")
+
+
+def _coverage(depth: int, n: int) -> float:
+    """Probability that the median lies between the depth-th values from both ends."""
+    return 1 - 2 * float(binom.cdf(depth - 1, n, 0.5))
+
+
+def _deepest(n: int, confidence: float) -> int:
+    """Largest depth whose order statistics still cover with ``confidence``; 0 if none does."""
+    depth = 0
+    while depth < n // 2 and _coverage(depth + 1, n) >= confidence:
+        depth += 1
+    return depth
