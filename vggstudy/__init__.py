@@ -1,1 +1,71 @@
-"""From a protocol file to a confidence interval that a paper can cite."""
+"""From a protocol file to a confidence interval that a paper can cite.
+
+Examples
+--------
+>>> import vggstudy as vs
+>>> protocol = vs.Protocol.from_file("protocols/quickstart.toml")  # doctest: +SKIP
+>>> study = vs.Study(protocol, path="studies/quickstart")  # doctest: +SKIP
+>>> study.run(jobs=2)  # doctest: +SKIP
+>>> result = vs.analyze(study)  # doctest: +SKIP
+>>> vs.report(result, "report.html")  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vggstudy._version import __version__
+
+if TYPE_CHECKING:
+    from vggstudy.errors import (
+        AnalysisError,
+        DataError,
+        ExecutionError,
+        LedgerError,
+        ProtocolError,
+        StudyError,
+    )
+    from vggstudy.protocol import Protocol
+    from vggstudy.results import analyze, report
+    from vggstudy.study import Study
+
+_HOME = {
+    "AnalysisError": "vggstudy.errors",
+    "DataError": "vggstudy.errors",
+    "ExecutionError": "vggstudy.errors",
+    "LedgerError": "vggstudy.errors",
+    "Protocol": "vggstudy.protocol",
+    "ProtocolError": "vggstudy.errors",
+    "Study": "vggstudy.study",
+    "StudyError": "vggstudy.errors",
+    "analyze": "vggstudy.results",
+    "report": "vggstudy.results",
+}
+
+__all__ = [
+    "AnalysisError",
+    "DataError",
+    "ExecutionError",
+    "LedgerError",
+    "Protocol",
+    "ProtocolError",
+    "Study",
+    "StudyError",
+    "__version__",
+    "analyze",
+    "report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name when it is first used: importing the package loads nothing heavy."""
+    if name not in _HOME:
+        msg = f"module 'vggstudy' has no attribute '{name}'"
+        raise AttributeError(msg)
+    return getattr(import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    """Public names."""
+    return sorted(__all__)

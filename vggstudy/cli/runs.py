@@ -222,17 +222,22 @@ def status_command(console: Console, study: str) -> None:
         console.json("status", {**content, **progress_counts(progress), "cells": cells})
         return
     console.data(f"{opened.protocol.name} in {opened.path}: {progress_line(progress)}")
-    names = [
-        *opened.plan.factors,
-        "planned",
-        "converged",
-        "failed",
-        "diverged",
-        "crashed",
-        "missing",
-        "mean_accuracy",
-    ]
-    console.table(names, [[_cell_text(cell[name]) for name in names] for cell in cells])
+    _print_cells(console, opened, cells)
+
+
+def print_cells(console: Console, study: Study) -> None:
+    """The state of a study, one line a cell."""
+    from vggstudy.outcomes import cell_table
+
+    _print_cells(console, study, cell_table(study.to_frame(), study.plan.factors))
+
+
+def _print_cells(console: Console, study: Study, cells: list[dict[str, Any]]) -> None:
+    """The table of `cell_table`, without columns of outcomes that no run has."""
+    rare = [name for name in ("diverged", "crashed", "missing") if any(c[name] for c in cells)]
+    names = [*study.plan.factors, "planned", "converged", "failed", *rare, "mean_accuracy"]
+    rows = [[_cell_text(cell[name]) for name in names] for cell in cells]
+    console.table([name.replace("_", " ") for name in names], rows)
 
 
 def _cell_text(value: Any) -> str:

@@ -1,0 +1,285 @@
+"""Commands on results: analyze, report, cite, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vggstudy.cli.console import Console, common
+from vggstudy.errors import StudyError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.results import Source
+
+factors_option = click.option(
+    "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
+)
+protocol_option = click.option(
+    "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
+)
+output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write."
+)
+
+
+def _source(source: str, protocol_file: str | None, factors: str) -> Source:
+    """Open what a command was given."""
+    from vggstudy.protocol import load_protocol
+    from vggstudy.results import open_source
+
+    protocol = load_protocol(protocol_file).protocol if protocol_file else None
+    names = [name.strip() for name in factors.split(",") if name.strip()]
+    return open_source(source, protocol=protocol, factors=names)
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a result's file: whole, or not at all."""
+    from vggstudy.ledger.files import explain, write_atomic
+
+    try:
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise StudyError(explain(error, path, "written")) from None
+
+
+@click.command("analyze")
+@click.argument("source")
+@factors_option
+@protocol_option
+@output_option
+@common
+def analyze_command(
+    console: Console, source: str, factors: str, protocol_file: str | None, output: Path | None
+) -> None:
+    """Estimate what SOURCE (a study, or a CSV with one row a run) says.
+
+    Prints the claims. Those of a study are also written to its claims.json, those of a CSV to
+    the file named with -o.
+    """
+    from vggstudy.results import analyze_source
+
+    opened = _source(source, protocol_file, factors)
+    result = analyze_source(opened)
+    target = output or opened.claims_path
+    if target is not None:
+        _write(target, result.claims.to_json() + "\n")
+    if console.as_json:
+        click.echo(result.claims.to_json())
+    else:
+        console.data(result.summary())
+    if target is not None:
+        console.say(f"claims: {target}")
+
+
+@click.command("report")
+@click.argument("source")
+@factors_option
+@protocol_option
+@output_option
+@click.option("--lang", "language", default="en", show_default=True, help="Language.")
+@common
+def report_command(
+    console: Console,
+    source: str,
+    factors: str,
+    protocol_file: str | None,
+    output: Path | None,
+    language: str,
+) -> None:
+    """Render the HTML report of SOURCE (a study, or a CSV with one row a run).
+
+    Prints the state of a study's cells and the path of the report: report.html in the study's
+    folder; for a CSV its name with -report.html, in the working folder.
+    """
+    from vggstudy.report import write_report
+    from vggstudy.report_context import report_context
+    from vggstudy.results import analyze_source
+
+    opened = _source(source, protocol_file, factors)
+    result = analyze_source(opened)
+    if opened.claims_path is not None:
+        _write(opened.claims_path, result.claims.to_json() + "\n")
+    context = report_context(opened)
+    target = output or _report_path(opened)
+    path = write_report(result, target, context=context, language=language)
+    if console.as_json:
+        console.json("report", {"path": str(path), "claims": len(result.claims)})
+        return
+    if opened.study is not None and not console.quiet:
+        from vggstudy.cli.runs import print_cells
+
+        print_cells(console, opened.study)
+    console.data(str(path))
+
+
+def _report_path(source: Source) -> Path:
+    """Where a report goes when nobody says."""
+    if source.study is not None:
+        return source.study.path / "report.html"
+    stem = source.path.stem if source.path else "runs"
+    return Path(f"{stem}-report.html")
+
+
+@click.command("cite")
+@click.argument("source")
+@click.argument("claim_id", required=False, metavar="[ID]")
+@click.option(
+    "--as",
+    "style",
+    default="text",
+    show_default=True,
+    help="text, md, json, apa, latex or siunitx.",
+)
+@factors_option
+@protocol_option
+@common
+def cite_command(
+    console: Console,
+    source: str,
+    claim_id: str | None,
+    style: str,
+    factors: str,
+    protocol_file: str | None,
+) -> None:
+    """List the claims of SOURCE, or print the claim ID as it is cited.
+
+    SOURCE is a study, a claims.json, or a CSV.
+    """
+    from vggstudy.report.cite import cite, find_claim, list_claims
+
+    claims = _claims(console, source, protocol_file, factors)
+    if claim_id is None:
+        if console.as_json:
+            click.echo(claims.to_json())
+        else:
+            console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
+        return
+    click.echo(cite(find_claim(claims, claim_id), "json" if console.as_json else style))
+
+
+@click.command("export")
+@click.argument("source")
+@click.option(
+    "--what",
+    type=click.Choice(["runs", "cells", "claims"]),
+    default="runs",
+    show_default=True,
+    help="One row a planned run, a cell, or a claim.",
+)
+@click.option(
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "json", "parquet"]),
+    default="csv",
+    show_default=True,
+    help="parquet needs the extra of that name and -o.",
+)
+@factors_option
+@protocol_option
+@output_option
+@common
+def export_command(
+    console: Console,
+    source: str,
+    what: str,
+    kind: str,
+    factors: str,
+    protocol_file: str | None,
+    output: Path | None,
+) -> None:
+    """Write the runs, cells or claims of SOURCE as a table.
+
+    Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
+    """
+    opened = _source(source, protocol_file, factors)
+    frame = _frame(opened, what)
+    if kind == "parquet":
+        _write_parquet(frame, output)
+    else:
+        text = _frame_text(frame, "json" if console.as_json else kind)
+        if output is None:
+            click.echo(text, nl=False)
+        else:
+            _write(output, text)
+    if output is not None:
+        console.say(f"{len(frame)} rows: {output}")
+
+
+def _frame(opened: Source, what: str) -> pd.DataFrame:
+    """The table that is exported."""
+    from vggstudy.results import analyze_source
+
+    if what == "runs":
+        return opened.study.to_frame() if opened.study else opened.table.to_frame()
+    result: AnalysisResult = analyze_source(opened)
+    return result.cells if what == "cells" else result.to_frame()
+
+
+def _frame_text(frame: pd.DataFrame, kind: str) -> str:
+    """A table as CSV, formulas defused, or as JSON records."""
+    if kind == "json":
+        return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
+    texts = frame.select_dtypes(include=["object", "str"]).columns
+    return frame.assign(**{name: frame[name].map(_defused) for name in texts}).to_csv(
+        index=False, lineterminator="\n"
+    )
+
+
+def _defused(value: object) -> object:
+    """A text that no spreadsheet takes for a formula."""
+    formula = isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}
+    return f"'{value}" if formula else value
+
+
+def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
+    """A table as a Parquet file."""
+    if output is None:
+        msg = "parquet is no text: name a file with -o"
+        raise click.UsageError(msg)
+    try:
+        content = frame.to_parquet(index=False)
+    except ImportError:
+        msg = "parquet needs pyarrow: pip install 'vggstudy[parquet]'"
+        raise StudyError(msg) from None
+    from vggstudy.ledger.files import explain, write_atomic
+
+    try:
+        write_atomic(output, content)
+    except OSError as error:
+        raise StudyError(explain(error, output, "written")) from None
+
+
+def _claims(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
+    """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
+    from vggstudy.results import analyze_source, inputs_digest
+
+    if source.endswith(".json") and Path(source).is_file() and Path(source).name != "study.json":
+        return _read_claims(Path(source))
+    opened = _source(source, protocol_file, factors)
+    known = opened.claims_path
+    if known is not None and known.is_file():
+        claims: ClaimSet = _read_claims(known)
+        if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
+            return claims
+        console.say(f"{known} is older than the study's runs: estimating anew")
+    return analyze_source(opened).claims
+
+
+def _read_claims(path: Path) -> ClaimSet:
+    """Claims of a file."""
+    from vggstudy.analysis import ClaimSet
+    from vggstudy.errors import AnalysisError
+
+    try:
+        return ClaimSet.from_json(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise AnalysisError(msg) from None
+    except AnalysisError as error:
+        msg = f"{path}: {error}"
+        raise AnalysisError(msg) from None

@@ -1,0 +1,107 @@
+"""Commands on the system: doctor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vggstudy.cli.console import Console, common, size
+from vggstudy.errors import LedgerError
+from vggstudy.ledger import StudyStore
+from vggstudy.study import find_study
+
+
+@click.command("doctor")
+@click.argument("study", required=False)
+@common
+def doctor_command(console: Console, study: str | None) -> int:
+    """Check the installation, or check and mend STUDY.
+
+    Of a study every record is read and its checksum compared, the index is made anew and the
+    leftovers of interrupted writes are removed. Exit code 5 if something is damaged: those runs
+    are executed again by 'vggstudy run'.
+    """
+    if study is None:
+        _installation(console)
+        return 0
+    return _study(console, find_study(study))
+
+
+def _study(console: Console, folder: Path) -> int:
+    """Check one study; says what is wrong and what was mended."""
+    store = _open(folder)
+    damaged = store.damaged()
+    removed: list[Path] = []
+    indexed = 0
+    if not store.readonly:
+        with store.lock():
+            removed = store.tidy()
+            with store.index() as index:
+                index.rebuild()
+                indexed = len(index)
+    if console.as_json:
+        found = [{"path": str(path), "reason": reason} for path, reason in damaged]
+        content = {"study": str(folder), "records": indexed, "damaged": found}
+        console.json("doctor", {**content, "removed": [str(path) for path in removed]})
+    else:
+        for path, reason in damaged:
+            console.data(f"damaged: {path}: {reason}")
+        for path in removed:
+            console.data(f"removed the leftover of an interrupted write: {path}")
+        if store.readonly:
+            console.data(f"{folder} cannot be written: checked only, nothing mended")
+        else:
+            console.data(f"index made anew: {indexed} records")
+        if store.protocol_edited():
+            console.data(
+                f"{folder / 'protocol.toml'} differs from the protocol in force; the next "
+                "'vggstudy run' writes it anew (edit your own protocol file instead)"
+            )
+        console.data("damaged files were found" if damaged else "every record is intact")
+    return LedgerError.exit_code if damaged else 0
+
+
+def _open(folder: Path) -> StudyStore:
+    """The study for mending, or for reading where it cannot be written."""
+    try:
+        return StudyStore.open(folder)
+    except LedgerError:
+        return StudyStore.open(folder, readonly=True)
+
+
+def _installation(console: Console) -> None:
+    """Versions, machine, and where things are kept."""
+    from vggstudy.environment import capture
+
+    found = _flat(capture())
+    found["cache"] = _cache_folder()
+    found["VGGSTUDY_DATA"] = os.environ.get("VGGSTUDY_DATA", "not set")
+    if console.as_json:
+        console.json("doctor", {"installation": capture(), "cache": found["cache"]})
+        return
+    console.table(("what", "value"), [(key, str(value)) for key, value in found.items()])
+
+
+def _cache_folder() -> str:
+    """Where decoded images are kept, and how much is there."""
+    import platformdirs
+
+    named = os.environ.get("VGGSTUDY_CACHE")
+    folder = Path(named) if named else Path(platformdirs.user_cache_dir("vggstudy"))
+    files = [file for file in folder.rglob("*") if file.is_file()] if folder.is_dir() else []
+    total = sum(file.stat().st_size for file in files)
+    return f"{folder} ({len(files)} files, {size(total)})"
+
+
+def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested keys joined with blanks."""
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        if isinstance(item, dict):
+            flat.update(_flat(item, f"{prefix}{key} "))
+        elif item is not None:
+            flat[f"{prefix}{key}"] = item
+    return flat

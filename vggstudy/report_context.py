@@ -1,0 +1,113 @@
+"""What a study's report says besides its results: protocol, amendments, environment, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.plan import level_text
+from vggstudy.protocol import LabelRule, resolve
+from vggstudy.report.context import ReportContext
+from vggstudy.study import Study
+
+if TYPE_CHECKING:
+    from vggstudy.results import Source
+
+
+def report_context(source: Source) -> ReportContext:
+    """What a report says besides the results: protocol, amendments, environment, commands."""
+    if source.study is None:
+        name = source.path.name if source.path else "data frame"
+        factors = ",".join(source.table.factors)
+        return ReportContext(
+            source="csv",
+            source_name=name,
+            title=source.protocol.title or None if source.protocol else None,
+            question=source.protocol.question or None if source.protocol else None,
+            commands=(f"vggstudy report {name} --factors {factors}",),
+        )
+    study = source.study
+    store = study.store()
+    with store.index() as index:
+        environments = index.environments()
+    protocol = study.protocol
+    return ReportContext(
+        title=protocol.title or None,
+        name=protocol.name,
+        question=protocol.question or None,
+        source="study",
+        source_name=study.path.name,
+        protocol_text=study.text,
+        protocol_digest=protocol.digest(),
+        factors=protocol.design.factors,
+        settings=_settings_rows(study),
+        label_rule=_label_rows(protocol.label),
+        amendments=[
+            {"date": a.date, "old_digest": a.old_digest, "new_digest": a.new_digest, "diff": a.diff}
+            for a in store.amendments
+        ],
+        environment=_environment_rows(environments),
+        commands=(
+            f"vggstudy run {protocol.name}.toml --study {study.path.name}",
+            f"vggstudy report {study.path.name}",
+        ),
+        notes=_notes(study),
+    )
+
+
+def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
+    """The base recipe, setting by setting; factors are shown elsewhere."""
+    varied = {resolve(name) for name in study.plan.factors}
+    recipe = study.plan.runs[0].recipe.model_dump(mode="json")
+    rows = []
+    for section, settings in recipe.items():
+        for path, value in _leaves(settings, ()):
+            if (section, *path) not in varied and value is not None:
+                rows.append((section, ".".join(path), level_text(value)))
+    return rows
+
+
+def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
+    """Paths and values of nested settings."""
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            found += _leaves(value, (*prefix, key))
+        else:
+            found.append(((*prefix, key), value))
+    return found
+
+
+def _label_rows(rule: LabelRule) -> list[tuple[str, str]]:
+    """The label rule, name by name."""
+    return [(name, str(value)) for name, value in rule.model_dump().items()]
+
+
+def _environment_rows(
+    environments: Sequence[tuple[Mapping[str, Any], int]],
+) -> list[tuple[str, str]]:
+    """Hosts, devices and versions of the runs, with the number of runs of each."""
+    rows = []
+    for environment, count in environments:
+        packages = environment.get("packages", {})
+        numerics = environment.get("numerics", {})
+        device = numerics.get("device_name") or numerics.get("device") or "unknown device"
+        parts = [device, f"Python {environment.get('python')}"]
+        parts += [f"{n} {packages[n]}" for n in ("torch", "torchvision", "numpy") if n in packages]
+        parts.append(f"vggstudy {environment.get('vggstudy')}")
+        rows.append((f"{count} runs", "; ".join(parts)))
+    return rows
+
+
+def _notes(study: Study) -> list[str]:
+    """What a reader must know before the results."""
+    notes = []
+    recipes = [run.recipe for run in study.plan.runs]
+    if any(recipe.training.selected_by.startswith("test_") for recipe in recipes) or any(
+        recipe.training.monitored.startswith("test_") for recipe in recipes
+    ):
+        notes.append(
+            "The test set was used for stopping or for selecting the checkpoint, as the protocol "
+            "asks: test accuracies are optimistic."
+        )
+    return notes
