@@ -188,10 +188,12 @@ def test_a_run_without_a_record_is_said_to_have_none(store: StudyStore) -> None:
 
 def test_what_is_not_a_record_is_named(store: StudyStore, make_record: Any, tmp_path: Path) -> None:
     runs = store.path / "runs"
-    for number, name in enumerate(("a" * 16, "b" * 16, "c" * 16)):
-        (runs / name).mkdir()
-        path = runs / name / "run.json"
-        (lambda: path.symlink_to(tmp_path / "gone"), lambda: os.mkfifo(path), path.mkdir)[number]()
+    linked, piped, nested = (runs / (letter * 16) / "run.json" for letter in "abc")
+    for path in (linked, piped, nested):
+        path.parent.mkdir()
+    linked.symlink_to(tmp_path / "gone")
+    os.mkfifo(piped)
+    nested.mkdir()
     (runs / "copy of a run").mkdir()
     (runs / ".hidden").write_text("")
     (runs / "file").write_text("")
@@ -253,9 +255,6 @@ def test_leftovers_are_ignored_and_tidied_once_they_are_old(
     assert store.tidy() == [leftover]
     assert store.tidy(older_than_s=0) == [store.path / ".study.json.0123456789abcdef.tmp"]
     assert StudyStore.open(store.path).read_record(make_record(1).run_id) == make_record(1)
-
-
-FAULTS = {"write": "write", "fsync": "fsync", "rename": "replace"}
 
 
 @pytest.mark.parametrize(
@@ -327,12 +326,11 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk_loses_nothing_that_was_written(small_disk: Path, make_record: Any) -> None:
     store = StudyStore.create(small_disk / "study", "schema = 1\n", "d1", "depth")
-    written = 0
+    records = (make_record(number, environment={"log": "x" * 4000}) for number in range(100))
     with pytest.raises(ExecutionError, match=r"No space left on device; free some space") as caught:
-        for number in range(100):
-            store.write_record(make_record(number, environment={"log": "x" * 4000}))
-            written += 1
+        list(map(store.write_record, records))
     assert "\n" not in str(caught.value)
+    written = len(list((store.path / "runs").glob("*/run.json")))
     assert 0 < written < 100
     assert len(list(store.records())) == written
     assert store.damaged() == []
@@ -342,9 +340,8 @@ def test_a_full_disk_loses_nothing_that_was_written(small_disk: Path, make_recor
         assert len(index) == written
     for path in small_disk.rglob("index.sqlite*"):
         path.unlink()
+    fill(small_disk / "filler")
     with pytest.raises(LedgerError, match="No space left"):
-        (small_disk / "filler").write_bytes(b"")
-        fill(small_disk / "filler")
         StudyStore.create(small_disk / "other", "x" * 5000, "d", "other")
     (small_disk / "filler").unlink()
     store.record_path(make_record(0).run_id).unlink()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,10 +41,6 @@ _UNSETTLED_NS = 2_000_000_000
 
 _INSERT = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(COLUMNS))})"
 _KNOWN = "SELECT run_id, mtime_ns, ctime_ns, size, settled FROM runs"
-_ENVIRONMENTS = """
-SELECT environment_id, environment, COUNT(*) FROM runs JOIN environments USING (environment_id)
-GROUP BY environment_id ORDER BY COUNT(*) DESC, environment_id
-"""
 
 
 class StudyIndex:
@@ -62,6 +60,7 @@ class StudyIndex:
     def __init__(self, folder: Path, *, in_memory: bool = False) -> None:
         self.folder = folder
         self.in_memory = in_memory
+        self._ids: tuple[str, ...] = ()
         self._connection = database.connect(None)
         if not in_memory:
             self._open_file()
@@ -129,10 +128,10 @@ class StudyIndex:
         curves : bool
             Whether to load the per-epoch curves; most of the index is curves.
         """
-        page = self._guarded(partial(self._page, "", curves=curves))
-        while page:
-            yield from page
-            page = self._guarded(partial(self._page, page[-1].run_id, curves=curves))
+        ids = self._ids
+        for start in range(0, len(ids), _PAGE):
+            page = ids[start : start + _PAGE]
+            yield from self._guarded(partial(self._page, page, curves=curves))
 
     def damaged(self) -> list[tuple[Path, str]]:
         """The records that cannot be trusted, with the reason."""
@@ -144,11 +143,14 @@ class StudyIndex:
 
     def environments(self) -> list[tuple[dict[str, Any], int]]:
         """Each distinct environment and the number of its runs, the commonest first."""
-        return self._guarded(self._environments)
+        used = (row.environment_id for row in self.rows(curves=False))
+        counts = Counter(identity for identity in used if identity is not None)
+        known = self._guarded(partial(self._environments, frozenset(counts)))
+        ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        return [(known[identity], count) for identity, count in ordered]
 
     def __len__(self) -> int:
-        query = "SELECT COUNT(*) FROM runs"
-        return int(self._guarded(lambda: self._connection.execute(query).fetchone())[0])
+        return len(self._ids)
 
     def _open_file(self) -> None:
         """Go on with the index in the folder, or whatever takes its place."""
@@ -166,32 +168,34 @@ class StudyIndex:
         """File of a run's record."""
         return self.folder / RUNS_NAME / run_id / RECORD_NAME
 
-    def _page(self, after: str, *, curves: bool) -> list[IndexRow]:
-        """The next rows in the order of run ids."""
+    def _page(self, ids: Sequence[str], *, curves: bool) -> list[IndexRow]:
+        """The rows of these runs, but for those whose record is gone by now."""
         names = ", ".join(READ if curves else READ[:-1])
-        query = f"SELECT {names} FROM runs WHERE run_id > ? ORDER BY run_id LIMIT {_PAGE}"
-        found = self._connection.execute(query, (after,)).fetchall()
-        return [row_of(values, curves=curves) for values in found]
+        query = f"SELECT {names} FROM runs WHERE run_id BETWEEN ? AND ?"
+        values = self._connection.execute(query, (ids[0], ids[-1])).fetchall()
+        found = {row.run_id: row for row in (row_of(item, curves=curves) for item in values)}
+        for run_id in ids:
+            if run_id not in found and os.path.lexists(self._record_path(run_id)):
+                msg = f"the row of run {run_id} is lost"
+                raise CorruptIndexError(msg)
+        return [found[run_id] for run_id in ids if run_id in found]
 
-    def _environments(self) -> list[tuple[dict[str, Any], int]]:
-        """The environments, each compared with its digest."""
-        found = self._connection.execute(_ENVIRONMENTS).fetchall()
-        return [(environment_of(identity, text), count) for identity, text, count in found]
+    def _environments(self, needed: frozenset[str]) -> dict[str, dict[str, Any]]:
+        """These environments by their digest."""
+        query = "SELECT environment_id, environment FROM environments"
+        rows = self._connection.execute(query).fetchall()
+        found = {name: environment_of(name, text) for name, text in rows if name in needed}
+        if needed - found.keys():
+            msg = "an environment is lost"
+            raise CorruptIndexError(msg)
+        return found
 
     def _refresh(self) -> None:
         """Compare the files with the rows and read what differs."""
         now = time.time_ns()
         gone = {row[0]: row[1:] for row in self._connection.execute(_KNOWN)}
-        try:
-            changed = [
-                file
-                for file in scan_runs(self.folder)
-                if gone.pop(file.run_id, ()) != _current(file)
-            ]
-        except FileNotFoundError:
-            changed = []
-        except OSError as error:
-            raise LedgerError(explain(error, self.folder / RUNS_NAME, "read")) from error
+        files = self._files()
+        changed = [file for file in files if gone.pop(file.run_id, ()) != _current(file)]
         with self._connection:
             deleted = [(run_id,) for run_id in gone]
             self._connection.executemany("DELETE FROM runs WHERE run_id = ?", deleted)
@@ -200,6 +204,17 @@ class StudyIndex:
             with self._connection:
                 for file in changed[start : start + _BATCH]:
                     self._index(file, now)
+
+        self._ids = tuple(sorted(file.run_id for file in files))
+
+    def _files(self) -> list[RunFile]:
+        """The records' files; none where the folder is missing."""
+        try:
+            return list(scan_runs(self.folder))
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise LedgerError(explain(error, self.folder / RUNS_NAME, "read")) from error
 
     def _index(self, file: RunFile, now: int) -> None:
         """Read a record and write its row."""
