@@ -46,7 +46,7 @@ def estimate_cost(study: Study, progress: Progress) -> Cost:
     without any the fastest and the slowest of all.
     """
     disk = float(sum(_record_bytes(run) for run in study.plan.runs))
-    seconds = _seconds_by_cell(study) if progress.done else {}
+    seconds = seconds_by_cell(study)
     if not seconds:
         return Cost(None, "unknown before a run has finished; try 'vggstudy run --limit 2'", disk)
     every = [value for values in seconds.values() for value in values]
@@ -59,9 +59,11 @@ def estimate_cost(study: Study, progress: Progress) -> Cost:
     return Cost((low, middle, high), f"{len(every)} finished runs", disk)
 
 
-def _seconds_by_cell(study: Study) -> dict[str, list[float]]:
-    """Seconds of the finished runs, by cell."""
+def seconds_by_cell(study: Study) -> dict[str, list[float]]:
+    """Seconds of the finished runs, by cell id; empty for a study that has none."""
     found: dict[str, list[float]] = defaultdict(list)
+    if not study.exists:
+        return found
     with study.store().index() as index:
         for row in index.rows(curves=False):
             total = row.summary.get("timings", {}).get("total_s")

@@ -53,7 +53,8 @@ class PlainProgress:
         """Print why the attempt failed."""
         self.estimator.forget(run, retry=retry)
         after = "will be tried again" if retry else "gave up; it stays pending for the next run"
-        self.line(f"{run_name(run)}: crashed ({failure['message']}); {after}")
+        reason = failure["message"].splitlines()[0][:200]
+        self.line(f"{run_name(run)}: crashed ({reason}); {after}")
 
     def note(self, text: str) -> None:
         """Print it."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.report.cite import Style
     from vggstudy.results import Source
 
 factors_option = click.option(
@@ -131,9 +132,10 @@ def _report_path(source: Source) -> Path:
 @click.option(
     "--as",
     "style",
+    type=click.Choice(["text", "md", "json", "apa", "latex", "siunitx"]),
     default="text",
     show_default=True,
-    help="text, md, json, apa, latex or siunitx.",
+    help="How it is written.",
 )
 @factors_option
 @protocol_option
@@ -142,7 +144,7 @@ def cite_command(
     console: Console,
     source: str,
     claim_id: str | None,
-    style: str,
+    style: Style,
     factors: str,
     protocol_file: str | None,
 ) -> None:

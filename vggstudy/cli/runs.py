@@ -183,11 +183,12 @@ def _execute(
 ) -> int:
     """Execute and say what came of it."""
     from vggstudy.cli.progress import LiveProgress, PlainProgress
+    from vggstudy.cost import seconds_by_cell
     from vggstudy.execution.eta import Estimator
 
     def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
         by_id = study.plan.by_id
-        estimator = Estimator(runs, jobs=chosen.jobs)
+        estimator = Estimator(runs, jobs=chosen.jobs, known=seconds_by_cell(study))
         kind = LiveProgress if console.live else PlainProgress
         return kind(
             console, runs, lambda record: study.label(by_id[record.run_id], record), estimator

@@ -55,7 +55,7 @@ def attempt_run(
             cache_dir=options.cache_dir,
             checkpoint=checkpoint,
             checkpoint_every_s=options.checkpoint_every_s,
-            on_epoch=lambda report: on_epoch(report.to_dict()),
+            on_epoch=lambda report: on_epoch({"epoch": report.epoch, **report.values}),
             should_stop=should_stop,
         )
     except (StudyError, Interrupted):

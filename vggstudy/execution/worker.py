@@ -33,6 +33,8 @@ def main() -> None:
     study, options, device = connection.recv()
     logging.getLogger("vggstudy").addHandler(_ToDriver(connection))
     logging.getLogger("vggstudy").setLevel(logging.INFO)
+    import vggstudy.training.run  # noqa: F401 - seconds of torch, before the first run's clock
+
     worker = Worker(connection, StudyStore.open(study), options, device)
     # When the driver is gone, so is this worker, its run as of its checkpoint.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
