@@ -1,1 +1,48 @@
-"""Training of one run or of several at once; the only importer of torch."""
+"""Training: data, models and the loop; the only part of the package that imports torch.
+
+Names are loaded on first use, so that importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.training.failures import CheckpointMismatch, Interrupted
+
+if TYPE_CHECKING:
+    from vggstudy.training.cache import ImageCache
+    from vggstudy.training.datasets import prepare_data
+    from vggstudy.training.models import ModelSize, describe_model
+    from vggstudy.training.results import EpochReport, TrainingResult
+    from vggstudy.training.run import train_run
+
+__all__ = [
+    "CheckpointMismatch",
+    "EpochReport",
+    "ImageCache",
+    "Interrupted",
+    "ModelSize",
+    "TrainingResult",
+    "describe_model",
+    "prepare_data",
+    "train_run",
+]
+
+_HOME = {
+    "EpochReport": "results",
+    "ImageCache": "cache",
+    "ModelSize": "models",
+    "TrainingResult": "results",
+    "describe_model": "models",
+    "prepare_data": "datasets",
+    "train_run": "run",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its module."""
+    if name not in _HOME:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,132 @@
+"""Switches that make the same run compute the same bits, and the record of them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torchvision
+from torch import Tensor
+
+from vggstudy.errors import ExecutionError
+
+CUBLAS_WORKSPACE = ":4096:8"
+
+_SWITCHES: tuple[tuple[Any, str], ...] = (
+    (torch.backends.cudnn, "benchmark"),
+    (torch.backends.cudnn, "deterministic"),
+    (torch.utils.deterministic, "fill_uninitialized_memory"),
+)
+_PRECISIONS: tuple[Any, ...] = (
+    torch.backends.cuda.matmul,
+    torch.backends.cudnn.conv,  # type: ignore[attr-defined]
+    torch.backends.mkldnn.matmul,  # type: ignore[attr-defined]
+    torch.backends.mkldnn.conv,  # type: ignore[attr-defined]
+)
+
+
+@contextmanager
+def deterministic(device: torch.device, *, threads: int, precision: str) -> Iterator[None]:
+    """Compute deterministically inside the block; every switch is as before after it.
+
+    Parameters
+    ----------
+    device : torch.device
+    threads : int
+        Threads inside an operation on the CPU. It decides how sums are split, so it is part of
+        what fixes the bits.
+    precision : str
+        "tf32" allows TensorFloat-32 in matrix products and convolutions on a GPU; anything else
+        forbids it.
+    """
+    if device.type == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
+    before = [getattr(owner, name) for owner, name in _SWITCHES]
+    formats = [owner.fp32_precision for owner in _PRECISIONS]
+    mode = torch.get_deterministic_debug_mode()
+    had_threads = torch.get_num_threads()
+    try:
+        torch.use_deterministic_algorithms(True)
+        for (owner, name), value in zip(_SWITCHES, (False, True, False), strict=True):
+            setattr(owner, name, value)
+        tf32 = precision == "tf32" and device.type == "cuda"
+        for owner in _PRECISIONS:
+            owner.fp32_precision = "tf32" if tf32 else "ieee"
+        torch.set_num_threads(threads)
+        yield
+    finally:
+        torch.set_num_threads(had_threads)
+        for owner, value in zip(_PRECISIONS, formats, strict=True):
+            owner.fp32_precision = value
+        for (owner, name), value in zip(_SWITCHES, before, strict=True):
+            setattr(owner, name, value)
+        torch.set_deterministic_debug_mode(mode)
+
+
+def open_device(name: str) -> torch.device:
+    """The device of a name: ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises
+    ------
+    ExecutionError
+        If there is no such device.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        msg = f"unknown device {name!r}: devices are cpu, cuda, cuda:0, cuda:1, ..."
+        raise ExecutionError(msg) from error
+    if device.type == "cpu":
+        return device
+    if device.type != "cuda":
+        msg = f"device {name!r} is not supported: devices are cpu, cuda, cuda:0, cuda:1, ..."
+        raise ExecutionError(msg)
+    count = torch.cuda.device_count()
+    if (device.index or 0) >= count:
+        msg = f"device {name!r} is not there: torch sees {count} CUDA devices"
+        raise ExecutionError(msg)
+    return torch.device("cuda", device.index or 0)
+
+
+def device_model(device: torch.device) -> str:
+    """Model of a device, within which bits are claimed to agree."""
+    if device.type == "cuda":
+        return str(torch.cuda.get_device_name(device))
+    return f"cpu {torch.backends.cpu.get_cpu_capability()}"
+
+
+def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str, Any]:
+    """What the bits of a run depend on, besides its recipe and seeds."""
+    cuda = device.type == "cuda"
+    return {
+        "device": device_model(device),
+        "machine": platform.machine(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "cuda": torch.version.cuda if cuda else None,
+        "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
+        "threads": threads,
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_benchmark": torch.backends.cudnn.benchmark,
+        "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG") if cuda else None,
+        "tf32": precision == "tf32" and cuda,
+        "autocast": "bfloat16" if precision == "bfloat16" else None,
+    }
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the mapping's order.
+
+    The layout in memory does not enter: a channels-last tensor and its contiguous copy agree.
+    """
+    state = hashlib.sha256()
+    for name, tensor in tensors.items():
+        value = tensor.detach().cpu().contiguous()
+        state.update(f"{name} {value.dtype} {tuple(value.shape)}\n".encode())
+        state.update(value.view(-1).view(torch.uint8).numpy().tobytes())
+    return state.hexdigest()

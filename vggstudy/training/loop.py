@@ -1,0 +1,291 @@
+"""The training loop: epochs of steps, with one synchronisation with the host an epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import get_total_norm
+
+from vggstudy.identity import Seeds
+from vggstudy.protocol.settings import Recipe
+from vggstudy.training.batches import RunData, SplitTensors, batch_bounds
+from vggstudy.training.evaluate import Evaluation, Scores, autocast, evaluate
+from vggstudy.training.layers import attach_generator
+from vggstudy.training.models import state_tensors
+from vggstudy.training.objective import Objective
+from vggstudy.training.optimizers import make_optimizer, set_rate
+from vggstudy.training.results import CURVES, TEST_CURVES
+from vggstudy.training.schedule import Patience, Schedule, larger_is_better
+from vggstudy.training.streams import epoch_order, epoch_seed
+from vggstudy.training.timing import Clock
+from vggstudy.training.transforms import Augmentation
+
+FINAL = "final"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainStep:
+    """One optimizer step: device work alone, so that a CUDA graph can capture it.
+
+    Attributes
+    ----------
+    model : nn.Module
+    optimizer : torch.optim.Optimizer
+    objective : Objective
+    precision : str
+    totals : Tensor of float64, shape (4,)
+        Sums over the epoch: weighted loss, weight, correct images, gradient norm of each step.
+    """
+
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    objective: Objective
+    precision: str
+    totals: Tensor
+
+    def __call__(self, images: Tensor, targets: Tensor) -> None:
+        """Forward, backward, update.
+
+        Parameters
+        ----------
+        images : Tensor of float32, shape (B, 3, side, side)
+        targets : Tensor of int64, shape (B,)
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        with autocast(targets.device, self.precision):
+            logits = self.model(images)
+        loss = self.objective(logits, targets)
+        loss.mean.backward()  # type: ignore[no-untyped-call]
+        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
+        norm = get_total_norm(gradients)
+        correct = (logits.argmax(dim=1) == targets).sum()
+        self.totals.add_(torch.stack((loss.total.detach(), loss.weight, correct, norm)))
+        self.optimizer.step()
+
+
+@dataclass(slots=True)
+class Best:
+    """The checkpoint on which the test split is measured: the first of the best epochs.
+
+    Attributes
+    ----------
+    quantity : str
+        What selects it; "final" takes the last epoch.
+    epoch : int or None
+        One-based; None while there is none.
+    value : float
+    weights : dict of str to Tensor
+        Parameters and buffers; empty for "final", where the model itself has them.
+    """
+
+    quantity: str
+    epoch: int | None = None
+    value: float = math.nan
+    weights: dict[str, Tensor] = field(default_factory=dict)
+
+    def offer(self, epoch: int, values: Mapping[str, float], model: nn.Module) -> None:
+        """Keep an epoch's weights if no earlier epoch was as good."""
+        if self.quantity == FINAL:
+            self.epoch = epoch
+            return
+        value = values[self.quantity]
+        maximise = larger_is_better(self.quantity)
+        if self.epoch is None or (value > self.value if maximise else value < self.value):
+            self.epoch, self.value = epoch, value
+            self.weights = {name: each.clone() for name, each in state_tensors(model).items()}
+
+    def state(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {"epoch": self.epoch, "value": self.value, "weights": self.weights}
+
+    def restore(self, state: Mapping[str, Any], device: torch.device) -> None:
+        """Continue from a checkpoint."""
+        self.epoch, self.value = state["epoch"], state["value"]
+        self.weights = {name: each.to(device) for name, each in state["weights"].items()}
+
+
+class Run:
+    """The live state of one run on its device.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    seeds : Seeds
+    data : RunData
+    model : nn.Module
+        On the CPU, as initialised; it is moved to the data's device.
+
+    Attributes
+    ----------
+    epoch : int
+        Finished epochs.
+    steps : int
+        Optimizer updates so far.
+    curves : dict of str to list of float
+        One value an epoch, not finite ones included.
+    diverged : bool
+    clock : Clock
+    """
+
+    def __init__(self, recipe: Recipe, seeds: Seeds, data: RunData, model: nn.Module) -> None:
+        settings = recipe.training
+        self.recipe, self.seeds, self.data = recipe, seeds, data
+        self.device = data.train.targets.device
+        self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        self.step = TrainStep(
+            model=self.model,
+            optimizer=make_optimizer(settings, self.model.parameters(), self.device),
+            objective=Objective.of(settings, data.train.targets, len(data.classes)),
+            precision=settings.precision,
+            totals=torch.zeros(4, dtype=torch.float64, device=self.device),
+        )
+        self.dropout = torch.Generator(self.device)
+        attach_generator(self.model, self.dropout)
+        maximise = larger_is_better(settings.monitored)
+        self.schedule = Schedule.start(
+            settings.scheduler, initial=settings.lr, epochs=settings.epochs, maximise=maximise
+        )
+        stopping = settings.early_stopping
+        self.patience = Patience.start(stopping) if stopping else None
+        self.best = Best(settings.selected_by)
+        self.bounds = batch_bounds(
+            len(data.train), settings.batch_size, drop_last=settings.drop_last
+        )
+        self.epoch = self.steps = 0
+        names = CURVES + (TEST_CURVES if settings.uses_test_every_epoch else ())
+        self.curves: dict[str, list[float]] = {name: [] for name in names}
+        self.diverged = False
+        self.clock = Clock(self.device)
+
+    @property
+    def stop_reason(self) -> str | None:
+        """Why the run is over; None while it is not."""
+        if self.diverged:
+            return "non_finite"
+        if self.patience and self.patience.exhausted(self.epoch):
+            return "early_stopping"
+        return "epoch_cap" if self.epoch >= self.recipe.training.epochs else None
+
+    @property
+    def selected_epoch(self) -> int | None:
+        """One-based epoch of the selected checkpoint; None if a run diverged before any."""
+        if self.best.quantity == FINAL and self.diverged:
+            return None
+        return self.best.epoch
+
+    def run_epoch(self) -> dict[str, float]:
+        """Train and evaluate one epoch; the entries it adds to the curves."""
+        rate = self.schedule.rate
+        self.clock.start()
+        self._train(rate)
+        self.clock.lap()
+        values = {"lr": rate, **self._measure()}
+        self.clock.stop()
+        self.epoch += 1
+        self.steps += len(self.bounds)
+        for name, curve in self.curves.items():
+            curve.append(values[name])
+        self.diverged = not all(math.isfinite(value) for value in values.values())
+        if not self.diverged:
+            self._advance(values)
+        return {name: values[name] for name in self.curves}
+
+    def _train(self, rate: float) -> None:
+        """Issue all steps of an epoch."""
+        epoch = self.epoch + 1
+        set_rate(self.step.optimizer, rate)
+        self.model.train()
+        self.step.totals.zero_()
+        self.dropout.manual_seed(epoch_seed(self.seeds.dropout, epoch))
+        train, count = self.data.train, len(self.data.train)
+        order = epoch_order(self.seeds.order, epoch, count).to(self.device)
+        augment = self._augmentation(epoch)
+        for start, stop in self.bounds:
+            rows = order[start:stop]
+            images = augment(train.images, rows) if augment else train.images[rows]
+            self.step(self.data.normaliser(images), train.targets[rows])
+
+    def _augmentation(self, epoch: int) -> Augmentation | None:
+        """Flips and crops of an epoch, where the recipe has any."""
+        data = self.recipe.data
+        if not (data.flip or data.crop):
+            return None
+        return Augmentation.draw(
+            len(self.data.train),
+            flip=data.flip,
+            crop=data.crop,
+            seed=self.seeds.augmentation,
+            epoch=epoch,
+            device=self.device,
+        )
+
+    def _measure(self) -> dict[str, float]:
+        """Everything an epoch is known by, in one transfer from the device."""
+        splits = [self.data.validation]
+        if "test_loss" in self.curves:
+            splits.append(self.data.test)
+        largest = get_total_norm(self.model.parameters(), norm_type=math.inf)
+        sums = [self.step.totals, largest.detach().double()[None]]
+        sums += [self.evaluate(split).totals for split in splits]
+        numbers: list[float] = torch.cat(sums).tolist()
+        seen = self.bounds[-1][1]
+        scores = [Scores.of(numbers[:3], seen)]
+        scores += [
+            Scores.of(numbers[at : at + 3], len(s)) for at, s in zip((5, 8), splits, strict=False)
+        ]
+        values = {"gradient_norm": numbers[3] / len(self.bounds), "largest_weight": numbers[4]}
+        for name, score in zip(("train", "val", "test"), scores, strict=False):
+            values |= {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
+        return values
+
+    def evaluate(self, split: SplitTensors) -> Evaluation:
+        """Sums over a split with the present weights."""
+        return evaluate(
+            self.model,
+            split,
+            normaliser=self.data.normaliser,
+            objective=self.step.objective,
+            precision=self.recipe.training.precision,
+        )
+
+    def _advance(self, values: Mapping[str, float]) -> None:
+        """Tell an epoch's values to all that decide by them."""
+        watched = values[self.recipe.training.monitored]
+        self.best.offer(self.epoch, values, self.model)
+        self.schedule.advance(self.epoch, watched)
+        if self.patience:
+            self.patience.advance(watched)
+
+    def state(self) -> dict[str, Any]:
+        """Everything the rest of the run depends on: tensors and plain values.
+
+        The generators need no state of their own: every epoch seeds them anew.
+        """
+        return {
+            "model": state_tensors(self.model),
+            "optimizer": self.step.optimizer.state_dict(),
+            "schedule": self.schedule.state(),
+            "patience": self.patience.state() if self.patience else None,
+            "best": self.best.state(),
+            "epoch": self.epoch,
+            "steps": self.steps,
+            "curves": self.curves,
+            "clock": self.clock.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state` was taken."""
+        self.model.load_state_dict(state["model"])
+        self.step.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.restore(state["schedule"])
+        if self.patience:
+            self.patience.restore(state["patience"])
+        self.best.restore(state["best"], self.device)
+        self.epoch, self.steps = state["epoch"], state["steps"]
+        self.curves = {name: list(state["curves"][name]) for name in self.curves}
+        self.clock.restore(state["clock"])

@@ -1,0 +1,38 @@
+"""Optimizers, and the learning rate they use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from vggstudy.protocol.settings import TrainingSettings
+
+
+def make_optimizer(
+    settings: TrainingSettings, parameters: Iterable[nn.Parameter], device: torch.device
+) -> torch.optim.Optimizer:
+    """The optimizer of a recipe, in one fused kernel a step.
+
+    On a GPU the learning rate is a tensor there: a captured graph reads it anew at each replay,
+    where it would repeat a number of the host forever.
+    """
+    cuda = device.type == "cuda"
+    rate = torch.tensor(settings.lr, device=device) if cuda else settings.lr
+    decay = settings.weight_decay
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, lr=rate, momentum=settings.momentum, weight_decay=decay, fused=True
+        )
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+    return kind(parameters, lr=rate, weight_decay=decay, fused=True, capturable=cuda)
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Let the next steps use a learning rate."""
+    for group in optimizer.param_groups:
+        if isinstance(group["lr"], torch.Tensor):
+            group["lr"].fill_(rate)
+        else:
+            group["lr"] = rate
