@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Literal
 
 from vggstudy._version import __version__
 from vggstudy.errors import AnalysisError
-from vggstudy.report.display import PERCENT, POINTS, Display, display, read
-from vggstudy.report.names import capitalise
+from vggstudy.report.display import PERCENT, Display, display, read, size_of
+from vggstudy.report.names import capitalise, in_words
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -43,10 +43,10 @@ def list_claims(claims: Iterable[Claim]) -> list[tuple[str, str, str, str]]:
     rows = []
     for claim in claims:
         shown = display(claim)
-        if shown is None:
-            rows.append((claim.id, "not available", _reason(claim), str(claim.n)))
+        if shown is None or not claim.available:
+            rows.append((claim.id, "not available", _reason(claim), str(size_of(claim))))
             continue
-        rows.append((claim.id, read(shown.estimate), read(shown.interval), str(claim.n)))
+        rows.append((claim.id, read(shown.estimate), read(shown.interval), str(size_of(claim))))
     return rows
 
 
@@ -74,7 +74,7 @@ def cite(claim: Claim, as_: Style = "text") -> str:
         msg = f"no citation style {as_!r}: {hint}"
         raise AnalysisError(msg)
     shown = display(claim)
-    if shown is None or shown.rounded.estimate is None:
+    if shown is None or not claim.available:
         msg = f"{claim.id} is not available and cannot be cited: {_reason(claim)}"
         raise AnalysisError(msg)
     return _STYLES[as_](claim, shown)
@@ -87,29 +87,29 @@ def _reason(claim: Claim) -> str:
 
 def _text(claim: Claim, shown: Display) -> str:
     return (
-        f"{capitalise(claim.estimand)}: {read(shown.estimate)}, {read(shown.interval)}, "
-        f"n = {claim.n} [{claim.id}]"
+        f"{capitalise(in_words(claim.estimand))}: {read(shown.estimate)}, {read(shown.interval)}, "
+        f"n = {size_of(claim)} [{claim.id}]"
     )
 
 
 def _markdown(claim: Claim, shown: Display) -> str:
     return (
-        f"{_escape_markdown(capitalise(claim.estimand))}: **{read(shown.estimate)}**, "
-        f"{_escape_markdown(read(shown.interval))}, n = {claim.n} (`{claim.id}`)"
+        f"{_escape_markdown(capitalise(in_words(claim.estimand)))}: **{read(shown.estimate)}**, "
+        f"{_escape_markdown(read(shown.interval))}, n = {size_of(claim)} (`{claim.id}`)"
     )
 
 
 def _apa(claim: Claim, shown: Display) -> str:
-    return f"{read(shown.estimate)}, {read(shown.interval)}, n = {claim.n}"
+    return f"{read(shown.estimate)}, {read(shown.interval)}, n = {size_of(claim)}"
 
 
 def _latex(claim: Claim, shown: Display) -> str:
     parts = shown.rounded
-    unit = {PERCENT: r"\%", POINTS: " points"}.get(shown.unit, "")
+    unit = shown.unit.suffix.replace("%", r"\%")
     level = shown.level.replace("%", r"\%")
     low, high = _math(parts.low or r"-\infty"), _math(parts.high or r"\infty")
     ends = f"[{low}, {high}]" + (unit if shown.unit == PERCENT else "")
-    return f"{_math(parts.estimate)}{unit}, {level} CI~{ends}, $n = {claim.n}$"
+    return f"{_math(parts.estimate)}{unit}, {level} CI~{ends}, $n = {size_of(claim)}$"
 
 
 def _siunitx(claim: Claim, shown: Display) -> str:
@@ -123,11 +123,11 @@ def _siunitx(claim: Claim, shown: Display) -> str:
             return rf"\qty{{{number}}}{{\percent}}"
         return rf"\num{{{number}}}"
 
-    suffix = " points" if shown.unit == POINTS else ""
+    suffix = "" if shown.unit == PERCENT else shown.unit.suffix
     low, high = quantity(parts.low, r"-\infty"), quantity(parts.high, r"\infty")
     return (
         rf"{quantity(parts.estimate, '')}{suffix}, \qty{{{level}}}{{\percent}} CI "
-        rf"[{low}, {high}], \(n = \num{{{claim.n}}}\)"
+        rf"[{low}, {high}], \(n = \num{{{size_of(claim)}}}\)"
     )
 
 
@@ -158,7 +158,7 @@ def display_strings(claim: Claim) -> dict[str, str]:
     return {
         "estimate": shown.estimate,
         "interval": shown.interval,
-        "text": f"{shown.estimate}, {shown.interval}, n = {claim.n}",
+        "text": f"{shown.estimate}, {shown.interval}, n = {size_of(claim)}",
     }
 
 

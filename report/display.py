@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 SHARES = ("probability", "fraction")
-DIFFERENCES = ("diff", "did")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,7 @@ class Unit:
 
 PERCENT = Unit(100, "%", (0.0, 1.0))
 POINTS = Unit(100, " points", (-1.0, 0.0, 1.0))
+POINTS_OF_POINTS = Unit(100, " points", (-2.0, 0.0, 2.0))
 PLAIN = Unit(1, "", (0.0,))
 
 
@@ -87,15 +87,19 @@ class Display:
 
 def unit_of(claim: Claim) -> Unit:
     """Percentages for shares, points for their differences, else the number itself."""
-    difference = claim.id.partition("@")[0].split(".")[1:2]
-    if claim.unit == "points" or (claim.unit in SHARES and difference[0] in DIFFERENCES):
-        return POINTS
-    return PERCENT if claim.unit in SHARES else PLAIN
+    if claim.unit not in SHARES:
+        return PLAIN
+    return {0: PERCENT, 1: POINTS, 2: POINTS_OF_POINTS}[len(claim.factors)]
+
+
+def size_of(claim: Claim) -> int:
+    """The runs behind a claim: those that converged for an accuracy among converged runs."""
+    return claim.n if claim.outcome in ("converged", "expected") else claim.k
 
 
 def display(claim: Claim) -> Display | None:
-    """The claim's numbers in print; None where the claim is not available."""
-    if claim.estimate is None and claim.low is None and claim.high is None:
+    """The claim's numbers in print; None where there is no estimate."""
+    if claim.estimate is None:
         return None
     unit = unit_of(claim)
     rounded = round_interval(
@@ -106,6 +110,19 @@ def display(claim: Claim) -> Display | None:
         scale=unit.scale,
     )
     return Display(rounded, unit, level_text(claim.level))
+
+
+def level_estimate(claim: Claim, *, decimals: int) -> str:
+    """The estimate alone, at the decimals of the contrast beside which it stands."""
+    if claim.estimate is None:
+        msg = f"{claim.id} has no estimate"
+        raise ValueError(msg)
+    unit = unit_of(claim)
+    marks = references_of(unit.limits, (claim.reference,))
+    rounded = round_interval(
+        claim.estimate, None, None, references=marks, scale=unit.scale, decimals=decimals
+    )
+    return f"{rounded.estimate}{unit.suffix}"
 
 
 def level_text(level: float) -> str:

@@ -79,7 +79,7 @@ class Flow:
         return self["planned"].n == self["analysed"].n
 
 
-def build_flow(declared: Mapping[str, int], counts: Mapping[str, int]) -> Flow:
+def build_flow(declared: Mapping[str, object], counts: Mapping[str, int]) -> Flow:
     """The flow of runs as the analysis declares it, held against the rows that it analysed.
 
     Parameters
@@ -95,7 +95,7 @@ def build_flow(declared: Mapping[str, int], counts: Mapping[str, int]) -> Flow:
         If the declared counts and the rows do not add up.
     """
     outcomes = tuple((name, counts[name]) for name in ("converged", "failed_to_learn", "diverged"))
-    n = {name: int(declared[name]) for name in STAGES}
+    n = {name: int(str(declared[name])) for name in STAGES}
     return Flow(
         stages=(
             Stage("planned", n["planned"], 0, ""),

@@ -48,6 +48,7 @@ def round_interval(
     *,
     references: Iterable[float] = (),
     scale: int = 1,
+    decimals: int | None = None,
 ) -> Rounded:
     """Round an estimate and its interval together.
 
@@ -60,6 +61,8 @@ def round_interval(
     scale : int, default 1
         What values and references are multiplied by, exactly, before rounding (100 for
         percentages and points).
+    decimals : int, optional
+        Where to start instead of at two significant digits of the width.
 
     Returns
     -------
@@ -76,7 +79,7 @@ def round_interval(
     if values[1] is not None and values[2] is not None and values[1] > values[2]:
         msg = f"the interval's ends must be in order, got [{low}, {high}]"
         raise ValueError(msg)
-    decimals = _first_decimals(values)
+    decimals = _first_decimals(values) if decimals is None else decimals
     present = [v for v in values if v is not None]
     while decimals < MAX_DECIMALS and not all(_keeps_side(v, marks, decimals) for v in present):
         decimals += 1

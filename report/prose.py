@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import display, read
-from vggstudy.report.names import OUTCOMES, capitalise, friendly
+from vggstudy.report.display import Display, display, level_estimate, read, size_of
+from vggstudy.report.names import capitalise, friendly, in_words
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -28,93 +28,127 @@ class Sentence:
 def claim_sentence(
     view: StudyView, claim: Claim, t: NullTranslations, *, factor: Factor | None = None
 ) -> Sentence:
-    """A claim in words: both levels where it is the main effect of `factor`, else its estimand."""
+    """A claim in words: both levels where it is an effect of `factor`, else its estimand."""
     shown = display(claim)
-    if shown is None or claim.estimate is None:
+    if shown is None or shown.rounded.low is None or claim.estimate is None:
         return Sentence(unavailable(claim, t), claim.id)
-    values = {
-        "estimate": read(shown.estimate),
-        "magnitude": shown.magnitude,
-        "interval": read(shown.interval),
-        "n": str(claim.n),
-    }
     if factor is None:
-        text = t.gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.")
-        return Sentence(text % {**values, "estimand": capitalise(claim.estimand)}, claim.id)
-    text = _levels_clause(view, claim, factor, t)
-    text += _difference_clause(claim, t) % values
+        text = t.gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % {
+            "estimand": capitalise(in_words(claim.estimand)),
+            "estimate": read(shown.estimate),
+            "interval": read(shown.interval),
+            "n": size_of(claim),
+        }
+    else:
+        text = _effect(view, claim, factor, shown, t)
     if claim.low is not None and claim.high is not None and claim.low <= 0 <= claim.high:
         text += " " + t.gettext("The interval includes no difference.")
+    if claim.conditions:
+        text += " " + t.gettext("This is about part of the grid only: %(place)s.") % {
+            "place": view.place(claim)
+        }
     return Sentence(text, claim.id)
 
 
 def unavailable(claim: Claim, t: NullTranslations) -> str:
-    """That a claim has no estimate, and why."""
-    return t.gettext("%(estimand)s: not available (%(reason)s).") % {
-        "estimand": capitalise(claim.estimand),
-        "reason": (claim.reason_text or claim.reason or t.gettext("no reason given")).rstrip("."),
+    """That a claim has no interval, and why."""
+    reason = claim.reason_text or claim.reason or t.gettext("no reason given")
+    return t.gettext("%(estimand)s: not available, because %(reason)s.") % {
+        "estimand": capitalise(in_words(claim.estimand)),
+        "reason": in_words(reason).rstrip("."),
     }
 
 
-def _levels_clause(view: StudyView, claim: Claim, factor: Factor, t: NullTranslations) -> str:
-    """ "With batch normalisation 84% of runs converged against 61% without: "."""
+def outcome_words(view: StudyView, claim: Claim) -> str:
+    """What a claim measures: "probability of convergence", "test accuracy among ..."."""
+    measure = friendly(view.outcome)
+    return {
+        "converged": "probability of convergence",
+        "expected": f"expected {measure} over all runs",
+    }.get(claim.outcome, f"{friendly(claim.outcome)} among runs that converged")
+
+
+def _effect(
+    view: StudyView, claim: Claim, factor: Factor, shown: Display, t: NullTranslations
+) -> str:
+    """The effect of a factor: both levels where they are claims on the same cells."""
+    earlier, later = factor.levels[0], factor.levels[-1]
     values = {
         "factor": factor.label,
-        "later_phrase": factor.phrase(factor.levels[-1]),
-        "earlier_phrase": factor.phrase(factor.levels[0]),
-        "outcome": OUTCOMES.get(claim.outcome, friendly(claim.outcome)),
-        "measure": friendly(view.outcome),
+        "later_phrase": factor.phrase(later),
+        "earlier_phrase": factor.phrase(earlier),
+        "outcome": capitalise(outcome_words(view, claim)),
+        "lead": _lead(view, claim, t),
+        "magnitude": shown.magnitude,
+        "verb": _verb(claim, t),
+        "interval": read(shown.interval),
+        "n": size_of(claim),
     }
-    for name, level in (("earlier", factor.levels[0]), ("later", factor.levels[-1])):
-        shown = _estimate(view.claims.mean(claim.outcome, {factor.name: level}))
-        if shown is None:
-            text = t.gettext("%(outcome)s, %(later_phrase)s against %(earlier_phrase)s: ")
-            return capitalise(text % values)
-        values[name] = shown
-    return _pattern(claim.outcome, t, switch=factor.is_switch) % values
-
-
-def _estimate(claim: Claim | None) -> str | None:
-    """A level's estimate alone; its interval stands in the tables."""
-    shown = None if claim is None else display(claim)
-    return None if shown is None or shown.rounded.estimate is None else read(shown.estimate)
-
-
-def _pattern(outcome: str, t: NullTranslations, *, switch: bool) -> str:
-    """The clause for an outcome, of a switch or of two named levels."""
-    if outcome == "converged" and switch:
-        return t.gettext(
-            "With %(factor)s %(later)s of runs converged against %(earlier)s without: "
+    numbers = [_level(view, claim, factor, level, shown) for level in (later, earlier)]
+    if claim.conditions or None in numbers:
+        text = t.gettext(
+            "%(outcome)s, %(later_phrase)s against %(earlier_phrase)s: "
+            "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
-    if outcome == "converged":
+        return text % values
+    values["later"], values["earlier"] = numbers
+    pattern = _pattern(claim, t, switch=factor.is_switch)
+    return pattern % values
+
+
+def _lead(view: StudyView, claim: Claim, t: NullTranslations) -> str:
+    """Which runs a mean is about."""
+    text = {
+        "converged": "",
+        "expected": t.gettext("Over all runs, failed ones included, expected %(measure)s was"),
+    }.get(claim.outcome, t.gettext("Among runs that converged, mean %(measure)s was"))
+    return text % {"measure": friendly(view.outcome)}
+
+
+def _pattern(claim: Claim, t: NullTranslations, *, switch: bool) -> str:
+    """The sentence for an outcome, of a switch or of two named levels."""
+    if claim.outcome == "converged" and switch:
         return t.gettext(
-            "At %(later_phrase)s %(later)s of runs converged against %(earlier)s "
-            "at %(earlier_phrase)s: "
+            "With %(factor)s, %(later)s of runs converged against %(earlier)s without: "
+            "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
-    kinds = {
-        "accuracy": t.gettext("Among runs that converged, mean %(measure)s was "),
-        "expected": t.gettext("Over all runs, failed ones included, mean %(measure)s was "),
-    }
-    lead = kinds.get(outcome, t.gettext("Mean %(outcome)s was "))
-    if switch:
-        return lead + t.gettext("%(later)s with %(factor)s against %(earlier)s without: ")
-    return lead + t.gettext(
-        "%(later)s at %(later_phrase)s against %(earlier)s at %(earlier_phrase)s: "
-    )
-
-
-def _difference_clause(claim: Claim, t: NullTranslations) -> str:
-    """The verb that the estimate's sign chooses, and the interval of the difference."""
-    if not claim.estimate:
-        return t.gettext("no difference, %(interval)s, n = %(n)s.")
     if claim.outcome == "converged":
-        return (
-            t.gettext("%(magnitude)s more, %(interval)s, n = %(n)s.")
-            if claim.estimate > 0
-            else t.gettext("%(magnitude)s fewer; difference %(estimate)s, %(interval)s, n = %(n)s.")
+        return t.gettext(
+            "At %(later_phrase)s, %(later)s of runs converged against %(earlier)s "
+            "at %(earlier_phrase)s: %(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
-    return (
-        t.gettext("%(magnitude)s higher, %(interval)s, n = %(n)s.")
-        if claim.estimate > 0
-        else t.gettext("%(magnitude)s lower; difference %(estimate)s, %(interval)s, n = %(n)s.")
+    if switch:
+        return t.gettext(
+            "%(lead)s %(later)s with %(factor)s against %(earlier)s without: "
+            "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
+        )
+    return t.gettext(
+        "%(lead)s %(later)s at %(later_phrase)s against %(earlier)s at %(earlier_phrase)s: "
+        "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
     )
+
+
+def _verb(claim: Claim, t: NullTranslations) -> str:
+    """The word that the estimate's sign chooses."""
+    if not claim.estimate:
+        return t.gettext("of difference")
+    if claim.outcome == "converged":
+        return t.gettext("more") if claim.estimate > 0 else t.gettext("fewer")
+    return t.gettext("higher") if claim.estimate > 0 else t.gettext("lower")
+
+
+def _level(
+    view: StudyView, effect: Claim, factor: Factor, level: object, shown: Display
+) -> str | None:
+    """A level's estimate at the effect's decimals; counts in place of a bare 0% or 100%."""
+    claim = view.claims.mean(_outcome(view, effect), {factor.name: level})
+    if claim is None or claim.estimate is None or not claim.available:
+        return None
+    if claim.outcome == "converged" and claim.k in (0, claim.n):
+        return f"{claim.k} of {claim.n}"
+    return read(level_estimate(claim, decimals=shown.rounded.decimals))
+
+
+def _outcome(view: StudyView, claim: Claim) -> str:
+    """The first word of the ids of claims about the same outcome."""
+    return claim.outcome if claim.outcome in ("converged", "expected") else view.measured

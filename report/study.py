@@ -31,7 +31,7 @@ def study_view(result: AnalysisResult, context: ReportContext) -> StudyView:
         factors=tuple(Factor(name, tuple(table.levels[name])) for name in table.factors),
         cells=_cells(table, claims),
         claims=claims,
-        flow=build_flow(result.flow, counts),
+        flow=build_flow(result.flow.to_dict(), counts),
         outcome=table.outcome,
         settings={name: str(value) for name, value in result.settings.items()},
         result=result,

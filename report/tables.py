@@ -73,12 +73,12 @@ def estimate_entry(claim: Claim | None) -> Entry:
 
 
 def interval_entry(claim: Claim | None) -> Entry:
-    """The claim's interval, bound to the claim; why there is none where it is not available."""
+    """The claim's interval, bound to the claim; "not available" without one."""
     if claim is None:
         return Entry(NOT_AVAILABLE)
     shown = display(claim)
-    if shown is None:
-        return Entry(claim.reason_text or NOT_AVAILABLE)
+    if shown is None or not claim.available:
+        return Entry(NOT_AVAILABLE)
     return Entry(read(shown.ends), claim.id)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.report.context import ReportContext
 from vggstudy.report.flow import Flow
 from vggstudy.analysis.levels import encode, write_level
+from vggstudy.analysis.outcomes import outcome_id
 from vggstudy.report.names import friendly
 
 if TYPE_CHECKING:
@@ -56,6 +57,16 @@ class Factor:
         if self.is_switch:
             return "yes" if level else "no"
         return write_level(level)
+
+    def short(self, level: Level) -> str:
+        """The level where the factor is named already: "19", "with"."""
+        if self.is_switch:
+            return "with" if level else "without"
+        return write_level(level)
+
+    def setting(self, level: Level) -> str:
+        """The level as a label: "depth 19", "batch normalisation: yes"."""
+        return f"{self.label}: {self.text(level)}" if self.is_switch else self.phrase(level)
 
     def phrase(self, level: Level) -> str:
         """The level in a sentence: "depth 19", "with batch normalisation"."""
@@ -116,6 +127,10 @@ class ClaimIndex:
         """How many claims there are."""
         return len(self._claims)
 
+    def offered(self, claim: Claim) -> Claim:
+        """The claim on the largest complete part of the grid, where this one was refused."""
+        return self._claims[claim.offered] if claim.offered else claim
+
     def mean(self, outcome: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim about a probability or a mean where factors have these levels."""
         quantity = "p" if outcome == "converged" else "mean"
@@ -154,6 +169,11 @@ class StudyView:
     result: AnalysisResult
     context: ReportContext
 
+    @property
+    def measured(self) -> str:
+        """The first word of the claims about the outcome, e.g. ``accuracy``."""
+        return outcome_id(self.outcome)
+
     @cached_property
     def axis(self) -> Factor | None:
         """The factor drawn along the x axis: the numeric one with most levels, else any."""
@@ -190,3 +210,16 @@ class StudyView:
         """Levels in words: "depth 19, with batch normalisation"."""
         pairs = zip(factors, levels, strict=True)
         return ", ".join(factor.phrase(level) for factor, level in pairs)
+
+    def place(self, claim: Claim) -> str:
+        """A claim's conditions in words: "batch size 8, 16, without data normalisation"."""
+        by_name = {encode(factor.name): factor for factor in self.factors}
+        phrases = []
+        for name, text in claim.conditions.items():
+            factor, kept = by_name[encode(name)], text.split("+")
+            levels = [v for v in factor.levels if encode(write_level(v)) in kept]
+            if len(levels) == 1:
+                phrases.append(factor.phrase(levels[0]))
+            else:
+                phrases.append(f"{factor.label} {', '.join(map(factor.text, levels))}")
+        return ", ".join(phrases)

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEFT = 44.0
-PLOT = 112.0
+PLOT = 124.0
 STRIP = 34.0
 TICKS = 18.0
 LINE = 14.0
 SPACE = 12.0
-BOTTOM = 20.0
+BOTTOM = 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,9 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         plot, strip = grid.axes(figure, index, canvas)
         cells = view.row(panel)
         _draw_runs(plot, cells, scale, unit, raster=raster)
-        _draw_failed(strip, cells, scale)
-        _dress(plot, strip, scale, limits, grid, index)
-        lines = [capitalise(f.phrase(v)) for f, v in zip(view.panel_factors, panel, strict=True)]
+        _draw_failed(strip, cells, scale, grid.width)
+        _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
+        lines = [capitalise(f.setting(v)) for f, v in zip(view.panel_factors, panel, strict=True)]
         title = "\n".join(fit(line, grid.width) for line in lines)
         plot.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
     name = capitalise(axis.label) + (" (log scale)" if scale.logarithmic else "")
@@ -161,48 +161,83 @@ def _draw_runs(
     axes: Axes, cells: Sequence[Cell | None], scale: Scale, unit: int, *, raster: bool
 ) -> None:
     """Dots for runs, a band for the interval of the mean, a thin mark for the mean."""
-    spread = 0.62 * scale.spacing
+    spread, half = 0.62 * scale.spacing, 0.38 * scale.spacing
+    dots, bands, means = _Strokes(), _Strokes(), _Strokes()
     for x, cell in zip(scale.positions, cells, strict=True):
         if cell is None or not cell.converged:
             continue
         n = len(cell.converged)
-        places = [x + spread * ((i + 0.5) / n - 0.5) for i in range(n)]
-        heights = [value * unit for value in cell.converged]
-        axes.plot(
-            places, heights, ls="none", marker="o", ms=3.2, mfc=MUTED, mec="none", alpha=0.55,
-            zorder=2, rasterized=raster,
+        dots.add(
+            [x + spread * ((i + 0.5) / n - 0.5) for i in range(n)],
+            [value * unit for value in cell.converged],
         )
         claim = cell.accuracy
         if claim is None or claim.estimate is None:
             continue
+        means.add([x - half, x + half], [claim.estimate * unit] * 2)
         if claim.low is not None and claim.high is not None:
-            ends = [claim.low * unit, claim.high * unit]
-            axes.plot(
-                [x, x], ends, color=BLUE, lw=6, alpha=0.5, solid_capstyle="butt", zorder=3
-            )
-        half = 0.38 * scale.spacing
-        axes.plot([x - half, x + half], [claim.estimate * unit] * 2, color=BLUE, lw=2, zorder=4)
+            bands.add([x, x], [claim.low * unit, claim.high * unit])
+    line = {"solid_capstyle": "butt", "clip_on": False}
+    axes.plot(bands.x, bands.y, color=BLUE, lw=6, alpha=0.5, zorder=3, **line)
+    axes.plot(
+        dots.x, dots.y, ls="none", marker="o", ms=3.6, mfc=INK, mec="none", alpha=0.5, zorder=4,
+        clip_on=False, rasterized=raster,
+    )
+    axes.plot(means.x, means.y, color=BLUE, lw=2, zorder=5, **line)
 
 
-def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale) -> None:
-    """Bars for the share of runs that failed, with their number."""
-    width = 0.7 * scale.spacing
+class _Strokes:
+    """Points of many strokes in one path: gaps between them are not-a-number."""
+
+    def __init__(self) -> None:
+        self.x: list[float] = []
+        self.y: list[float] = []
+
+    def add(self, x: Sequence[float], y: Sequence[float]) -> None:
+        """Append a stroke."""
+        self.x += [*x, math.nan]
+        self.y += [*y, math.nan]
+
+
+def _draw_failed(
+    axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels: float
+) -> None:
+    """Bars for the share of runs that failed, with their number.
+
+    Parameters
+    ----------
+    pixels : float
+        Width of the panel.
+    """
+    learn, diverged = _Strokes(), _Strokes()
     for x, cell in zip(scale.positions, cells, strict=True):
-        if cell is None or not cell.n:
+        if cell is None or cell.n == cell.k:
             continue
-        diverged, failed = cell.counts["diverged"], cell.n - cell.k
-        learn = failed - diverged
-        axes.bar(x, learn / cell.n, width=width, color=VERMILLION, alpha=0.75)
-        axes.bar(x, diverged / cell.n, bottom=learn / cell.n, width=width, color=PURPLE)
-        if failed:
-            axes.text(
-                x, failed / cell.n + 0.06, str(failed), ha="center", va="bottom", fontsize=9.5,
-                color=INK,
-            )
+        top = (cell.n - cell.k) / cell.n
+        split = top - cell.counts["diverged"] / cell.n
+        if split:
+            learn.add([x, x], [0, split])
+        if split < top:
+            diverged.add([x, x], [split, top])
+        axes.text(
+            x, top + 0.06, str(cell.n - cell.k), ha="center", va="bottom", fontsize=9.5, color=INK
+        )
+    span = scale.positions[-1] - scale.positions[0] + 1.4 * scale.spacing
+    width = min(0.7 * scale.spacing / span * pixels, 40.0)
+    line = {"solid_capstyle": "butt", "clip_on": False, "lw": width}
+    axes.plot(learn.x, learn.y, color=VERMILLION, alpha=0.75, **line)
+    axes.plot(diverged.x, diverged.y, color=PURPLE, **line)
 
 
 def _dress(
-    plot: Axes, strip: Axes, scale: Scale, limits: tuple[float, float], grid: _Grid, index: int
+    plot: Axes,
+    strip: Axes,
+    scale: Scale,
+    limits: tuple[float, float],
+    grid: _Grid,
+    index: int,
+    *,
+    percent: bool,
 ) -> None:
     """Axes, ticks and grid lines; labels only at the left edge."""
     from matplotlib.ticker import MaxNLocator
@@ -212,9 +247,11 @@ def _dress(
     for axes in (plot, strip):
         axes.patch.set_visible(False)
         axes.set_xlim(first, last)
-        axes.tick_params(length=0, labelsize=SMALL)
+        axes.tick_params(bottom=False, left=False, labelsize=SMALL)
     plot.set_ylim(*limits)
     plot.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    if percent:
+        plot.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
     plot.grid(axis="y", color=GRID, lw=0.8)
     plot.set_axisbelow(True)
     plot.set_xticks([])

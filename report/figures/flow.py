@@ -13,6 +13,8 @@ from vggstudy.report.figures.style import (
     VERMILLION,
     Canvas,
     blank,
+    fit,
+    text_width,
 )
 
 if TYPE_CHECKING:
@@ -21,8 +23,9 @@ if TYPE_CHECKING:
 
     from vggstudy.report.flow import Flow
 
-BOX = 44.0
-STEP = 66.0
+BOX = 30.0
+STEP = 52.0
+PAD = 12.0
 
 
 def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
@@ -34,9 +37,11 @@ def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
         What each stage, reason and outcome is called.
     """
     stages = flow.stages
-    height = STEP * len(stages) + BOX + 8
-    figure, axes = blank(canvas.width, height)
-    main = 0.56 * canvas.width if canvas.narrow else 0.46 * canvas.width
+    start = STEP * len(stages) + 2
+    across = 1 if canvas.narrow else len(flow.outcomes)
+    rows = -(-len(flow.outcomes) // across)
+    figure, axes = blank(canvas.width, start + rows * (BOX + 6))
+    main = 0.46 * canvas.width
     for index, stage in enumerate(stages):
         y = 2 + index * STEP
         _box(axes, (0, y, main, BOX), f"{stage.n}", words[stage.name], edge=MUTED)
@@ -44,35 +49,32 @@ def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
         if index + 1 < len(stages) and stages[index + 1].excluded:
             lost = stages[index + 1]
             middle = y + BOX + (STEP - BOX) / 2
-            side = main + (16 if canvas.narrow else 40)
+            side = main + (14 if canvas.narrow else 40)
             _arrow(axes, (main / 2, middle), (side - 1, middle))
-            box = (side, middle - BOX / 2, canvas.width - side - 2, BOX)
+            box = (side, middle - BOX / 2, min(canvas.width - side - 2, main), BOX)
             _box(axes, box, f"{lost.excluded}", words[lost.reason], edge=VERMILLION)
-    _outcomes(axes, flow, words, 2 + len(stages) * STEP, canvas)
-    return figure
-
-
-def _outcomes(
-    axes: Axes, flow: Flow, words: dict[str, str], y: float, canvas: Canvas
-) -> None:
-    """The outcomes of the analysed runs, side by side."""
-    width = canvas.width / len(flow.outcomes)
+    width = canvas.width / across
     for index, (name, count) in enumerate(flow.outcomes):
+        row, column = divmod(index, across)
         edge = BLUE if name == "converged" else MUTED
-        _box(axes, (index * width + 1, y, width - 6, BOX), str(count), words[name], edge=edge)
+        place = (column * width, start + row * (BOX + 6), width - (6 if across > 1 else 2), BOX)
+        _box(axes, place, str(count), words[name], edge=edge)
+    return figure
 
 
 def _box(
     axes: Axes, box: tuple[float, float, float, float], number: str, words: str, *, edge: str
 ) -> None:
-    """A number over its words."""
+    """A number and its words on one line."""
     from matplotlib.patches import Rectangle
 
     x, y, width, height = box
     axes.add_patch(Rectangle((x + 1, y), width - 2, height, fc=SHADE, ec=edge, lw=1.4))
-    center = x + width / 2
-    axes.text(center, y + 15, number, ha="center", va="center", size=TEXT + 1, weight="bold")
-    axes.text(center, y + 32, words, ha="center", va="center", size=SMALL)
+    middle = y + height / 2
+    axes.text(x + PAD, middle, number, va="center", size=TEXT + 1, weight="bold")
+    after = x + PAD + 1.2 * text_width(number, TEXT + 1) + 7
+    room = x + width - after - 4
+    axes.text(after, middle, fit(words, room), va="center", size=SMALL)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

@@ -1,12 +1,12 @@
-"""Forest: one row a claim, its words and numbers above its interval, grouped by scale.
+"""Forest: one row a claim, its words, its interval and its numbers, grouped by scale.
 
-The bar is the interval and a thin mark the point; height grows with the rows. Labels stand above
-their bars, so that the same drawing serves a phone.
+The bar is the interval and a thin mark the point; height grows with the rows. On a narrow page the
+words stand above their bars.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-ROW = 40.0
-HEAD = 34.0
+BOLD = SMALL * 1.08
+HEAD = 28.0
 AXIS = 38.0
-INSET = 12.0
+GAP = 10.0
+INSET = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,59 +70,117 @@ class ForestGroup:
     limits: tuple[float, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where the words, the bars and the numbers of a row stand.
+
+    Attributes
+    ----------
+    row : float
+        Height of a row.
+    bar : float
+        Middle of the bar below the row's top.
+    left, right : float
+        Ends of the axis.
+    """
+
+    width: float
+    row: float
+    bar: float
+    left: float
+    right: float
+
+    @classmethod
+    def of(cls, groups: Sequence[ForestGroup], canvas: Canvas) -> _Layout:
+        """Words and numbers beside the bars where there is room, else above them."""
+        rows = [row for group in groups for row in group.rows]
+        words = max(text_width(row.label) for row in rows) + 14
+        numbers = max(text_width(row.numbers, BOLD) for row in rows) + 14
+        if canvas.narrow or canvas.width - words - numbers < 220:
+            return cls(canvas.width, 40.0, 27.0, INSET, canvas.width - INSET)
+        return cls(canvas.width, 24.0, 12.0, words, canvas.width - numbers)
+
+    @property
+    def beside(self) -> bool:
+        """Whether words and numbers stand beside the bars."""
+        return self.row < 30
+
+
 def draw_forest(groups: Sequence[ForestGroup], canvas: Canvas) -> Figure:
-    """Draw the groups one below the other."""
-    height = sum(HEAD + ROW * len(group.rows) + AXIS for group in groups)
-    figure, axes = blank(canvas.width, height)
+    """Draw the groups one below the other; neighbours with one axis share its numbers."""
+    layout = _Layout.of(groups, canvas)
+    shared = [a.limits is not None and a.limits == b.limits and a.axis == b.axis
+              for a, b in zip(groups, [*groups[1:], None], strict=True) if b is not None] + [False]
+    heights = [HEAD + layout.row * len(g.rows) + (GAP if same else AXIS)
+               for g, same in zip(groups, shared, strict=True)]
+    figure, axes = blank(canvas.width, sum(heights))
     top = 0.0
-    for group in groups:
-        top = _draw_group(axes, group, top, canvas.width)
+    for group, height, same in zip(groups, heights, shared, strict=True):
+        _draw_group(axes, group, top, layout, numbered=not same)
+        top += height
     return figure
 
 
-def _draw_group(axes: Axes, group: ForestGroup, top: float, width: float) -> float:
-    """Draw one group and return where the next one starts."""
-    low, high, ticks = _axis(group, int((width - 2 * INSET) // 85))
+def _draw_group(
+    axes: Axes, group: ForestGroup, top: float, layout: _Layout, *, numbered: bool
+) -> None:
+    """Draw one group, with the numbers of its axis unless the next group has them."""
+    low, high, ticks = _axis(group, int((layout.right - layout.left) // 70))
 
     def x(value: float) -> float:
-        return INSET + (value - low) / (high - low) * (width - 2 * INSET)
+        return layout.left + (value - low) / (high - low) * (layout.right - layout.left)
 
-    axes.text(0, top + 14, fit(group.title, width, TEXT), size=TEXT, weight="bold", va="center")
-    base = top + HEAD + ROW * len(group.rows)
-    for tick in ticks:
-        axes.plot([x(tick)] * 2, [top + HEAD, base], color=GRID, lw=1, zorder=0)
-        axes.text(x(tick), base + 10, _tick_text(tick), ha="center", va="center", color=MUTED)
-    if group.reference is not None and low <= group.reference <= high:
-        axes.plot([x(group.reference)] * 2, [top + HEAD, base], color=INK, lw=1.2, zorder=1)
-    for index, row in enumerate(group.rows):
-        _draw_row(axes, row, top + HEAD + index * ROW, x, (low, high), width)
     axes.text(
-        width / 2, base + 25, fit(group.axis, width), ha="center", va="center", color=MUTED
+        0, top + 14, fit(group.title, layout.width, TEXT), size=TEXT, weight="bold", va="center"
     )
-    return base + AXIS
+    marks = [(x(tick), GRID, 1.0) for tick in ticks]
+    if group.reference is not None and low <= group.reference <= high:
+        marks.append((x(group.reference), INK, 1.3))
+    for index, row in enumerate(group.rows):
+        _draw_row(axes, row, top + HEAD + index * layout.row, layout, x, (low, high), marks)
+    base = top + HEAD + layout.row * len(group.rows)
+    for tick in ticks if numbered else ():
+        axes.text(x(tick), base + 9, _tick_text(tick), ha="center", va="center", color=MUTED)
+    if numbered:
+        middle = (layout.left + layout.right) / 2
+        axes.text(middle, base + 24, group.axis, ha="center", va="center", color=MUTED)
 
 
-def _draw_row(axes, row, top, x, limits, width) -> None:  # type: ignore[no-untyped-def]
-    """Words on the left, numbers on the right, the interval below."""
-    room = width - text_width(row.numbers) - 8
-    axes.text(0, top + 10, fit(row.label, room), va="center", size=SMALL)
-    axes.text(width, top + 10, row.numbers, va="center", ha="right", size=SMALL, weight="bold")
+def _draw_row(
+    axes: Axes,
+    row: ForestRow,
+    top: float,
+    layout: _Layout,
+    x: Callable[[float], float],
+    limits: tuple[float, float],
+    marks: Sequence[tuple[float, str, float]],
+) -> None:
+    """Words, numbers and the interval; lines cross the bar's band only, never the words."""
+    words = layout.bar if layout.beside else 9.0
+    room = layout.left - 6 if layout.beside else layout.width - text_width(row.numbers, BOLD) - 8
+    axes.text(0, top + words, fit(row.label, room), va="center", size=SMALL)
+    axes.text(
+        layout.width, top + words, row.numbers, va="center", ha="right", size=SMALL, weight="bold"
+    )
+    reach = layout.row / 2 if layout.beside else 11.0
+    middle = top + layout.bar
+    for place, colour, weight in marks:
+        axes.plot([place] * 2, [middle - reach, middle + reach], color=colour, lw=weight, zorder=1)
     if row.low is not None or row.high is not None:
         start = limits[0] if row.low is None else row.low
         stop = limits[1] if row.high is None else row.high
-        axes.plot(
-            [x(start), x(stop)], [top + 27] * 2, color=BLUE, lw=9, alpha=0.45,
-            solid_capstyle="butt", zorder=2,
-        )
+        ends = [x(start), x(stop)]
+        axes.plot(ends, [middle] * 2, color=BLUE, lw=9, alpha=0.45, solid_capstyle="butt", zorder=2)
     if row.estimate is not None:
-        axes.plot([x(row.estimate)] * 2, [top + 21, top + 33], color=BLUE, lw=2.5, zorder=3)
+        place = [x(row.estimate)] * 2
+        axes.plot(place, [middle - 6, middle + 6], color=BLUE, lw=2.5, zorder=3)
 
 
 def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
     """Ends of the axis, and at most `most` ticks on round numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    locator = MaxNLocator(nbins=max(min(most, 6), 3), steps=[1, 2, 2.5, 5, 10])
+    locator = MaxNLocator(nbins=max(min(most, 5), 3), steps=[1, 2, 2.5, 5, 10])
     if group.limits is not None:
         low, high = group.limits
         return low, high, [float(v) for v in locator.tick_values(low, high) if low <= v <= high]

@@ -139,7 +139,9 @@ def _draw_label(
     if not view.panel_factors:
         return
     if not layout.columns:
-        text = fit(capitalise(view.phrase(view.panel_factors, panel)), layout.canvas.width)
+        pairs = zip(view.panel_factors, panel, strict=True)
+        words = ", ".join(factor.setting(level) for factor, level in pairs)
+        text = fit(capitalise(words), layout.canvas.width)
         axes.text(1, y + 9, text, va="center", size=SMALL)
         return
     x, changed = 0.0, False

@@ -41,6 +41,7 @@ TEXT = 12.0
 SMALL = 11.0
 DPI = 72
 RASTERISE_ABOVE = 1000
+WIDTH_PER_CHARACTER = 0.54
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,10 +113,10 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
 
 def text_width(text: str, size: float = SMALL) -> float:
     """A generous width in pixels of text in the report's sans-serif."""
-    return 0.58 * size * len(text)
+    return WIDTH_PER_CHARACTER * size * len(text)
 
 
 def fit(text: str, width: float, size: float = SMALL) -> str:
     """The text, cut with an ellipsis where it would be wider than that."""
-    room = max(int(width / (0.58 * size)), 2)
+    room = max(int(width / (WIDTH_PER_CHARACTER * size)), 2)
     return text if len(text) <= room else text[: room - 1].rstrip() + "…"

@@ -33,7 +33,7 @@ class Picture:
     caption : str
         What is drawn and what the interval is.
     svgs : tuple of (str, str)
-        Canvas suffix and SVG source.
+        Canvas suffix and SVG source; none where one would take more than `MAX_BYTES`.
     table : Table
         The same content as text.
     data : Download
@@ -72,31 +72,22 @@ def picture(
         name = f"{key}-{canvas.suffix}"
         with drawing(name):
             svgs.append((canvas.suffix, finish(draw(canvas), name, question, description)))
-    return Picture(key, question, caption, tuple(svgs), table, data)
+    fits = all(len(source.encode()) <= MAX_BYTES for _, source in svgs)
+    return Picture(key, question, caption, tuple(svgs) if fits else (), table, data)
 
 
 def finish(figure: Figure, key: str, title: str, description: str) -> str:
-    """Inline SVG with prefixed ids, scoped style, CSS colours, a title and a description.
-
-    Raises
-    ------
-    ValueError
-        If the SVG is larger than `MAX_BYTES`: more than a page should carry.
-    """
+    """Inline SVG with prefixed ids, scoped style, CSS colours, a title and a description."""
     source = _adapt(_shorten(_save(figure)), key)
     width, height = figure.get_size_inches() * figure.dpi
     head = (
         f'<svg id="{key}" class="plot" role="img" aria-labelledby="{key}-title {key}-desc" '
         f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
-        'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">'
+        'xmlns="http://www.w3.org/2000/svg">'
         f'<title id="{key}-title">{escape(clean(title))}</title>'
         f'<desc id="{key}-desc">{escape(clean(description))}</desc>'
     )
-    finished = head + source
-    if len(finished.encode()) > MAX_BYTES:
-        msg = f"figure {key} takes {len(finished.encode())} bytes, more than {MAX_BYTES}"
-        raise ValueError(msg)
-    return finished
+    return head + source
 
 
 def _save(figure: Figure) -> str:
@@ -114,17 +105,35 @@ def _save(figure: Figure) -> str:
 
 
 def _shorten(source: str) -> str:
-    """Drop what a page does not need: line breaks, fonts, unused ids, identity transforms."""
+    """Drop what a page does not need: line breaks, fonts, unused ids, digits below 0.01 px."""
     source = re.sub(r">\s+<", "><", source)
-    used = set(re.findall(r'(?:href="#|url\(#)([^")]+)', source))
+    names: dict[str, str] = {}
+    for used in re.findall(r'(?:href="#|url\(#)([^")]+)', source):
+        names.setdefault(used, f"i{len(names)}")
 
     def tag(text: str) -> str:
         text = re.sub(r"\n\s*", " ", text)
         text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
         text = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", text)
-        return re.sub(r' id="([^"]*)"', lambda m: m[0] if m[1] in used else "", text)
+        text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
+        text = text.replace("xlink:href", "href")
+        text = re.sub(
+            r' id="([^"]*)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", text
+        )
+        return re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + names[m[2]], text)
 
-    return _each_tag(source, tag)
+    return re.sub(
+        r'<g( clip-path="[^"]*")?>((?:<use [^>]*>(?:</use>)?)+)</g>', _hoist, _each_tag(source, tag)
+    )
+
+
+def _hoist(match: re.Match[str]) -> str:
+    """Give a style that all markers of a group share to the group."""
+    styles = set(re.findall(r' style="([^"]*)"', match[2]))
+    if len(styles) != 1 or match[2].count(" style=") != match[2].count("<use "):
+        return match[0]
+    bare = re.sub(r' style="[^"]*"', "", match[2])
+    return f'<g{match[1] or ""} style="{styles.pop()}">{bare}</g>'
 
 
 def _adapt(source: str, key: str) -> str:

@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 MOST = 6
-OUTCOMES = ("converged", "accuracy", "expected")
 
 Headline = tuple["Claim", Factor | None]
 
@@ -19,28 +18,26 @@ def headline_claims(view: StudyView) -> list[Headline]:
     """At most six claims, each with the factor whose main effect it is.
 
     Registered claims come first; then the main effects of the factors, two-level factors first, on
-    convergence and on accuracy, and on expected accuracy where the rows have room for it. The
-    choice depends on the plan and never on an estimate.
+    convergence and on the outcome, and on the expected outcome where the rows have room for it.
+    An effect that cannot be averaged over the whole grid is replaced by the one that the analysis
+    offers on the largest complete part. The choice depends on which runs there are, never on an
+    estimate.
     """
-    effects = {
-        (outcome, factor.name): (claim, factor)
-        for factor in view.factors
-        for outcome in (*OUTCOMES, view.outcome)
-        if (claim := view.claims.effect(outcome, factor)) is not None
-    }
-    factors = sorted(view.factors, key=lambda factor: len(factor.levels) != 2)
-    factors = [f for f in factors if any(name == f.name for _, name in effects)]
-    by_id = {claim.id: (claim, factor) for claim, factor in effects.values()}
+    by_name = {factor.name: factor for factor in view.factors}
     chosen: dict[str, Headline] = {
-        claim.id: by_id.get(claim.id, (claim, None)) for claim in view.claims if claim.registered
+        claim.id: (claim, by_name.get(claim.factors[0]) if len(claim.factors) == 1 else None)
+        for claim in view.claims
+        if claim.registered
     }
+    factors = [f for f in view.factors if view.claims.effect("converged", f) is not None]
+    factors.sort(key=lambda factor: len(factor.levels) != 2)
     room = max(MOST - len(chosen), 0)
-    outcomes = OUTCOMES if 3 * len(factors) <= room else OUTCOMES[:2]
+    outcomes = ["converged", view.measured, "expected"]
+    outcomes = outcomes if len(outcomes) * len(factors) <= room else outcomes[:2]
     for outcome in outcomes:
         for factor in factors[: max(room // len(outcomes), 1)]:
-            headline = effects.get((outcome, factor.name)) or (
-                effects.get((view.outcome, factor.name)) if outcome == "accuracy" else None
-            )
-            if headline is not None:
-                chosen.setdefault(headline[0].id, headline)
+            effect = view.claims.effect(outcome, factor)
+            if effect is not None:
+                shown = view.claims.offered(effect)
+                chosen.setdefault(shown.id, (shown, factor))
     return list(chosen.values())[:MOST]

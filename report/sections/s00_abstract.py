@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import POINTS, Unit, display, read, unit_of
+from vggstudy.report.display import POINTS, Unit, display, level_text, read, size_of, unit_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
-from vggstudy.report.names import OUTCOMES, capitalise, friendly
-from vggstudy.report.prose import claim_sentence
+from vggstudy.report.names import capitalise, friendly, in_words
+from vggstudy.report.prose import claim_sentence, outcome_words
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.sections.headline import Headline, headline_claims
 from vggstudy.report.tables import Column, Table, download, entry, estimate_entry, interval_entry
@@ -39,35 +39,26 @@ def _warnings(source: Source) -> list[str]:
     """What a reader must know before any number."""
     view, t = source.view, source.messages
     warnings = [str(note) for note in view.context.notes]
-    if not view.flow.complete:
-        warnings.append(_incomplete(source))
     if not any(cell.k for cell in view.cells):
         warnings.append(t.gettext("No run converged: there is no accuracy among converged runs."))
-    warnings += [str(warning) for warning in view.result.warnings]
+    warnings += [f"{capitalise(in_words(text)).rstrip('.')}." for text in view.result.warnings]
     return list(dict.fromkeys(warnings))
-
-
-def _incomplete(source: Source) -> str:
-    """That runs are missing, with their number and reason."""
-    flow, t = source.view.flow, source.messages
-    lost = [f"{s.excluded} {t.gettext(s.reason)}" for s in flow.stages if s.excluded]
-    return t.gettext("%(n)s of %(planned)s planned runs were analysed; %(lost)s.") % {
-        "n": flow["analysed"].n,
-        "planned": flow["planned"].n,
-        "lost": ", ".join(lost),
-    }
 
 
 def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
     """The headline claims as intervals, one axis for each outcome."""
     keys = dict.fromkeys((claim.outcome, unit_of(claim)) for claim, _ in headlines)
     groups = [_group(view, key, headlines) for key in keys]
-    level = display(headlines[0][0])
-    assert level is not None
+    level = level_text(headlines[0][0].level)
+    partial = any(claim.conditions for claim, _ in headlines)
     columns = [Column("Claim", numeric=False), Column("Estimate"), Column("Interval"), Column("n")]
     rows = [
-        (entry(row_label(claim, factor)), estimate_entry(claim), interval_entry(claim),
-         entry(claim.n))
+        (
+            entry(row_label(view, claim, factor)),
+            estimate_entry(claim),
+            interval_entry(claim),
+            entry(size_of(claim)),
+        )
         for claim, factor in headlines
     ]
     return picture(
@@ -75,31 +66,30 @@ def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
         key="fig-headline",
         question="How large are the main effects?",
         caption=(
-            f"Bars are {level.level} confidence intervals, the thin mark in each is the estimate; "
+            f"Bars are {level} confidence intervals, the thin mark in each is the estimate; "
             "the dark line marks no difference. Every effect averages the cells of the plan with "
             "equal weights. Differences are in percentage points."
+            + (" *: over the largest complete part of the grid." if partial else "")
         ),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
         table=Table("Headline claims", tuple(columns), tuple(rows)),
         data=download(
             "headline.csv",
             ("id", "estimate", "low", "high", "level", "n"),
-            [(c.id, c.estimate, c.low, c.high, c.level, c.n) for c, _ in headlines],
+            [(c.id, c.estimate, c.low, c.high, c.level, size_of(c)) for c, _ in headlines],
         ),
     )
 
 
 def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) -> ForestGroup:
     """The rows of one outcome."""
-    outcome, unit = key
-    rows = [
-        forest_row(claim, row_label(claim, factor, short=True))
-        for claim, factor in headlines
-        if (claim.outcome, unit_of(claim)) == key
-    ]
+    _, unit = key
+    members = [h for h in headlines if (h[0].outcome, unit_of(h[0])) == key]
+    claims = [claim for claim, _ in members]
+    rows = [forest_row(c, row_label(view, c, factor, short=True)) for c, factor in members]
     points = unit == POINTS
     return ForestGroup(
-        title=capitalise(OUTCOMES.get(outcome, friendly(outcome))),
+        title=capitalise(outcome_words(view, claims[0])),
         axis="difference (percentage points)" if points else friendly(view.outcome),
         rows=tuple(rows),
         reference=0.0 if points else None,
@@ -115,13 +105,18 @@ def forest_row(claim: Claim, label: str) -> ForestRow:
     return ForestRow(label, text, *numbers)
 
 
-def row_label(claim: Claim, factor: Factor | None, *, short: bool = False) -> str:
+def row_label(
+    view: StudyView, claim: Claim, factor: Factor | None, *, short: bool = False
+) -> str:
     """What a row is about: the factor and its two levels, else the estimand."""
     if factor is None:
-        return capitalise(claim.estimand)
+        return capitalise(in_words(claim.estimand))
     if factor.is_switch:
         text = f"{capitalise(factor.label)}: with against without"
     else:
         earlier, later = factor.text(factor.levels[0]), factor.text(factor.levels[-1])
         text = f"{capitalise(factor.label)}: {later} against {earlier}"
-    return text if short else f"{text}, {OUTCOMES.get(claim.outcome, friendly(claim.outcome))}"
+    if short:
+        return text + ("*" if claim.conditions else "")
+    text = f"{text}, {outcome_words(view, claim)}"
+    return f"{text}, at {view.place(claim)}" if claim.conditions else text

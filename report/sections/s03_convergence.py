@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import display, read
+from vggstudy.report.display import display, level_text, read
 from vggstudy.report.figures.colours import on_viridis, viridis
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.figures.style import INK, MUTED, PAPER
 from vggstudy.report.figures.svg import Picture, picture
-from vggstudy.report.names import capitalise
+from vggstudy.report.names import capitalise, method_words
 from vggstudy.report.prose import Sentence
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.sections.s00_abstract import forest_row
@@ -54,7 +54,7 @@ def _levels(view: StudyView) -> list[tuple[Factor, Level, Claim]]:
         for factor in view.factors
         for level in factor.levels
     )
-    return [(f, v, claim) for f, v, claim in found if claim is not None and display(claim)]
+    return [(f, v, claim) for f, v, claim in found if claim is not None and claim.available]
 
 
 def _summary(source: Source, cells: list[Cell]) -> str:
@@ -103,28 +103,32 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
     groups = []
     for factor in view.factors:
         rows = [
-            forest_row(claim, capitalise(factor.phrase(level)))
+            forest_row(claim, factor.short(level))
             for f, level, claim in levels
             if f is factor
         ]
         if rows:
-            title = f"By {factor.label}"
+            title = capitalise(factor.label)
             groups.append(ForestGroup(title, "", tuple(rows), limits=(0.0, 100.0)))
-    columns = (Column("Level", numeric=False), Column("Probability"), Column("Interval"),
-               Column("n"))
+    columns = (
+        Column("Level", numeric=False),
+        Column("Probability"),
+        Column("Interval"),
+        Column("k/n"),
+    )
     rows_text = [
-        (entry(capitalise(f.phrase(v))), estimate_entry(c), interval_entry(c), entry(c.n))
+        (entry(capitalise(f.phrase(v))), estimate_entry(c), interval_entry(c), entry(f"{c.k}/{c.n}"))
         for f, v, c in levels
     ]
-    level = display(levels[0][2])
-    method = levels[0][2].method
+    level = level_text(levels[0][2].level)
+    method = ", ".join(dict.fromkeys(method_words(claim.method) for _, _, claim in levels))
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-convergence-levels",
         question="How often do runs converge at each level?",
         caption=(
             f"Probability of convergence in percent, averaged over the cells with that level with "
-            f"equal weights; bars are {level.level if level else ''} confidence intervals "
+            f"equal weights; bars are {level} confidence intervals "
             f"({method}), the thin mark in each is the estimate."
         ),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),

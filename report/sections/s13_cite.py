@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vggstudy._version import __version__
+from vggstudy.report.display import size_of
+from vggstudy.report.names import capitalise, friendly, method_words
 from vggstudy.report.cite import bibtex, study_apa
 from vggstudy.report.sections.base import Section, Source
-from vggstudy.report.tables import Column, Table, download, entry, estimate_entry, interval_entry
+from vggstudy.report.tables import (
+    Column,
+    Download,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
 from vggstudy.report.view import StudyView
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+MOST_CLAIMS = 1_500
 
 
 def build(source: Source) -> Section:
     """Build the section."""
     view, t = source.view, source.messages
     context, digest = view.context, view.result.inputs_digest
+    listed = _listed(view)
     name = context.title or context.name or context.source_name
     return Section(
         13,
@@ -24,8 +42,9 @@ def build(source: Source) -> Section:
             "environment": _environment(view),
             "bibtex": bibtex(name=name, inputs_digest=digest),
             "apa": study_apa(name=name, inputs_digest=digest),
-            "claims": _claims(view),
-            "download": _download(view),
+            "claims": _claims(listed),
+            "omitted": len(view.claims) - len(listed),
+            "download": _download(listed),
         },
     )
 
@@ -38,7 +57,7 @@ def _artefacts(view: StudyView) -> Table:
         ("Protocol", context.protocol_digest or "none: the runs came as a table"),
         ("Inputs (protocol and runs)", view.result.inputs_digest),
         ("vggstudy", f"version {__version__}"),
-        *((str(name), str(value)) for name, value in sorted(view.settings.items())),
+        *((capitalise(friendly(name)), value) for name, value in sorted(view.settings.items())),
     ]
     return Table("Artefacts", columns, tuple(tuple(map(entry, row)) for row in rows))
 
@@ -50,21 +69,44 @@ def _environment(view: StudyView) -> Table | None:
     return Table("Environment of the runs", columns, tuple(rows)) if rows else None
 
 
-def _claims(view: StudyView) -> Table:
-    """Every claim, the place that links to a claim lead to."""
-    columns = (Column("Id", numeric=False), Column("Estimate"), Column("Interval"), Column("n"),
-               Column("Method", numeric=False))
-    rows = [
-        (entry(claim.id), estimate_entry(claim), interval_entry(claim), entry(claim.n),
-         entry(claim.method or "–"))
-        for claim in view.claims
+def _listed(view: StudyView) -> list[Claim]:
+    """The claims that the page lists: all of them, or those under few conditions of very many."""
+    claims = list(view.claims)
+    if len(claims) <= MOST_CLAIMS:
+        return claims
+    full = len(view.factors)
+    return [
+        claim
+        for claim in claims
+        if claim.registered or len(claim.conditions) <= 1 or
+        (not claim.factors and len(claim.conditions) == full)
     ]
-    return Table("All claims", columns, tuple(rows))
 
 
-def _download(view: StudyView) -> object:
-    """All claims at full precision."""
-    header = ("id", "estimand", "unit", "estimate", "low", "high", "level", "method", "n", "k",
-              "status", "reason")
-    rows = [tuple(getattr(claim, name) for name in header) for claim in view.claims]
+def _claims(listed: list[Claim]) -> Table:
+    """One row a claim: the place that links to a claim lead to."""
+    columns = (
+        Column("Id", numeric=False),
+        Column("Estimate"),
+        Column("Interval"),
+        Column("n"),
+        Column("Method", numeric=False),
+    )
+    rows = [
+        (
+            entry(claim.id),
+            estimate_entry(claim),
+            interval_entry(claim),
+            entry(size_of(claim)),
+            entry(method_words(claim.method)),
+        )
+        for claim in listed
+    ]
+    return Table("Claims", columns, tuple(rows))
+
+
+def _download(listed: list[Claim]) -> Download:
+    """The same claims at full precision."""
+    header = ("id", "unit", "estimate", "low", "high", "level", "method", "n", "k", "reason")
+    rows = [[getattr(claim, name) for name in header] for claim in listed]
     return download("claims.csv", header, rows)
