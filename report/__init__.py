@@ -21,7 +21,7 @@ _PLACES = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - the type of the name asked for
+def __getattr__(name: str) -> Any:
     """Import a public name on first use."""
     from importlib import import_module
 

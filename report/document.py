@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,12 +136,22 @@ def _environment(language: str) -> Environment:
     )
     environment.filters["anchor"] = anchor
     environment.filters["svg"] = Markup
+    environment.filters["tie"] = tie
     return environment
 
 
-def _finalise(value: Any) -> Any:  # noqa: ANN401 - whatever a template prints
+def _finalise(value: Any) -> Any:
     """Take out what HTML cannot show; what we made ourselves is already clean."""
     return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def tie(text: str) -> str:
+    """The text with unbreakable spaces inside intervals and sizes."""
+    return re.sub(
+        r"n = \d+|[\d.]+% CI \[[^\]]*\]%?|\d+ of \d+",
+        lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"),
+        text,
+    )
 
 
 def anchor(claim_id: str) -> str:

@@ -99,7 +99,7 @@ def build_flow(declared: Mapping[str, object], counts: Mapping[str, int]) -> Flo
     return Flow(
         stages=(
             Stage("planned", n["planned"], 0, ""),
-            Stage("started", n["started"], counts["missing"], "not started"),
+            Stage("started", n["started"], counts["missing"], "not run yet"),
             Stage("finished", n["finished"], counts["crashed"], "crashed"),
             Stage("labelled", n["labelled"], 0, ""),
             Stage("analysed", n["analysed"], 0, ""),

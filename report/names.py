@@ -8,6 +8,7 @@ FRIENDLY = {
     "batch_norm": "batch normalisation",
     "batch_size": "batch size",
     "data_norm": "data normalisation",
+    "lr": "learning rate",
 }
 """Friendly names of columns; every other name loses its underscores."""
 

@@ -31,7 +31,7 @@ def claim_sentence(
     """A claim in words: both levels where it is an effect of `factor`, else its estimand."""
     shown = display(claim)
     if shown is None or shown.rounded.low is None or claim.estimate is None:
-        return Sentence(unavailable(claim, t), claim.id)
+        return Sentence(unavailable(view, claim, factor, t), claim.id)
     if factor is None:
         text = t.gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % {
             "estimand": capitalise(in_words(claim.estimand)),
@@ -44,17 +44,26 @@ def claim_sentence(
     if claim.low is not None and claim.high is not None and claim.low <= 0 <= claim.high:
         text += " " + t.gettext("The interval includes no difference.")
     if claim.conditions:
-        text += " " + t.gettext("This is about part of the grid only: %(place)s.") % {
-            "place": view.place(claim)
-        }
+        text += " " + _part(view, claim, t) % {"place": view.place(claim)}
     return Sentence(text, claim.id)
 
 
-def unavailable(claim: Claim, t: NullTranslations) -> str:
+def _part(view: StudyView, claim: Claim, t: NullTranslations) -> str:
+    """Which part of the grid a claim is about, and why not all of it."""
+    if view.claims.is_offered(claim):
+        return t.gettext("Only %(place)s: elsewhere, cells have too few runs.")
+    return t.gettext("Condition: %(place)s.")
+
+
+def unavailable(view: StudyView, claim: Claim, factor: Factor | None, t: NullTranslations) -> str:
     """That a claim has no interval, and why."""
+    what = capitalise(in_words(claim.estimand))
+    if factor is not None and not claim.conditions:
+        levels = (factor.phrase(factor.levels[-1]), factor.phrase(factor.levels[0]))
+        what = capitalise(outcome_words(view, claim)) + ", {} against {}".format(*levels)
     reason = claim.reason_text or claim.reason or t.gettext("no reason given")
-    return t.gettext("%(estimand)s: not available, because %(reason)s.") % {
-        "estimand": capitalise(in_words(claim.estimand)),
+    return t.gettext("%(what)s: not available, because %(reason)s.") % {
+        "what": what,
         "reason": in_words(reason).rstrip("."),
     }
 
@@ -77,7 +86,6 @@ def _effect(
         "factor": factor.label,
         "later_phrase": factor.phrase(later),
         "earlier_phrase": factor.phrase(earlier),
-        "outcome": capitalise(outcome_words(view, claim)),
         "lead": _lead(view, claim, t),
         "magnitude": shown.magnitude,
         "verb": _verb(claim, t),
@@ -86,12 +94,11 @@ def _effect(
     }
     numbers = [_level(view, claim, factor, level, shown) for level in (later, earlier)]
     if claim.conditions or None in numbers:
-        text = t.gettext(
-            "%(outcome)s, %(later_phrase)s against %(earlier_phrase)s: "
-            "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
-        )
-        return text % values
+        return _difference_only(claim, t, switch=factor.is_switch) % values
     values["later"], values["earlier"] = numbers
+    if claim.outcome == "converged":
+        counted = " of " in str(values["later"])
+        values["later"] = f"{values['later']} {'runs' if counted else 'of runs'}"
     pattern = _pattern(claim, t, switch=factor.is_switch)
     return pattern % values
 
@@ -99,22 +106,38 @@ def _effect(
 def _lead(view: StudyView, claim: Claim, t: NullTranslations) -> str:
     """Which runs a mean is about."""
     text = {
-        "converged": "",
+        "converged": t.gettext("The probability of convergence was"),
         "expected": t.gettext("Over all runs, failed ones included, expected %(measure)s was"),
     }.get(claim.outcome, t.gettext("Among runs that converged, mean %(measure)s was"))
     return text % {"measure": friendly(view.outcome)}
+
+
+def _difference_only(claim: Claim, t: NullTranslations, *, switch: bool) -> str:
+    """The sentence where the levels themselves are no claims on the same cells."""
+    if not claim.estimate:
+        return t.gettext(
+            "%(lead)s the same, %(later_phrase)s and %(earlier_phrase)s, %(interval)s, n = %(n)s."
+        )
+    if switch:
+        return t.gettext(
+            "%(lead)s %(magnitude)s %(verb)s with %(factor)s than without, %(interval)s, n = %(n)s."
+        )
+    return t.gettext(
+        "%(lead)s %(magnitude)s %(verb)s at %(later_phrase)s than at %(earlier_phrase)s, "
+        "%(interval)s, n = %(n)s."
+    )
 
 
 def _pattern(claim: Claim, t: NullTranslations, *, switch: bool) -> str:
     """The sentence for an outcome, of a switch or of two named levels."""
     if claim.outcome == "converged" and switch:
         return t.gettext(
-            "With %(factor)s, %(later)s of runs converged against %(earlier)s without: "
+            "With %(factor)s, %(later)s converged against %(earlier)s without: "
             "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
     if claim.outcome == "converged":
         return t.gettext(
-            "At %(later_phrase)s, %(later)s of runs converged against %(earlier)s "
+            "At %(later_phrase)s, %(later)s converged against %(earlier)s "
             "at %(earlier_phrase)s: %(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
     if switch:
@@ -132,7 +155,7 @@ def _verb(claim: Claim, t: NullTranslations) -> str:
     """The word that the estimate's sign chooses."""
     if not claim.estimate:
         return t.gettext("of difference")
-    if claim.outcome == "converged":
+    if claim.outcome == "converged" and not claim.conditions:
         return t.gettext("more") if claim.estimate > 0 else t.gettext("fewer")
     return t.gettext("higher") if claim.estimate > 0 else t.gettext("lower")
 

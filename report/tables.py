@@ -29,10 +29,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column's heading and whether its entries are set to the right, as numbers are."""
+    """A column's heading, whether it holds numbers, and whether its short entries never break."""
 
     label: str
     numeric: bool = True
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,10 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.report.context import ReportContext
-from vggstudy.report.flow import Flow
 from vggstudy.analysis.levels import encode, write_level
 from vggstudy.analysis.outcomes import outcome_id
+from vggstudy.report.context import ReportContext
+from vggstudy.report.flow import Flow
 from vggstudy.report.names import friendly
 
 if TYPE_CHECKING:
@@ -48,8 +48,7 @@ class Factor:
     def is_numeric(self) -> bool:
         """Whether the levels are numbers that lie on an axis."""
         return not self.is_switch and all(
-            isinstance(level, (int, float)) and not isinstance(level, bool)
-            for level in self.levels
+            isinstance(level, (int, float)) and not isinstance(level, bool) for level in self.levels
         )
 
     def text(self, level: Level) -> str:
@@ -130,6 +129,10 @@ class ClaimIndex:
     def offered(self, claim: Claim) -> Claim:
         """The claim on the largest complete part of the grid, where this one was refused."""
         return self._claims[claim.offered] if claim.offered else claim
+
+    def is_offered(self, claim: Claim) -> bool:
+        """Whether the claim stands in for one that could not be made on the whole grid."""
+        return any(other.offered == claim.id for other in self)
 
     def mean(self, outcome: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim about a probability or a mean where factors have these levels."""

@@ -53,6 +53,11 @@ class Scale:
         pairs = zip(self.positions, self.positions[1:], strict=False)
         return min((b - a for a, b in pairs), default=1.0)
 
+    @property
+    def span(self) -> float:
+        """Length of the axis: all levels and room at both ends."""
+        return self.positions[-1] - self.positions[0] + 1.4 * self.spacing
+
 
 def scale_of(factor: Factor) -> Scale:
     """Log2 where all levels are powers of two, linear where numbers, else evenly spaced."""
@@ -91,7 +96,7 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
     for index, panel in enumerate(view.panels):
         plot, strip = grid.axes(figure, index, canvas)
         cells = view.row(panel)
-        _draw_runs(plot, cells, scale, unit, raster=raster)
+        _draw_runs(plot, cells, scale, unit, grid.width, raster=raster)
         _draw_failed(strip, cells, scale, grid.width)
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
         lines = [capitalise(f.setting(v)) for f, v in zip(view.panel_factors, panel, strict=True)]
@@ -99,8 +104,13 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         plot.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
     name = capitalise(axis.label) + (" (log scale)" if scale.logarithmic else "")
     figure.text(
-        0.5 + LEFT / 2 / canvas.width, 8 / grid.height, name, ha="center", va="center",
-        color=MUTED, fontsize=SMALL,
+        0.5 + LEFT / 2 / canvas.width,
+        8 / grid.height,
+        name,
+        ha="center",
+        va="center",
+        color=MUTED,
+        fontsize=SMALL,
     )
     return figure
 
@@ -158,10 +168,17 @@ def _limits(view: StudyView, unit: int) -> tuple[float, float]:
 
 
 def _draw_runs(
-    axes: Axes, cells: Sequence[Cell | None], scale: Scale, unit: int, *, raster: bool
+    axes: Axes,
+    cells: Sequence[Cell | None],
+    scale: Scale,
+    unit: int,
+    pixels: float,
+    *,
+    raster: bool,
 ) -> None:
     """Dots for runs, a band for the interval of the mean, a thin mark for the mean."""
-    spread, half = 0.62 * scale.spacing, 0.38 * scale.spacing
+    half = min(0.38 * scale.spacing, 26.0 * scale.span / pixels)
+    spread = 1.6 * half
     dots, bands, means = _Strokes(), _Strokes(), _Strokes()
     for x, cell in zip(scale.positions, cells, strict=True):
         if cell is None or not cell.converged:
@@ -180,8 +197,17 @@ def _draw_runs(
     line = {"solid_capstyle": "butt", "clip_on": False}
     axes.plot(bands.x, bands.y, color=BLUE, lw=6, alpha=0.5, zorder=3, **line)
     axes.plot(
-        dots.x, dots.y, ls="none", marker="o", ms=3.6, mfc=INK, mec="none", alpha=0.5, zorder=4,
-        clip_on=False, rasterized=raster,
+        dots.x,
+        dots.y,
+        ls="none",
+        marker="o",
+        ms=3.6,
+        mfc=INK,
+        mec="none",
+        alpha=0.5,
+        zorder=4,
+        clip_on=False,
+        rasterized=raster,
     )
     axes.plot(means.x, means.y, color=BLUE, lw=2, zorder=5, **line)
 
@@ -199,9 +225,7 @@ class _Strokes:
         self.y += [*y, math.nan]
 
 
-def _draw_failed(
-    axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels: float
-) -> None:
+def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels: float) -> None:
     """Bars for the share of runs that failed, with their number.
 
     Parameters
@@ -222,8 +246,7 @@ def _draw_failed(
         axes.text(
             x, top + 0.06, str(cell.n - cell.k), ha="center", va="bottom", fontsize=9.5, color=INK
         )
-    span = scale.positions[-1] - scale.positions[0] + 1.4 * scale.spacing
-    width = min(0.7 * scale.spacing / span * pixels, 40.0)
+    width = min(0.7 * scale.spacing / scale.span * pixels, 40.0)
     line = {"solid_capstyle": "butt", "clip_on": False, "lw": width}
     axes.plot(learn.x, learn.y, color=VERMILLION, alpha=0.75, **line)
     axes.plot(diverged.x, diverged.y, color=PURPLE, **line)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BOX = 30.0
 STEP = 52.0
 PAD = 12.0
+TALL = 46.0
 
 
 def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
@@ -38,14 +39,15 @@ def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
     """
     stages = flow.stages
     start = STEP * len(stages) + 2
-    across = 1 if canvas.narrow else len(flow.outcomes)
-    rows = -(-len(flow.outcomes) // across)
-    figure, axes = blank(canvas.width, start + rows * (BOX + 6))
+    figure, axes = blank(canvas.width, start + TALL + 2)
     main = 0.46 * canvas.width
     for index, stage in enumerate(stages):
         y = 2 + index * STEP
         _box(axes, (0, y, main, BOX), f"{stage.n}", words[stage.name], edge=MUTED)
-        _arrow(axes, (main / 2, y + BOX), (main / 2, y + STEP - 1))
+        if index + 1 < len(stages):
+            _arrow(axes, (main / 2, y + BOX), (main / 2, y + STEP - 1))
+        else:
+            axes.plot([main / 2] * 2, [y + BOX, start - 12], color=MUTED, lw=1.2)
         if index + 1 < len(stages) and stages[index + 1].excluded:
             lost = stages[index + 1]
             middle = y + BOX + (STEP - BOX) / 2
@@ -53,23 +55,29 @@ def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
             _arrow(axes, (main / 2, middle), (side - 1, middle))
             box = (side, middle - BOX / 2, min(canvas.width - side - 2, main), BOX)
             _box(axes, box, f"{lost.excluded}", words[lost.reason], edge=VERMILLION)
-    width = canvas.width / across
-    for index, (name, count) in enumerate(flow.outcomes):
-        row, column = divmod(index, across)
-        edge = BLUE if name == "converged" else MUTED
-        place = (column * width, start + row * (BOX + 6), width - (6 if across > 1 else 2), BOX)
-        _box(axes, place, str(count), words[name], edge=edge)
+    _draw_outcomes(axes, flow, words, start, canvas.width)
     return figure
+
+
+def _draw_outcomes(axes: Axes, flow: Flow, words: dict[str, str], top: float, width: float) -> None:
+    """The outcomes side by side, below one line that leads to all of them."""
+    each = width / len(flow.outcomes)
+    centers = [(index + 0.5) * each for index in range(len(flow.outcomes))]
+    axes.plot([centers[0], centers[-1]], [top - 12] * 2, color=MUTED, lw=1.2)
+    for (name, count), center in zip(flow.outcomes, centers, strict=True):
+        _arrow(axes, (center, top - 12), (center, top))
+        edge = BLUE if name == "converged" else MUTED
+        _frame(axes, (center - each / 2 + 2, top, each - 4, TALL), edge=edge)
+        axes.text(center, top + 15, str(count), ha="center", va="center", size=TEXT, weight="bold")
+        axes.text(center, top + 32, words[name], ha="center", va="center", size=SMALL)
 
 
 def _box(
     axes: Axes, box: tuple[float, float, float, float], number: str, words: str, *, edge: str
 ) -> None:
     """A number and its words on one line."""
-    from matplotlib.patches import Rectangle
-
     x, y, width, height = box
-    axes.add_patch(Rectangle((x + 1, y), width - 2, height, fc=SHADE, ec=edge, lw=1.4))
+    _frame(axes, box, edge=edge)
     middle = y + height / 2
     axes.text(x + PAD, middle, number, va="center", size=TEXT + 1, weight="bold")
     after = x + PAD + 1.2 * text_width(number, TEXT + 1) + 7
@@ -77,9 +85,19 @@ def _box(
     axes.text(after, middle, fit(words, room), va="center", size=SMALL)
 
 
+def _frame(axes: Axes, box: tuple[float, float, float, float], *, edge: str) -> None:
+    """A box."""
+    from matplotlib.patches import Rectangle
+
+    x, y, width, height = box
+    axes.add_patch(Rectangle((x + 1, y), width - 2, height, fc=SHADE, ec=edge, lw=1.4))
+
+
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
     """A line with a head at its end."""
     axes.annotate(
-        "", xy=end, xytext=start,
+        "",
+        xy=end,
+        xytext=start,
         arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
     )

@@ -109,10 +109,15 @@ class _Layout:
 def draw_forest(groups: Sequence[ForestGroup], canvas: Canvas) -> Figure:
     """Draw the groups one below the other; neighbours with one axis share its numbers."""
     layout = _Layout.of(groups, canvas)
-    shared = [a.limits is not None and a.limits == b.limits and a.axis == b.axis
-              for a, b in zip(groups, [*groups[1:], None], strict=True) if b is not None] + [False]
-    heights = [HEAD + layout.row * len(g.rows) + (GAP if same else AXIS)
-               for g, same in zip(groups, shared, strict=True)]
+    shared = [
+        a.limits is not None and a.limits == b.limits and a.axis == b.axis
+        for a, b in zip(groups, [*groups[1:], None], strict=True)
+        if b is not None
+    ] + [False]
+    heights = [
+        HEAD + layout.row * len(g.rows) + (GAP if same else AXIS if g.axis else AXIS - 14)
+        for g, same in zip(groups, shared, strict=True)
+    ]
     figure, axes = blank(canvas.width, sum(heights))
     top = 0.0
     for group, height, same in zip(groups, heights, shared, strict=True):
@@ -180,7 +185,7 @@ def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
     """Ends of the axis, and at most `most` ticks on round numbers."""
     from matplotlib.ticker import MaxNLocator
 
-    locator = MaxNLocator(nbins=max(min(most, 5), 3), steps=[1, 2, 2.5, 5, 10])
+    locator = MaxNLocator(nbins=max(min(most, 5), 4), steps=[1, 2, 2.5, 5, 10])
     if group.limits is not None:
         low, high = group.limits
         return low, high, [float(v) for v in locator.tick_values(low, high) if low <= v <= high]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.style import (
@@ -11,6 +12,7 @@ from vggstudy.report.figures.style import (
     INK,
     MUTED,
     SMALL,
+    WIDTH_PER_CHARACTER,
     Canvas,
     blank,
     fit,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 GAP = 2.0
 TILE = 26.0
 HEADING = 22.0
+LABEL = 11.0
+LINE = 14.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +99,9 @@ class _Layout:
         left = sum(widths) + 8 if beside else 0.0
         levels = 1 if view.axis is None else len(view.axis.levels)
         side = min((canvas.width - left) / levels, 72.0)
-        top = 2 * HEADING
-        row = TILE + GAP + (0.0 if beside or not widths else 18.0)
-        return cls(canvas, left, tuple(widths) if beside else (), side, top, row)
+        lines = max((len(_words(view, panel, canvas)) for panel in view.panels), default=0)
+        row = TILE + GAP + (0.0 if beside or not widths else 4 + LINE * lines)
+        return cls(canvas, left, tuple(widths) if beside else (), side, 2 * HEADING, row)
 
 
 def _column_width(label: str, levels: Sequence[str]) -> float:
@@ -110,20 +114,28 @@ def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
     """The names of the factors above their levels."""
     x = 0.0
     for factor, width in zip(view.panel_factors, layout.columns, strict=False):
-        text = "\n".join(factor.label.split())
+        text = "\n".join(capitalise(factor.label).split())
         axes.text(x, layout.top - 5, text, va="bottom", color=MUTED, size=SMALL, linespacing=1.0)
         x += width
     if view.axis is None:
         return
     axes.text(
-        layout.left + 1, layout.top - 5 - HEADING, capitalise(view.axis.label), va="bottom",
-        color=MUTED, size=SMALL,
+        layout.left + 1,
+        layout.top - 5 - HEADING,
+        capitalise(view.axis.label),
+        va="bottom",
+        color=MUTED,
+        size=SMALL,
     )
     for column, level in enumerate(view.axis.levels):
         center = layout.left + (column + 0.5) * layout.side
         axes.text(
-            center, layout.top - 6, fit(view.axis.text(level), layout.side), ha="center",
-            va="bottom", size=SMALL,
+            center,
+            layout.top - 6,
+            fit(view.axis.text(level), layout.side),
+            ha="center",
+            va="bottom",
+            size=SMALL,
         )
 
 
@@ -139,10 +151,10 @@ def _draw_label(
     if not view.panel_factors:
         return
     if not layout.columns:
-        pairs = zip(view.panel_factors, panel, strict=True)
-        words = ", ".join(factor.setting(level) for factor, level in pairs)
-        text = fit(capitalise(words), layout.canvas.width)
-        axes.text(1, y + 9, text, va="center", size=SMALL)
+        lines = _words(view, panel, layout.canvas)
+        for index, line in enumerate(lines):
+            place = y + layout.row - TILE - GAP - 2 - LINE * (len(lines) - index - 0.5)
+            axes.text(1, place, line, va="center", size=LABEL)
         return
     x, changed = 0.0, False
     for index, (factor, width) in enumerate(zip(view.panel_factors, layout.columns, strict=True)):
@@ -153,6 +165,13 @@ def _draw_label(
             if before is not None and index < len(panel) - 1:
                 axes.plot([x, layout.canvas.width], [y - GAP / 2] * 2, color=GRID, lw=0.8)
         x += width
+
+
+def _words(view: StudyView, panel: tuple[Level, ...], canvas: Canvas) -> list[str]:
+    """A row's levels in words, on as many lines as they need."""
+    pairs = zip(view.panel_factors, panel, strict=True)
+    text = capitalise(", ".join(factor.setting(level) for factor, level in pairs))
+    return wrap(text, width=int(canvas.width / (WIDTH_PER_CHARACTER * LABEL)))
 
 
 def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> None:
@@ -172,7 +191,12 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
         axes.add_patch(frame)
     size = min(SMALL, (width - 2) / max(0.56 * len(tile.text), 1))
     axes.text(
-        x + width / 2, y + TILE / 2, tile.text, ha="center", va="center", size=max(size, 6.5),
+        x + width / 2,
+        y + TILE / 2,
+        tile.text,
+        ha="center",
+        va="center",
+        size=max(size, 6.5),
         color=tile.ink,
     )
 

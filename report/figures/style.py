@@ -24,6 +24,7 @@ VERMILLION = "#060606"
 GREEN = "#070707"
 PURPLE = "#080808"
 SHADE = "#090909"
+TINT = "#0a0a0a"
 
 VARIABLES = {
     INK: "--ink",
@@ -35,10 +36,11 @@ VARIABLES = {
     GREEN: "--green",
     PURPLE: "--purple",
     SHADE: "--shade",
+    TINT: "--tint",
 }
 
-TEXT = 12.0
-SMALL = 11.0
+TEXT = 13.0
+SMALL = 12.0
 DPI = 72
 RASTERISE_ABOVE = 1000
 WIDTH_PER_CHARACTER = 0.54

@@ -11,18 +11,27 @@ from vggstudy.report.names import capitalise, friendly, in_words
 from vggstudy.report.prose import claim_sentence, outcome_words
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.sections.headline import Headline, headline_claims
-from vggstudy.report.tables import Column, Table, download, entry, estimate_entry, interval_entry
+from vggstudy.report.tables import (
+    NOT_AVAILABLE,
+    Column,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
 from vggstudy.report.view import Factor, StudyView
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
+
 
 def build(source: Source) -> Section:
     """Build the section."""
     view, t = source.view, source.messages
     headlines = headline_claims(view)
     sentences = [claim_sentence(view, claim, t, factor=factor) for claim, factor in headlines]
-    shown = [headline for headline in headlines if display(headline[0]) is not None]
+    shown = [headline for headline in headlines if headline[0].available]
     return Section(
         0,
         "abstract",
@@ -37,10 +46,8 @@ def build(source: Source) -> Section:
 
 def _warnings(source: Source) -> list[str]:
     """What a reader must know before any number."""
-    view, t = source.view, source.messages
+    view = source.view
     warnings = [str(note) for note in view.context.notes]
-    if not any(cell.k for cell in view.cells):
-        warnings.append(t.gettext("No run converged: there is no accuracy among converged runs."))
     warnings += [f"{capitalise(in_words(text)).rstrip('.')}." for text in view.result.warnings]
     return list(dict.fromkeys(warnings))
 
@@ -99,15 +106,16 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
 def forest_row(claim: Claim, label: str) -> ForestRow:
     """A claim as a row, in the unit of print."""
     shown = display(claim)
-    scale = unit_of(claim).scale
-    numbers = [None if v is None else v * scale for v in (claim.estimate, claim.low, claim.high)]
-    text = "" if shown is None else f"{read(shown.estimate)} {read(shown.ends)}"
+    if shown is None or not claim.available:
+        return ForestRow(label, NOT_AVAILABLE, None, None, None)
+    scale = shown.unit.scale
+    ends = (claim.estimate, claim.low, claim.high)
+    numbers = [None if value is None else value * scale for value in ends]
+    text = f"{read(shown.estimate)} {read(shown.ends)}"
     return ForestRow(label, text, *numbers)
 
 
-def row_label(
-    view: StudyView, claim: Claim, factor: Factor | None, *, short: bool = False
-) -> str:
+def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bool = False) -> str:
     """What a row is about: the factor and its two levels, else the estimand."""
     if factor is None:
         return capitalise(in_words(claim.estimand))
@@ -119,4 +127,4 @@ def row_label(
     if short:
         return text + ("*" if claim.conditions else "")
     text = f"{text}, {outcome_words(view, claim)}"
-    return f"{text}, at {view.place(claim)}" if claim.conditions else text
+    return f"{text} ({view.place(claim)} only)" if claim.conditions else text

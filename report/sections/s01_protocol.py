@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vggstudy.report.figures.grid import Key, Tile, draw_grid
-from vggstudy.report.figures.style import BLUE, INK, PAPER, SHADE, VERMILLION
+from vggstudy.report.figures.style import INK, PAPER, SHADE, TINT, VERMILLION
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.names import capitalise
 from vggstudy.report.sections.base import Section, Source
@@ -11,7 +11,7 @@ from vggstudy.report.tables import Column, Entry, Table, download, entry
 from vggstudy.report.view import Cell, StudyView
 
 DEVIATION_COLUMNS = ("Field", "Planned", "Executed", "Reason", "Date", "Claims affected")
-SHORT_DIGEST = 12
+SHORT_DIGEST = 8
 
 
 def build(source: Source) -> Section:
@@ -58,16 +58,20 @@ def _deviations(source: Source) -> Table | None:
     view, t = source.view, source.messages
     rows: list[tuple[Entry, ...]] = []
     for amendment in view.context.amendments:
-        digests = [str(amendment.get(key) or "")[:SHORT_DIGEST] for key in
-                   ("old_digest", "new_digest")]
+        digests = [
+            str(amendment.get(key) or "")[:SHORT_DIGEST] for key in ("old_digest", "new_digest")
+        ]
         reason = str(amendment.get("reason") or t.gettext("not recorded"))
-        date = str(amendment.get("date") or t.gettext("not recorded"))
+        date = str(amendment.get("date") or t.gettext("not recorded"))[:10]
         affected = str(amendment.get("claims") or t.gettext("all"))
         rows.append(tuple(map(entry, (t.gettext("Protocol"), *digests, reason, date, affected))))
     for stage in view.flow.stages:
         if stage.excluded:
             rows.append(_lost(source, stage.reason, stage.excluded))
-    columns = tuple(Column(name, numeric=False) for name in DEVIATION_COLUMNS)
+    columns = tuple(
+        Column(name, numeric=False, fixed=name in ("Field", "Planned", "Executed", "Date"))
+        for name in DEVIATION_COLUMNS
+    )
     return Table("Deviations from the protocol", columns, tuple(rows)) if rows else None
 
 
@@ -84,7 +88,7 @@ def _lost(source: Source, reason: str, count: int) -> tuple[Entry, ...]:
 def _coverage(view: StudyView) -> Picture:
     """The tile map: which planned runs gave data."""
     names = [f.name for f in view.factors]
-    keys = [Key(BLUE, "all planned runs analysed")]
+    keys = [Key(TINT, "all planned runs analysed")]
     if any(0 < cell.n < cell.planned for cell in view.cells):
         keys.append(Key(SHADE, "some runs lost", VERMILLION))
     if any(cell.n == 0 for cell in view.cells):
@@ -93,12 +97,14 @@ def _coverage(view: StudyView) -> Picture:
         keys.append(Key(PAPER, "dotted: not in the plan"))
     complete = sum(cell.n == cell.planned for cell in view.cells)
     columns = [Column(capitalise(f.label)) for f in view.factors]
-    columns += [Column("Planned"), Column("Analysed"), Column("Crashed"), Column("Not started")]
-    rows = [(*cell.levels, cell.planned, cell.n, cell.counts["crashed"], cell.counts["missing"])
-            for cell in view.cells]
+    columns += [Column("Planned"), Column("Analysed"), Column("Crashed"), Column("Not run yet")]
+    rows = [
+        (*cell.levels, cell.planned, cell.n, cell.counts["crashed"], cell.counts["missing"])
+        for cell in view.cells
+    ]
     shown = [
         tuple(entry(f.text(v)) for f, v in zip(view.factors, row, strict=False))
-        + tuple(entry(value) for value in row[len(view.factors):])
+        + tuple(entry(value) for value in row[len(view.factors) :])
         for row in rows
     ]
     return picture(
@@ -116,5 +122,5 @@ def _tile(cell: Cell) -> Tile:
     """A cell by how many of its runs gave data."""
     text = f"{cell.n}/{cell.planned}"
     if cell.n == cell.planned:
-        return Tile(BLUE, PAPER, text)
+        return Tile(TINT, INK, text)
     return Tile(SHADE if cell.n else PAPER, INK, text, VERMILLION)

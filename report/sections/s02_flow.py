@@ -32,11 +32,14 @@ def _picture(flow: Flow) -> Picture:
     words = {**WORDS, **{stage.reason: stage.reason for stage in flow.stages}}
     outcomes = [("– " + words[name], count, "", "") for name, count in flow.outcomes]
     stages = [
-        (words[s.name], s.n, s.excluded or "", s.reason if s.excluded else "")
-        for s in flow.stages
+        (words[s.name], s.n, s.excluded or "", s.reason if s.excluded else "") for s in flow.stages
     ]
-    columns = (Column("Stage", numeric=False), Column("n"), Column("Lost before it"),
-               Column("Reason", numeric=False))
+    columns = (
+        Column("Stage", numeric=False),
+        Column("n"),
+        Column("Lost before it"),
+        Column("Reason", numeric=False),
+    )
     rows = [tuple(map(entry, row)) for row in (*stages, *outcomes)]
     return picture(
         lambda canvas: draw_flow(flow, words, canvas),

@@ -41,7 +41,9 @@ def build(source: Source) -> Section:
         {
             "summary": _summary(source, labelled),
             "extremes": _extremes(source, labelled),
-            "levels": _level_picture(view, levels) if levels else None,
+            "levels": _level_picture(view, levels)
+            if any(c.available for *_, c in levels)
+            else None,
             "cells": _cell_picture(view) if labelled else None,
         },
     )
@@ -54,7 +56,7 @@ def _levels(view: StudyView) -> list[tuple[Factor, Level, Claim]]:
         for factor in view.factors
         for level in factor.levels
     )
-    return [(f, v, claim) for f, v, claim in found if claim is not None and claim.available]
+    return [(f, v, view.claims.offered(claim)) for f, v, claim in found if claim is not None]
 
 
 def _summary(source: Source, cells: list[Cell]) -> str:
@@ -103,7 +105,7 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
     groups = []
     for factor in view.factors:
         rows = [
-            forest_row(claim, factor.short(level))
+            forest_row(claim, factor.short(level) + ("*" if len(claim.conditions) > 1 else ""))
             for f, level, claim in levels
             if f is factor
         ]
@@ -117,11 +119,18 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
         Column("k/n"),
     )
     rows_text = [
-        (entry(capitalise(f.phrase(v))), estimate_entry(c), interval_entry(c), entry(f"{c.k}/{c.n}"))
+        (
+            entry(capitalise(view.place(c) if len(c.conditions) > 1 else f.phrase(v))),
+            estimate_entry(c),
+            interval_entry(c),
+            entry(f"{c.k}/{c.n}"),
+        )
         for f, v, c in levels
     ]
     level = level_text(levels[0][2].level)
-    method = ", ".join(dict.fromkeys(method_words(claim.method) for _, _, claim in levels))
+    methods = (method_words(claim.method) for _, _, claim in levels if claim.method)
+    method = ", ".join(dict.fromkeys(methods))
+    partial = any(len(claim.conditions) > 1 for _, _, claim in levels)
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-convergence-levels",
@@ -130,14 +139,17 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
             f"Probability of convergence in percent, averaged over the cells with that level with "
             f"equal weights; bars are {level} confidence intervals "
             f"({method}), the thin mark in each is the estimate."
+            + (" *: over the largest complete part of the grid." if partial else "")
         ),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
         table=Table("Probability of convergence by level", columns, tuple(rows_text)),
         data=download(
             "convergence_levels.csv",
             ("id", "factor", "level", "estimate", "low", "high", "confidence", "method", "n"),
-            [(c.id, f.name, v, c.estimate, c.low, c.high, c.level, c.method, c.n)
-             for f, v, c in levels],
+            [
+                (c.id, f.name, v, c.estimate, c.low, c.high, c.level, c.method, c.n)
+                for f, v, c in levels
+            ],
         ),
     )
 
@@ -149,9 +161,15 @@ def _cell_picture(view: StudyView) -> Picture:
         keys.append(Key(PAPER, "no data", MUTED))
     columns = [Column(capitalise(f.label)) for f in view.factors]
     columns += [Column("k/n"), Column("Probability"), Column("Interval")]
-    rows = [(*_level_entries(view, cell), entry(f"{cell.k}/{cell.n}"),
-             estimate_entry(cell.probability), interval_entry(cell.probability))
-            for cell in view.cells]
+    rows = [
+        (
+            *_level_entries(view, cell),
+            entry(f"{cell.k}/{cell.n}"),
+            estimate_entry(cell.probability),
+            interval_entry(cell.probability),
+        )
+        for cell in view.cells
+    ]
     claims = [cell.probability for cell in view.cells if cell.probability is not None]
     level = display(claims[0]) if claims else None
     never = sum(cell.n > 0 and cell.k == 0 for cell in view.cells)

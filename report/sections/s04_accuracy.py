@@ -49,8 +49,10 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
     interval = f"the band its {first.level} confidence interval" if first else "no interval"
     order = [axis, *view.panel_factors]
     columns = [Column(capitalise(f.label)) for f in order]
-    columns += [Column(name) for name in
-                ("Converged/run", "Mean", "SD", "Interval", "Expected", "Its interval")]
+    columns += [
+        Column(name)
+        for name in ("Converged/run", "Mean", "SD", "Interval", "Expected", "Its interval")
+    ]
     return picture(
         lambda canvas: draw_accuracy(view, axis, canvas, unit=unit),
         key="fig-accuracy",
@@ -65,15 +67,20 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
             f"{sum(c.k for c in view.cells)} runs converged, "
             f"{sum(c.n - c.k for c in view.cells)} failed."
         ),
-        table=Table("Accuracy by cell, among runs that converged", tuple(columns),
-                    tuple(_row(view, order, cell, unit) for cell in _ordered(view))),
+        table=Table(
+            "Accuracy by cell, among runs that converged",
+            tuple(columns),
+            tuple(_row(view, order, cell, unit) for cell in _ordered(view)),
+        ),
         data=download(
             "runs.csv",
             [*(f.name for f in view.factors), "converged", view.outcome],
-            [(*cell.levels, int(converged), value)
-             for cell in view.cells
-             for converged, values in ((True, cell.converged), (False, cell.failed))
-             for value in values],
+            [
+                (*cell.levels, int(converged), value)
+                for cell in view.cells
+                for converged, values in ((True, cell.converged), (False, cell.failed))
+                for value in values
+            ],
         ),
     )
 

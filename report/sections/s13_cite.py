@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vggstudy._version import __version__
+from vggstudy.report.cite import bibtex, study_apa
 from vggstudy.report.display import size_of
 from vggstudy.report.names import capitalise, friendly, method_words
-from vggstudy.report.cite import bibtex, study_apa
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.tables import (
     Column,
@@ -78,8 +78,9 @@ def _listed(view: StudyView) -> list[Claim]:
     return [
         claim
         for claim in claims
-        if claim.registered or len(claim.conditions) <= 1 or
-        (not claim.factors and len(claim.conditions) == full)
+        if claim.registered
+        or len(claim.conditions) <= 1
+        or (not claim.factors and len(claim.conditions) == full)
     ]
 
 
