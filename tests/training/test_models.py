@@ -292,7 +292,7 @@ def test_a_head_for_other_classes_is_replaced(weights_file: Callable[..., Path])
 
 
 def test_weights_of_another_model_are_refused(weights_file: Callable[..., Path]) -> None:
-    with pytest.raises(DataError, match="does not fit this model, e.g. at"):
+    with pytest.raises(DataError, match=r"does not fit this model, e\.g\. at"):
         pretrained(weights_file("squeezenet1_0"), 10)
 
 

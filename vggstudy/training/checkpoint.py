@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def read_checkpoint(path: Path, *, fingerprint: Mapping[str, Any]) -> dict[str, 
     Raises
     ------
     DamagedCheckpoint
-        If the file is torn or is no checkpoint.
+        If the file is torn, or holds anything but tensors and plain values.
     CheckpointMismatch
         If it was written by another run, or where the bits would differ.
     ExecutionError
@@ -75,7 +76,10 @@ def read_checkpoint(path: Path, *, fingerprint: Mapping[str, Any]) -> dict[str, 
     content = memoryview(data)[HEADER:]
     if data[:HEADER] != MAGIC + hashlib.sha256(content).digest():
         raise DamagedCheckpoint(path)
-    stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    try:
+        stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DamagedCheckpoint(path) from error
     differences = _differences(stored["fingerprint"], _flat({"schema": SCHEMA, **fingerprint}))
     if differences:
         raise CheckpointMismatch(path, differences)

@@ -106,8 +106,8 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
     return {
         "device": device_model(device),
         "machine": platform.machine(),
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torch": str(torch.__version__),
+        "torchvision": str(torchvision.__version__),
         "cuda": torch.version.cuda if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
         "threads": threads,

@@ -62,7 +62,7 @@ def build_model(
 
 
 def describe_model(recipe: Recipe, n_classes: int, side: int) -> ModelSize:
-    """Numbers in the network of a recipe, without allocating it.
+    """Numbers in the network of a recipe, without allocating it where that can be avoided.
 
     Parameters
     ----------
@@ -72,8 +72,12 @@ def describe_model(recipe: Recipe, n_classes: int, side: int) -> ModelSize:
         Side of the images in pixels.
     """
     bare = recipe.model.model_copy(update={"weights": None, "weights_file": None, "init": "torch"})
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        model = _build(bare, n_classes=n_classes, side=side, weights_path=None)
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                model = _build(bare, n_classes=n_classes, side=side, weights_path=None)
+        except NotImplementedError:  # torchvision's RegNets read their sizes from tensors
+            model = _build(bare, n_classes=n_classes, side=side, weights_path=None)
     return model_size(model)
 
 

@@ -216,7 +216,7 @@ def _set_up(
         "recipe": recipe.identity(),
         "seeds": asdict(seeds),
         "device": device_model(device),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "threads": threads if device.type == "cpu" else None,
         "data": data.digest,
         "initial_parameters": tensors_sha256(state_tensors(model)),
