@@ -144,7 +144,7 @@ def test_no_bytes_give_anything_but_a_named_damage(data: bytes) -> None:
 def test_numbers_that_are_not_finite_are_never_written(make_record: Any, value: float) -> None:
     with pytest.raises(ValueError, match=r"finite|must be a number or null"):
         make_record(timings={"total_s": value}).to_json()
-    with pytest.raises(ValueError, match=r"must be a list of numbers or null"):
+    with pytest.raises(ValueError, match="finite"):
         make_record(result={"curves": {"train_loss": [value]}}).to_json()
 
 

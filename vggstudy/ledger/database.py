@@ -20,11 +20,13 @@ _NETWORK = frozenset(
 # SQLITE_ERROR is what a missing table or column gives.
 _UNUSABLE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
 
-# Without row ids each key stands in one place only, in the row whose checksum covers it.
+# The stamps stand apart from the rows, so that finding what has changed reads little.
 _CREATE = f"""
 BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS runs ({", ".join(COLUMNS)}, PRIMARY KEY (run_id)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS environments (environment_id PRIMARY KEY, environment) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (run_id PRIMARY KEY, mtime_ns, ctime_ns, size, settled)
+    WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs ({", ".join(COLUMNS)}, PRIMARY KEY (run_id));
+CREATE TABLE IF NOT EXISTS environments (environment_id PRIMARY KEY, environment);
 PRAGMA user_version = {SCHEMA};
 COMMIT;
 """

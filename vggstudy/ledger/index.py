@@ -18,7 +18,6 @@ from vggstudy.ledger.files import explain
 from vggstudy.ledger.record import read_record_file
 from vggstudy.ledger.rows import (
     COLUMNS,
-    READ,
     CorruptIndexError,
     IndexRow,
     damaged_values,
@@ -40,7 +39,8 @@ _PAGE = 1000
 _UNSETTLED_NS = 2_000_000_000
 
 _INSERT = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(COLUMNS))})"
-_KNOWN = "SELECT run_id, mtime_ns, ctime_ns, size, settled FROM runs"
+_KNOWN = "SELECT run_id, mtime_ns, ctime_ns, size, settled FROM files"
+_STAMP = "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)"
 
 
 class StudyIndex:
@@ -170,7 +170,7 @@ class StudyIndex:
 
     def _page(self, ids: Sequence[str], *, curves: bool) -> list[IndexRow]:
         """The rows of these runs, but for those whose record is gone by now."""
-        names = ", ".join(READ if curves else READ[:-1])
+        names = ", ".join(COLUMNS if curves else COLUMNS[:-1])
         query = f"SELECT {names} FROM runs WHERE run_id BETWEEN ? AND ?"
         values = self._connection.execute(query, (ids[0], ids[-1])).fetchall()
         found = {row.run_id: row for row in (row_of(item, curves=curves) for item in values)}
@@ -197,8 +197,8 @@ class StudyIndex:
         files = self._files()
         changed = [file for file in files if gone.pop(file.run_id, ()) != _current(file)]
         with self._connection:
-            deleted = [(run_id,) for run_id in gone]
-            self._connection.executemany("DELETE FROM runs WHERE run_id = ?", deleted)
+            for run_id in gone:
+                self._forget(run_id)
         for start in range(0, len(changed), _BATCH):
             # Commit as we go: an interrupted build of a large index continues where it stopped.
             with self._connection:
@@ -223,16 +223,22 @@ class StudyIndex:
         try:
             record = read_record_file(path, run_id=file.run_id)
         except FileNotFoundError:
-            self._connection.execute("DELETE FROM runs WHERE run_id = ?", (file.run_id,))
+            self._forget(file.run_id)
             return
         except DamagedFileError as error:
             settled = settled and error.kind != "unreadable"
-            values = damaged_values(file, error.kind, error.reason, settled=settled)
+            values = damaged_values(file.run_id, error.kind, error.reason)
         else:
-            values = intact_values(file, record, settled=settled)
+            values = intact_values(record)
             query = "INSERT OR REPLACE INTO environments VALUES (?, ?)"
             self._connection.execute(query, environment_row(record))
         self._connection.execute(_INSERT, values)
+        self._connection.execute(_STAMP, (file.run_id, *file.stamp, int(settled)))
+
+    def _forget(self, run_id: str) -> None:
+        """Delete the row of a run."""
+        for table in ("runs", "files"):
+            self._connection.execute(f"DELETE FROM {table} WHERE run_id = ?", (run_id,))
 
     def _guarded(self, action: Callable[[], _T]) -> _T:
         """Do something with the database; if that fails, make it anew, at last in memory."""

@@ -236,12 +236,20 @@ def _result_problem(status: str, result: Mapping[str, Any]) -> str | None:
 def _curves_problem(curves: Mapping[str, Any]) -> str | None:
     """Curves are lists of numbers or null, all of one length."""
     for name, values in curves.items():
-        if not isinstance(values, (list, tuple)) or not all(map(_is_number, values)):
+        if not isinstance(values, (list, tuple)) or not _are_numbers(values):
             return f"result.curves.{name} must be a list of numbers or null"
     lengths = {name: len(values) for name, values in curves.items()}
     if len(set(lengths.values())) > 1:
         return f"curves must be of one length, got {lengths}"
     return None
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    """Whether all values are numbers or None.
+
+    Their types say so at once; infinite ones are refused where a text is read or written.
+    """
+    return {*map(type, values)} <= {float, int, type(None)} or all(map(_is_number, values))
 
 
 def _is_number(value: object) -> bool:

@@ -9,16 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vggstudy.identity import canonical_json
 from vggstudy.ledger.record import RunRecord
-from vggstudy.ledger.scan import RunFile
 
 COLUMNS = (
     "run_id",
-    "mtime_ns",
-    "ctime_ns",
-    "size",
-    "settled",
     "cell_id",
     "status",
     "kind",
@@ -31,7 +25,6 @@ COLUMNS = (
 )
 """Columns of the table, the curves last because they are loaded least."""
 
-READ = tuple(name for name in COLUMNS if name not in {"mtime_ns", "ctime_ns", "size", "settled"})
 _CHECKED = ("run_id", "cell_id", "status", "kind", "reason", "environment_id", "summary")
 
 
@@ -89,7 +82,7 @@ class IndexRow:
         return {**result, "curves": self.curves} if result else {}
 
 
-def intact_values(file: RunFile, record: RunRecord, *, settled: bool) -> tuple[Any, ...]:
+def intact_values(record: RunRecord) -> tuple[Any, ...]:
     """Values of the table's columns for an intact record."""
     result = {name: value for name, value in record.result.items() if name != "curves"}
     scalars = {name: item for name, item in record.timings.items() if not _is_list(item)}
@@ -103,8 +96,7 @@ def intact_values(file: RunFile, record: RunRecord, *, settled: bool) -> tuple[A
         "timings": scalars,
     }
     return _values(
-        file,
-        settled=settled,
+        record.run_id,
         cell_id=record.cell_id,
         status=record.status,
         environment_id=environment_row(record)[0],
@@ -115,9 +107,8 @@ def intact_values(file: RunFile, record: RunRecord, *, settled: bool) -> tuple[A
 
 def environment_row(record: RunRecord) -> tuple[str, str]:
     """A record's environment as text, after the digest by which rows refer to it."""
-    # SQLite takes no lone surrogates; as JSON escapes they survive.
-    text = canonical_json(record.environment).encode("utf-8", "backslashreplace")
-    return hashlib.sha256(text).hexdigest(), text.decode()
+    text = _text(record.environment)
+    return hashlib.sha256(text.encode()).hexdigest(), text
 
 
 def environment_of(identity: str, text: str) -> dict[str, Any]:
@@ -135,21 +126,21 @@ def environment_of(identity: str, text: str) -> dict[str, Any]:
     return environment
 
 
-def damaged_values(file: RunFile, kind: str, reason: str, *, settled: bool) -> tuple[Any, ...]:
+def damaged_values(run_id: str, kind: str, reason: str) -> tuple[Any, ...]:
     """Values of the table's columns for a damaged record."""
     printable = reason.encode("utf-8", "backslashreplace").decode()
-    return _values(file, settled=settled, kind=kind, reason=printable, summary="{}", curves="{}")
+    return _values(run_id, kind=kind, reason=printable, summary="{}", curves="{}")
 
 
 def row_of(values: Sequence[Any], *, curves: bool) -> IndexRow:
-    """A row from the values of the columns `READ`, without the last one if ``curves`` is False.
+    """A row from the values of the table's columns, without the last one if ``curves`` is False.
 
     Raises
     ------
     CorruptIndexError
         If the values are not those that were written.
     """
-    row = dict(zip(READ, values, strict=curves))
+    row = dict(zip(COLUMNS, values, strict=curves))
     if row["summary_crc"] != _crc([row[name] for name in _CHECKED]):
         msg = f"the row of run {row['run_id']!r} is damaged"
         raise CorruptIndexError(msg)
@@ -168,11 +159,9 @@ def row_of(values: Sequence[Any], *, curves: bool) -> IndexRow:
     )
 
 
-def _values(file: RunFile, *, settled: bool, **given: str) -> tuple[Any, ...]:
+def _values(run_id: str, **given: str) -> tuple[Any, ...]:
     """Values of all columns; None where nothing is given."""
-    row: dict[str, Any] = dict.fromkeys(COLUMNS) | given | {"run_id": file.run_id}
-    row["mtime_ns"], row["ctime_ns"], row["size"] = file.stamp
-    row["settled"] = int(settled)
+    row: dict[str, Any] = dict.fromkeys(COLUMNS) | given | {"run_id": run_id}
     row["summary_crc"] = _crc([row[name] for name in _CHECKED])
     row["curves_crc"] = _crc([row["curves"]])
     return tuple(row.values())
@@ -186,7 +175,7 @@ def _crc(values: Sequence[object]) -> int:
 
 def _text(value: Mapping[str, Any]) -> str:
     """Compact JSON in ASCII: SQLite takes no lone surrogates."""
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _is_list(value: object) -> bool:

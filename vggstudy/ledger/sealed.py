@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Mapping
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
 from vggstudy.errors import LedgerError
 from vggstudy.identity import canonical_json
@@ -20,8 +21,8 @@ from vggstudy.identity import canonical_json
 DamageKind = Literal["torn", "edited", "foreign", "newer", "unreadable"]
 
 _PREFIX = re.compile(rb'\{"checksum":"([0-9a-f]{64})",')
-# Only such texts can become an infinite float or an integer that no float can hold.
-_SUSPICIOUS_NUMBER = re.compile(rb"[eE]\+?[0-9]{3}|[0-9]{300}")
+MAX_DIGITS = 300
+"""Digits of the longest integer that is read: any shorter one fits a float."""
 
 _RESTORE = "restore it from a copy, or delete it to have it written anew"
 
@@ -105,15 +106,18 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not data.strip(b"\0 \r\n\t"):
         raise DamagedFileError("torn", f"empty, the end of a torn write; {_RESTORE}")
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=_refuse_constant)
-        if _SUSPICIOUS_NUMBER.search(data):
-            _refuse_overflow(value)
+        value = json.loads(
+            data.decode("utf-8"),
+            parse_constant=_finite,
+            parse_float=_finite,
+            parse_int=_bounded,
+        )
     except UnicodeDecodeError as error:
         reason = f"damaged at byte {error.start}, which is not UTF-8; {_RESTORE}"
         raise DamagedFileError("edited", reason) from None
     except json.JSONDecodeError as error:
         raise _malformed(error, data) from None
-    except (ValueError, OverflowError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         reason = f"holds what no vggstudy writes: {str(error)[:100]}; {_RESTORE}"
         raise DamagedFileError("foreign", reason) from None
     if not isinstance(value, dict):
@@ -144,21 +148,18 @@ def _verify(data: bytes) -> None:
         raise DamagedFileError("edited", reason)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    """JSON has no NaN and no infinity, though Python's reader takes them."""
-    msg = f"the number {name}"
-    raise ValueError(msg)
+def _finite(text: str) -> float:
+    """A number with a fraction or exponent; JSON has no NaN and no infinity, Python reads both."""
+    value = float(text)
+    if not math.isfinite(value):
+        msg = f"the number {text[:20]}"
+        raise ValueError(msg)
+    return value
 
 
-def _refuse_overflow(value: Any) -> None:
-    """Refuse numbers beyond the range of a float, wherever they stand."""
-    canonical_json(value)
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, dict):
-            pending.extend(item.values())
-        elif isinstance(item, list):
-            pending.extend(item)
-        elif isinstance(item, int):
-            float(item)
+def _bounded(text: str) -> int:
+    """An integer that a float can hold."""
+    if len(text) > MAX_DIGITS:
+        msg = f"an integer of {len(text)} digits"
+        raise ValueError(msg)
+    return int(text)
