@@ -55,7 +55,7 @@ def result_of(accuracy: float, *, epochs: int = 20) -> dict[str, Any]:
         "metrics": metrics,
         "final": metrics,
         "steps": 100,
-        "parameters": 10,
+        "parameters": {"count": 10, "trainable": 10},
         "parameters_and_statistics": 12,
         "data": {"majority_rate": 0.1, "n_validation": 200},
     }

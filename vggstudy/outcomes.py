@@ -171,7 +171,7 @@ def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
         "seconds": total,
         "seconds_per_epoch": total / epochs if total is not None and epochs else None,
         "peak_memory_bytes": timings.get("peak_memory_bytes"),
-        "parameters": result.get("parameters"),
+        "parameters": result.get("parameters", {}).get("count"),
         "parameters_and_statistics": result.get("parameters_and_statistics"),
     }
 

@@ -292,7 +292,7 @@ def show_command(console: Console, study: str, run_id: str) -> None:
         )
     if record.result:
         console.data(
-            f"parameters: {record.result['parameters']:,}, "
+            f"parameters: {record.result['parameters']['count']:,}, "
             f"SHA-256 {record.result['parameters_sha256']}"
         )
     _curves(console, record.result.get("curves", {}))
