@@ -6,6 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+def printable(text: str) -> str:
+    """The text with whatever would steer a terminal escaped: it may come from anybody's file."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 class StudyError(Exception):
     """An expected error: shown as one message, without a traceback.
 
@@ -26,12 +33,14 @@ class Problem:
     ----------
     message : str
         The rule and the offending value.
-    path : tuple of str
+    path : tuple of str or int
         Where it stands in the document, e.g. ``("training", "lr")``.
     line, column : int or None
         One-based position in the file; None where the file has no such place.
     suggestion : str or None
-        What was probably meant.
+        What to do about it: ``did you mean 'batch_norm'?``
+    meant : tuple of str or int, or None
+        Path of what was probably meant.
     """
 
     message: str
@@ -39,6 +48,7 @@ class Problem:
     line: int | None = None
     column: int | None = None
     suggestion: str | None = None
+    meant: tuple[str | int, ...] | None = None
 
     def render(self, filename: str) -> str:
         """``file:line:column: message (did you mean ...?)``."""
@@ -46,7 +56,7 @@ class Problem:
         if self.line is not None:
             place += f":{self.line}:{self.column or 1}"
         hint = f" ({self.suggestion})" if self.suggestion else ""
-        return f"{place}: {self.message}{hint}"
+        return printable(f"{place}: {self.message}{hint}")
 
 
 class ProtocolError(StudyError):

@@ -36,21 +36,21 @@ def canonical_json(value: Any) -> str:
 
 def _canonical(value: Any) -> Any:
     """Reduce a JSON value to the one form that is hashed."""
-    if isinstance(value, Mapping):
-        for key in value:
-            if not isinstance(key, str):
-                msg = f"keys must be strings, got {key!r}"
-                raise TypeError(msg)
-        return {key: _canonical(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_canonical(item) for item in value]
-    if isinstance(value, bool) or value is None or isinstance(value, (str, int)):
+    if value is None or isinstance(value, (str, int)):  # most values; a bool is an int
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
             msg = f"numbers must be finite, got {value!r}"
             raise ValueError(msg)
         return int(value) if value.is_integer() else value
+    if isinstance(value, (list, tuple)):
+        return [_canonical(item) for item in value]
+    if isinstance(value, (dict, Mapping)):
+        for key in value:
+            if not isinstance(key, str):
+                msg = f"keys must be strings, got {key!r}"
+                raise TypeError(msg)
+        return {key: _canonical(item) for key, item in value.items()}
     msg = f"not a JSON value: {value!r}"
     raise TypeError(msg)
 

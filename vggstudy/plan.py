@@ -8,9 +8,25 @@ from functools import cached_property
 from typing import Any
 
 from vggstudy.errors import Problem, ProtocolError
-from vggstudy.identity import Seeds, canonical_json, cell_id, run_id, run_seeds
-from vggstudy.protocol import CellRecipe, Protocol, Recipe, grid
+from vggstudy.identity import Seeds, canonical_json, run_id, run_seeds
+from vggstudy.protocol import (
+    CellRecipe,
+    Protocol,
+    Recipe,
+    describe_levels,
+    grid,
+    level_text,
+    resolve,
+)
 from vggstudy.protocol.wording import suggestion_among
+
+__all__ = ["Plan", "PlannedRun", "describe_levels", "level_text", "make_plan", "select_runs"]
+
+REPLICATE = "replicate"
+"""How a selection names the index within a cell."""
+
+SHOWN_LEVELS = 20
+"""So many levels are listed in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,12 @@ class Plan:
     @property
     def n_cells(self) -> int:
         """Number of cells."""
-        return len({run.cell_id for run in self.runs})
+        return len(self.runs) // self.protocol.design.replicates
+
+    @property
+    def cells(self) -> tuple[PlannedRun, ...]:
+        """The first replicate of every cell."""
+        return self.runs[: self.n_cells]
 
 
 def make_plan(protocol: Protocol, cells: Iterable[CellRecipe] | None = None) -> Plan:
@@ -98,13 +119,14 @@ def make_plan(protocol: Protocol, cells: Iterable[CellRecipe] | None = None) -> 
         cells, problems = grid(protocol)
         if problems:
             raise ProtocolError(problems, protocol.name)
-    named = [(cell, cell_id(cell.recipe.identity())) for cell in cells]
-    _refuse_twins(named)
+    cells = list(cells)
     design = protocol.design
     runs = tuple(
         PlannedRun(
-            run_id=run_id(cid, study_seed=design.seed, replicate=replicate, seeding=design.seeding),
-            cell_id=cid,
+            run_id=run_id(
+                cell.cell_id, study_seed=design.seed, replicate=replicate, seeding=design.seeding
+            ),
+            cell_id=cell.cell_id,
             replicate=replicate,
             levels=cell.levels,
             recipe=cell.recipe,
@@ -112,60 +134,76 @@ def make_plan(protocol: Protocol, cells: Iterable[CellRecipe] | None = None) -> 
             seeding=design.seeding,
         )
         for replicate in range(design.replicates)
-        for cell, cid in named
+        for cell in cells
     )
     return Plan(protocol=protocol, runs=runs)
-
-
-def _refuse_twins(named: list[tuple[CellRecipe, str]]) -> None:
-    """Two cells with one recipe would be one run counted twice."""
-    first: dict[str, CellRecipe] = {}
-    for cell, cid in named:
-        other = first.setdefault(cid, cell)
-        if other is not cell:
-            message = (
-                f"the cells {describe_levels(other.levels)} and {describe_levels(cell.levels)} "
-                "are the same recipe"
-            )
-            raise ProtocolError([Problem(message, path=("design", "factors"))])
-
-
-def describe_levels(levels: Mapping[str, Any]) -> str:
-    """``depth=19, batch_norm=true``: a cell as people read it."""
-    return ", ".join(f"{name}={level_text(level)}" for name, level in levels.items()) or "the cell"
-
-
-def level_text(level: Any) -> str:
-    """A level as the data write it: true, 19, 0.001, sgd."""
-    return level if isinstance(level, str) else canonical_json(level)
 
 
 def select_runs(plan: Plan, only: Iterable[str]) -> Iterator[PlannedRun]:
     """Runs whose levels match every ``factor=level`` of a selection.
 
-    Several levels of one factor, given as several conditions, are alternatives.
+    Several levels of one factor, given as several conditions, are alternatives. Levels are
+    compared by value, however they are spelled: ``lr=1e-3`` is ``lr=0.001``.
+
+    Parameters
+    ----------
+    plan : Plan
+        Whose runs to select from.
+    only : iterable of str
+        Conditions; ``replicate`` counts as a factor.
 
     Raises
     ------
     ProtocolError
-        If a condition names no factor of the plan, or no level of it.
+        If a condition names no factor of the plan, or no level of it; lists all of them.
     """
-    wanted: dict[str, set[str]] = {}
-    known = {name: {level_text(run.levels[name]) for run in plan.runs} for name in plan.factors} | {
-        "replicate": {str(index) for index in range(plan.protocol.design.replicates)}
+    known: dict[str, dict[str, Any]] = {
+        name: {level_text(cell.levels[name]): cell.levels[name] for cell in plan.cells}
+        for name in plan.factors
     }
+    known[REPLICATE] = {str(index): index for index in range(plan.protocol.design.replicates)}
+    wanted: dict[str, list[Any]] = {}
+    problems: list[Problem] = []
     for condition in only:
-        name, equals, level = (part.strip() for part in condition.partition("="))
-        if not equals or name not in known:
-            hint = suggestion_among(name, known)
-            msg = f"--only {condition}: write it as factor=level; factors: {', '.join(known)}"
-            raise ProtocolError([Problem(msg, suggestion=hint)], "command line")
-        if level not in known[name]:
-            levels = ", ".join(sorted(known[name]))
-            msg = f"--only {condition}: {name} has the levels {levels}"
-            raise ProtocolError(msg, "command line")
-        wanted.setdefault(name, set()).add(level)
-    for run in plan.runs:
-        own = {**run.levels, "replicate": run.replicate}
-        if all(level_text(own[name]) in levels for name, levels in wanted.items()):
-            yield run
+        try:
+            name, level = _condition(condition, known)
+        except ProtocolError as error:
+            problems += error.problems
+        else:
+            wanted.setdefault(name, []).append(level)
+    if problems:
+        raise ProtocolError(problems, "command line")
+    replicates = wanted.pop(REPLICATE, None)
+    return (
+        run
+        for run in plan.runs
+        if (replicates is None or run.replicate in replicates)
+        and all(run.levels[name] in levels for name, levels in wanted.items())
+    )
+
+
+def _condition(condition: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
+    """Factor and level that a condition names."""
+    given, equals, text = (part.strip() for part in condition.partition("="))
+    name = given
+    if name not in known:  # perhaps by another name of the same setting
+        path = resolve(given)
+        name = next((own for own in known if path and resolve(own) == path), given)
+    if not equals or name not in known:
+        msg = f"--only {condition}: write it as factor=level; factors: {', '.join(known)}"
+        raise ProtocolError([Problem(msg, suggestion=suggestion_among(given, known))])
+    for spelling in (text, _canonical_text(text)):
+        if spelling in known[name]:
+            return name, known[name][spelling]
+    levels = list(known[name])
+    more = f" and {len(levels) - SHOWN_LEVELS:,} more" if len(levels) > SHOWN_LEVELS else ""
+    msg = f"--only {condition}: {name} has the levels {', '.join(levels[:SHOWN_LEVELS])}{more}"
+    raise ProtocolError([Problem(msg, suggestion=suggestion_among(text, levels))])
+
+
+def _canonical_text(text: str) -> str:
+    """The spelling in which a number is compared; other texts as they are."""
+    try:
+        return canonical_json(float(text))
+    except ValueError:
+        return text

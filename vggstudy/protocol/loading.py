@@ -5,9 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import difflib
-import re
-import tomllib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +13,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
-from vggstudy.protocol.factors import IMPOSSIBLE, CellRecipe, grid, resolve
+from vggstudy.protocol.document import parse_document, read_text, unfit_values
+from vggstudy.protocol.factors import resolve
+from vggstudy.protocol.grid import FACTORS, CellRecipe, Place, grid
 from vggstudy.protocol.model import Protocol
+from vggstudy.protocol.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.positions import locate
-from vggstudy.protocol.wording import merge_union_branches, problem_of, suggestion_among
+from vggstudy.protocol.wording import MAX_PROBLEMS, problems_of
 
-MAX_BYTES = 1_000_000
-"""A protocol is a page of text; a larger file is something else."""
+MAX_PASSES = 8
+"""Validations that leave out what earlier ones found; each reaches what that was hiding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,7 @@ class LoadedProtocol:
     protocol : Protocol
         What it says.
     text : str
-        The file as it was read; with overrides applied, the overrides follow as comments.
+        The file as it was read, with the overrides in place.
     path : Path
         Where it was read from.
     cells : list of CellRecipe
@@ -66,31 +67,12 @@ def load_protocol(path: str | Path, *, overrides: Sequence[str] = ()) -> LoadedP
         mistakes are listed.
     """
     file = find_protocol(path)
-    text = _read(file)
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProtocolError([_syntax(error)], str(file)) from None
-    except RecursionError:
-        raise ProtocolError("nested too deeply to be a protocol", str(file)) from None
-    for override in overrides:
-        _override(document, override)
-    protocol, cells, problems = _validate(document)
-    if problems or protocol is None:
-        raise ProtocolError(_placed(problems, text, bool(overrides)), str(file))
-    return LoadedProtocol(protocol, text, file, cells, _warnings(protocol, cells))
+    return _load(read_text(file), file, parse_overrides(overrides))
 
 
 def parse_protocol(text: str, *, filename: str = "protocol.toml") -> Protocol:
     """Check a protocol given as text; see `load_protocol`."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ProtocolError([_syntax(error)], filename) from None
-    protocol, _, problems = _validate(document)
-    if problems or protocol is None:
-        raise ProtocolError(_placed(problems, text, overridden=False), filename)
-    return protocol
+    return _load(text, Path(filename)).protocol
 
 
 def find_protocol(path: str | Path) -> Path:
@@ -99,16 +81,20 @@ def find_protocol(path: str | Path) -> Path:
     Raises
     ------
     ProtocolError
-        If there is neither, naming the shipped protocols most like it.
+        If there is neither, naming the shipped protocol most like it.
     """
     file = Path(path)
-    if file.is_file():
-        return file
+    try:
+        if file.is_file():
+            return file
+        folder = file.is_dir()
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise ProtocolError(f"cannot be read: {error.strerror}", str(path)) from None
     shipped = shipped_protocols()
     name = file.name.removesuffix(".toml")
     if name in shipped and (len(file.parts) == 1 or file.parts[0] == "protocols"):
         return shipped[name]
-    if file.is_dir():
+    if folder:
         raise ProtocolError("is a folder, not a protocol file", str(path))
     close = difflib.get_close_matches(name, list(shipped), n=1)
     hint = f"did you mean '{close[0]}'?" if close else "see 'vggstudy protocols'"
@@ -121,128 +107,111 @@ def shipped_protocols() -> dict[str, Path]:
     return {file.stem: file for file in sorted(folder.glob("*.toml"))}
 
 
-def _read(file: Path) -> str:
-    """The file's text, bounded and decoded."""
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise ProtocolError(f"cannot be read: {error.strerror}", str(file)) from None
-    if len(raw) > MAX_BYTES:
-        raise ProtocolError(f"is larger than {MAX_BYTES:,} bytes: not a protocol", str(file))
-    try:
-        return raw.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise ProtocolError(f"is not UTF-8 text (byte {error.start})", str(file)) from None
-
-
-def _syntax(error: tomllib.TOMLDecodeError) -> Problem:
-    """The place that tomllib puts into its message."""
-    text = str(error)
-    found = re.search(r" \(at line (\d+), column (\d+)\)$", text)
-    if not found:
-        return Problem(f"not TOML: {text}")
-    return Problem(f"not TOML: {text[: found.start()]}", (), int(found[1]), int(found[2]))
-
-
-def _override(document: dict[str, Any], override: str) -> None:
-    """Put ``section.key=value`` into the document."""
-    name, equals, value = override.partition("=")
-    name = name.strip()
-    if not equals:
-        msg = f"--set {override}: write it as section.key=value"
-        raise ProtocolError(msg, "command line")
-    try:
-        parsed = tomllib.loads(f"x = {value}")["x"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    path = name.split(".")
-    if path[0] not in Protocol.model_fields and (found := resolve(name)) is not None:
-        path = list(found)
-    node = document
-    for part in path[:-1]:
-        node = node.setdefault(part, {})
-        if not isinstance(node, dict):
-            raise ProtocolError(f"--set {override}: '{part}' is not a table", "command line")
-    node[path[-1]] = parsed
+def _load(text: str, file: Path, overrides: Sequence[Override] = ()) -> LoadedProtocol:
+    """The protocol that a text states with the overrides in place."""
+    document = parse_document(text, filename=str(file))
+    effective = text
+    if overrides:
+        effective, document = apply_overrides(text, document, overrides)
+    protocol, cells, problems = _validate(document)
+    if problems or protocol is None:
+        raise ProtocolError(_placed(problems, text, overrides), str(file))
+    return LoadedProtocol(protocol, effective, file, cells, _warnings(protocol, cells))
 
 
 def _validate(
     document: dict[str, Any],
 ) -> tuple[Protocol | None, list[CellRecipe], list[Problem]]:
-    """The protocol and its grid, or everything that is wrong with either."""
-    try:
-        protocol = Protocol.model_validate(document)
-    except ValidationError as error:
-        items = error.errors(include_url=False)
-        problems = merge_union_branches([problem_of(item, Protocol) for item in items])
-        return None, [], problems + _mistakes_in_grid(document, problems)
-    cells, problems = grid(protocol)
-    return protocol, cells, problems
+    """The protocol and its grid, or everything that is wrong with either.
 
-
-def _mistakes_in_grid(document: dict[str, Any], known: list[Problem]) -> list[Problem]:
-    """Mistakes of the design that other mistakes keep `grid` from reaching.
-
-    The faulty parts are taken out, what is missing is filled in, and the grid is resolved; what
-    it says of combinations is not believed, since that may come from what was taken out.
+    What one validation finds is left out of the next, with stand-ins for what is missing, until
+    the grid can be resolved; nothing is reported of what was left out.
     """
+    problems = list(unfit_values(document))
     rest = copy.deepcopy(document)
-    faulty = known
-    for _ in range(3):
-        for problem in faulty:
-            _remove(rest, problem.path)
-        try:
-            protocol = Protocol.model_validate(_filled(rest))
+    removed = {_remove(rest, problem.path) for problem in problems}
+    for _ in range(MAX_PASSES):
+        if len(problems) > MAX_PROBLEMS:
             break
+        filled = _filled(rest) if removed else rest
+        try:
+            protocol = Protocol.model_validate(filled)
         except ValidationError as error:
-            items = error.errors(include_url=False)
-            faulty = [problem_of(item, Protocol) for item in items]
-    else:
-        return []
+            found = problems_of(error, Protocol, filled)
+        else:
+            doubtful = removed | {p.meant for p in problems if p.meant is not None}
+            cells, more = grid(protocol, doubtful=doubtful)
+            problems += _new(more, removed)
+            return protocol, cells, problems
+        problems += _new(found, removed)
+        removed |= {_remove(rest, problem.path) for problem in found}
+    return None, [], problems
+
+
+def _new(problems: list[Problem], removed: Collection[Place]) -> list[Problem]:
+    """Problems that do not lie in what was left out."""
     return [
         problem
-        for problem in grid(protocol)[1]
-        if problem.path[:1] == ("design",) and not problem.message.startswith(IMPOSSIBLE)
+        for problem in problems
+        if not any(problem.path[: length + 1] in removed for length in range(len(problem.path)))
     ]
 
 
-def _remove(document: dict[str, Any], path: tuple[str | int, ...]) -> None:
-    """Take out what stands at a path, if anything does."""
+def _remove(document: dict[str, Any], path: Place) -> Place:
+    """Take out what stands at a path; returns the path of what was taken out.
+
+    The items of a list keep their places: something that cannot be a level stands in for one, an
+    empty rule for a rule of exclusion.
+    """
     node: Any = document
-    for part in path[:-1]:
-        inside = isinstance(node, dict) and part in node
-        inside = inside or (isinstance(node, list) and isinstance(part, int) and part < len(node))
-        if not inside:
-            return
-        node = node[part]
-    if isinstance(node, dict) and path:
-        node.pop(path[-1], None)
+    for depth, part in enumerate(path[:-1], start=1):
+        child = node.get(part)
+        if isinstance(child, list):
+            if path[:depth] == ("design", "exclude"):
+                child[int(path[depth])] = {}
+            elif path[:2] == FACTORS and depth == len(path) - 1:
+                child[int(path[depth])] = f"\0{path[depth]}"
+            else:
+                node.pop(part)
+                return path[:depth]
+            return path[: depth + 1]
+        if not isinstance(child, dict):
+            return path
+        node = child
+    node.pop(path[-1], None)
+    return path
 
 
 def _filled(document: dict[str, Any]) -> dict[str, Any]:
     """The document with stand-ins for what a protocol must have."""
-    filled = {"schema": 1, "name": "x", **document}
-    tables = {key: value for key, value in filled.items() if isinstance(value, dict)}
-    filled["design"] = {"replicates": 1, "seed": 0, **tables.get("design", {})}
-    filled["data"] = {"name": "synthetic", **tables.get("data", {})}
-    filled["model"] = {"depth": 11, **tables.get("model", {})}
-    return filled
+    design = {"replicates": 1, "seed": 0, **document.get("design", {})}
+    data = {"name": "synthetic", **document.get("data", {})}
+    return {"schema": 1, "name": "x", **document, "design": design, "data": data}
 
 
-def _placed(problems: list[Problem], text: str, overridden: bool) -> list[Problem]:
-    """Problems with the lines they stand in, in the order of the file."""
+def _placed(problems: list[Problem], text: str, overrides: Sequence[Override]) -> list[Problem]:
+    """Problems with the places where they stand, in the order of the file."""
     positions = locate(text)
     placed = []
-    for problem in problems:
-        place = positions.of(problem.path)
-        if problem.message.startswith("unknown key") and problem.path in positions.keys:
-            place = positions.keys[problem.path]
-        if place is None and problem.path and overridden:
-            problem = dataclasses.replace(problem, message=f"{problem.message} (from --set)")
-        line, column = place or (None, None)
+    for problem in problems[:MAX_PROBLEMS]:
+        source = _source(problem, overrides)
+        if source is not None:
+            message = f"{source.source}: {problem.message}"
+            placed.append(dataclasses.replace(problem, message=message))
+            continue
+        of = positions.of_key if problem.message.startswith("unknown key") else positions.of
+        line, column = of(problem.path)
         placed.append(dataclasses.replace(problem, line=line, column=column))
-    return sorted(placed, key=lambda p: (p.line or 0, p.column or 0))
+    placed.sort(key=lambda p: (p.line or 0, p.column or 0))
+    if len(problems) > MAX_PROBLEMS:
+        placed.append(Problem(f"and more: only the first {MAX_PROBLEMS} mistakes are listed"))
+    return placed
+
+
+def _source(problem: Problem, overrides: Sequence[Override]) -> Override | None:
+    """The last override that put what the problem is about."""
+    inside = [one for one in overrides if problem.path[: len(one.path)] == one.path]
+    return inside[-1] if inside else None
 
 
 def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
@@ -254,6 +223,11 @@ def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
             f"design.replicates = {protocol.design.replicates}: "
             "intervals of a mean need at least 3 runs a cell"
         )
+    found += [
+        f"{'.'.join(path)} has no effect: it is a factor, its levels decide"
+        for name in protocol.design.factors
+        if (path := resolve(name)) is not None and protocol.states(path)
+    ]
     if any(r.training.uses_test_every_epoch and "test" in r.training.selected_by for r in recipes):
         found.append(
             "the test set selects the checkpoint: its accuracy is no longer a fair estimate"
@@ -264,13 +238,3 @@ def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
     if any(r.training.momentum and r.training.optimizer != "sgd" for r in recipes):
         found.append("momentum has no effect on adam and adamw")
     return found
-
-
-__all__ = [
-    "LoadedProtocol",
-    "find_protocol",
-    "load_protocol",
-    "parse_protocol",
-    "shipped_protocols",
-    "suggestion_among",
-]

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from vggstudy.identity import digest
 from vggstudy.protocol.settings import (
+    ONE_LINE,
+    PROSE,
     SCHEMA_VERSION,
     DataSettings,
     Integer,
+    Integral,
     ModelSettings,
     Settings,
     TrainingSettings,
@@ -20,19 +24,19 @@ from vggstudy.protocol.settings import (
 Level = bool | Integer | float | str
 """One value of a factor, as TOML writes it."""
 
-MAX_RUNS = 1_000_000
-"""Largest grid that is planned; a larger one is refused with its size."""
-
 PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 """Names become folders: no separators, no leading dot, at most 64 characters."""
+
+COLUMN_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+"""A column of the table of runs."""
 
 
 class Design(Settings):
     """Which cells are run, how often, from which seed."""
 
-    replicates: Annotated[Integer, Field(ge=1, le=100_000)]
+    replicates: Annotated[int, Field(ge=1, le=100_000), Integral]
     """Runs per cell."""
-    seed: Annotated[Integer, Field(ge=0, lt=2**63)]
+    seed: Annotated[int, Field(ge=0, lt=2**63), Integral]
     """Seed of the study, from which every run's seeds are derived."""
     seeding: Literal["independent", "shared"] = "independent"
     """independent: every run has seeds of its own; shared: runs of one replicate share them
@@ -42,20 +46,8 @@ class Design(Settings):
     )
     """Factor name to its levels. A factor is any setting of [data], [model] or [training], by its
     own name where only one section has it ("batch_size"), else by its path ("scheduler.name")."""
-    exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list)
+    exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list, max_length=1000)
     """Cells to drop: every factor named must match its level, or one of a list of levels."""
-
-    @field_validator("factors")
-    @classmethod
-    def _levels_once(cls, factors: dict[str, list[Level]]) -> dict[str, list[Level]]:
-        """Refuse a level given twice, in any spelling."""
-        for name, levels in factors.items():
-            keys = [digest(level) for level in levels]
-            twice = [level for level, key in zip(levels, keys, strict=True) if keys.count(key) > 1]
-            if twice:
-                msg = f"{name} has the level {twice[0]!r} more than once"
-                raise ValueError(msg)
-        return factors
 
 
 class LabelRule(Settings):
@@ -72,13 +64,13 @@ class LabelRule(Settings):
 class AnalysisSettings(Settings):
     """What is estimated and with which interval."""
 
-    outcome: str = Field(default="test_accuracy", pattern=r"^[a-z][a-z0-9_]*$")
+    outcome: str = Field(default="test_accuracy", pattern=COLUMN_NAME)
     """Recorded quantity that is analysed."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence level of the intervals."""
-    resamples: Annotated[Integer, Field(ge=99, le=1_000_000)] = 9999
+    resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
     """Bootstrap resamples."""
-    seed: Annotated[Integer, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0
     """Seed of the bootstrap."""
 
 
@@ -89,9 +81,9 @@ class Protocol(Settings):
     """Version of the protocol's format: 1."""
     name: str = Field(pattern=PLAIN_NAME)
     """Short name: lower-case letters, digits, '.', '_' and '-'; names the study's folder."""
-    title: Annotated[str, Field(max_length=300)] = ""
+    title: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] = ""
     """Title of the report."""
-    question: Annotated[str, Field(max_length=5000)] = ""
+    question: Annotated[str, Field(max_length=5000, pattern=PROSE)] = ""
     """The question in words, shown in the report."""
     design: Design
     """The grid."""
@@ -115,20 +107,6 @@ class Protocol(Settings):
             raise ValueError(msg)
         return value
 
-    @model_validator(mode="after")
-    def _bounded(self) -> Protocol:
-        """Refuse a grid too large to plan, with its size."""
-        cells = 1
-        for levels in self.design.factors.values():
-            cells *= len(levels)
-        if cells * self.design.replicates > MAX_RUNS:
-            msg = (
-                f"the grid has {cells:,} cells x {self.design.replicates:,} replicates = "
-                f"{cells * self.design.replicates:,} runs; at most {MAX_RUNS:,} are planned"
-            )
-            raise ValueError(msg)
-        return self
-
     @classmethod
     def from_file(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Protocol:
         """Read a protocol file; `vggstudy.protocol.load_protocol` does the work.
@@ -141,6 +119,15 @@ class Protocol(Settings):
         from vggstudy.protocol.loading import load_protocol
 
         return load_protocol(path, overrides=overrides).protocol
+
+    def states(self, path: Sequence[str]) -> bool:
+        """Whether the protocol itself says something of a setting, be it its default."""
+        node: Any = self
+        for part in path:
+            if not isinstance(node, Settings) or part not in node.model_fields_set:
+                return False
+            node = getattr(node, part)
+        return True
 
     def digest(self) -> str:
         """SHA-256 of what the protocol says, whatever its spelling, order and comments."""

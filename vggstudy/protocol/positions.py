@@ -7,12 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.identity import canonical_json
-
 if TYPE_CHECKING:
     from tree_sitter import Node
 
 Key = tuple[str | int, ...]
+Place = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,43 +20,38 @@ class Positions:
 
     Attributes
     ----------
-    keys, values : mapping from path to (line, column)
-        One-based; the path of a list's item ends with its index. ``values`` holds whatever has a
-        value of its own, ``keys`` also tables.
-    texts : mapping from path to str
-        Source text of scalar values.
+    keys, values : mapping from path to (row, byte)
+        From zero, as the parser counts; the path of a list's item ends with its index. ``values``
+        holds whatever has a value of its own, ``keys`` also tables.
+    lines : list of bytes
+        The document.
     """
 
-    keys: Mapping[Key, tuple[int, int]]
-    values: Mapping[Key, tuple[int, int]]
-    texts: Mapping[Key, str]
+    keys: Mapping[Key, Place]
+    values: Mapping[Key, Place]
+    lines: list[bytes]
 
-    def of(self, path: Key) -> tuple[int, int] | None:
-        """Place of a path: its value, else its key, else the nearest thing around it.
-
-        The last part may also be the canonical JSON of a list's item (how `grid` names a level).
-        """
-        if path in self.values:
-            return self.values[path]
-        if path and isinstance(path[-1], str):
-            items = ((p, t) for p, t in self.texts.items() if p[:-1] == path[:-1])
-            for candidate, text in items:
-                if isinstance(candidate[-1], int) and _same(text, path[-1]):
-                    return self.values[candidate]
+    def of(self, path: Key) -> Place:
+        """Line and column of a path: of its value, else its key, else the nearest thing around."""
         for length in range(len(path), 0, -1):
-            if path[:length] in self.keys:
-                return self.keys[path[:length]]
-            if path[:length] in self.values:
-                return self.values[path[:length]]
-        return None
+            near = path[:length]
+            for places in (self.values, self.keys):
+                if near in places:
+                    return self._counted(places[near])
+            # A table that is there only through what lies in it has no header of its own.
+            inside = [place for key, place in self.keys.items() if key[:length] == near]
+            if inside:
+                return self._counted(min(inside))
+        return (1, 1)
 
+    def of_key(self, path: Key) -> Place:
+        """Line and column of the key itself."""
+        return self._counted(self.keys[path]) if path in self.keys else self.of(path)
 
-def _same(text: str, canonical: str) -> bool:
-    """Whether a value's source text has this canonical JSON."""
-    try:
-        return canonical_json(tomllib.loads(f"x = {text}")["x"]) == canonical
-    except (tomllib.TOMLDecodeError, TypeError, ValueError):
-        return False
+    def _counted(self, place: Place) -> Place:
+        """One-based line and column in characters."""
+        row, byte = place
+        return row + 1, len(self.lines[row][:byte].decode(errors="replace")) + 1
 
 
 def locate(text: str) -> Positions:
@@ -65,20 +59,19 @@ def locate(text: str) -> Positions:
     import tree_sitter_toml
     from tree_sitter import Language, Parser
 
-    tree = Parser(Language(tree_sitter_toml.language())).parse(text.encode())
-    finder = _Finder(text.encode().split(b"\n"))
+    source = text.encode()
+    tree = Parser(Language(tree_sitter_toml.language())).parse(source)
+    finder = _Finder()
     finder.document(tree.root_node)
-    return Positions(finder.keys, finder.values, finder.texts)
+    return Positions(finder.keys, finder.values, source.split(b"\n"))
 
 
 class _Finder:
     """Walks the syntax tree of one document."""
 
-    def __init__(self, lines: list[bytes]) -> None:
-        self.lines = lines
-        self.keys: dict[Key, tuple[int, int]] = {}
-        self.values: dict[Key, tuple[int, int]] = {}
-        self.texts: dict[Key, str] = {}
+    def __init__(self) -> None:
+        self.keys: dict[Key, Place] = {}
+        self.values: dict[Key, Place] = {}
         self.counts: dict[Key, int] = {}
 
     def document(self, root: Node) -> None:
@@ -95,7 +88,7 @@ class _Finder:
             index = self.counts.get(path, 0)
             self.counts[path] = index + 1
             path = (*path, index)
-        self.keys.setdefault(path, self.place(header))
+        self.keys.setdefault(path, _start(header))
         for pair in pairs:
             if pair.type == "pair":
                 self.pair(pair, path)
@@ -112,11 +105,11 @@ class _Finder:
     def pair(self, node: Node, prefix: Key) -> None:
         key, value = [child for child in node.named_children if child.type != "comment"][:2]
         path = (*prefix, *self.parts(key))
-        self.keys[path] = self.place(key)
+        self.keys[path] = _start(key)
         self.value(value, path)
 
     def value(self, node: Node, path: Key) -> None:
-        self.values[path] = self.place(node)
+        self.values[path] = _start(node)
         children = [child for child in node.named_children if child.type != "comment"]
         if node.type == "array":
             for index, child in enumerate(children):
@@ -124,8 +117,6 @@ class _Finder:
         elif node.type == "inline_table":
             for child in children:
                 self.pair(child, path)
-        elif node.text is not None:
-            self.texts[path] = node.text.decode()
 
     def parts(self, node: Node) -> tuple[str, ...]:
         """Names of a bare, quoted or dotted key."""
@@ -137,7 +128,8 @@ class _Finder:
             return tuple(table)
         return (text,)
 
-    def place(self, node: Node) -> tuple[int, int]:
-        """One-based line and column in characters (the parser counts bytes)."""
-        row, column = node.start_point
-        return row + 1, len(self.lines[row][:column].decode(errors="replace")) + 1
+
+def _start(node: Node) -> Place:
+    """Row and byte where a node begins."""
+    row, byte = node.start_point
+    return row, byte

@@ -11,6 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from vggstudy.protocol.conflicts import ConflictError, conflicts
+
 SCHEMA_VERSION = 1
 
 TORCHVISION_PREFIX = "torchvision:"
@@ -23,26 +25,42 @@ def _integral(value: Any) -> Any:
     return value
 
 
-Integer = Annotated[int, BeforeValidator(_integral)]
+Integral = BeforeValidator(_integral)
+"""Comes after the limits of an integer, so that the JSON Schema states them."""
+
+Integer = Annotated[int, Integral]
 Monitor = Literal["val_loss", "val_accuracy", "train_loss", "test_loss", "test_accuracy"]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Count = Annotated[Integer, Field(ge=1)]
+Count = Annotated[int, Field(ge=1), Integral]
+
+DATA_NAME = r"^(cifar10|digits|imagefolder|synthetic|torchvision:[A-Za-z0-9]+)$"
+MODEL_NAME = r"^(vgg|torchvision:[a-z0-9_]+)$"
+ONE_LINE = r"^[^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*$"
+"""Text without line breaks, and without characters that would steer a terminal."""
+PROSE = r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F\u202A-\u202E\u2066-\u2069]*$"
+"""The same, of several lines."""
+
+Line = Annotated[str, Field(min_length=1, max_length=4096, pattern=ONE_LINE)]
 
 
 class Settings(BaseModel):
     """Base of everything a protocol holds: immutable, strict, no unknown keys."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", strict=True, use_attribute_docstrings=True
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )
 
 
 class DataSettings(Settings):
     """Which images a run sees and how they are prepared."""
 
-    name: str = Field(pattern=r"^(cifar10|digits|imagefolder|synthetic|torchvision:[A-Za-z0-9]+)$")
+    name: str = Field(pattern=DATA_NAME)
     """cifar10 | digits | imagefolder | synthetic | torchvision:NAME (a torchvision dataset)."""
-    root: str | None = None
+    root: Line | None = None
     """Folder or archive that holds the images; relative to the protocol, the working folder or
     $VGGSTUDY_DATA. Part of a recipe's identity for imagefolder only."""
     train: Count | None = None
@@ -53,26 +71,26 @@ class DataSettings(Settings):
     data have no test split, it is drawn from all images; a fifth of them by default."""
     validation: Count | Share = 0.1
     """Images held out of the training split for validation, stratified: a count, or a share."""
-    subset_seed: Annotated[Integer, Field(ge=0)] = 0
+    subset_seed: Annotated[int, Field(ge=0), Integral] = 0
     """Seed of the subsets named by train and test; the same for every run of a study."""
-    classes: Annotated[Integer, Field(ge=2, le=1000)] = 10
+    classes: Annotated[int, Field(ge=2, le=1000), Integral] = 10
     """Number of classes of synthetic images."""
-    resize: Annotated[Integer, Field(ge=8, le=1024)] | None = None
+    resize: Annotated[int, Field(ge=8, le=1024), Integral] | None = None
     """Side in pixels to which images are resized; their own (digits: 32) by default."""
     data_norm: bool = False
     """Data normalisation: every channel to mean 0 and variance 1 over the training images."""
     flip: bool = False
     """Augmentation: random horizontal flips."""
-    crop: Annotated[Integer, Field(ge=0, le=64)] = 0
+    crop: Annotated[int, Field(ge=0, le=64), Integral] = 0
     """Augmentation: random crops after padding by this many pixels."""
 
 
 class ModelSettings(Settings):
     """The network."""
 
-    name: str = Field(default="vgg", pattern=r"^(vgg|torchvision:[a-z0-9_]+)$")
+    name: str = Field(default="vgg", pattern=MODEL_NAME)
     """vgg | torchvision:NAME (a torchvision classification model)."""
-    depth: Annotated[Literal[11, 13, 16, 19], BeforeValidator(_integral)] | None = None
+    depth: Annotated[Literal[11, 13, 16, 19], Integral] | None = None
     """Weight layers of a VGG network with its original head; needed for vgg, meaningless
     otherwise."""
     width: Annotated[float, Field(gt=0, le=4)] = 1.0
@@ -90,30 +108,10 @@ class ModelSettings(Settings):
     """Initialisation of the convolutions and linear layers (vgg). "torch" is the framework's
     default: uniform Kaiming with a = sqrt(5) and random biases; "torchvision" that of
     torchvision's VGG: Kaiming normal (fan out), normal(0, 0.01), zero biases."""
-    weights: str | None = None
+    weights: Line | None = None
     """Pretrained weights by torchvision's name, e.g. "IMAGENET1K_V1"; needs a network."""
-    weights_file: str | None = None
+    weights_file: Line | None = None
     """Pretrained weights from a local file (a state_dict)."""
-
-    @model_validator(mode="after")
-    def _combination(self) -> ModelSettings:
-        """Refuse what cannot be built."""
-        if self.name == "vgg":
-            if self.weights or self.weights_file:
-                msg = "weights and weights_file are for torchvision models, not for vgg"
-                raise ValueError(msg)
-        else:
-            own = ("depth", "width", "batch_norm", "head", "dropout", "init")
-            given = [
-                key for key in own if getattr(self, key) != type(self).model_fields[key].default
-            ]
-            if given:
-                msg = f"{', '.join(given)}: only for vgg, not for {self.name}"
-                raise ValueError(msg)
-        if self.weights and self.weights_file:
-            msg = "give weights or weights_file, not both"
-            raise ValueError(msg)
-        return self
 
 
 class EarlyStopping(Settings):
@@ -123,7 +121,7 @@ class EarlyStopping(Settings):
     """Quantity watched; a test quantity is allowed, and the report then says so."""
     patience: Count = 10
     """Epochs without improvement after which a run stops."""
-    min_epochs: Annotated[Integer, Field(ge=0)] = 0
+    min_epochs: Annotated[int, Field(ge=0), Integral] = 0
     """Epochs that every run trains at least: plateaus can outlast the patience."""
     min_delta: Annotated[float, Field(ge=0)] = 0.0
     """Smallest change that counts as an improvement."""
@@ -177,20 +175,6 @@ class TrainingSettings(Settings):
     scheduler: Scheduler = Scheduler()
     """Learning-rate schedule; constant by default."""
 
-    @model_validator(mode="after")
-    def _combination(self) -> TrainingSettings:
-        """Refuse settings that contradict one another."""
-        if self.early_stopping and self.early_stopping.min_epochs > self.epochs:
-            msg = (
-                f"early_stopping.min_epochs = {self.early_stopping.min_epochs} "
-                f"is more than epochs = {self.epochs}"
-            )
-            raise ValueError(msg)
-        if self.scheduler.min_lr > self.lr:
-            msg = f"scheduler.min_lr = {self.scheduler.min_lr} is more than lr = {self.lr}"
-            raise ValueError(msg)
-        return self
-
     @property
     def selected_by(self) -> Monitor | Literal["final"]:
         """Quantity that selects the checkpoint, with its default resolved."""
@@ -220,19 +204,10 @@ class Recipe(Settings):
     training: TrainingSettings = TrainingSettings()
 
     @model_validator(mode="after")
-    def _combination(self) -> Recipe:
-        """Refuse sections that do not fit one another."""
-        if self.model.name == "vgg" and self.model.depth is None:
-            msg = "model.depth is needed for vgg: 11, 13, 16 or 19, in [model] or as a factor"
-            raise ValueError(msg)
-        if self.model.name == "vgg" and self.data.resize is not None and self.data.resize < 32:
-            msg = (
-                f"vgg halves images five times and needs data.resize >= 32, got {self.data.resize}"
-            )
-            raise ValueError(msg)
-        if self.data.name == "imagefolder" and self.data.root is None:
-            msg = "data.root is needed for imagefolder: a folder or an archive of class folders"
-            raise ValueError(msg)
+    def _runnable(self) -> Recipe:
+        """Refuse settings that cannot stand together; sections alone may still be incomplete."""
+        if found := list(conflicts(self)):
+            raise ConflictError(found)
         return self
 
     def identity(self) -> dict[str, Any]:

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import datetime
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
 from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from vggstudy.errors import Problem
+from vggstudy.protocol.conflicts import ConflictError
+from vggstudy.protocol.model import COLUMN_NAME, PLAIN_NAME, Protocol
+from vggstudy.protocol.settings import DATA_NAME, MODEL_NAME, ONE_LINE, PROSE
+
+Path = tuple[str | int, ...]
+
+MAX_PROBLEMS = 100
+"""So many mistakes are listed; a file with more is no protocol that somebody wrote."""
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a message shows."""
 
 _TYPES = {
     "int_type": "a whole number",
@@ -22,121 +37,200 @@ _TYPES = {
     "model_attributes_type": "a table",
 }
 
-_BOUNDS = {
-    "greater_than": ("gt", "more than {}"),
-    "greater_than_equal": ("ge", "at least {}"),
-    "less_than": ("lt", "less than {}"),
-    "less_than_equal": ("le", "at most {}"),
+_LIMITS = {
+    "greater_than": ("gt", "be more than {}"),
+    "greater_than_equal": ("ge", "be at least {}"),
+    "less_than": ("lt", "be less than {}"),
+    "less_than_equal": ("le", "be at most {}"),
+    "too_short": ("min_length", "have at least {} entry"),
+    "too_long": ("max_length", "have at most {} entries"),
+    "string_too_short": ("min_length", "have at least {} character"),
+    "string_too_long": ("max_length", "have at most {} characters"),
 }
+
+_PATTERNS = {
+    PLAIN_NAME: "be at most 64 lower-case letters, digits, '.', '_' and '-', "
+    "a letter or digit first and last",
+    COLUMN_NAME: "be at most 64 lower-case letters, digits and '_', a letter first",
+    ONE_LINE: "be one line without control characters",
+    PROSE: "be text without control characters",
+    DATA_NAME: "be cifar10, digits, imagefolder, synthetic or torchvision:NAME",
+    MODEL_NAME: "be vgg or torchvision:NAME",
+}
+
+_NAMES = {
+    DATA_NAME: ("cifar10", "digits", "imagefolder", "synthetic", "torchvision:"),
+    MODEL_NAME: ("vgg", "torchvision:"),
+}
+
+
+def closest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like another, if one is like it."""
+    matches = difflib.get_close_matches(name[:100].lower(), list(known), n=1, cutoff=0.6)
+    return matches[0] if matches else None
 
 
 def suggestion_among(name: str, known: Iterable[str]) -> str | None:
     """``did you mean 'x'?`` for the known name most like another, if one is like it."""
-    matches = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
-    return f"did you mean '{matches[0]}'?" if matches else None
+    match = closest(name, known)
+    return f"did you mean '{match}'?" if match else None
 
 
-def problem_of(item: Mapping[str, Any], root: type[BaseModel]) -> Problem:
-    """The problem that one of pydantic's errors states, in the words of a protocol's reader.
+def problems_of(error: ValidationError, root: type[BaseModel], document: Any) -> list[Problem]:
+    """The first mistakes that pydantic found, in the words of a protocol's reader.
 
     Parameters
     ----------
-    item : mapping
-        One of ``ValidationError.errors()``.
+    error : ValidationError
+        What validating `document` raised.
     root : type of BaseModel
-        The model that was validated: its fields tell a path from pydantic's own additions, and
-        give the names to suggest.
+        The model that was validated: it has the names to suggest.
+    document : dict
+        What was validated: it tells a path in it from pydantic's own additions.
+
+    Returns
+    -------
+    list of Problem
+        At most ``MAX_PROBLEMS + 1``, so that the caller sees whether there are too many.
     """
-    path = _document_path(item["loc"], root)
-    name = str(path[-1]) if path else ""
-    kind = item["type"]
-    if kind == "extra_forbidden":
-        known = _names(root, path[:-1])
-        hint = suggestion_among(name, known)
-        if hint is None and known:
-            hint = f"known here: {', '.join(known)}"
-        return Problem(f"unknown key '{name}'", path=path, suggestion=hint)
-    if kind == "missing":
-        return Problem(f"'{_dotted(path)}' is missing", path=path)
-    if kind == "literal_error":
-        expected = item["ctx"]["expected"]
-        options = [option.strip("' ") for option in expected.replace(" or ", ", ").split(",")]
-        hint = suggestion_among(str(item["input"]), options)
-        message = f"{_named(name)} must be {expected}, got {_shown(item['input'])}"
-        return Problem(message, path=path, suggestion=hint)
-    if kind == "string_pattern_mismatch":
-        return _pattern_problem(name, path, item)
-    return Problem(_sentence(kind, name, item), path=path)
+    items = islice(error.errors(include_url=False), MAX_PROBLEMS + 1)
+    return _merge_union_branches(
+        [problem for item in items for problem in _problems(item, root, document)]
+    )
 
 
-def _pattern_problem(name: str, path: tuple[str | int, ...], item: Mapping[str, Any]) -> Problem:
-    """A text that is none of the alternatives of its pattern, or has characters it may not."""
-    pattern: str = item["ctx"]["pattern"]
-    shown = _shown(item["input"])
-    if not pattern.startswith("^("):
-        rule = "lower-case letters, digits, '.', '_' and '-', at most 64, beginning with no sign"
-        return Problem(f"{_named(name)} must be made of {rule}, got {shown}", path=path)
-    options = [option.split("[")[0] for option in pattern.removeprefix("^(")[:-2].split("|")]
-    words = [f"{option}NAME" if option.endswith(":") else option for option in options]
-    message = f"{_named(name)} must be {', '.join(words[:-1])} or {words[-1]}, got {shown}"
-    return Problem(message, path=path, suggestion=suggestion_among(str(item["input"]), options))
+@dataclass(frozen=True, slots=True)
+class _Mistake:
+    """One of pydantic's errors, with its path in the document and the model it is about."""
+
+    kind: str
+    value: Any
+    context: Mapping[str, Any]
+    text: str
+    path: Path
+    root: type[BaseModel]
 
 
-def _sentence(kind: str, name: str, item: Mapping[str, Any]) -> str:
-    """Rule and value of the remaining kinds of error."""
-    shown = _shown(item["input"])
+def _problems(item: Mapping[str, Any], root: type[BaseModel], document: Any) -> list[Problem]:
+    """What one of pydantic's errors states."""
+    path = _document_path(item, document)
     context = item.get("ctx", {})
-    if kind in _TYPES:
-        return f"{_named(name)} must be {_TYPES[kind]}, got {shown}"
-    if kind in _BOUNDS:
-        key, words = _BOUNDS[kind]
-        return f"{_named(name)} must be {words.format(context[key])}, got {shown}"
-    if kind == "value_error":
-        return str(context["error"])
-    text = item["msg"][0].lower() + item["msg"][1:]
-    return f"{_named(name)}: {text}, got {shown}"
+    raised = context.get("error")
+    if isinstance(raised, ConflictError):
+        return [Problem(c.message, path=(*path, *c.settings[0])) for c in raised.conflicts]
+    mistake = _Mistake(item["type"], item["input"], context, item["msg"], path, root)
+    special = _SPECIAL.get(mistake.kind)
+    return [special(mistake) if special else Problem(_sentence(mistake), path=path)]
 
 
-def merge_union_branches(problems: list[Problem]) -> list[Problem]:
+def _unknown_key(mistake: _Mistake) -> Problem:
+    """A key that no model has here: perhaps one that another section has."""
+    path = mistake.path
+    name = str(path[-1])
+    here = _names(mistake.root, path[:-1])
+    elsewhere = [place for place in protocol_keys() if place[-1] == name and len(place) > 1]
+    meant: Path | None = None
+    if len(elsewhere) == 1:
+        hint, meant = f"it belongs in [{_dotted(elsewhere[0][:-1])}]", elsewhere[0]
+    elif match := closest(name, here):
+        hint, meant = f"did you mean '{match}'?", (*path[:-1], match)
+    else:
+        hint = f"known here: {', '.join(here)}"
+    return Problem(f"unknown key '{_cut(name)}'", path=path, suggestion=hint, meant=meant)
+
+
+def _missing(mistake: _Mistake) -> Problem:
+    """A key that there must be."""
+    return Problem(f"'{_dotted(mistake.path)}' is missing", path=mistake.path)
+
+
+def _choice(mistake: _Mistake) -> Problem:
+    """A value that is none of a few."""
+    expected = mistake.context["expected"]
+    options = [option.strip("' ") for option in expected.replace(" or ", ", ").split(",")]
+    hint = suggestion_among(str(mistake.value), options)
+    return Problem(_rule(mistake, f"be {expected}"), path=mistake.path, suggestion=hint)
+
+
+def _pattern(mistake: _Mistake) -> Problem:
+    """A text that has characters it may not, or is none of the names there are."""
+    pattern = mistake.context["pattern"]
+    hint = suggestion_among(mistake.value, _NAMES.get(pattern, ()))
+    return Problem(_rule(mistake, rule_for(pattern)), path=mistake.path, suggestion=hint)
+
+
+_SPECIAL: dict[str, Callable[[_Mistake], Problem]] = {
+    "extra_forbidden": _unknown_key,
+    "missing": _missing,
+    "literal_error": _choice,
+    "string_pattern_mismatch": _pattern,
+}
+
+
+def _sentence(mistake: _Mistake) -> str:
+    """Rule and value of the remaining kinds of error."""
+    if mistake.kind in _TYPES:
+        return _rule(mistake, f"be {_TYPES[mistake.kind]}")
+    if mistake.kind in _LIMITS:
+        key, words = _LIMITS[mistake.kind]
+        return _rule(mistake, words.format(f"{mistake.context[key]:,}"))
+    if mistake.kind == "value_error":
+        return str(mistake.context["error"])
+    text = mistake.text[0].lower() + mistake.text[1:]
+    return f"{_named(mistake.path)}: {text}, got {shown(mistake.value)}"
+
+
+def _rule(mistake: _Mistake, words: str) -> str:
+    """``lr must be more than 0, got -1``."""
+    return f"{_named(mistake.path)} must {words}, got {shown(mistake.value)}"
+
+
+def _merge_union_branches(problems: list[Problem]) -> list[Problem]:
     """One problem for a value that fits no branch of a union, where pydantic gives one a branch."""
-    merged: dict[tuple[str | int, ...], Problem] = {}
+    merged: dict[Path, Problem] = {}
     for problem in problems:
-        earlier = merged.get(problem.path)
-        if earlier is None or not problem.path:
-            key = problem.path if earlier is None else (*problem.path, problem.message)
-            merged[key] = problem
-        elif problem.message != earlier.message and ", got " in problem.message:
-            rule = earlier.message.rsplit(", got ", 1)
-            other = problem.message.rsplit(", got ", 1)[0].split(" must be ", 1)[-1]
-            joined = f"{rule[0]}, or {other}" + (f", got {rule[1]}" if len(rule) > 1 else "")
-            merged[problem.path] = Problem(joined, problem.path, suggestion=earlier.suggestion)
+        earlier = merged.setdefault(problem.path, problem)
+        _, must, rest = problem.message.rpartition(" must ")
+        if earlier is problem or not must or " must " not in earlier.message:
+            continue
+        own = rest.rsplit(", got ", 1)[0].removeprefix("be ")
+        before, _, value = earlier.message.rpartition(", got ")
+        if own not in before:
+            message = f"{before} or {own}, got {value}"
+            merged[problem.path] = Problem(message, problem.path, suggestion=earlier.suggestion)
     return list(merged.values())
 
 
-def _document_path(loc: tuple[str | int, ...], root: type[BaseModel]) -> tuple[str | int, ...]:
+def _document_path(item: Mapping[str, Any], document: Any) -> Path:
     """Pydantic's location without the names of union branches and validators."""
     path: list[str | int] = []
-    model: type[BaseModel] | None = root
-    for part in loc:
-        if isinstance(part, int):
-            path.append(part)
+    node = document
+    for part in item["loc"]:
+        if _holds(node, part):
+            node = node[part]
+        elif item["type"] != "missing":
             continue
-        fields = _aliases(model) if model is not None else {}
-        if part in fields:
-            path.append(part)
-            model = _inner_model(fields[part])
-        elif part.startswith(("function-", "constrained-", "literal[", "list[", "union[")) or (
-            part in {"int", "float", "str", "bool", "EarlyStopping", "Scheduler"}
-        ):
-            continue
-        else:
-            path.append(part)
-            if model is not None and fields:
-                model = None
+        path.append(part)
     return tuple(path)
 
 
-def _aliases(model: type[BaseModel]) -> dict[str, Any]:
+def _holds(node: Any, part: str | int) -> bool:
+    """Whether a table has such a key, or a list such an item."""
+    if isinstance(node, dict):
+        return part in node
+    return isinstance(node, list) and isinstance(part, int) and part < len(node)
+
+
+def _names(root: type[BaseModel], path: Path) -> list[str]:
+    """Names of the keys at a path, as a file gives them."""
+    model: type[BaseModel] | None = root
+    for part in path:
+        if isinstance(part, str) and model is not None:
+            model = _inner_model(_annotations(model).get(part))
+    return list(_annotations(model)) if model is not None else []
+
+
+def _annotations(model: type[BaseModel]) -> dict[str, Any]:
     """Annotation of each field by the name a file gives it."""
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
@@ -146,37 +240,54 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
-        for deeper in get_args(candidate):
-            if isinstance(deeper, type) and issubclass(deeper, BaseModel):
-                return deeper
     return None
 
 
-def _names(root: type[BaseModel], path: tuple[str | int, ...]) -> list[str]:
-    """Names of the fields at a path."""
-    model: type[BaseModel] | None = root
-    for part in path:
-        if isinstance(part, str) and model is not None:
-            model = _inner_model(_aliases(model).get(part))
-    return list(_aliases(model)) if model is not None else []
+@cache
+def protocol_keys() -> tuple[tuple[str, ...], ...]:
+    """Path of every key that a protocol may have, sections included."""
+    return tuple(_walk(Protocol, ()))
 
 
-def _dotted(path: tuple[str | int, ...]) -> str:
+def _walk(model: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Paths of a model's keys and of those of its tables."""
+    for name, annotation in _annotations(model).items():
+        yield (*prefix, name)
+        if inner := _inner_model(annotation):
+            yield from _walk(inner, (*prefix, name))
+
+
+def _dotted(path: Path) -> str:
     """``training.lr`` for a path."""
     return ".".join(str(part) for part in path)
 
 
-def _named(name: str) -> str:
-    """The key's name, or words for the document."""
-    return name or "the protocol"
+def _named(path: Path) -> str:
+    """The key's name, or words for the document; an item of a list by the list's name."""
+    names = [part for part in path if isinstance(part, str)]
+    return _cut(names[-1]) if names else "the protocol"
 
 
-def _shown(value: Any) -> str:
-    """A value short enough for one line."""
+def _cut(text: str) -> str:
+    """A text short enough for one line."""
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 3] + "..."
+
+
+def rule_for(pattern: str) -> str:
+    """What a text must be to match a pattern of the protocol."""
+    return _PATTERNS[pattern]
+
+
+def shown(value: Any) -> str:
+    """A value as a file writes it, short enough for one line."""
     if isinstance(value, bool):
-        text = str(value).lower()
-    elif isinstance(value, dict):
+        return str(value).lower()
+    if isinstance(value, dict):
         return "a table"
-    else:
-        text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+    if isinstance(value, list):
+        return "a list of no values" if not value else f"a list of {len(value):,} values"
+    if isinstance(value, (datetime.date, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, str):
+        return repr(_cut(value))
+    return _cut(repr(value))
