@@ -64,17 +64,22 @@ class Contrast:
         return [held.get(name, tuple(range(len(table.levels[name])))) for name in table.factors]
 
     def groups(self, cells: Cells) -> list[Group]:
-        """Signed groups of cells; the first has sign +1."""
+        """Signed groups of cells; the first has sign +1.
+
+        Cells run through the factors in the order of their names, whatever the order in the table,
+        so that a claim's draws meet the same cells.
+        """
         table = cells.table
+        by_name = np.argsort(table.factors)
         allowed = self.allowed(table)
         found = []
         for later in itertools.product((True, False), repeat=len(self.factors)):
             chosen = list(allowed)
             for name, pair, is_later in zip(self.factors, self.pairs, later, strict=True):
                 chosen[table.factors.index(name)] = (pair[1] if is_later else pair[0],)
-            index = np.ravel_multi_index(np.ix_(*chosen), cells.shape).ravel()
+            index = np.ravel_multi_index(np.ix_(*chosen), cells.shape).transpose(by_name)
             sign = -1 if later.count(False) % 2 else 1
-            found.append(Group(sign, index.astype(np.int64)))
+            found.append(Group(sign, index.ravel().astype(np.int64)))
         return found
 
 

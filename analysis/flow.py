@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from vggstudy.analysis.outcomes import LABELS
 from vggstudy.analysis.table import RunTable
+
+REACHED = ("planned", "started", "finished", "labelled", "analysed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
-    """Counts of runs.
+class Flow(Mapping[str, int]):
+    """Counts of runs; as a mapping, the number of runs that reached each stage.
 
     Attributes
     ----------
@@ -55,6 +57,17 @@ class Flow:
         if sum(self.outcomes.values()) != self.planned:
             raise ValueError("outcomes do not add up to the planned runs")
 
+    def __getitem__(self, name: str) -> int:
+        if name not in REACHED:
+            raise KeyError(name)
+        return int(getattr(self, name))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(REACHED)
+
+    def __len__(self) -> int:
+        return len(REACHED)
+
     @classmethod
     def of(cls, table: RunTable) -> Flow:
         """Count the runs of a table."""
@@ -79,11 +92,7 @@ class Flow:
     def to_dict(self) -> dict[str, object]:
         """Plain JSON values."""
         return {
-            "planned": self.planned,
-            "started": self.started,
-            "finished": self.finished,
-            "labelled": self.labelled,
-            "analysed": self.analysed,
+            **self,
             "outcomes": dict(self.outcomes),
             "stages": [
                 {"name": s.name, "n": s.n, "excluded": dict(s.excluded)} for s in self.stages

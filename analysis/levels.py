@@ -74,7 +74,9 @@ def ordered_levels(values: Iterable[Level], declared: Sequence[Level] | None = N
     Levels are the same when their texts are, so that 11 and "11" do not make two cells.
     """
     order = {write_level(canonical_level(level)): i for i, level in enumerate(declared or ())}
-    distinct = {write_level(level): level for level in sorted(values, key=_natural)}
+    distinct: dict[str, Level] = {}
+    for level in sorted(map(canonical_level, values), key=_natural):
+        distinct.setdefault(write_level(level), level)
     return sorted(
         distinct.values(),
         key=lambda level: (order.get(write_level(level), len(order)), _natural(level)),

@@ -18,9 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import bdtr, bdtrc
-from scipy.stats import beta
+from scipy.special import bdtr, bdtrc, betaincinv
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import Interval, check_confidence, normal_quantile
@@ -49,8 +47,8 @@ def clopper_pearson(k: float, n: float, *, confidence: float) -> Interval:
     _check_counts(k, n)
     check_confidence(confidence)
     tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(beta.ppf(tail, k, n - k + 1))
-    high = 1.0 if k == n else float(beta.ppf(1 - tail, k + 1, n - k))
+    low = 0.0 if k == 0 else float(betaincinv(k, n - k + 1, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 1, n - k, 1 - tail))
     return Interval(k / n, low, high, "clopper_pearson")
 
 
@@ -59,6 +57,8 @@ def mid_p(k: int, n: int, *, confidence: float) -> Interval:
 
     Shorter than the exact interval; its coverage is the nominal level on average only.
     """
+    from scipy.optimize import brentq  # costs more to import than everything else here
+
     _check_counts(k, n)
     check_confidence(confidence)
     tail = (1 - confidence) / 2
@@ -90,8 +90,8 @@ def jeffreys(k: float, n: float, *, confidence: float) -> Interval:
     _check_counts(k, n)
     check_confidence(confidence)
     tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(beta.ppf(tail, k + 0.5, n - k + 0.5))
-    high = 1.0 if k == n else float(beta.ppf(1 - tail, k + 0.5, n - k + 0.5))
+    low = 0.0 if k == 0 else float(betaincinv(k + 0.5, n - k + 0.5, tail))
+    high = 1.0 if k == n else float(betaincinv(k + 0.5, n - k + 0.5, 1 - tail))
     return Interval(k / n, low, high, "jeffreys")
 
 

@@ -105,7 +105,7 @@ def _summary_row(claim: Claim) -> tuple[str, str, str, str]:
     counts = f"{claim.k}/{claim.n}"
     if claim.low is None or claim.high is None or claim.estimate is None:
         shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
-        return claim.id, shown, f"not available: {claim.reason_text}", counts
+        return claim.id, shown, f"not available ({claim.reason})", counts
     low, high = f"{claim.low:.4g}", f"{claim.high:.4g}"
     return claim.id, f"{claim.estimate:.4g}", f"[{low}, {high}]", counts
 

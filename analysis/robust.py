@@ -9,7 +9,7 @@ References
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtr
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import Interval, check_confidence
@@ -64,7 +64,7 @@ def median_interval(values: FloatArray, *, confidence: float) -> Interval:
 
 def _coverage(depth: int, n: int) -> float:
     """Probability that the median lies between the depth-th values from both ends."""
-    return 1 - 2 * float(binom.cdf(depth - 1, n, 0.5))
+    return 1 - 2 * float(bdtr(depth - 1, n, 0.5))
 
 
 def _deepest(n: int, confidence: float) -> int:

@@ -84,7 +84,7 @@ def complete_part(contrast: Contrast, cells: Cells, usable: BoolArray) -> Contra
     allowed = contrast.allowed(table)
     grid = usable.reshape(cells.shape)[np.ix_(*allowed)]
     compared = tuple(table.factors.index(name) for name in contrast.factors)
-    blocks = grid.all(axis=compared, keepdims=True) if compared else grid
+    blocks = np.asarray(grid.all(axis=compared, keepdims=True) if compared else grid)
     kept = largest_complete(blocks)
     if kept is None:
         return None

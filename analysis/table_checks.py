@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vggstudy.analysis.arrays import FloatArray, IntArray
+from vggstudy.analysis.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.analysis.levels import Level, canonical_level, ordered_levels, write_level
 from vggstudy.analysis.outcomes import LABELS, is_fraction
 from vggstudy.errors import AnalysisError
@@ -50,13 +50,15 @@ class _Problems:
     def add(self, message: str) -> None:
         self.found.append(message)
 
-    def add_rows(self, where: Iterable[int], message: str, values: Sequence[Any] = ()) -> None:
+    def add_rows(
+        self, where: Iterable[int], message: str, values: ObjectArray | None = None
+    ) -> None:
         """One line for all rows with the same problem, the first few of them named."""
         places = list(where)
         if not places:
             return
         named = [
-            f"{self.rows} {self.first + i}" + (f" ({values[i]!r})" if len(values) else "")
+            f"{self.rows} {self.first + i}" + (f" ({values[i]!r})" if values is not None else "")
             for i in places[:SHOWN]
         ]
         more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
@@ -216,7 +218,7 @@ def _labels(
         label[i] = known.get(str(raw[i]).strip(), -1)
     unknown = [i for i in places.tolist() if label[i] < 0]
     hint = f"{column!r} must be one of {', '.join(LABELS)}"
-    problems.add_rows(unknown, hint, [str(x) for x in raw])
+    problems.add_rows(unknown, hint, raw)
     return label, f"column {column!r}", chance
 
 

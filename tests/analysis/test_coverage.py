@@ -1,0 +1,248 @@
+"""Simulated coverage: how often the intervals hold the truth.
+
+``pytest -m coverage tests/analysis -s`` prints the table; the unmarked tests are a small part of
+it. Bands are those of the analysis plan, widened by three Monte Carlo standard errors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from vggstudy.analysis.arrays import FloatArray
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.contrasts import Contrast
+from vggstudy.analysis.estimate_converged import estimate_converged
+from vggstudy.analysis.estimate_expected import estimate_expected
+from vggstudy.analysis.estimate_mean import Resampling, estimate_mean
+from vggstudy.analysis.finding import Finding
+from vggstudy.analysis.table import RunTable
+
+CHANCE = 0.1
+SD = 0.004
+Draw = Callable[[np.random.Generator, FloatArray, FloatArray, int], FloatArray]
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A simulated study: arms of cells, the later arm minus the earlier one.
+
+    Attributes
+    ----------
+    mean, sd, p : ndarrays of shape (A, C)
+        Of each arm's cells; A is 1 or 2.
+    n : ndarray of shape (A, C)
+        Runs a cell.
+    shape : str
+        Distribution of converged runs: normal, skew (skewness -1.41) or contaminated.
+    """
+
+    mean: FloatArray
+    sd: FloatArray
+    p: FloatArray
+    n: FloatArray
+    shape: str = "normal"
+
+    def simulate(self, rng: np.random.Generator) -> Cells:
+        """One study's cells."""
+        arms, cells = self.mean.shape
+        sizes = self.n.astype(int).ravel()
+        index = np.repeat(np.arange(arms * cells), sizes)
+        learned = rng.random(index.size) < self.p.ravel()[index]
+        value = self.mean.ravel()[index] + self.sd.ravel()[index] * _noise(
+            rng, index.size, self.shape
+        )
+        failed = rng.normal(CHANCE, 0.0005, index.size)
+        table = RunTable(
+            factors=("arm", "cell"),
+            levels={"arm": tuple(range(arms)), "cell": tuple(range(cells))},
+            codes=np.stack(np.unravel_index(index, (arms, cells)), axis=1),
+            replicate=tuple(str(i) for i in range(index.size)),
+            label=np.where(learned, 0, 1),
+            value=np.where(learned, value, failed),
+            outcome="test_accuracy",
+            chance=CHANCE,
+            label_rule="simulated",
+        )
+        return Cells.from_table(table)
+
+    @property
+    def contrast(self) -> Contrast:
+        """The arms' difference, or the mean of the only arm."""
+        return Contrast(("arm",), ((0, 1),)) if len(self.mean) == 2 else Contrast()
+
+    def truth(self, outcome: str) -> float:
+        """The estimand."""
+        mean = self.mean + self.sd * _noise_mean(self.shape)
+        cells = {
+            "converged": self.p,
+            "accuracy": mean,
+            "expected": CHANCE + self.p * (mean - CHANCE),
+        }
+        averages = cells[outcome].mean(axis=1)
+        return float(averages[-1] - averages[0]) if len(averages) == 2 else float(averages[0])
+
+
+def _noise(rng: np.random.Generator, size: int, shape: str) -> FloatArray:
+    if shape == "normal":
+        return rng.normal(size=size)
+    if shape == "skew":
+        return np.asarray(np.sqrt(2) - rng.gamma(2.0, 1 / np.sqrt(2), size))
+    return rng.normal(size=size) - 7.5 * (rng.random(size) < 0.1)
+
+
+def _noise_mean(shape: str) -> float:
+    return -0.75 if shape == "contaminated" else 0.0
+
+
+def design(
+    arms: int,
+    cells: int,
+    n: int | Sequence[int],
+    *,
+    p: float | Sequence[float] = 1.0,
+    ratio: float = 1.0,
+    shape: str = "normal",
+) -> Design:
+    """Arms of equal size; standard deviations spread geometrically by ``ratio``."""
+    spread = np.geomspace(SD / np.sqrt(ratio), SD * np.sqrt(ratio), arms * cells)
+    return Design(
+        mean=np.broadcast_to(0.9 + 0.01 * np.arange(cells) / cells, (arms, cells)).copy(),
+        sd=spread.reshape(arms, cells),
+        p=np.broadcast_to(np.asarray(p, dtype=float), (arms, cells)).copy(),
+        n=np.broadcast_to(np.asarray(n, dtype=float), (arms, cells)).copy(),
+        shape=shape,
+    )
+
+
+def _estimate(outcome: str, cells: Cells, contrast: Contrast, name: str) -> Finding:
+    groups = contrast.groups(cells)
+    if outcome == "converged":
+        return estimate_converged(cells, groups, confidence=0.95)
+    if outcome == "expected":
+        return estimate_expected(cells, groups, confidence=0.95)
+    resampling = Resampling("calibrated", 999, 0, 100_000)
+    return estimate_mean(cells, groups, claim_id=name, confidence=0.95, resampling=resampling)
+
+
+def coverage(outcome: str, study: Design, *, studies: int, seed: int = 1) -> tuple[float, float]:
+    """Share of intervals that hold the truth, and their mean width."""
+    rng = np.random.default_rng(seed)
+    truth, inside, width = study.truth(outcome), 0, 0.0
+    for i in range(studies):
+        found = _estimate(outcome, study.simulate(rng), study.contrast, str(i)).interval
+        assert found is not None
+        inside += found.low - 1e-12 <= truth <= found.high + 1e-12
+        width += found.high - found.low
+    return inside / studies, width / studies
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A row of the table, with the band that the plan asks for."""
+
+    name: str
+    outcome: str
+    study: Design
+    low: float
+    high: float = 1.0
+
+
+SHARES: list[tuple[str, float | list[float]]] = [
+    ("p=.5", 0.5),
+    ("p=.9", 0.9),
+    ("p=.98", 0.98),
+    ("0 or 1", [0.02] * 4 + [0.98] * 4),
+    ("ramp", np.linspace(0.05, 0.95, 8).tolist()),
+]
+LONELY: list[tuple[str, float | list[float]]] = [
+    ("p=.5", 0.5),
+    ("p=.98", 0.98),
+    ("it alone .5", [0.5] + [0.999] * 7),
+]
+
+QUICK = [
+    Case("mean of a cell, n=5", "accuracy", design(1, 1, 5), 0.90, 0.95),
+    Case("difference of two cells, n=5", "accuracy", design(2, 1, 5), 0.92, 0.97),
+    Case("averaged contrast, n=3", "accuracy", design(2, 4, 3, ratio=6), 0.93, 0.97),
+    Case("probability, mean of 8 cells", "converged", design(1, 8, 5, p=0.9), 0.95),
+    Case("difference of probabilities", "converged", design(2, 4, 5, p=0.7), 0.93),
+    Case("expected accuracy of a cell", "expected", design(1, 1, 8, p=0.8), 0.95),
+]
+
+FULL = [
+    *(
+        Case(f"mean of a cell, {shape}, n={n}", "accuracy", design(1, 1, n, shape=shape), low, high)
+        for shape in ("normal", "skew")
+        for n, low, high in [(3, 0.90, 0.95), (5, 0.90, 0.95), (8, 0.92, 0.95), (20, 0.92, 0.96)]
+    ),
+    *(
+        Case(f"difference of two cells, sd 1:{ratio}, n={n}", "accuracy", study, 0.92, 0.97)
+        for ratio in (1, 6)
+        for n in (3, 5, 10)
+        for study in [design(2, 1, n, ratio=ratio)]
+    ),
+    *(
+        Case(f"averaged contrast of 16 cells, {shape}, n={n}", "accuracy", study, 0.93, 0.97)
+        for shape in ("normal", "skew", "contaminated")
+        for n in (3, 5, 10)
+        for study in [design(2, 8, n, ratio=8, shape=shape)]
+    ),
+    *(
+        Case(f"probability, 8 cells, {name}, n={n}", "converged", design(1, 8, n, p=p), 0.95)
+        for name, p in SHARES
+        for n in (3, 5, 10)
+    ),
+    *(
+        Case(f"probability, one cell of 1 among 10s, {name}", "converged", study, 0.95)
+        for name, p in LONELY
+        for study in [design(1, 8, [1] + [10] * 7, p=p)]
+    ),
+    *(
+        Case(f"difference of probabilities, {cells} cells, {name}, n={n}", "converged", study, 0.93)
+        for cells in (1, 8)
+        for name, p in [("p=.5", 0.5), ("p=.9", 0.9), ("p=.98", 0.98)]
+        for n in (5, 10)
+        for study in [design(2, cells, n, p=p)]
+    ),
+    *(
+        Case(f"expected accuracy, {cells} cells, p={p}, n={n}", "expected", study, 0.95)
+        for cells in (1, 8)
+        for p in (0.2, 0.5, 0.9, 1.0)
+        for n in (5, 10)
+        for study in [design(1, cells, n, p=p)]
+    ),
+    *(
+        Case(f"difference of expected accuracies, 8 cells, p={p}, n={n}", "expected", study, 0.93)
+        for p in (0.5, 0.9)
+        for n in (5, 10)
+        for study in [design(2, 8, n, p=p)]
+    ),
+]
+
+
+def _check(case: Case, studies: int) -> str:
+    found, width = coverage(case.outcome, case.study, studies=studies)
+    margin = 3 * np.sqrt(0.95 * 0.05 / studies)
+    band = f"{100 * case.low:.0f}-{100 * case.high:.0f}"
+    line = f"| {case.name} | {100 * found:.1f} | {band} | {width:.4f} |"
+    assert case.low - margin <= found <= case.high + margin, line
+    return line
+
+
+@pytest.mark.parametrize("case", QUICK, ids=lambda case: case.name)
+def test_a_small_simulation_covers_within_the_band(case: Case) -> None:
+    _check(case, 400)
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("case", FULL, ids=lambda case: case.name)
+def test_simulated_coverage_lies_within_the_band(
+    case: Case, capsys: pytest.CaptureFixture[str]
+) -> None:
+    line = _check(case, 4_000)
+    with capsys.disabled():
+        print(line)  # noqa: T201 - the table is what the marked run is for
