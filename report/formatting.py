@@ -84,7 +84,7 @@ def round_interval(
     while decimals < MAX_DECIMALS and not all(_keeps_side(v, marks, decimals) for v in present):
         decimals += 1
     texts = [None if v is None else _print(v, marks, decimals) for v in values]
-    return Rounded(*texts, decimals=decimals)
+    return Rounded(texts[0], texts[1], texts[2], decimals)
 
 
 def round_number(value: float, *, decimals: int, scale: int = 1) -> str:
@@ -107,11 +107,10 @@ def _exact(value: float) -> Decimal:
 
 
 def _first_decimals(values: list[Decimal | None]) -> int:
-    """Decimals that show two significant digits of the width, or of the estimate without one."""
-    estimate, low, high = values
-    present = [v for v in (low, high, estimate) if v is not None]
+    """Decimals that show two significant digits of the width, or of a number without one."""
+    present = [v for v in values if v is not None]
     width = max(present) - min(present) if present else Decimal(0)
-    shown = width or abs(estimate or Decimal(0))
+    shown = width or max((abs(v) for v in present), default=Decimal(0))
     if not shown:
         return 0
     return min(max(1 - shown.adjusted(), 0), MAX_DECIMALS)

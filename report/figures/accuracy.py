@@ -194,8 +194,7 @@ def _draw_runs(
         means.add([x - half, x + half], [claim.estimate * unit] * 2)
         if claim.low is not None and claim.high is not None:
             bands.add([x, x], [claim.low * unit, claim.high * unit])
-    line = {"solid_capstyle": "butt", "clip_on": False}
-    axes.plot(bands.x, bands.y, color=BLUE, lw=6, alpha=0.5, zorder=3, **line)
+    _stroke(axes, bands, color=BLUE, width=6, alpha=0.5, order=3)
     axes.plot(
         dots.x,
         dots.y,
@@ -209,7 +208,7 @@ def _draw_runs(
         clip_on=False,
         rasterized=raster,
     )
-    axes.plot(means.x, means.y, color=BLUE, lw=2, zorder=5, **line)
+    _stroke(axes, means, color=BLUE, width=2, order=5)
 
 
 class _Strokes:
@@ -223,6 +222,22 @@ class _Strokes:
         """Append a stroke."""
         self.x += [*x, math.nan]
         self.y += [*y, math.nan]
+
+
+def _stroke(
+    axes: Axes, strokes: _Strokes, *, color: str, width: float, alpha: float = 1.0, order: float = 2
+) -> None:
+    """Draw strokes with square ends, as one path."""
+    axes.plot(
+        strokes.x,
+        strokes.y,
+        color=color,
+        lw=width,
+        alpha=alpha,
+        zorder=order,
+        solid_capstyle="butt",
+        clip_on=False,
+    )
 
 
 def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels: float) -> None:
@@ -247,9 +262,8 @@ def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels:
             x, top + 0.06, str(cell.n - cell.k), ha="center", va="bottom", fontsize=9.5, color=INK
         )
     width = min(0.7 * scale.spacing / scale.span * pixels, 40.0)
-    line = {"solid_capstyle": "butt", "clip_on": False, "lw": width}
-    axes.plot(learn.x, learn.y, color=VERMILLION, alpha=0.75, **line)
-    axes.plot(diverged.x, diverged.y, color=PURPLE, **line)
+    _stroke(axes, learn, color=VERMILLION, width=width, alpha=0.75)
+    _stroke(axes, diverged, color=PURPLE, width=width)
 
 
 def _dress(

@@ -177,8 +177,8 @@ def _draw_row(
         ends = [x(start), x(stop)]
         axes.plot(ends, [middle] * 2, color=BLUE, lw=9, alpha=0.45, solid_capstyle="butt", zorder=2)
     if row.estimate is not None:
-        place = [x(row.estimate)] * 2
-        axes.plot(place, [middle - 6, middle + 6], color=BLUE, lw=2.5, zorder=3)
+        mark = [x(row.estimate)] * 2
+        axes.plot(mark, [middle - 6, middle + 6], color=BLUE, lw=2.5, zorder=3)
 
 
 def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:

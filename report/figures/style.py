@@ -96,7 +96,7 @@ def drawing(salt: str) -> Iterator[None]:
         "figure.dpi": DPI,
         "savefig.dpi": DPI,
     }
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings):  # type: ignore[arg-type]  # its keys are literals
         yield
 
 

@@ -75,7 +75,8 @@ def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
         caption=(
             f"Bars are {level} confidence intervals, the thin mark in each is the estimate; "
             "the dark line marks no difference. Every effect averages the cells of the plan with "
-            "equal weights. Differences are in percentage points."
+            "equal weights. Differences are in percentage points, the later level minus the "
+            "earlier, with minus without."
             + (" *: over the largest complete part of the grid." if partial else "")
         ),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
@@ -111,7 +112,9 @@ def forest_row(claim: Claim, label: str) -> ForestRow:
     scale = shown.unit.scale
     ends = (claim.estimate, claim.low, claim.high)
     numbers = [None if value is None else value * scale for value in ends]
-    text = f"{read(shown.estimate)} {read(shown.ends)}"
+    points = shown.unit.suffix.strip() == "points"
+    estimate = shown.rounded.estimate if points else shown.estimate
+    text = f"{read(str(estimate))} {read(shown.ends)}"
     return ForestRow(label, text, *numbers)
 
 
@@ -120,7 +123,7 @@ def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bo
     if factor is None:
         return capitalise(in_words(claim.estimand))
     if factor.is_switch:
-        text = f"{capitalise(factor.label)}: with against without"
+        text = capitalise(factor.label) + ("" if short else ": with against without")
     else:
         earlier, later = factor.text(factor.levels[0]), factor.text(factor.levels[-1])
         text = f"{capitalise(factor.label)}: {later} against {earlier}"

@@ -1,0 +1,113 @@
+"""Figures: ids that cannot clash, bytes that depend on the data alone, many points as an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vggstudy.analysis import AnalysisResult
+from vggstudy.report import ReportContext
+from vggstudy.report.figures.accuracy import draw_accuracy, scale_of
+from vggstudy.report.figures.colours import on_viridis
+from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
+from vggstudy.report.figures.style import NARROW, WIDE, blank, drawing
+from vggstudy.report.figures.svg import MAX_BYTES, finish
+from vggstudy.report.study import study_view
+from vggstudy.report.view import Factor
+
+
+def forest(key: str, label: str = "a") -> str:
+    """A finished forest of one row."""
+    group = ForestGroup("title", "axis", (ForestRow(label, "1 [0, 2]", 1.0, 0.0, 2.0),), 0.0)
+    with drawing(key):
+        return finish(draw_forest([group], WIDE), key, "title", "description")
+
+
+def test_a_figure_is_the_same_every_time() -> None:
+    assert forest("k") == forest("k")
+
+
+def test_two_figures_share_no_id_and_refer_only_to_their_own(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    assert view.axis is not None
+    sources = []
+    for key in ("one", "two"):
+        with drawing(key):
+            drawn = draw_accuracy(view, view.axis, WIDE, unit=100)
+            sources.append(finish(drawn, key, "t", "d"))
+    for key, source in zip(("one", "two"), sources, strict=True):
+        ids = set(re.findall(r' id="([^"]*)"', source))
+        assert all(name == key or name.startswith(f"{key}-") for name in ids)
+        assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', source)) <= {
+            pair for name in ids for pair in ((name, ""), ("", name))
+        }
+
+
+def test_the_style_of_a_figure_stays_inside_it() -> None:
+    assert re.findall(r"<style[^>]*>(.*?)</style>", forest("k"), re.DOTALL)[0].startswith("#k *{")
+
+
+def test_text_from_data_is_neither_markup_nor_mathematics_nor_a_reference() -> None:
+    label = '<b> $x_{$ url(#a) id="b" #010101'
+    assert '&lt;b&gt; $x_{$ url(#a) id="b" #010101' in forest("k", label)
+
+
+def test_a_forest_grows_with_its_rows() -> None:
+    rows = tuple(ForestRow(str(i), "1 [0, 2]", 1.0, 0.0, 2.0) for i in range(6))
+    with drawing("k"):
+        few = draw_forest([ForestGroup("t", "", rows[:2], 0.0)], NARROW).get_figheight()
+        many = draw_forest([ForestGroup("t", "", rows, 0.0)], NARROW).get_figheight()
+    assert many > few
+
+
+def test_a_row_without_an_estimate_draws_no_bar() -> None:
+    rows = (ForestRow("a", "not available", None, None, None),)
+    with drawing("k"):
+        source = finish(draw_forest([ForestGroup("t", "", rows, 0.0)], WIDE), "k", "t", "d")
+    assert "var(--blue)" not in source
+
+
+@pytest.mark.parametrize(
+    ("levels", "logarithmic"),
+    [
+        ((8, 16, 1024), True),
+        ((11, 13, 16), False),
+        ((0.001, 0.01, 0.1), False),
+        (("a", "b"), False),
+    ],
+)
+def test_the_axis_is_logarithmic_where_levels_are_powers_of_two(
+    levels: tuple[object, ...], logarithmic: bool
+) -> None:
+    scale = scale_of(Factor("f", levels))
+    assert scale.logarithmic is logarithmic
+    assert len(scale.positions) == len(levels)
+
+
+def test_more_than_a_thousand_runs_become_an_image(
+    make_runs: Callable[..., pd.DataFrame], make_result: Callable[..., AnalysisResult]
+) -> None:
+    frame = make_runs(replicates=300)
+    rng = np.random.default_rng(0)
+    learned = frame["label"] == "converged"
+    frame.loc[learned, "test_accuracy"] = 0.7 + 0.01 * rng.standard_normal(int(learned.sum()))
+    view = study_view(make_result(frame), ReportContext())
+    assert view.axis is not None
+    with drawing("k"):
+        source = finish(draw_accuracy(view, view.axis, WIDE, unit=100), "k", "t", "d")
+    assert "data:image/png;base64," in source
+    assert len(source.encode()) <= MAX_BYTES
+
+
+def test_text_on_tiles_contrasts_with_them() -> None:
+    assert on_viridis(0.0) == "#ffffff"
+    assert on_viridis(1.0) == "#111111"
+
+
+def test_an_empty_canvas_has_the_size_it_was_asked_for() -> None:
+    figure, _ = blank(704, 90)
+    assert tuple(figure.get_size_inches() * figure.dpi) == pytest.approx((704, 90))
