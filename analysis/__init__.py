@@ -13,13 +13,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vggstudy.analysis.api import analyze
+    from vggstudy.analysis.api import analyze, inputs_digest
     from vggstudy.analysis.claims import Claim, ClaimSet
     from vggstudy.analysis.flow import Flow
     from vggstudy.analysis.result import AnalysisResult
     from vggstudy.analysis.table import RunTable
 
-__all__ = ["AnalysisResult", "Claim", "ClaimSet", "Flow", "RunTable", "analyze"]
+__all__ = ["AnalysisResult", "Claim", "ClaimSet", "Flow", "RunTable", "analyze", "inputs_digest"]
 
 _MODULES = {
     "AnalysisResult": "result",
@@ -28,6 +28,7 @@ _MODULES = {
     "Flow": "flow",
     "RunTable": "table",
     "analyze": "api",
+    "inputs_digest": "api",
 }
 
 

@@ -61,7 +61,7 @@ def analyze(
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws)
     cells = Cells.from_table(table)
-    inputs = digest({"table": table.content_digest(), "protocol": protocol_digest})
+    inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(cells, confidence, resampling, inputs)
     claims = ClaimSet(maker.all_claims())
@@ -83,6 +83,11 @@ def analyze(
         },
         inputs_digest=inputs,
     )
+
+
+def inputs_digest(table: RunTable, protocol_digest: str | None) -> str:
+    """SHA-256 of what claims are made from: the table's content and the protocol's digest."""
+    return digest({"table": table.content_digest(), "protocol": protocol_digest})
 
 
 def _check_settings(

@@ -129,6 +129,18 @@ class RunTable:
         """Number of runs with a label."""
         return int((self.label == LABELS.index(label)).sum())
 
+    def to_frame(self) -> pd.DataFrame:
+        """One row a run, in canonical order: factors, replicate, outcome (its label), value."""
+        import pandas as pd
+
+        levels = {
+            name: [self.levels[name][code] for code in self.codes[:, index].tolist()]
+            for index, name in enumerate(self.factors)
+        }
+        labels = [LABELS[code] for code in self.label.tolist()]
+        own = {"replicate": list(self.replicate), "outcome": labels, self.outcome: self.value}
+        return pd.DataFrame({**levels, **own})
+
     def content_digest(self) -> str:
         """SHA-256 of what the table holds; the order of the input's rows does not enter."""
         rows = [

@@ -14,7 +14,7 @@ from vggstudy.study import Study, find_study
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.analysis import AnalysisResult
+    from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.analysis.table import RunTable
     from vggstudy.report import ReportContext
 
@@ -111,9 +111,20 @@ def analyze_source(source: Source) -> AnalysisResult:
     )
 
 
+def published_claims(result: AnalysisResult) -> ClaimSet:
+    """The claims as they are written to a file: with the numbers that the report prints."""
+    from dataclasses import replace
+
+    from vggstudy.analysis import ClaimSet
+    from vggstudy.report.cite import display_strings
+
+    shown = (replace(claim, display=display_strings(claim)) for claim in result.claims.values())
+    return ClaimSet(shown)
+
+
 def inputs_digest(source: Source) -> str:
     """Digest of what `analyze_source` would take in: the table and the protocol."""
-    from vggstudy.analysis import inputs_digest as digest_of
+    from vggstudy.analysis.api import inputs_digest as digest_of
 
     return digest_of(source.table, source.protocol.digest() if source.protocol else None)
 

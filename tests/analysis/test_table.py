@@ -198,3 +198,18 @@ def test_levels_are_ordered_by_value_and_merged_by_text() -> None:
 def test_characters_of_the_id_grammar_are_encoded() -> None:
     assert encode("a=b,c@d*e+f g%h..i") == "a%3Db%2Cc%40d%2Ae%2Bf%20g%25h%2E%2Ei"
     assert encode("0.001") == "0.001"
+
+
+def test_table_becomes_the_frame_that_makes_it() -> None:
+    frame = pd.DataFrame(
+        {
+            "depth": [19, 11, 11],
+            "replicate": [0, 1, 0],
+            "outcome": ["crashed", "converged", "failed_to_learn"],
+            "test_accuracy": [None, 0.9, 0.1],
+        }
+    )
+    table = RunTable.from_frame(frame, factors=["depth"])
+    again = RunTable.from_frame(table.to_frame(), factors=["depth"])
+    assert again.content_digest() == table.content_digest()
+    assert table.to_frame()["depth"].tolist() == [11, 11, 19]

@@ -62,15 +62,16 @@ def analyze_command(
     Prints the claims. Those of a study are also written to its claims.json, those of a CSV to
     the file named with -o.
     """
-    from vggstudy.results import analyze_source
+    from vggstudy.results import analyze_source, published_claims
 
     opened = _source(source, protocol_file, factors)
     result = analyze_source(opened)
     target = output or opened.claims_path
+    text = published_claims(result).to_json()
     if target is not None:
-        _write(target, result.claims.to_json() + "\n")
+        _write(target, text)
     if console.as_json:
-        click.echo(result.claims.to_json())
+        click.echo(text, nl=False)
     else:
         console.data(result.summary())
     if target is not None:
@@ -99,12 +100,12 @@ def report_command(
     """
     from vggstudy.report import write_report
     from vggstudy.report_context import report_context
-    from vggstudy.results import analyze_source
+    from vggstudy.results import analyze_source, published_claims
 
     opened = _source(source, protocol_file, factors)
     result = analyze_source(opened)
     if opened.claims_path is not None:
-        _write(opened.claims_path, result.claims.to_json() + "\n")
+        _write(opened.claims_path, published_claims(result).to_json())
     context = report_context(opened)
     target = output or _report_path(opened)
     path = write_report(result, target, context=context, language=language)
