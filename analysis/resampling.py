@@ -67,7 +67,11 @@ def resample_indices(
         take = min(rows, n_resamples - first)
         raw = rng.bit_generator.random_raw(take * words)
         bits = raw.view(np.uint32).reshape(take, 2 * words)[:, :size]
-        yield ((bits * bound) >> np.uint64(32)).astype(np.int64) + offset
+        scaled = bits * bound
+        scaled >>= np.uint64(32)
+        index = scaled.view(np.int64)
+        index += offset
+        yield index
 
 
 def linear_deviations(

@@ -6,7 +6,7 @@ it. Bands are those of the analysis plan, widened by three Monte Carlo standard 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +23,7 @@ from vggstudy.analysis.table import RunTable
 
 CHANCE = 0.1
 SD = 0.004
-Draw = Callable[[np.random.Generator, FloatArray, FloatArray, int], FloatArray]
+Share = float | Sequence[float] | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def design(
     cells: int,
     n: int | Sequence[int],
     *,
-    p: float | Sequence[float] = 1.0,
+    p: Share = 1.0,
     ratio: float = 1.0,
     shape: str = "normal",
 ) -> Design:
@@ -207,6 +207,18 @@ FULL = [
         for name, p in [("p=.5", 0.5), ("p=.9", 0.9), ("p=.98", 0.98)]
         for n in (5, 10)
         for study in [design(2, cells, n, p=p)]
+    ),
+    *(
+        Case(f"difference of {outcome}, 8 cells, p={p1} and {p2}, n={n}", outcome, study, 0.93)
+        for outcome in ("converged", "expected")
+        for p1, p2 in [(0.5, 0.9), (0.2, 0.8), (0.05, 0.95)]
+        for n in (5, 10)
+        for study in [design(2, 8, n, p=[[p1], [p2]])]
+    ),
+    *(
+        Case(f"difference of {outcome}, 8 cells, one of 1 run, n=10", outcome, study, 0.93)
+        for outcome in ("converged", "expected")
+        for study in [design(2, 8, [1] + [10] * 7, p=0.7)]
     ),
     *(
         Case(f"expected accuracy, {cells} cells, p={p}, n={n}", "expected", study, 0.95)

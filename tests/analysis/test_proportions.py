@@ -115,6 +115,47 @@ def test_clopper_pearson_covers_at_every_probability(n: int) -> None:
         assert binom.pmf(np.arange(n + 1), n, p) @ inside >= 0.95
 
 
+# Exact coverage of Newcombe's interval by enumeration, from the study behind the analysis plan:
+# p1, p2, n and the share. It is 95% on average and dips to 88% where p1 and p2 are far apart.
+ENUMERATED = [
+    (0.5, 0.5, 5, 0.939),
+    (0.8, 0.2, 5, 0.925),
+    (0.95, 0.05, 8, 0.879),
+    (0.95, 0.05, 10, 0.925),
+    (0.8, 0.8, 10, 0.970),
+    (1.0, 0.5, 8, 0.961),
+]
+
+
+def _newcombe_coverage(n: int, pairs: list[tuple[float, float]]) -> list[float]:
+    counts = np.arange(n + 1)
+    found = [[newcombe(i, n, j, n, confidence=0.95) for j in range(n + 1)] for i in range(n + 1)]
+    low = np.array([[x.low for x in row] for row in found])
+    high = np.array([[x.high for x in row] for row in found])
+    shares = []
+    for p1, p2 in pairs:
+        chance = np.outer(binom.pmf(counts, n, p1), binom.pmf(counts, n, p2))
+        inside = (low <= p1 - p2 + 1e-9) & (high >= p1 - p2 - 1e-9)
+        shares.append(float((chance * inside).sum()))
+    return shares
+
+
+@pytest.mark.parametrize(("p1", "p2", "n", "share"), ENUMERATED)
+def test_newcombe_covers_as_enumerated_elsewhere(
+    p1: float, p2: float, n: int, share: float
+) -> None:
+    # Printed with three decimals.
+    assert _newcombe_coverage(n, [(p1, p2)])[0] == pytest.approx(share, abs=6e-4)
+
+
+@pytest.mark.parametrize("n", [3, 5, 8, 10, 20])
+def test_newcombe_covers_on_average_and_never_falls_below_84_percent(n: int) -> None:
+    grid = np.linspace(0.005, 0.995, 34)
+    shares = _newcombe_coverage(n, [(a, b) for a in grid for b in grid])
+    assert np.mean(shares) >= 0.93
+    assert min(shares) >= 0.84
+
+
 def test_pooled_counts_of_a_balanced_grid_are_the_sums() -> None:
     found = pooled_counts(np.array([0.0, 5, 3]), np.full(3, 5.0), np.full(3, 1 / 3))
     assert (found.k, found.n, found.exact) == (8, 15, True)
