@@ -46,25 +46,25 @@ def comparisons(plan: Plan) -> int:
     return sum(run.recipe.training.epochs for run in plan.runs)
 
 
-def labeller(plan: Plan, rule: LabelRule) -> Callable[[str, Mapping[str, Any], int | None], Label]:
+Labeller = Callable[[PlannedRun, str, Mapping[str, Any]], Label]
+"""From a planned run, its record's status and its result to its label."""
+
+
+def labeller(plan: Plan, rule: LabelRule) -> Labeller:
     """The label rule with what it needs to know of the whole study."""
     total = comparisons(plan)
 
-    def label(status: str, result: Mapping[str, Any], patience: int | None) -> Label:
-        return label_run({**result, "status": status}, rule, comparisons=total, patience=patience)
+    def label(run: PlannedRun, status: str, result: Mapping[str, Any]) -> Label:
+        stopping = run.recipe.training.early_stopping
+        return label_run(
+            {**result, "status": status},
+            rule,
+            comparisons=total,
+            patience=stopping.patience if stopping else None,
+            monitor=run.recipe.training.monitored,
+        )
 
     return label
-
-
-def label_record(plan: Plan, rule: LabelRule, run: PlannedRun, record: RunRecord) -> Label:
-    """Label of one record of a planned run."""
-    return labeller(plan, rule)(record.status, record.result, patience_of(run))
-
-
-def patience_of(run: PlannedRun) -> int | None:
-    """The patience of a run's early stopping, in epochs."""
-    stopping = run.recipe.training.early_stopping
-    return stopping.patience if stopping else None
 
 
 def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def _refuse_damaged(store: StudyStore, records: Mapping[str, IndexRow]) -> None:
 def _row(
     run: PlannedRun,
     record: IndexRow | None,
-    label: Callable[[str, Mapping[str, Any], int | None], Label],
+    label: Labeller,
 ) -> dict[str, Any]:
     """The row of one planned run."""
     base: dict[str, Any] = {
@@ -145,7 +145,7 @@ def _row(
         return {**base, "outcome": "missing", "attempts": 0}
     summary = record.summary
     result = {**summary.get("result", {}), "curves": record.curves}
-    given = label(str(record.status), result, patience_of(run))
+    given = label(run, str(record.status), result)
     return {
         **base,
         "outcome": given.outcome,

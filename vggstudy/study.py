@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from vggstudy.execution import ExecutionOptions, Listener, Tally
     from vggstudy.labels import Label
+    from vggstudy.outcomes import Labeller
 
 STUDIES = Path("studies")
 """Folder of the studies, relative to the working folder."""
@@ -197,11 +198,16 @@ class Study:
             with _entered(listener(runs, chosen) if listener else Silent()) as watching:
                 return execute(runs, store, chosen, watching)
 
+    @cached_property
+    def _label(self) -> Labeller:
+        """The protocol's label rule, made once for all runs."""
+        from vggstudy.outcomes import labeller
+
+        return labeller(self.plan, self.protocol.label)
+
     def label(self, run: PlannedRun, record: RunRecord) -> Label:
         """The label of a record by the protocol's rule."""
-        from vggstudy.outcomes import label_record
-
-        return label_record(self.plan, self.protocol.label, run, record)
+        return self._label(run, record.status, record.result)
 
     def to_frame(self) -> pd.DataFrame:
         """One row per planned run, failed and missing ones included: `study_frame`."""
