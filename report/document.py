@@ -6,7 +6,7 @@ import os
 import re
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -67,7 +67,7 @@ def render(
         css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
         digest=result.inputs_digest,
     )
-    return html.rstrip() + "\n"
+    return clean(html.rstrip()) + "\n"
 
 
 def write_report(
@@ -129,7 +129,6 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
-        finalize=_finalise,
     )
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         translations(language), newstyle=True
@@ -138,11 +137,6 @@ def _environment(language: str) -> Environment:
     environment.filters["svg"] = Markup
     environment.filters["tie"] = tie
     return environment
-
-
-def _finalise(value: Any) -> Any:
-    """Take out what HTML cannot show; what we made ourselves is already clean."""
-    return clean(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def tie(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from vggstudy.report.display import display, read
+from vggstudy.report.text import clean
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -89,4 +90,6 @@ def download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(["" if value is None else value for value in row] for row in rows)
-    return Download(filename, f"data:text/csv;charset=utf-8,{quote(buffer.getvalue(), safe=SAFE)}")
+    return Download(
+        filename, f"data:text/csv;charset=utf-8,{quote(clean(buffer.getvalue()), safe=SAFE)}"
+    )

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.style import (
@@ -20,8 +21,8 @@ from vggstudy.report.figures.style import (
     RASTERISE_ABOVE,
     SMALL,
     VERMILLION,
+    WIDTH_PER_CHARACTER,
     Canvas,
-    fit,
 )
 from vggstudy.report.names import capitalise
 from vggstudy.report.view import Cell, Factor, Level, StudyView
@@ -37,6 +38,7 @@ TICKS = 18.0
 LINE = 14.0
 SPACE = 12.0
 BOTTOM = 14.0
+TITLE = 11.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
     """
     from matplotlib.figure import Figure
 
-    grid = _Grid.of(len(view.panels), len(view.panel_factors), canvas)
+    grid = _Grid.of(view, canvas)
     figure = Figure(figsize=(canvas.width / DPI, grid.height / DPI), dpi=DPI)
     figure.patch.set_visible(False)
     limits = _limits(view, unit)
@@ -99,9 +101,8 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         _draw_runs(plot, cells, scale, unit, grid.width, raster=raster)
         _draw_failed(strip, cells, scale, grid.width)
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
-        lines = [capitalise(f.setting(v)) for f, v in zip(view.panel_factors, panel, strict=True)]
-        title = "\n".join(fit(line, grid.width) for line in lines)
-        plot.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+        title = "\n".join(_title(view, panel, grid.width))
+        plot.set_title(title, loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
     name = capitalise(axis.label) + (" (log scale)" if scale.logarithmic else "")
     figure.text(
         0.5 + LEFT / 2 / canvas.width,
@@ -115,6 +116,13 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
     return figure
 
 
+def _title(view: StudyView, panel: tuple[Level, ...], width: float) -> list[str]:
+    """The panel's levels, a factor a line, on as many more lines as long names need."""
+    room = int(width / (WIDTH_PER_CHARACTER * TITLE))
+    settings = (f.setting(v) for f, v in zip(view.panel_factors, panel, strict=True))
+    return [line for text in settings for line in wrap(capitalise(text), width=room)]
+
+
 @dataclass(frozen=True, slots=True)
 class _Grid:
     """Where the panels stand, in pixels."""
@@ -126,13 +134,11 @@ class _Grid:
     height: float
 
     @classmethod
-    def of(cls, panels: int, lines: int, canvas: Canvas) -> _Grid:
-        most = 2 if canvas.narrow else 4
-        columns = min(panels, most)
-        if not canvas.narrow and panels == 6:
-            columns = 3
+    def of(cls, view: StudyView, canvas: Canvas) -> _Grid:
+        panels = len(view.panels)
+        columns = 3 if panels == 6 and not canvas.narrow else min(panels, 2 if canvas.narrow else 4)
         width = (canvas.width - LEFT - SPACE * (columns - 1) - 4) / columns
-        title = LINE * lines + 6
+        title = LINE * max(len(_title(view, panel, width)) for panel in view.panels) + 6
         rows = math.ceil(panels / columns)
         height = rows * (title + PLOT + STRIP + TICKS + SPACE) + BOTTOM
         return cls(columns, panels, width, title, height)

@@ -31,7 +31,7 @@ BOLD = SMALL * 1.08
 HEAD = 28.0
 AXIS = 38.0
 GAP = 10.0
-INSET = 8.0
+INSET = 14.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,6 +90,7 @@ class _Layout:
     side: float
     top: float
     row: float
+    right: float
 
     @classmethod
     def of(cls, view: StudyView, canvas: Canvas) -> _Layout:
@@ -101,7 +102,15 @@ class _Layout:
         side = min((canvas.width - left) / levels, 72.0)
         lines = max((len(_words(view, panel, canvas)) for panel in view.panels), default=0)
         row = TILE + GAP + (0.0 if beside or not widths else 4 + LINE * lines)
-        return cls(canvas, left, tuple(widths) if beside else (), side, 2 * HEADING, row)
+        return cls(
+            canvas,
+            left,
+            tuple(widths) if beside else (),
+            side,
+            2 * HEADING,
+            row,
+            left + levels * side,
+        )
 
 
 def _column_width(label: str, levels: Sequence[str]) -> float:
@@ -163,7 +172,7 @@ def _draw_label(
             text = fit(factor.text(panel[index]), width)
             axes.text(x, y + TILE / 2, text, va="center", size=SMALL)
             if before is not None and index < len(panel) - 1:
-                axes.plot([x, layout.canvas.width], [y - GAP / 2] * 2, color=GRID, lw=0.8)
+                axes.plot([x, layout.right], [y - GAP / 2] * 2, color=GRID, lw=0.8)
         x += width
 
 
@@ -182,7 +191,7 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
     y += layout.row - TILE - GAP
     width = layout.side - GAP
     if tile is None:
-        frame = Rectangle((x + 0.5, y + 0.5), width - 1, TILE - 1, fill=False, ec=GRID, ls=":")
+        frame = Rectangle((x + 0.5, y + 0.5), width - 1, TILE - 1, fill=False, ec=MUTED, ls=":")
         axes.add_patch(frame)
         return
     axes.add_patch(Rectangle((x, y), width, TILE, fc=tile.fill, ec="none"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vggstudy.report.figures.grid import Key, Tile, draw_grid
-from vggstudy.report.figures.style import INK, PAPER, SHADE, TINT, VERMILLION
+from vggstudy.report.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.names import capitalise
 from vggstudy.report.sections.base import Section, Source
@@ -30,6 +30,11 @@ def build(source: Source) -> Section:
             "protocol_text": context.protocol_text,
             "coverage": _coverage(view) if view.cells else None,
             "deviations": _deviations(source),
+            "diffs": [
+                (str(amendment.get("date") or "")[:10], str(amendment["diff"]))
+                for amendment in context.amendments
+                if amendment.get("diff")
+            ],
             "exploratory": sum(not claim.registered for claim in view.claims),
             "registered": sum(claim.registered for claim in view.claims),
         },
@@ -94,7 +99,7 @@ def _coverage(view: StudyView) -> Picture:
     if any(cell.n == 0 for cell in view.cells):
         keys.append(Key(PAPER, "no data", VERMILLION))
     if any(None in view.row(panel) for panel in view.panels):
-        keys.append(Key(PAPER, "dotted: not in the plan"))
+        keys.append(Key(PAPER, "dotted: not in the plan", MUTED))
     complete = sum(cell.n == cell.planned for cell in view.cells)
     columns = [Column(capitalise(f.label)) for f in view.factors]
     columns += [Column("Planned"), Column("Analysed"), Column("Crashed"), Column("Not run yet")]

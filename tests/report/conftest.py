@@ -84,7 +84,12 @@ def context() -> ReportContext:
         settings=[("training", "optimizer", "adam")],
         label_rule=[("margin", "0.05")],
         amendments=[
-            {"date": "2026-11-20T10:00:00", "old_digest": "1" * 64, "new_digest": "2" * 64}
+            {
+                "date": "2026-11-20T10:00:00",
+                "old_digest": "1" * 64,
+                "new_digest": "2" * 64,
+                "diff": "-epochs = 50\n+epochs = 100\n",
+            }
         ],
         environment=[("torch", "2.14.1")],
         commands=["vggstudy run small.toml", "vggstudy report studies/small"],
