@@ -75,13 +75,16 @@ def _listed(view: StudyView) -> list[Claim]:
     if len(claims) <= MOST_CLAIMS:
         return claims
     full = len(view.factors)
-    return [
+    few = [
         claim
         for claim in claims
         if claim.registered
         or len(claim.conditions) <= 1
         or (not claim.factors and len(claim.conditions) == full)
     ]
+    offered = {claim.offered for claim in few}
+    kept = {claim.id for claim in few} | offered
+    return [claim for claim in claims if claim.id in kept]
 
 
 def _claims(listed: list[Claim]) -> Table:

@@ -139,6 +139,18 @@ def test_the_page_is_valid_and_its_references_resolve_once(
     assert len(page.encode()) < MAX_BYTES
 
 
+def test_links_resolve_where_too_many_claims_are_listed_in_part(
+    with_losses: AnalysisResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vggstudy.report.sections.s13_cite.MOST_CLAIMS", 10)
+    page = render(with_losses)
+    ids = {e.attrib["id"] for e in parse(page).iter() if "id" in e.attrib}
+    links = {e.attrib["href"][1:] for e in parse(page).iter() if e.attrib.get("class") == "ref"}
+    assert links <= ids
+    assert 10 < sum(name.startswith("claim-") for name in ids) < len(with_losses.claims)
+    assert "are in claims.json" in page
+
+
 def test_the_page_asks_the_network_for_nothing_and_runs_nothing(page: str) -> None:
     tree = parse(page)
     tags = {e.tag for e in tree.iter()}
