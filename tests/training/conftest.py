@@ -47,9 +47,15 @@ def make_recipe() -> Callable[..., Recipe]:
     """A recipe of seconds: a narrow VGG11 on 80 synthetic images of four classes."""
 
     def make(**changes: Any) -> Recipe:
-        data = {"name": "synthetic", "classes": 4, "train": 80, "test": 24, "validation": 16}
-        model = {"depth": 11, "width": 0.0625}
-        training = {"batch_size": 16, "epochs": 3}
+        data: dict[str, Any] = {
+            "name": "synthetic",
+            "classes": 4,
+            "train": 80,
+            "test": 24,
+            "validation": 16,
+        }
+        model: dict[str, Any] = {"depth": 11, "width": 0.0625}
+        training: dict[str, Any] = {"batch_size": 16, "epochs": 3}
         for name, value in changes.items():
             section, _, key = name.partition("_")
             {"data": data, "model": model, "training": training}[section][key] = value

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import io
+import lzma
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -19,12 +21,15 @@ Tree = dict[str, bytes]
 
 
 def pack_tar(path: Path, tree: Tree) -> Path:
-    mode = {".xz": "w:xz", ".gz": "w:gz"}.get(path.suffix, "w")
-    with tarfile.open(path, mode) as archive:
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as archive:
         for name, content in tree.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
+    packed = {".xz": lzma.compress, ".gz": gzip.compress}
+    content = plain.getvalue()
+    path.write_bytes(packed[path.suffix](content) if path.suffix in packed else content)
     return path
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from vggstudy.errors import DataError
 from vggstudy.protocol.settings import DataSettings
-from vggstudy.training import cache, imagefolder, prepare_data
+from vggstudy.training import prepare_data
+from vggstudy.training.decode import decode_rgb
 
 Tree = dict[str, bytes]
 
@@ -31,13 +34,13 @@ def archive(
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Names of the images that are decoded from now on."""
     names: list[str] = []
-    decode = imagefolder.decode_rgb
+    decode = decode_rgb
 
     def counting(data: bytes, name: str, *, resize: int | None) -> object:
         names.append(name)
         return decode(data, name, resize=resize)
 
-    monkeypatch.setattr(imagefolder, "decode_rgb", counting)
+    monkeypatch.setattr("vggstudy.training.imagefolder.decode_rgb", counting)
     return names
 
 
@@ -134,8 +137,8 @@ def test_the_environment_names_the_cache(
 def test_a_full_disk_is_one_clear_error_and_leaves_nothing(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = cache.shutil._ntuple_diskusage(10, 9, 1)  # type: ignore[attr-defined]
-    monkeypatch.setattr(cache.shutil, "disk_usage", lambda path: usage)
+    usage = SimpleNamespace(total=10, used=9, free=1)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage)
     with pytest.raises(DataError, match=r"16 images of 8 x 8 pixels need .* set VGGSTUDY_CACHE"):
         prepare_data(settings(archive), cache_dir=tmp_path / "cache")
     assert not list((tmp_path / "cache").rglob("*.npy"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -309,3 +310,10 @@ def test_an_interruption_without_a_checkpoint_is_an_interruption(
 ) -> None:
     with pytest.raises(Interrupted):
         train_run(make_recipe(), seeds, cache_dir=cache_dir, should_stop=StopAt(2))
+
+
+def test_failures_survive_the_way_from_a_worker() -> None:
+    mismatch = pickle.loads(pickle.dumps(CheckpointMismatch(Path("a.pt"), ["x: 1", "y: 2"])))
+    assert mismatch.differences == ("x: 1", "y: 2")
+    assert "a.pt cannot be resumed: x: 1; y: 2" in str(mismatch)
+    assert pickle.loads(pickle.dumps(Interrupted(3))).epoch == 3

@@ -76,7 +76,7 @@ def test_a_run_leaves_the_process_as_it_found_it(
             torch.backends.cudnn.deterministic,
             torch.backends.cuda.matmul.fp32_precision,
             torch.backends.cudnn.conv.fp32_precision,  # type: ignore[attr-defined]
-            torch.utils.deterministic.fill_uninitialized_memory,
+            torch.utils.deterministic.fill_uninitialized_memory,  # type: ignore[attr-defined]
             torch.get_num_threads(),
             torch.get_rng_state().tolist(),
         ]

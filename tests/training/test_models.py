@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import pytest
@@ -29,7 +30,7 @@ def recipe(**model: object) -> Recipe:
     return Recipe(data=DataSettings(name="digits"), model=ModelSettings.model_validate(model))
 
 
-def build(seed: int = 1, *, n_classes: int = 10, side: int = 32, **model: object) -> nn.Module:
+def build(seed: int = 1, *, n_classes: int = 10, side: int = 32, **model: Any) -> nn.Module:
     settings = ModelSettings.model_validate({"depth": 11, "width": 0.125, **model})
     return build_model(settings, n_classes=n_classes, side=side, seed=seed)
 
@@ -45,7 +46,7 @@ def test_parameter_counts_are_the_published_ones(depth: int) -> None:
 
 
 def test_a_description_counts_what_is_built() -> None:
-    chosen = {"depth": 13, "width": 0.25, "head": "512", "batch_norm": True}
+    chosen: dict[str, Any] = {"depth": 13, "width": 0.25, "head": "512", "batch_norm": True}
     model = build(n_classes=7, side=64, **chosen)
     assert describe_model(recipe(**chosen), 7, 64).count == sum(
         parameter.numel() for parameter in model.parameters()
@@ -148,7 +149,10 @@ VARIANCES = [
 def test_initialisations_have_their_published_variances(
     init: str, conv_variance: float, linear_variance: float
 ) -> None:
-    for layer, variance in zip(layers(init), (conv_variance, linear_variance), strict=True):
+    conv, linear = layers(init)
+    pairs: list[tuple[nn.Conv2d | nn.Linear, float]]
+    pairs = [(conv, conv_variance), (linear, linear_variance)]
+    for layer, variance in pairs:
         count = layer.weight.numel()
         # Five standard errors of a variance of normal draws; those of uniform draws are smaller.
         tolerance = 5 * math.sqrt(2 / count)

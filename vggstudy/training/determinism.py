@@ -6,7 +6,7 @@ import hashlib
 import os
 import platform
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -58,7 +58,8 @@ def deterministic(device: torch.device, *, threads: int, precision: str) -> Iter
         for owner in _PRECISIONS:
             owner.fp32_precision = "tf32" if tf32 else "ieee"
         torch.set_num_threads(threads)
-        yield
+        with torch.cuda.device(device) if device.type == "cuda" else nullcontext():
+            yield
     finally:
         torch.set_num_threads(had_threads)
         for owner, value in zip(_PRECISIONS, formats, strict=True):

@@ -21,6 +21,10 @@ class Interrupted(Exception):  # noqa: N818 - a request that was met, not an err
         self.epoch = epoch
         super().__init__(f"interrupted after epoch {epoch}")
 
+    def __reduce__(self) -> tuple[type[Interrupted], tuple[int]]:
+        """Survive the way from a worker process."""
+        return type(self), (self.epoch,)
+
 
 class CheckpointMismatch(ExecutionError):  # noqa: N818 - named in the package's interface
     """A checkpoint belongs to another recipe, machine or version than the run to resume.
@@ -38,3 +42,7 @@ class CheckpointMismatch(ExecutionError):  # noqa: N818 - named in the package's
             f"{path} cannot be resumed: {'; '.join(self.differences)}. "
             "Resume where it was written, or remove it to start this run again"
         )
+
+    def __reduce__(self) -> tuple[type[CheckpointMismatch], tuple[Path, tuple[str, ...]]]:
+        """Survive the way from a worker process."""
+        return type(self), (self.path, self.differences)

@@ -18,7 +18,7 @@ from vggstudy.training.evaluate import Evaluation, Scores, autocast, evaluate
 from vggstudy.training.layers import attach_generator
 from vggstudy.training.models import state_tensors
 from vggstudy.training.objective import Objective
-from vggstudy.training.optimizers import make_optimizer, set_rate
+from vggstudy.training.optimizers import make_optimizer, restore_optimizer, set_rate
 from vggstudy.training.results import CURVES, TEST_CURVES
 from vggstudy.training.schedule import Patience, Schedule, larger_is_better
 from vggstudy.training.streams import epoch_order, epoch_seed
@@ -207,7 +207,7 @@ class Run:
         augment = self._augmentation(epoch)
         for start, stop in self.bounds:
             rows = order[start:stop]
-            images = augment(train.images, rows) if augment else train.images[rows]
+            images = augment(train.images, rows) if augment else train.images.index_select(0, rows)
             self.step(self.data.normaliser(images), train.targets[rows])
 
     def _augmentation(self, epoch: int) -> Augmentation | None:
@@ -281,7 +281,7 @@ class Run:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue where `state` was taken."""
         self.model.load_state_dict(state["model"])
-        self.step.optimizer.load_state_dict(state["optimizer"])
+        restore_optimizer(self.step.optimizer, state["optimizer"])
         self.schedule.restore(state["schedule"])
         if self.patience:
             self.patience.restore(state["patience"])
