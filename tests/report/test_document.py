@@ -140,14 +140,20 @@ def test_the_page_is_valid_and_its_references_resolve_once(
 
 
 def test_links_resolve_where_too_many_claims_are_listed_in_part(
-    with_losses: AnalysisResult, monkeypatch: pytest.MonkeyPatch
+    make_runs: Callable[..., pd.DataFrame],
+    make_result: Callable[..., AnalysisResult],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    frame = pd.concat([make_runs().assign(depth=depth) for depth in (11, 13, 19)])
+    lost = (frame["lr"] == 0.01) & (frame["depth"] == 19) & ~frame["batch_norm"]
+    frame.loc[lost, "label"] = "failed_to_learn"
+    result = make_result(frame, ["batch_norm", "lr", "depth"])
     monkeypatch.setattr("vggstudy.report.sections.s13_cite.MOST_CLAIMS", 10)
-    page = render(with_losses)
+    page = render(result)
     ids = {e.attrib["id"] for e in parse(page).iter() if "id" in e.attrib}
     links = {e.attrib["href"][1:] for e in parse(page).iter() if e.attrib.get("class") == "ref"}
     assert links <= ids
-    assert 10 < sum(name.startswith("claim-") for name in ids) < len(with_losses.claims)
+    assert 10 < sum(name.startswith("claim-") for name in ids) < len(result.claims)
     assert "are in claims.json" in page
 
 
