@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import LedgerError
 from vggstudy.labels import Label, label_run
-from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.ledger import StudyStore
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, PlannedRun
 from vggstudy.protocol import LabelRule
