@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 NOT_AVAILABLE = "not available"
+ABSENT = "n/a"
 SAFE = ",;=@:*+!/()[]"
 """Characters that may stand in a data link as they are."""
 
@@ -70,17 +71,17 @@ def estimate_entry(claim: Claim | None) -> Entry:
     """The claim's estimate with its unit."""
     shown = None if claim is None else display(claim)
     if shown is None or shown.rounded.estimate is None:
-        return Entry(NOT_AVAILABLE)
+        return Entry(ABSENT)
     return Entry(read(shown.estimate))
 
 
 def interval_entry(claim: Claim | None) -> Entry:
-    """The claim's interval, bound to the claim; "not available" without one."""
+    """The claim's interval, bound to the claim; "n/a" without one."""
     if claim is None:
-        return Entry(NOT_AVAILABLE)
+        return Entry(ABSENT)
     shown = display(claim)
     if shown is None or not claim.available:
-        return Entry(NOT_AVAILABLE)
+        return Entry(ABSENT)
     return Entry(read(shown.ends), claim.id)
 
 

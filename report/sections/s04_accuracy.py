@@ -11,7 +11,7 @@ from vggstudy.report.formatting import round_number
 from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.tables import (
-    NOT_AVAILABLE,
+    ABSENT,
     Column,
     Entry,
     Table,
@@ -107,7 +107,7 @@ def _row(view: StudyView, order: list[Factor], cell: Cell, unit: int) -> tuple[E
 def _spread(cell: Cell, unit: int) -> str:
     """Standard deviation over the converged runs, in the unit of print."""
     if len(cell.converged) < 2:
-        return NOT_AVAILABLE
+        return ABSENT
     return round_number(stdev(cell.converged), decimals=2 if unit == 100 else 4, scale=unit)
 
 
