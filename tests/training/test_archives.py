@@ -27,9 +27,12 @@ def pack_tar(path: Path, tree: Tree) -> Path:
             member = tarfile.TarInfo(name)
             member.size = len(content)
             archive.addfile(member, io.BytesIO(content))
-    packed = {".xz": lzma.compress, ".gz": gzip.compress}
     content = plain.getvalue()
-    path.write_bytes(packed[path.suffix](content) if path.suffix in packed else content)
+    if path.suffix == ".xz":
+        content = lzma.compress(content)
+    elif path.suffix == ".gz":
+        content = gzip.compress(content)
+    path.write_bytes(content)
     return path
 
 
@@ -134,6 +137,15 @@ def test_links_in_a_zip_are_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(member, "elsewhere")
     with pytest.raises(DataError, match="link or device"):
+        prepare_data(settings(path), cache_dir=tmp_path / "cache")
+
+
+def test_an_encrypted_zip_is_refused(tmp_path: Path, image_tree: Callable[..., Tree]) -> None:
+    path = pack(tmp_path / "images.zip", image_tree())
+    content = bytearray(path.read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # the flags of the first listed member
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"000\.png is encrypted"):
         prepare_data(settings(path), cache_dir=tmp_path / "cache")
 
 

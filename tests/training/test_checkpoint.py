@@ -18,7 +18,13 @@ import torch
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.settings import Recipe
-from vggstudy.training import CheckpointMismatch, Interrupted, TrainingResult, train_run
+from vggstudy.training import (
+    CheckpointMismatch,
+    Interrupted,
+    TrainingResult,
+    prepare_data,
+    train_run,
+)
 from vggstudy.training import checkpoint as checkpoint_file
 
 Make = Callable[..., Recipe]
@@ -42,6 +48,7 @@ RECIPES: list[dict[str, Any]] = [
         "training_test_every_epoch": True,
     },
     {"training_optimizer": "adamw", "training_selection": "final", "training_batch_size": 24},
+    {"training_lr": 1e-9, "training_early_stopping": {"patience": 3, "min_delta": 0.1}},
     {"training_precision": "bfloat16", "training_scheduler": {"name": "step", "step_size": 2}},
 ]
 
@@ -57,7 +64,7 @@ class StopAt:
         return self.count in self.calls
 
 
-@pytest.mark.parametrize("changes", RECIPES, ids=["adam", "sgd", "adamw", "bfloat16"])
+@pytest.mark.parametrize("changes", RECIPES, ids=["adam", "sgd", "adamw", "patience", "bfloat16"])
 def test_an_interrupted_run_resumes_to_the_bit(
     changes: dict[str, Any], make_recipe: Make, seeds: Seeds, cache_dir: Path, tmp_path: Path
 ) -> None:
@@ -76,7 +83,7 @@ def test_an_interrupted_run_resumes_to_the_bit(
     resumed = train_run(recipe, seeds, cache_dir=cache_dir, checkpoint=path)
     assert resumed.result == straight.result
     assert resumed.timings["resumed_at"] == [2, 3]
-    assert len(resumed.timings["epoch_s"]) == 5
+    assert len(resumed.timings["epoch_s"]) == straight.result["epochs"]
     assert resumed.timings["total_s"] > sum(resumed.timings["epoch_s"])
 
 
@@ -184,6 +191,20 @@ def test_the_checkpoint_of_another_replicate_is_refused(
 ) -> None:
     with pytest.raises(CheckpointMismatch, match=r"seeds\.order: the checkpoint has 22, .* 23"):
         resume(make_recipe(), replace(seeds, order=23), cache_dir, written)
+
+
+def test_a_checkpoint_of_other_images_is_refused(
+    written: Path,
+    make_recipe: Make,
+    seeds: Seeds,
+    cache_dir: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    images = prepare_data(make_recipe().data, cache_dir=cache_dir)
+    other = replace(images, digest="other")
+    monkeypatch.setattr("vggstudy.training.run.prepare_data", lambda *args, **options: other)
+    with pytest.raises(CheckpointMismatch, match=r"data: the checkpoint has .* this run has other"):
+        resume(make_recipe(), seeds, cache_dir, written)
 
 
 def test_a_checkpoint_with_other_threads_is_refused(

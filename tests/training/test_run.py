@@ -15,6 +15,7 @@ from vggstudy.errors import DataError, ExecutionError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training import EpochReport, TrainingResult, prepare_data, train_run
+from vggstudy.training.loop import Best
 from vggstudy.training.splits import split_rows
 
 Make = Callable[..., Recipe]
@@ -67,6 +68,14 @@ def test_ties_select_the_first_of_the_best_epochs(train: Train) -> None:
     assert len(set(result["curves"]["val_accuracy"])) == 1
     assert result["selected_epoch"] == 1
     assert result["selected_sha256"] != result["parameters_sha256"]
+
+
+@pytest.mark.parametrize("quantity", ["val_loss", "val_accuracy"])
+def test_a_later_epoch_must_be_better_not_equal(quantity: str) -> None:
+    best, model = Best(quantity), torch.nn.Linear(1, 1)
+    for epoch in (1, 2):
+        best.offer(epoch, {quantity: 0.5}, model)
+    assert best.epoch == 1
 
 
 def test_final_selects_the_last_epoch(train: Train) -> None:
