@@ -89,6 +89,7 @@ class _Pool:
         self.signals = 0
         self.fatal: StudyError | None = None
         self.prepared = False
+        self.preparing: WorkerProcess | None = None
         self.deaths_at_start = 0
         self.workers: list[WorkerProcess] = []
         self.data = list({repr(run.recipe.data): run.recipe.data for run in runs}.values())
@@ -103,15 +104,13 @@ class _Pool:
     def work(self) -> Tally:
         """Run everything; the loop that the module is about."""
         try:
-            self.workers = [self.new_worker(0)]
+            self.start_workers()
             while self.pending or any(worker.run for worker in self.workers):
                 if self.stopping and not any(worker.run for worker in self.workers):
                     break
                 self.step()
         finally:
             for worker in self.workers:
-                if worker.run is not None:
-                    worker.kill()
                 worker.close()
             os.close(self.wakeup_read)
             os.close(self.wakeup_write)
@@ -133,11 +132,17 @@ class _Pool:
                 self.receive(by_object[ready])
         self.check_timeouts()
 
-    def hand_out(self) -> None:
-        """Give every idle worker a run; start workers while there are more runs than workers."""
+    def start_workers(self) -> None:
+        """Start workers while there are more runs than workers."""
         wanted = min(self.options.jobs, len(self.pending) + sum(bool(w.run) for w in self.workers))
-        while len(self.workers) < wanted:
-            self.workers.append(self.new_worker(len(self.workers)))
+        used = {worker.index for worker in self.workers}
+        for index in range(self.options.jobs):
+            if len(self.workers) < wanted and index not in used:
+                self.workers.append(self.new_worker(index))
+
+    def hand_out(self) -> None:
+        """Give every idle worker a run."""
+        self.start_workers()
         for worker in self.workers:
             if worker.idle and self.pending:
                 run = self.pending.popleft()
@@ -178,11 +183,12 @@ class _Pool:
             self.on_record(worker, message[1])
 
     def on_ready(self, worker: WorkerProcess) -> None:
-        """The first worker prepares the data before any run is handed out."""
+        """The first worker that is ready prepares the data before any run is handed out."""
         self.deaths_at_start = 0
-        if self.prepared:
+        if self.prepared or self.preparing is not None:
             worker.idle = True
         else:
+            self.preparing = worker
             worker.send(("prepare", self.data))
 
     def on_record(self, worker: WorkerProcess, record: RunRecord) -> None:
@@ -238,8 +244,13 @@ class _Pool:
             if self.deaths_at_start > 2:
                 msg = f"workers die before they take a run: {message}"
                 self.fatal = ExecutionError(msg)
-        if not self.stopping and not self.workers:
-            self.workers.append(self.new_worker(worker.index))
+        if not self.stopping:
+            self.start_workers()
+        if self.preparing is worker:
+            self.preparing = None
+            for other in [other for other in self.workers if other.idle][:1]:
+                other.idle = False
+                self.on_ready(other)
 
     def hung(self, worker: WorkerProcess) -> str:
         """Kill a worker that has given no sign of life."""
