@@ -1,0 +1,414 @@
+"""Logistic regression on grouped binomial data: Firth's penalised likelihood, and maximum likelihood.
+
+Data are cells: successes k of n trials at each row of a design. Many response vectors of one design
+are fitted at once; arrays inside keep the responses on the last axis, so that every operation runs
+over contiguous memory. A fit that does not converge is data, not an error.
+
+References
+----------
+.. [1] Firth (1993), Biometrika 80, 27-38, section 3.
+.. [2] Heinze & Schemper (2002), Statistics in Medicine 21, 2409-2419, eq. 2-4.
+.. [3] Kosmidis & Firth (2021), Biometrika 108, 71-82 (the estimates are finite).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_solve
+
+from vggstudy.analysis.arrays import BoolArray, FloatArray, IntArray
+
+TOLERANCE = 1e-11
+"""Largest change of a linear predictor at which a fit has converged."""
+
+MAX_ITERATIONS = 200
+"""Evaluations of the likelihood, halved steps included; ordinary fits need 5 to 15."""
+
+STEP_CAP = 5.0
+"""Largest change of a linear predictor in one step; invariant under scaling of the columns."""
+
+CHUNK = 1_024
+"""Responses fitted together: their arrays stay in the cache."""
+
+OUT_OF_ITERATIONS = "no convergence within the iterations"
+SINGULAR = "the information matrix is singular"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binomial:
+    """A design with its trials: what all responses of a study share.
+
+    Attributes
+    ----------
+    X : ndarray of shape (C, P)
+        Design of full column rank; its information is the penalty's.
+    n : ndarray of shape (C,)
+        Trials, positive.
+    penalised : bool
+        Firth's penalty ``0.5 log|X'WX|``, or none (maximum likelihood).
+    """
+
+    X: FloatArray
+    n: FloatArray
+    penalised: bool = True
+
+    def __post_init__(self) -> None:
+        if self.X.ndim != 2 or self.n.shape != (len(self.X),) or not (self.n > 0).all():
+            raise ValueError(f"X must be (C, P) and n positive, got {self.X.shape}, {self.n.shape}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Span:
+    """Linear predictors that a fit may choose from: ``offset + free @ g``.
+
+    Attributes
+    ----------
+    offset : ndarray of shape (C,)
+    free : ndarray of shape (C, Q)
+        Q may be 0: then nothing is left to fit.
+    """
+
+    offset: FloatArray
+    free: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LogisticFit:
+    """One fitted response.
+
+    Attributes
+    ----------
+    coefficients, se : ndarray of shape (P,)
+        Estimates, and square roots of the covariance's diagonal.
+    covariance : ndarray of shape (P, P)
+        ``(X'WX)^-1`` at the estimates ([2]_, section 2).
+    log_likelihood, penalised_log_likelihood : float
+        Of single runs, without binomial coefficients; equal without penalty.
+    fitted : ndarray of shape (C,)
+        Probabilities.
+    iterations : int
+    converged : bool
+    failure_reason : str or None
+        Present exactly where the fit has not converged; the numbers are then those of its end.
+    """
+
+    coefficients: FloatArray
+    se: FloatArray
+    covariance: FloatArray
+    log_likelihood: float
+    penalised_log_likelihood: float
+    fitted: FloatArray
+    iterations: int
+    converged: bool
+    failure_reason: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BatchFit:
+    """Many fitted responses.
+
+    Attributes
+    ----------
+    coefficients : ndarray of shape (B, P)
+    penalised_log_likelihood : ndarray of shape (B,)
+    iterations : ndarray of shape (B,)
+    converged : ndarray of shape (B,)
+    failure_reason : tuple of str or None
+        B of them, present where a fit has not converged.
+    """
+
+    coefficients: FloatArray
+    penalised_log_likelihood: FloatArray
+    iterations: IntArray
+    converged: BoolArray
+    failure_reason: tuple[str | None, ...]
+
+    @property
+    def failed_share(self) -> float:
+        """Share of fits that have not converged."""
+        return float(1 - self.converged.mean())
+
+
+def fit_logistic(
+    model: Binomial,
+    k: FloatArray,
+    *,
+    start: FloatArray | None = None,
+    tolerance: float = TOLERANCE,
+) -> LogisticFit:
+    """Fit one response.
+
+    Parameters
+    ----------
+    model : Binomial
+    k : ndarray of shape (C,)
+        Successes; they need not be integers.
+    start : ndarray of shape (P,), optional
+        Coefficients to start from; zero by default.
+    tolerance : float
+        Largest last change of a linear predictor.
+
+    Raises
+    ------
+    ValueError
+        If ``0 <= k <= n`` is violated.
+    """
+    found = fit_batch(model, k[None], start=start, tolerance=tolerance)
+    state = _evaluate(model, _squares(model.X), model.X @ found.coefficients.T, k[:, None].astype(np.float64))
+    inverse = state.inverse[:, :, 0]
+    return LogisticFit(
+        coefficients=found.coefficients[0],
+        se=np.sqrt(np.diag(inverse)),
+        covariance=inverse,
+        log_likelihood=float(state.log_likelihood[0]),
+        penalised_log_likelihood=float(state.objective[0]),
+        fitted=state.p[:, 0],
+        iterations=int(found.iterations[0]),
+        converged=bool(found.converged[0]),
+        failure_reason=found.failure_reason[0],
+    )
+
+
+def fit_batch(
+    model: Binomial,
+    K: FloatArray,
+    *,
+    start: FloatArray | None = None,
+    tolerance: float = TOLERANCE,
+) -> BatchFit:
+    """Fit many responses of one design, e.g. binomial resamples.
+
+    Parameters
+    ----------
+    model : Binomial
+    K : ndarray of shape (B, C)
+        Successes, one response a row.
+    start : ndarray of shape (P,), optional
+        Coefficients that all fits start from, e.g. those of the data.
+    tolerance : float
+        1e-6 is ample for resamples.
+
+    Raises
+    ------
+    ValueError
+        If ``0 <= K <= n`` is violated.
+    """
+    if K.shape[1:] != model.n.shape or not ((K >= 0) & (K <= model.n)).all():
+        raise ValueError("successes must satisfy 0 <= k <= n in every cell")
+    span = Span(np.zeros(len(model.n)), model.X)
+    first = np.zeros(model.X.shape[1]) if start is None else start
+    parts = [
+        _climb(model, span, np.ascontiguousarray(K[i : i + CHUNK].T, float), first, tolerance)
+        for i in range(0, max(len(K), 1), CHUNK)
+    ]
+    status = np.concatenate([part.status for part in parts])
+    return BatchFit(
+        coefficients=np.concatenate([part.g.T for part in parts]),
+        penalised_log_likelihood=np.concatenate([part.objective for part in parts]),
+        iterations=np.concatenate([part.iterations for part in parts]),
+        converged=status == 0,
+        failure_reason=tuple((None, OUT_OF_ITERATIONS, SINGULAR)[code] for code in status),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpanFit:
+    """The best point of a span.
+
+    Attributes
+    ----------
+    g : ndarray of shape (Q,)
+    objective : float
+        Penalised log-likelihood, with the penalty of the full design.
+    score : ndarray of shape (P,)
+        Modified score of the full design there: the multipliers of the constraints.
+    converged : bool
+    """
+
+    g: FloatArray
+    objective: float
+    score: FloatArray
+    converged: bool
+
+
+def fit_span(
+    model: Binomial,
+    span: Span,
+    k: FloatArray,
+    *,
+    start: FloatArray | None = None,
+    tolerance: float = TOLERANCE,
+) -> SpanFit:
+    """Maximise the penalised likelihood over some of the design's linear predictors.
+
+    Parameters
+    ----------
+    model : Binomial
+    span : Span
+        Inside the column space of `model`.
+    k : ndarray of shape (C,)
+        Successes.
+    start : ndarray of shape (Q,), optional
+    tolerance : float
+        The objective is flat at its maximum: its own error is the square of this one.
+    """
+    first = np.zeros(span.free.shape[1]) if start is None else start
+    K = k[:, None].astype(np.float64)
+    found = _climb(model, span, K, first, tolerance)
+    state = _evaluate(model, _squares(model.X), span.offset[:, None] + span.free @ found.g, K)
+    return SpanFit(
+        g=found.g[:, 0],
+        objective=float(state.objective[0]),
+        score=np.asarray(model.X.T @ state.residual[:, 0], dtype=np.float64),
+        converged=bool(found.status[0] == 0),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """The likelihood and its derivatives at B linear predictors.
+
+    ``p``, ``residual`` and ``curvature`` are (C, B), ``inverse`` is (P, P, B), ``log_likelihood``
+    and ``objective`` are (B,). The modified score is ``X' residual`` ([2]_, eq. 3).
+    """
+
+    p: FloatArray
+    residual: FloatArray
+    curvature: FloatArray
+    inverse: FloatArray
+    log_likelihood: FloatArray
+    objective: FloatArray
+
+
+def _evaluate(model: Binomial, squares: FloatArray, eta: FloatArray, K: FloatArray) -> _State:
+    """Penalised log-likelihood, modified residuals and inverse information at ``eta``, (C, B)."""
+    n = model.n[:, None]
+    small = np.exp(-np.abs(eta))
+    p = np.where(eta >= 0, 1.0, small) / (1 + small)
+    unit = small / (1 + small) ** 2
+    log_likelihood = (K * eta - n * (np.maximum(eta, 0) + np.log1p(small))).sum(axis=0)
+    root = _cholesky(_information(squares, n * unit))
+    inverse = _inverse(root)
+    residual, curvature, objective = K - n * p, n * unit, log_likelihood
+    if model.penalised:
+        leverage = curvature * (squares @ inverse.reshape(squares.shape[1], -1))
+        residual = residual + leverage * (0.5 - p)
+        curvature = curvature + leverage * unit
+        objective = log_likelihood + np.log(np.einsum("iib->ib", root)).sum(axis=0)
+    return _State(p, residual, curvature, inverse, log_likelihood, objective)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Climbed:
+    """Ends of B climbs: ``g`` (Q, B), the rest (B,); status 0, 1 or 2 as in `fit_batch`."""
+
+    g: FloatArray
+    objective: FloatArray
+    iterations: IntArray
+    status: IntArray
+
+
+def _climb(
+    model: Binomial, span: Span, K: FloatArray, first: FloatArray, tolerance: float
+) -> _Climbed:
+    """Newton's method with capped steps, halved where the objective would fall.
+
+    Every pass evaluates one proposal of every unfinished response: it is taken if the objective
+    does not fall by more than rounding, and retried with half the step otherwise.
+    """
+    B = K.shape[1]
+    out = _Climbed(
+        np.repeat(first[:, None], B, axis=1).astype(np.float64),
+        np.full(B, -np.inf),
+        np.zeros(B, dtype=np.int64),
+        np.ones(B, dtype=np.int64),
+    )
+    squares = _squares(model.X)
+    free = squares if span.free is model.X else _squares(span.free)
+    live = np.arange(B)
+    g, step = out.g.copy(), np.zeros_like(out.g)
+    eta = span.offset[:, None] + span.free @ g
+    move = np.zeros_like(eta)
+    best = np.full(B, -np.inf)
+    for _ in range(MAX_ITERATIONS):
+        state = _evaluate(model, squares, eta + move, K[:, live])
+        up = state.objective >= best - 1e-12 * np.maximum(1, np.abs(best))
+        g[:, up] += step[:, up]
+        eta[:, up] += move[:, up]
+        best = np.where(up, state.objective, best)
+        step[:, ~up] *= 0.5
+        step[:, up] = _newton_step(span.free, free, state)[:, up]
+        move = span.free @ step
+        size = np.abs(move).max(axis=0, initial=0.0)
+        step *= np.minimum(1, STEP_CAP / np.maximum(size, STEP_CAP))
+        move *= np.minimum(1, STEP_CAP / np.maximum(size, STEP_CAP))
+        out.g[:, live], out.objective[live] = g, best
+        out.iterations[live] += 1
+        singular = ~np.isfinite(best) | ~np.isfinite(size)
+        out.status[live] = np.where(singular, 2, np.where(up & (size < tolerance), 0, 1))
+        keep = ~singular & (size >= tolerance)
+        if not keep.any():
+            break
+        if not keep.all():
+            live, g, step, eta = live[keep], g[:, keep], step[:, keep], eta[:, keep]
+            move, best = move[:, keep], best[keep]
+    return out
+
+
+def _newton_step(F: FloatArray, squares: FloatArray, state: _State) -> FloatArray:
+    """Step towards a zero of the modified score, (Q, B).
+
+    The leverages enter the curvature as additional trials; that halves the passes of Fisher's
+    scoring and has the same limit.
+    """
+    if not F.shape[1]:
+        return np.zeros((0, state.p.shape[1]))
+    inverse = _inverse(_cholesky(_information(squares, state.curvature)))
+    return np.asarray(np.einsum("ijb,jb->ib", inverse, F.T @ state.residual))
+
+
+def _squares(X: FloatArray) -> FloatArray:
+    """Products of the columns, (C, P * P)."""
+    return np.asarray((X[:, :, None] * X[:, None, :]).reshape(len(X), -1))
+
+
+def _information(squares: FloatArray, weight: FloatArray) -> FloatArray:
+    """``X' W X`` of every response, (P, P, B)."""
+    size = int(np.sqrt(squares.shape[1]))
+    return np.asarray((squares.T @ weight).reshape(size, size, -1))
+
+
+def _cholesky(A: FloatArray) -> FloatArray:
+    """Lower factors of (P, P, B) matrices; NaN where one is not positive definite."""
+    if A.shape[2] == 1:
+        return _one_cholesky(A)
+    L = np.zeros_like(A)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        for j in range(len(A)):
+            column = A[j:, j] - (L[j:, :j] * L[j, :j]).sum(axis=1)
+            L[j:, j] = column / np.sqrt(column[0])
+    return L
+
+
+def _one_cholesky(A: FloatArray) -> FloatArray:
+    """The same of a single matrix, for which LAPACK is faster."""
+    try:
+        return np.asarray(np.linalg.cholesky(A[:, :, 0])[:, :, None])
+    except np.linalg.LinAlgError:
+        return np.full_like(A, np.nan)
+
+
+def _inverse(L: FloatArray) -> FloatArray:
+    """Inverses of the (P, P, B) matrices with lower factors `L`."""
+    size = len(L)
+    if L.shape[2] == 1:
+        root = L[:, :, 0]
+        return np.asarray(cho_solve((root, True), np.eye(size), check_finite=False)[:, :, None])
+    R = np.zeros_like(L)
+    for j in range(size):
+        R[j, j] = 1.0
+        R[j, :j] = -(L[j, :j, None] * R[:j, :j]).sum(axis=0)
+        R[j, : j + 1] /= L[j, j]
+    return np.asarray((R[:, :, None] * R[:, None, :]).sum(axis=0))
