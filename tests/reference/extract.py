@@ -23,6 +23,8 @@ KEYS = (
     "cell_contrasts",
     "welch_bn_by_depth_batch_dn",
     "boot_bn_deep",
+    "two_sample",
+    "tost_dn_on_bn",
 )
 REPLICATES = ("main", "degenerate")
 """Ledgers whose bootstrap replicates are kept: equal and unequal strata."""

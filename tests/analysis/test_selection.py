@@ -1,0 +1,134 @@
+"""Lee's bounds by hand, at their edges and under simulated selection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.contrasts import Contrast, Group
+from vggstudy.analysis.selection import LeeBounds, imbens_manski, lee_bounds, needs_bounds
+from vggstudy.analysis.table import RunTable
+
+TableMaker = Callable[..., RunTable]
+
+
+def bounds_of(table: RunTable, **changes: int) -> LeeBounds | None:
+    cells = Cells.from_table(table)
+    groups = Contrast(("b",), ((0, 1),)).groups(cells)
+    settings = {"n_resamples": 400, "seed": 1, **changes}
+    return lee_bounds(
+        cells,
+        groups,
+        confidence=0.95,
+        claim_id="accuracy.diff.b",
+        n_resamples=settings["n_resamples"],
+        seed=settings["seed"],
+    )
+
+
+def groups_of(table: RunTable) -> tuple[Cells, list[Group]]:
+    cells = Cells.from_table(table)
+    return cells, Contrast(("b",), ((0, 1),)).groups(cells)
+
+
+def test_bounds_by_hand(make_table: TableMaker) -> None:
+    # Later level: 4 of 4 converged; earlier: 2 of 4, so half of the later level is trimmed.
+    table = make_table({(0, 0): [0.5, 0.7, None, None], (0, 1): [0.6, 0.7, 0.8, 0.9]})
+    found = bounds_of(table)
+    assert found is not None
+    assert found.low == pytest.approx((0.6 + 0.7) / 2 - 0.6)
+    assert found.high == pytest.approx((0.8 + 0.9) / 2 - 0.6)
+    assert found.trimmed_share == pytest.approx(0.5)
+    assert found.interval_low < found.low < found.high < found.interval_high
+
+
+def test_a_run_on_the_edge_enters_with_part_of_its_weight(make_table: TableMaker) -> None:
+    # 2 of 3 against 3 of 3: keep 2 of 3 runs of the later level; of 4 of 4: 2 2/3 runs.
+    table = make_table({(0, 0): [0.5, 0.5001, None], (0, 1): [0.6, 0.7, 0.8, 0.9]})
+    found = bounds_of(table)
+    assert found is not None
+    kept = 8 / 3
+    low = (0.6 + 0.7 + 0.8 * 2 / 3) / kept
+    high = (0.9 + 0.8 + 0.7 * 2 / 3) / kept
+    assert found.low == pytest.approx(low - 0.50005)
+    assert found.high == pytest.approx(high - 0.50005)
+
+
+def test_without_selection_the_bounds_are_the_difference(make_table: TableMaker) -> None:
+    table = make_table({(0, 0): [0.5, 0.6, 0.7], (0, 1): [0.6, 0.7, 0.9]})
+    found = bounds_of(table)
+    assert found is not None
+    assert found.low == pytest.approx(found.high)
+    assert found.low == pytest.approx(np.mean([0.6, 0.7, 0.9]) - 0.6)
+    cells, groups = groups_of(table)
+    assert not needs_bounds(cells, groups)
+
+
+def test_bounds_are_asked_for_when_a_tenth_of_a_level_failed(make_table: TableMaker) -> None:
+    nine = [0.5 + i / 100 for i in range(9)]
+    full = [*nine, 0.6]
+    exactly = make_table({(0, 0): [*nine, None], (0, 1): full})
+    assert not needs_bounds(*groups_of(exactly))
+    fewer = make_table({(0, 0): [*nine[:8], None, None], (0, 1): full})
+    assert needs_bounds(*groups_of(fewer))
+
+
+def test_a_cell_without_survivors_has_no_bounds(make_table: TableMaker) -> None:
+    assert bounds_of(make_table({(0, 0): [None, None], (0, 1): [0.6, 0.7]})) is None
+
+
+def test_the_direction_of_trimming_follows_the_shares(make_table: TableMaker) -> None:
+    one = make_table({(0, 0): [0.5, 0.7, None, None], (0, 1): [0.6, 0.7, 0.8, 0.9]})
+    other = make_table({(0, 1): [0.5, 0.7, None, None], (0, 0): [0.6, 0.7, 0.8, 0.9]})
+    first, second = bounds_of(one), bounds_of(other)
+    assert first is not None
+    assert second is not None
+    assert (second.low, second.high) == pytest.approx((-first.high, -first.low))
+
+
+def test_the_critical_value_lies_between_one_and_two_sided() -> None:
+    assert imbens_manski(0.0, 1.0, 0.95) == pytest.approx(stats.norm.ppf(0.975), abs=1e-9)
+    assert imbens_manski(100.0, 1.0, 0.95) == pytest.approx(stats.norm.ppf(0.95), abs=1e-9)
+    assert imbens_manski(1.0, 0.0, 0.95) == 0.0
+
+
+@pytest.mark.coverage
+def test_the_interval_covers_the_difference_of_always_converging_runs() -> None:
+    """Runs converge by a latent quality; under the later level half of the failures are saved."""
+    rng = np.random.default_rng(8)
+    runs, hits, n = 1_000, 0, 40
+    for _ in range(runs):
+        latent = rng.standard_normal((2, n))
+        value = 0.8 + 0.01 * latent + np.array([[0.0], [0.02]])
+        learned = latent > np.array([[-0.5], [-1.5]])
+        frame = {
+            (0, level): [
+                float(v) if ok else None for v, ok in zip(value[level], learned[level], strict=True)
+            ]
+            for level in (0, 1)
+        }
+        found = bounds_of(_table(frame), n_resamples=200)
+        assert found is not None
+        hits += found.interval_low <= 0.02 <= found.interval_high
+    assert hits / runs > 0.93  # 95% less three standard errors
+
+
+def _table(cells: dict[tuple[int, int], list[float | None]]) -> RunTable:
+    import pandas as pd
+
+    rows = [
+        {
+            "a": a,
+            "b": b,
+            "seed": i,
+            "label": "failed_to_learn" if v is None else "converged",
+            "test_accuracy": 0.1 if v is None else v,
+        }
+        for (a, b), values in cells.items()
+        for i, v in enumerate(values)
+    ]
+    return RunTable.from_frame(pd.DataFrame(rows), factors=("a", "b"))
