@@ -198,7 +198,8 @@ def _condition(condition: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[
     levels = list(known[name])
     more = f" and {len(levels) - SHOWN_LEVELS:,} more" if len(levels) > SHOWN_LEVELS else ""
     msg = f"--only {condition}: {name} has the levels {', '.join(levels[:SHOWN_LEVELS])}{more}"
-    raise ProtocolError([Problem(msg, suggestion=suggestion_among(text, levels))])
+    words = [word for word, level in known[name].items() if isinstance(level, (bool, str))]
+    raise ProtocolError([Problem(msg, suggestion=suggestion_among(text, words))])
 
 
 def _canonical_text(text: str) -> str:

@@ -83,14 +83,23 @@ def grid(
     problems += _exclude_problems(protocol)
     if len(problems) > MAX_PROBLEMS:
         return [], problems
-    doubts = {*doubtful, *(p.meant for p in problems if p.meant is not None)}
+    doubts = {*_settings(doubtful), *(p.meant for p in problems if p.meant is not None)}
     doubts |= {axis.path for axis in axes if not axis.levels}
     axes = [axis for axis in axes if axis.levels]
     cells, conflicting = _cells(protocol, base, axes, doubts)
     problems += conflicting
-    if not problems:
-        problems += _twins(cells) if cells else [_all_excluded()]
-    return cells, problems
+    return cells, problems + ([] if problems else _twins(cells))
+
+
+def _settings(doubtful: Iterable[Place]) -> Iterator[Place]:
+    """The settings that are in doubt; all of them where no factor is known."""
+    for path in doubtful:
+        if path == FACTORS[: len(path)]:
+            yield ()
+        elif path[:2] == FACTORS:
+            yield resolve(str(path[2])) or path
+        else:
+            yield path
 
 
 def _size_problem(protocol: Protocol) -> Problem | None:
@@ -209,6 +218,9 @@ def _exclude_problems(protocol: Protocol) -> list[Problem]:
                 message = f"{shown(name)} is no factor of [design.factors]"
                 problems.append(Problem(message, path=(*place, name), suggestion=hint))
                 continue
+            if wanted == []:
+                message = f"{name} lists no level; this rule would drop nothing"
+                problems.append(Problem(message, path=(*place, name)))
             for level in _listed(wanted):
                 if canonical_json(level) not in known[name]:
                     message = f"{name} has no level {shown(level)}; this rule would drop nothing"
@@ -232,6 +244,7 @@ def _cells(
     """The cells that can be run, and the distinct conflicts of the others."""
     cells: list[CellRecipe] = []
     found: dict[tuple[Place, str], Problem] = {}
+    index = None
     for index in _kept(protocol, axes):
         try:
             recipe = base.recipe(axes, index)
@@ -245,6 +258,9 @@ def _cells(
             continue
         levels = {axis.name: axis.levels[at] for axis, at in zip(axes, index, strict=True)}
         cells.append(CellRecipe(levels, recipe, cell_id(recipe.identity())))
+    if index is None:
+        problem = Problem("every cell of the grid is excluded", path=("design", "exclude"))
+        found[problem.path, problem.message] = problem
     return cells, list(found.values())
 
 
@@ -301,11 +317,6 @@ def _conflict_problem(
     first, at = involved[0]
     message = f"impossible combination with {cell}: {conflict.message}"
     return Problem(message, path=(*FACTORS, first.name, at))
-
-
-def _all_excluded() -> Problem:
-    """A design without cells."""
-    return Problem("every cell of the grid is excluded", path=("design", "exclude"))
 
 
 def _twins(cells: list[CellRecipe]) -> list[Problem]:

@@ -18,8 +18,9 @@ from vggstudy.protocol.factors import resolve
 from vggstudy.protocol.grid import FACTORS, CellRecipe, Place, grid
 from vggstudy.protocol.model import Protocol
 from vggstudy.protocol.overrides import Override, apply_overrides, parse_overrides
-from vggstudy.protocol.positions import locate
-from vggstudy.protocol.wording import MAX_PROBLEMS, problems_of
+from vggstudy.protocol.positions import Positions, locate
+from vggstudy.protocol.settings import SCHEMA_VERSION
+from vggstudy.protocol.wording import MAX_PROBLEMS, problems_of, shown
 
 MAX_PASSES = 8
 """Validations that leave out what earlier ones found; each reaches what that was hiding."""
@@ -127,6 +128,8 @@ def _validate(
     What one validation finds is left out of the next, with stand-ins for what is missing, until
     the grid can be resolved; nothing is reported of what was left out.
     """
+    if newer := _newer_schema(document):
+        return None, [], [newer]
     problems = list(unfit_values(document))
     rest = copy.deepcopy(document)
     removed = {_remove(rest, problem.path) for problem in problems}
@@ -146,6 +149,15 @@ def _validate(
         problems += _new(found, removed)
         removed |= {_remove(rest, problem.path) for problem in found}
     return None, [], problems
+
+
+def _newer_schema(document: dict[str, Any]) -> Problem | None:
+    """Say plainly that a newer file needs a newer program, and nothing else of it."""
+    version = document.get("schema")
+    if not isinstance(version, int) or version <= SCHEMA_VERSION:
+        return None
+    message = f"schema {shown(version)} is newer than this vggstudy reads ({SCHEMA_VERSION})"
+    return Problem(message, path=("schema",))
 
 
 def _new(problems: list[Problem], removed: Collection[Place]) -> list[Problem]:
@@ -184,9 +196,16 @@ def _remove(document: dict[str, Any], path: Place) -> Place:
 
 def _filled(document: dict[str, Any]) -> dict[str, Any]:
     """The document with stand-ins for what a protocol must have."""
-    design = {"replicates": 1, "seed": 0, **document.get("design", {})}
-    data = {"name": "synthetic", **document.get("data", {})}
-    return {"schema": 1, "name": "x", **document, "design": design, "data": data}
+    filled = {"schema": SCHEMA_VERSION, "name": "x", **document}
+    stand_ins: dict[str, dict[str, Any]] = {
+        "design": {"replicates": 1, "seed": 0},
+        "data": {"name": "synthetic"},
+    }
+    for section, needed in stand_ins.items():
+        inside = filled.get(section, {})
+        if isinstance(inside, dict):
+            filled[section] = {**needed, **inside}
+    return filled
 
 
 def _placed(problems: list[Problem], text: str, overrides: Sequence[Override]) -> list[Problem]:
@@ -194,7 +213,7 @@ def _placed(problems: list[Problem], text: str, overrides: Sequence[Override]) -
     positions = locate(text)
     placed = []
     for problem in problems[:MAX_PROBLEMS]:
-        source = _source(problem, overrides)
+        source = _source(problem, overrides, positions)
         if source is not None:
             message = f"{source.source}: {problem.message}"
             placed.append(dataclasses.replace(problem, message=message))
@@ -208,10 +227,18 @@ def _placed(problems: list[Problem], text: str, overrides: Sequence[Override]) -
     return placed
 
 
-def _source(problem: Problem, overrides: Sequence[Override]) -> Override | None:
-    """The last override that put what the problem is about."""
-    inside = [one for one in overrides if problem.path[: len(one.path)] == one.path]
-    return inside[-1] if inside else None
+def _source(
+    problem: Problem, overrides: Sequence[Override], positions: Positions
+) -> Override | None:
+    """The last override that put what the problem is about, or made the table that it is."""
+    path = problem.path
+    made = [
+        one
+        for one in overrides
+        if path[: len(one.path)] == one.path
+        or (path not in positions and one.path[: len(path)] == path)
+    ]
+    return made[-1] if made else None
 
 
 def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field
 
 from vggstudy.identity import digest
 from vggstudy.protocol.settings import (
     ONE_LINE,
     PROSE,
-    SCHEMA_VERSION,
     DataSettings,
     Integer,
     Integral,
@@ -29,6 +28,14 @@ PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
 COLUMN_NAME = r"^[a-z][a-z0-9_]{0,63}$"
 """A column of the table of runs."""
+
+
+def _version(value: Any) -> Any:
+    """Tell ``true`` from 1, which Python does not."""
+    if isinstance(value, bool):
+        msg = f"schema must be 1, got {str(value).lower()}"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports it as a wrong value
+    return value
 
 
 class Design(Settings):
@@ -77,7 +84,7 @@ class AnalysisSettings(Settings):
 class Protocol(Settings):
     """A study, fully stated."""
 
-    schema_version: Literal[1] = Field(alias="schema")
+    schema_version: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
     """Version of the protocol's format: 1."""
     name: str = Field(pattern=PLAIN_NAME)
     """Short name: lower-case letters, digits, '.', '_' and '-'; names the study's folder."""
@@ -97,15 +104,6 @@ class Protocol(Settings):
     """When a run has learned."""
     analysis: AnalysisSettings = AnalysisSettings()
     """What is estimated."""
-
-    @field_validator("schema_version", mode="before")
-    @classmethod
-    def _known_schema(cls, value: Any) -> Any:
-        """Say plainly that a newer file needs a newer program."""
-        if isinstance(value, int) and not isinstance(value, bool) and value > SCHEMA_VERSION:
-            msg = f"schema {value} is newer than this vggstudy reads ({SCHEMA_VERSION})"
-            raise ValueError(msg)
-        return value
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Protocol:

@@ -31,6 +31,9 @@ class Positions:
     values: Mapping[Key, Place]
     lines: list[bytes]
 
+    def __contains__(self, path: Key) -> bool:
+        return path in self.values or path in self.keys
+
     def of(self, path: Key) -> Place:
         """Line and column of a path: of its value, else its key, else the nearest thing around."""
         for length in range(len(path), 0, -1):
@@ -103,6 +106,8 @@ class _Finder:
         return (*full, path[-1])
 
     def pair(self, node: Node, prefix: Key) -> None:
+        if node.has_error:  # two parsers may disagree; what is in doubt has its table's place
+            return
         key, value = [child for child in node.named_children if child.type != "comment"][:2]
         path = (*prefix, *self.parts(key))
         self.keys[path] = _start(key)

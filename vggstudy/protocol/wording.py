@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
 from typing import Any, get_args
@@ -21,6 +22,8 @@ Path = tuple[str | int, ...]
 
 MAX_PROBLEMS = 100
 """So many mistakes are listed; a file with more is no protocol that somebody wrote."""
+
+_RULE = re.compile(r"(.*?) must be (.*), got (.*)", re.DOTALL)
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows."""
@@ -42,8 +45,8 @@ _LIMITS = {
     "greater_than_equal": ("ge", "be at least {}"),
     "less_than": ("lt", "be less than {}"),
     "less_than_equal": ("le", "be at most {}"),
-    "too_short": ("min_length", "have at least {} entry"),
-    "too_long": ("max_length", "have at most {} entries"),
+    "too_short": ("min_length", "have at least {} item"),
+    "too_long": ("max_length", "have at most {} items"),
     "string_too_short": ("min_length", "have at least {} character"),
     "string_too_long": ("max_length", "have at most {} characters"),
 }
@@ -59,8 +62,8 @@ _PATTERNS = {
 }
 
 _NAMES = {
-    DATA_NAME: ("cifar10", "digits", "imagefolder", "synthetic", "torchvision:"),
-    MODEL_NAME: ("vgg", "torchvision:"),
+    DATA_NAME: ("cifar10", "digits", "imagefolder", "synthetic"),
+    MODEL_NAME: ("vgg",),
 }
 
 
@@ -148,7 +151,8 @@ def _choice(mistake: _Mistake) -> Problem:
     """A value that is none of a few."""
     expected = mistake.context["expected"]
     options = [option.strip("' ") for option in expected.replace(" or ", ", ").split(",")]
-    hint = suggestion_among(str(mistake.value), options)
+    mistyped = isinstance(mistake.value, str) and mistake.value not in options
+    hint = suggestion_among(mistake.value, options) if mistyped else None
     return Problem(_rule(mistake, f"be {expected}"), path=mistake.path, suggestion=hint)
 
 
@@ -159,10 +163,19 @@ def _pattern(mistake: _Mistake) -> Problem:
     return Problem(_rule(mistake, rule_for(pattern)), path=mistake.path, suggestion=hint)
 
 
+def _no_list(mistake: _Mistake) -> Problem:
+    """Something else than a list; in the design, perhaps a dotted name without its quotes."""
+    hint = None
+    if mistake.path[:2] == ("design", "factors") and isinstance(mistake.value, dict):
+        hint = "a factor's name with dots in it stands in quotes"
+    return Problem(_sentence(mistake), path=mistake.path, suggestion=hint)
+
+
 _SPECIAL: dict[str, Callable[[_Mistake], Problem]] = {
     "extra_forbidden": _unknown_key,
     "missing": _missing,
     "literal_error": _choice,
+    "list_type": _no_list,
     "string_pattern_mismatch": _pattern,
 }
 
@@ -173,7 +186,7 @@ def _sentence(mistake: _Mistake) -> str:
         return _rule(mistake, f"be {_TYPES[mistake.kind]}")
     if mistake.kind in _LIMITS:
         key, words = _LIMITS[mistake.kind]
-        return _rule(mistake, words.format(f"{mistake.context[key]:,}"))
+        return _rule(mistake, words.format(f"{mistake.context[key]:,g}"))
     if mistake.kind == "value_error":
         return str(mistake.context["error"])
     text = mistake.text[0].lower() + mistake.text[1:]
@@ -187,18 +200,28 @@ def _rule(mistake: _Mistake, words: str) -> str:
 
 def _merge_union_branches(problems: list[Problem]) -> list[Problem]:
     """One problem for a value that fits no branch of a union, where pydantic gives one a branch."""
-    merged: dict[Path, Problem] = {}
+    groups: dict[Path, list[Problem]] = {}
     for problem in problems:
-        earlier = merged.setdefault(problem.path, problem)
-        _, must, rest = problem.message.rpartition(" must ")
-        if earlier is problem or not must or " must " not in earlier.message:
-            continue
-        own = rest.rsplit(", got ", 1)[0].removeprefix("be ")
-        before, _, value = earlier.message.rpartition(", got ")
-        if own not in before:
-            message = f"{before} or {own}, got {value}"
-            merged[problem.path] = Problem(message, problem.path, suggestion=earlier.suggestion)
-    return list(merged.values())
+        groups.setdefault(problem.path, []).append(problem)
+    return [
+        _joined(group)
+        for path, group in groups.items()
+        if not any(path[:length] in groups for length in range(len(path)))
+    ]
+
+
+def _joined(branches: list[Problem]) -> Problem:
+    """``x must be a number or a text in quotes, got ...`` for a problem with each of both."""
+    first = branches[0]
+    rules = [_RULE.fullmatch(problem.message) for problem in branches]
+    if len(branches) == 1 or not all(rules):
+        return first
+    words = list(dict.fromkeys(found[2] for found in rules if found))
+    if "a number" in words and "a whole number" in words:
+        words.remove("a whole number")
+    listed = " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+    name, _, value = rules[0].groups() if rules[0] else ("", "", "")
+    return replace(first, message=f"{name} must be {listed}, got {value}")
 
 
 def _document_path(item: Mapping[str, Any], document: Any) -> Path:
@@ -285,7 +308,7 @@ def shown(value: Any) -> str:
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
-        return "a list of no values" if not value else f"a list of {len(value):,} values"
+        return "a list" if value else "an empty list"
     if isinstance(value, (datetime.date, datetime.time)):
         return value.isoformat()
     if isinstance(value, str):
