@@ -12,7 +12,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from vggstudy._version import __version__
-from vggstudy.errors import StudyError
+from vggstudy.errors import OutputError
 from vggstudy.report.context import ReportContext
 from vggstudy.report.i18n import translations
 from vggstudy.report.sections.base import Source
@@ -81,7 +81,7 @@ def write_report(
 
     Raises
     ------
-    StudyError
+    OutputError
         If the file cannot be written; says where and why.
     AnalysisError
         As `render`.
@@ -96,7 +96,7 @@ def write_report(
             f"the report could not be written to {target} ({reason}): "
             "choose another place with -o, or make room"
         )
-        raise StudyError(msg) from error
+        raise OutputError(msg) from error
     return target
 
 

@@ -82,6 +82,12 @@ class AnalysisError(StudyError):
     exit_code = 3
 
 
+class OutputError(StudyError):
+    """A file that was asked for and cannot be written; name another place."""
+
+    exit_code = 2
+
+
 class ExecutionError(StudyError):
     """Runs that could not be executed or recorded; they remain pending."""
 

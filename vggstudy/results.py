@@ -78,6 +78,9 @@ def open_source(
     if isinstance(source, (str, Path)):
         if Path(source).is_file() and Path(source).name != "study.json":
             return _from_csv(Path(source), protocol, factors)
+        if Path(source).suffix in {".csv", ".tsv", ".txt"}:
+            msg = f"{source}: there is no such file"
+            raise AnalysisError(msg)
         return _from_study(Study.open(find_study(source)))
     return _from_frame(source, protocol, factors)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.errors import StudyError
+from vggstudy.errors import OutputError, StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def _write(path: Path, text: str) -> None:
     try:
         write_atomic(path, text.encode())
     except OSError as error:
-        raise StudyError(explain(error, path, "written")) from None
+        raise OutputError(explain(error, path, "written")) from None
 
 
 @click.command("analyze")
@@ -105,7 +105,12 @@ def report_command(
     opened = _source(source, protocol_file, factors)
     result = analyze_source(opened)
     if opened.claims_path is not None:
-        _write(opened.claims_path, published_claims(result).to_json())
+        try:
+            _write(opened.claims_path, published_claims(result).to_json())
+        except OutputError as error:
+            if output is None:
+                raise
+            console.warn(str(error))
     context = report_context(opened)
     target = output or _report_path(opened)
     path = write_report(result, target, context=context, language=language)
@@ -254,7 +259,7 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
     try:
         write_atomic(output, content)
     except OSError as error:
-        raise StudyError(explain(error, output, "written")) from None
+        raise OutputError(explain(error, output, "written")) from None
 
 
 def _claims(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:

@@ -263,8 +263,8 @@ def show_command(console: Console, study: str, run_id: str) -> None:
     store = opened.store()
     matches = [run for run in opened.plan.runs if run.run_id.startswith(run_id.lower())]
     if len(matches) != 1:
-        found = "no planned run" if not matches else f"{len(matches)} planned runs"
-        msg = f"{found} of {folder} begins with '{run_id}'"
+        found = f"{len(matches)} planned runs" if matches else "no planned run"
+        msg = f"{found} of {folder} with an id that begins with '{run_id}'"
         raise click.UsageError(msg)
     run = matches[0]
     record = store.read_record(run.run_id)
