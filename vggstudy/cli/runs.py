@@ -171,7 +171,7 @@ def _list_runs(console: Console, study: Study, only: Sequence[str], limit: int |
         ("run", *study.plan.factors, "replicate"),
         [(r.run_id, *map(level_text, r.levels.values()), r.replicate) for r in runs],
     )
-    console.say(f"{len(runs)} runs would be executed")
+    console.say(f"{len(runs)} run{'' if len(runs) == 1 else 's'} would be executed")
 
 
 def _execute(

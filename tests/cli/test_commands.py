@@ -1,0 +1,277 @@
+"""Every command says what it did, in words and as JSON; a mistake gets a sentence and a code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from vggstudy.cli import _invoke
+from vggstudy.execution.attempt import attempt_entry, make_record
+from vggstudy.ledger import StudyStore
+from vggstudy.study import Study
+
+PROTOCOL = """\
+schema = 1
+name = "small"
+[design]
+replicates = 3
+seed = 1
+[design.factors]
+depth = [11, 19]
+[data]
+name = "digits"
+[training]
+epochs = 20
+"""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command line came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+Cli = Callable[..., Done]
+
+
+@pytest.fixture
+def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
+    """Runs a command line in an empty working folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str | Path) -> Done:
+        code = _invoke([str(argument) for argument in arguments])
+        captured = capfd.readouterr()
+        assert "Traceback" not in captured.err
+        return Done(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """A finished study in studies/small: depth 11 learns, depth 19 does not."""
+    (tmp_path / "small.toml").write_text(PROTOCOL)
+    folder = tmp_path / "studies" / "small"
+    made = Study.from_file(tmp_path / "small.toml", folder)
+    store = StudyStore.create(folder, made.text, made.protocol.digest(), "small")
+    for run in made.plan.runs:
+        accuracy = 0.9 + 0.01 * run.replicate if run.levels["depth"] == 11 else 0.1
+        metrics = {
+            **dict.fromkeys(("test_accuracy", "val_accuracy", "train_accuracy"), accuracy),
+            **dict.fromkeys(("test_loss", "val_loss", "train_loss"), 1.0),
+            "test_balanced_accuracy": accuracy,
+        }
+        store.write_record(
+            make_record(
+                run,
+                status="finished",
+                attempts=[attempt_entry("2026-01-01T00:00:00+00:00", 2.0, None)],
+                result={
+                    "status": "finished",
+                    "stop_reason": "epoch_cap",
+                    "epochs": 20,
+                    "selected_epoch": 5,
+                    "curves": {"train_loss": [1.0] * 20, "val_loss": [1.0] * 20},
+                    "metrics": metrics,
+                    "final": metrics,
+                    "steps": 100,
+                    "parameters": {"count": 10, "trainable": 10},
+                    "parameters_and_statistics": 10,
+                    "parameters_sha256": "0" * 64,
+                    "data": {"majority_rate": 0.1, "n_validation": 200},
+                },
+                timings={"total_s": 2.0},
+                environment={"host": "here"},
+            )
+        )
+    return folder
+
+
+def test_init_writes_a_protocol_that_checks(cli: Cli) -> None:
+    assert cli("init", "mine").out == "mine.toml\n"
+    checked = cli("check", "mine.toml", "--json")
+    assert checked.code == 0
+    assert json.loads(checked.out)["protocols"][0]["valid"] is True
+
+
+def test_init_keeps_a_file_that_exists(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_text("mine")
+    refused = cli("init", "mine")
+    assert refused.code == 2
+    assert "--force replaces it" in refused.err
+    assert (tmp_path / "mine.toml").read_text() == "mine"
+    assert cli("init", "mine", "--force").code == 0
+
+
+def test_check_lists_every_mistake_with_its_place(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(
+        PROTOCOL.replace("[11, 19]", "[11, 12]").replace("epochs", "epoch")
+    )
+    done = cli("check", "bad.toml")
+    assert done.code == 3
+    lines = done.err.splitlines()
+    assert [line.split(": ")[0] for line in lines] == ["bad.toml:7:14", "bad.toml:11:1"]
+    found = json.loads(cli("check", "bad.toml", "--json").out)["protocols"][0]["problems"]
+    assert [(problem["line"], problem["column"]) for problem in found] == [(7, 14), (11, 1)]
+
+
+def test_plan_counts_what_is_done(cli: Cli, study: Path) -> None:
+    assert study.is_dir()
+    content = json.loads(cli("plan", "small.toml", "--json").out)
+    assert (content["runs"], content["done"], content["pending"]) == (6, 6, 0)
+    more = cli("plan", "small.toml", "--set", "design.replicates=5")
+    assert "6 of 10 runs done, 4 pending" in more.out
+    assert "about 8.0 s (8.0 s to 8.0 s)" in more.out
+
+
+def test_dry_run_lists_runs_and_runs_nothing(cli: Cli, study: Path) -> None:
+    before = sorted(study.rglob("*.json"))
+    done = cli(
+        "run", "small.toml", "--set", "design.replicates=4", "--only", "depth=19", "--dry-run"
+    )
+    assert done.code == 0
+    assert done.out.count("19") >= 1
+    assert "1 run would be executed" in done.err
+    assert sorted(study.rglob("*.json")) == before
+
+
+def test_run_of_a_finished_study_says_so(cli: Cli, study: Path) -> None:
+    assert study.is_dir()
+    done = cli("run", "small.toml")
+    assert done.code == 0
+    assert "nothing to run; 6 of 6 runs done" in done.err
+
+
+def test_status_counts_outcomes_by_cell(cli: Cli, study: Path) -> None:
+    assert study.is_dir()
+    cells = json.loads(cli("status", "small", "--json").out)["cells"]
+    assert [(cell["depth"], cell["converged"], cell["failed"]) for cell in cells] == [
+        (11, 3, 0),
+        (19, 0, 3),
+    ]
+    assert cells[0]["mean_accuracy"] == pytest.approx(0.91)
+    assert cells[1]["mean_accuracy"] is None
+
+
+def test_show_finds_a_run_by_the_beginning_of_its_id(cli: Cli, study: Path) -> None:
+    run_id = sorted((study / "runs").iterdir())[0].name
+    done = cli("show", "small", run_id[:8])
+    assert done.code == 0
+    assert run_id in done.out
+    assert json.loads(cli("show", "small", run_id, "--json").out)["run_id"] == run_id
+    assert cli("show", "small", "zz").code == 2
+
+
+def test_analyze_writes_the_claims_of_a_study(cli: Cli, study: Path) -> None:
+    done = cli("analyze", "small", "--json")
+    assert done.code == 0
+    assert json.loads(done.out) == json.loads((study / "claims.json").read_text())
+    claims = {claim["id"]: claim for claim in json.loads(done.out)["claims"]}
+    assert (claims["converged.p@depth=19"]["k"], claims["converged.p@depth=19"]["n"]) == (0, 3)
+    assert claims["converged.p@depth=19"]["display"]
+
+
+def test_report_ends_with_its_path_after_the_table_of_cells(cli: Cli, study: Path) -> None:
+    done = cli("report", "small")
+    assert done.code == 0
+    assert done.out.splitlines()[-1] == "studies/small/report.html"
+    assert "converged" in done.out.splitlines()[0]
+    assert (study / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:
+    assert study.is_dir()
+    assert "converged.p@depth=11" in cli("cite", "small").out
+    assert cli("cite", "small", "converged.p@depth=19", "--as", "apa").out.startswith("0%, 95% CI")
+    wrong = cli("cite", "small", "converged.p@depth=18")
+    assert wrong.code == 3
+    assert "did you mean" in wrong.err
+
+
+def test_cite_refuses_a_claims_file_that_was_edited(cli: Cli, study: Path) -> None:
+    cli("analyze", "small")
+    path = study / "claims.json"
+    path.write_text(path.read_text().replace('"estimate": 1.0', '"estimate": 0.5', 1))
+    done = cli("cite", path)
+    assert done.code == 3
+    assert "does not match its digest" in done.err
+
+
+def test_export_defuses_formulas(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "runs.csv").write_text(
+        "model,replicate,outcome,test_accuracy\n"
+        "=cmd,0,converged,0.5\n=cmd,1,converged,0.6\nplain,0,converged,0.7\n"
+    )
+    done = cli("export", "runs.csv", "--factors", "model")
+    assert done.code == 0
+    assert "'=cmd" in done.out
+    assert "\n=cmd" not in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("analyze", "missing.csv", "--factors", "a"), 3, "there is no such file"),
+        (("analyze", "nowhere"), 5, "there is no study at nowhere"),
+        (("status", "elsewhere"), 5, "is not a study"),
+        (("run", "small.toml", "--study", "elsewhere"), 5, "not a study"),
+        (("run", "nowhere.toml"), 3, "no such protocol file"),
+        (("run", "small.toml", "--only", "depht=11"), 3, "did you mean 'depth'?"),
+        (("run", "small.toml", "--only", "depth=13"), 3, "11"),
+        (("run", "small.toml", "--set", "training.lr=fast"), 3, "lr must be"),
+        (("run", "small.toml", "--devices", "gpu", "--study", "new"), 4, "write cpu, cuda"),
+        (("report", "small", "-o", "no/such/folder.html"), 2, "could not be written"),
+        (("reprot",), 2, "Did you mean 'report'?"),
+        (("cite", "small", "x", "--as", "bibtext"), 2, "bibtext"),
+    ],
+)
+def test_mistake_gets_one_sentence_and_its_exit_code(
+    cli: Cli, study: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    assert study.is_dir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "notes.txt").write_text("mine")
+    done = cli(*arguments)
+    assert (done.code, words in done.err) == (code, True), done.err
+    assert done.out == ""
+
+
+def test_damaged_record_stops_the_report_and_is_named_by_doctor(cli: Cli, study: Path) -> None:
+    record = next((study / "runs").rglob("run.json"))
+    record.write_bytes(record.read_bytes()[:-10])
+    assert cli("report", "small").code == 5
+    found = cli("doctor", "small")
+    assert found.code == 5
+    assert str(record.relative_to(study)) in found.out
+    assert cli("status", "small").code == 5
+
+
+def test_control_characters_of_names_do_not_reach_the_terminal(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text(PROTOCOL.replace('"small"', '"sm\\u001b[31mall"'))
+    done = cli("check", "bad.toml")
+    assert done.code == 3
+    assert "\x1b" not in done.out + done.err
+
+
+def test_internal_error_is_one_sentence_unless_a_traceback_is_asked_for(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vggstudy.cli import protocols
+
+    def broken() -> None:
+        raise RuntimeError("unforeseen")
+
+    monkeypatch.setattr(protocols, "json_schema", broken)
+    done = cli("schema")
+    assert (done.code, "internal error: RuntimeError: unforeseen" in done.err) == (1, True)
+    monkeypatch.setenv("VGGSTUDY_TRACEBACK", "1")
+    with pytest.raises(RuntimeError):
+        cli("schema")
