@@ -1,8 +1,8 @@
-"""Logistic regression on grouped binomial data: Firth's penalised likelihood, and maximum likelihood.
+"""Logistic regression on cells: Firth's penalised likelihood, and maximum likelihood.
 
-Data are cells: successes k of n trials at each row of a design. Many response vectors of one design
-are fitted at once; arrays inside keep the responses on the last axis, so that every operation runs
-over contiguous memory. A fit that does not converge is data, not an error.
+Data are grouped: successes k of n trials at each row of a design. Many responses of one design are
+fitted at once; arrays inside keep the responses on the last axis, so that every operation runs over
+contiguous memory. A fit that does not converge is data, not an error.
 
 References
 ----------
@@ -16,9 +16,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_solve
 
 from vggstudy.analysis.arrays import BoolArray, FloatArray, IntArray
+from vggstudy.analysis.batched import cholesky, information, inverse, squares
 
 TOLERANCE = 1e-11
 """Largest change of a linear predictor at which a fit has converged."""
@@ -156,7 +156,8 @@ def fit_logistic(
         If ``0 <= k <= n`` is violated.
     """
     found = fit_batch(model, k[None], start=start, tolerance=tolerance)
-    state = _evaluate(model, _squares(model.X), model.X @ found.coefficients.T, k[:, None].astype(np.float64))
+    eta = model.X @ found.coefficients.T
+    state = _evaluate(model, squares(model.X), eta, k[:, None].astype(np.float64))
     inverse = state.inverse[:, :, 0]
     return LogisticFit(
         coefficients=found.coefficients[0],
@@ -195,7 +196,7 @@ def fit_batch(
     ValueError
         If ``0 <= K <= n`` is violated.
     """
-    if K.shape[1:] != model.n.shape or not ((K >= 0) & (K <= model.n)).all():
+    if K.shape[1:] != model.n.shape or (K < 0).any() or (model.n < K).any():
         raise ValueError("successes must satisfy 0 <= k <= n in every cell")
     span = Span(np.zeros(len(model.n)), model.X)
     first = np.zeros(model.X.shape[1]) if start is None else start
@@ -257,7 +258,7 @@ def fit_span(
     first = np.zeros(span.free.shape[1]) if start is None else start
     K = k[:, None].astype(np.float64)
     found = _climb(model, span, K, first, tolerance)
-    state = _evaluate(model, _squares(model.X), span.offset[:, None] + span.free @ found.g, K)
+    state = _evaluate(model, squares(model.X), span.offset[:, None] + span.free @ found.g, K)
     return SpanFit(
         g=found.g[:, 0],
         objective=float(state.objective[0]),
@@ -282,22 +283,22 @@ class _State:
     objective: FloatArray
 
 
-def _evaluate(model: Binomial, squares: FloatArray, eta: FloatArray, K: FloatArray) -> _State:
+def _evaluate(model: Binomial, full: FloatArray, eta: FloatArray, K: FloatArray) -> _State:
     """Penalised log-likelihood, modified residuals and inverse information at ``eta``, (C, B)."""
     n = model.n[:, None]
     small = np.exp(-np.abs(eta))
     p = np.where(eta >= 0, 1.0, small) / (1 + small)
     unit = small / (1 + small) ** 2
     log_likelihood = (K * eta - n * (np.maximum(eta, 0) + np.log1p(small))).sum(axis=0)
-    root = _cholesky(_information(squares, n * unit))
-    inverse = _inverse(root)
+    root = cholesky(information(full, n * unit))
+    inverted = inverse(root)
     residual, curvature, objective = K - n * p, n * unit, log_likelihood
     if model.penalised:
-        leverage = curvature * (squares @ inverse.reshape(squares.shape[1], -1))
+        leverage = curvature * (full @ inverted.reshape(full.shape[1], -1))
         residual = residual + leverage * (0.5 - p)
         curvature = curvature + leverage * unit
         objective = log_likelihood + np.log(np.einsum("iib->ib", root)).sum(axis=0)
-    return _State(p, residual, curvature, inverse, log_likelihood, objective)
+    return _State(p, residual, curvature, inverted, log_likelihood, objective)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -325,15 +326,15 @@ def _climb(
         np.zeros(B, dtype=np.int64),
         np.ones(B, dtype=np.int64),
     )
-    squares = _squares(model.X)
-    free = squares if span.free is model.X else _squares(span.free)
+    full = squares(model.X)
+    free = full if span.free is model.X else squares(span.free)
     live = np.arange(B)
     g, step = out.g.copy(), np.zeros_like(out.g)
     eta = span.offset[:, None] + span.free @ g
     move = np.zeros_like(eta)
     best = np.full(B, -np.inf)
     for _ in range(MAX_ITERATIONS):
-        state = _evaluate(model, squares, eta + move, K[:, live])
+        state = _evaluate(model, full, eta + move, K[:, live])
         up = state.objective >= best - 1e-12 * np.maximum(1, np.abs(best))
         g[:, up] += step[:, up]
         eta[:, up] += move[:, up]
@@ -357,7 +358,7 @@ def _climb(
     return out
 
 
-def _newton_step(F: FloatArray, squares: FloatArray, state: _State) -> FloatArray:
+def _newton_step(F: FloatArray, products: FloatArray, state: _State) -> FloatArray:
     """Step towards a zero of the modified score, (Q, B).
 
     The leverages enter the curvature as additional trials; that halves the passes of Fisher's
@@ -365,50 +366,5 @@ def _newton_step(F: FloatArray, squares: FloatArray, state: _State) -> FloatArra
     """
     if not F.shape[1]:
         return np.zeros((0, state.p.shape[1]))
-    inverse = _inverse(_cholesky(_information(squares, state.curvature)))
-    return np.asarray(np.einsum("ijb,jb->ib", inverse, F.T @ state.residual))
-
-
-def _squares(X: FloatArray) -> FloatArray:
-    """Products of the columns, (C, P * P)."""
-    return np.asarray((X[:, :, None] * X[:, None, :]).reshape(len(X), -1))
-
-
-def _information(squares: FloatArray, weight: FloatArray) -> FloatArray:
-    """``X' W X`` of every response, (P, P, B)."""
-    size = int(np.sqrt(squares.shape[1]))
-    return np.asarray((squares.T @ weight).reshape(size, size, -1))
-
-
-def _cholesky(A: FloatArray) -> FloatArray:
-    """Lower factors of (P, P, B) matrices; NaN where one is not positive definite."""
-    if A.shape[2] == 1:
-        return _one_cholesky(A)
-    L = np.zeros_like(A)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        for j in range(len(A)):
-            column = A[j:, j] - (L[j:, :j] * L[j, :j]).sum(axis=1)
-            L[j:, j] = column / np.sqrt(column[0])
-    return L
-
-
-def _one_cholesky(A: FloatArray) -> FloatArray:
-    """The same of a single matrix, for which LAPACK is faster."""
-    try:
-        return np.asarray(np.linalg.cholesky(A[:, :, 0])[:, :, None])
-    except np.linalg.LinAlgError:
-        return np.full_like(A, np.nan)
-
-
-def _inverse(L: FloatArray) -> FloatArray:
-    """Inverses of the (P, P, B) matrices with lower factors `L`."""
-    size = len(L)
-    if L.shape[2] == 1:
-        root = L[:, :, 0]
-        return np.asarray(cho_solve((root, True), np.eye(size), check_finite=False)[:, :, None])
-    R = np.zeros_like(L)
-    for j in range(size):
-        R[j, j] = 1.0
-        R[j, :j] = -(L[j, :j, None] * R[:j, :j]).sum(axis=0)
-        R[j, : j + 1] /= L[j, j]
-    return np.asarray((R[:, :, None] * R[:, None, :]).sum(axis=0))
+    inverted = inverse(cholesky(information(products, state.curvature)))
+    return np.asarray(np.einsum("ijb,jb->ib", inverted, F.T @ state.residual))

@@ -126,7 +126,7 @@ def _separate(sided: FloatArray, mixed: FloatArray) -> tuple[FloatArray, BoolArr
         bounds=[(None, None)] * P + [(0, 1)] * R,
         method="highs",
     )
-    if solved.status != 0:
+    if solved.x is None:
         raise RuntimeError(f"the separation programme was not solved: {solved.message}")
     return solved.x[:P], solved.x[P:] > 0.5
 
@@ -156,7 +156,7 @@ def _sign(sided: FloatArray, mixed: FloatArray, j: int) -> int:
             bounds=[(-1, 1)] * P,
             method="highs",
         )
-        if solved.status != 0:
+        if solved.fun is None:
             raise RuntimeError(f"the separation programme was not solved: {solved.message}")
         ends.append(abs(solved.fun) > 1e-7)
     return int(ends[1]) - int(ends[0]) if ends[0] != ends[1] else 0
