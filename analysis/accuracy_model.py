@@ -1,0 +1,268 @@
+"""The outcome among converged runs as a quadratic in a numeric factor, shifted by the others.
+
+The model describes; contrasts come from cell means, which no curve can bias. Categorical factors,
+and numeric ones other than the curve's, have one coefficient a level after their first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from vggstudy.analysis.arrays import FloatArray, IntArray
+from vggstudy.analysis.batched_ols import BatchedFits, resample_converged
+from vggstudy.analysis.bootstrap import calibrated
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.estimate_mean import Resampling
+from vggstudy.analysis.finding import Finding
+from vggstudy.analysis.intervals import Interval
+from vggstudy.analysis.model_design import Design, ModelSpec, design_of
+from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
+from vggstudy.analysis.ols import (
+    FULL_LEVERAGE,
+    Diagnostics,
+    LackOfFit,
+    OlsFit,
+    aliased_columns,
+    clustered_covariance,
+    coefficient_intervals,
+    covariance,
+    diagnose,
+    fit_ols,
+    lack_of_fit,
+)
+from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.resampling import claim_generator
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Robust = Literal["classical", "hc0", "hc2", "hc3", "hc4", "clustered"]
+
+SIGNIFICANT = 0.05
+"""Level of the tests behind warnings."""
+
+DROP_ABOVE, WITHHOLD_ABOVE = 0.01, 0.05
+"""Shares of resamples without a fit: no bootstrap beside; no interval at all."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AccuracyModel:
+    """The fitted model.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+    design : Design
+    fit : OlsFit
+        Over the N converged runs.
+    cell : ndarray of shape (N,)
+        Cell of each run, index into `Cells`.
+    covariance : ndarray of shape (P, P)
+    method : str
+        Of the covariance: ``hc3_t`` and so on; ``classical_t`` where a run determines its own fit.
+    df : int
+        Degrees of freedom of t.
+    coefficients : tuple of Interval
+        In the order of ``design.names``.
+    lack_of_fit : LackOfFit or None
+        None where there are no cells or replicates to spare.
+    diagnostics : Diagnostics or None
+        None with one residual degree of freedom.
+    cautions : tuple of Note
+    """
+
+    spec: ModelSpec
+    design: Design
+    fit: OlsFit
+    cell: IntArray
+    covariance: FloatArray
+    method: str
+    df: int
+    coefficients: tuple[Interval, ...]
+    lack_of_fit: LackOfFit | None
+    diagnostics: Diagnostics | None
+    cautions: tuple[Note, ...]
+
+    @property
+    def fitted(self) -> FloatArray:
+        """The model's mean of every cell of the grid; shape (C,)."""
+        return np.asarray(self.design.matrix @ self.fit.coefficients)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a coefficient: estimate, interval, method."""
+        import pandas as pd
+
+        rows = [
+            (name, x.estimate, x.low, x.high, x.method)
+            for name, x in zip(self.design.names, self.coefficients, strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["term", "estimate", "low", "high", "method"])
+
+
+def fit_accuracy_model(
+    cells: Cells,
+    spec: ModelSpec,
+    *,
+    confidence: float,
+    robust: Robust = "hc3",
+    clusters: IntArray | None = None,
+) -> AccuracyModel | Note:
+    """Least squares among converged runs.
+
+    Parameters
+    ----------
+    cells : Cells
+    spec : ModelSpec
+    confidence : float
+    robust : str
+        Covariance of the coefficients. ``clustered`` needs `clusters`.
+    clusters : ndarray of shape (N,), optional
+        Seed block of each converged run, in the order of ``cells.values``.
+
+    Returns
+    -------
+    AccuracyModel or Note
+        Refused with `Reason.NONE_CONVERGED`, `ModelReason.NOT_ESTIMABLE`, `Reason.TOO_FEW_RUNS`
+        or `Reason.NO_VARIANCE`.
+
+    Raises
+    ------
+    AnalysisError
+        If the specification names what is not there.
+    """
+    design = design_of(cells, spec)
+    problem = _refusal(cells, design)
+    if problem:
+        return problem
+    cell = np.repeat(np.arange(len(cells)), cells.k.astype(np.int64))
+    fit = fit_ols(design.matrix[cell], cells.values)
+    if fit.rss <= 1e-20 * float(cells.values @ cells.values):
+        return Note(Reason.NO_VARIANCE.value, "the model meets every run exactly")
+    determined = bool(fit.leverage.max() >= FULL_LEVERAGE) and robust in {"hc2", "hc3", "hc4"}
+    kind: Robust = "classical" if determined else robust
+    matrix, df = _covariance(fit, kind, clusters)
+    tested = _lack_of_fit(cells, design, fit)
+    judged = diagnose(fit) if fit.df >= 2 else None
+    return AccuracyModel(
+        spec=spec,
+        design=design,
+        fit=fit,
+        cell=cell,
+        covariance=matrix,
+        method=f"{kind}_t",
+        df=df,
+        coefficients=coefficient_intervals(
+            fit.coefficients, matrix, df, confidence=confidence, method=f"{kind}_t"
+        ),
+        lack_of_fit=tested,
+        diagnostics=judged,
+        cautions=tuple(_cautions(cells, cell, tested, judged, determined=determined)),
+    )
+
+
+def _covariance(fit: OlsFit, kind: Robust, clusters: IntArray | None) -> tuple[FloatArray, int]:
+    """Covariance matrix and degrees of freedom."""
+    if kind != "clustered":
+        return covariance(fit, kind), fit.df
+    if clusters is None or clusters.shape != fit.response.shape:
+        raise ValueError("a clustered covariance needs the cluster of every converged run")
+    return clustered_covariance(fit, clusters), np.unique(clusters).size - 1
+
+
+def _refusal(cells: Cells, design: Design) -> Note | None:
+    """Why the model cannot be fitted."""
+    if not cells.k.any():
+        return Note(Reason.NONE_CONVERGED.value, "no run converged")
+    aliased = aliased_columns(design.matrix[cells.k > 0])
+    if aliased:
+        named = ", ".join(design.names[j] for j in aliased[:3])
+        more = f" and {len(aliased) - 3} more" if len(aliased) > 3 else ""
+        text = f"the cells with converged runs do not determine {named}{more}"
+        return Note(ModelReason.NOT_ESTIMABLE.value, text)
+    runs, terms = int(cells.k.sum()), len(design.names)
+    if runs <= terms:
+        text = f"{runs} converged runs cannot determine {terms} coefficients and a variance"
+        return Note(Reason.TOO_FEW_RUNS.value, text)
+    return None
+
+
+def _lack_of_fit(cells: Cells, design: Design, fit: OlsFit) -> LackOfFit | None:
+    """F test against cell means, where there is something to test with."""
+    used = cells.k > 0
+    n, mean = cells.k[used], cells.mean[used]
+    within = float((np.where(cells.k >= 2, cells.k - 1, 0) * np.nan_to_num(cells.variance)).sum())
+    terms = len(design.names)
+    if n.size <= terms or n.sum() <= n.size or not within > 0:
+        return None
+    fitted = design.matrix[used] @ fit.coefficients
+    return lack_of_fit(n, mean, fitted, within=within, n_parameters=terms)
+
+
+def _cautions(
+    cells: Cells,
+    cell: IntArray,
+    tested: LackOfFit | None,
+    judged: Diagnostics | None,
+    *,
+    determined: bool,
+) -> list[Note]:
+    """Lack of fit, outliers, and runs that determine their own fit."""
+    notes = []
+    if tested is not None and tested.p_value < SIGNIFICANT:
+        text = f"the curves do not fit the cell means (p = {tested.p_value:.2g})"
+        notes.append(Note(ModelCaution.LACK_OF_FIT.value, text))
+    if judged is not None and judged.outlier_p < SIGNIFICANT:
+        where = cells.name(int(cell[judged.outlier]))
+        text = f"a run of {where} is an outlier (p = {judged.outlier_p:.2g} for the largest of all)"
+        notes.append(Note(ModelCaution.OUTLIER.value, text))
+    if determined:
+        text = "a run determines its own fit, so equal variances are assumed"
+        notes.append(Note(Caution.POOLED_VARIANCE.value, text))
+    return notes
+
+
+def coefficient_findings(
+    model: AccuracyModel, cells: Cells, *, claim_id: str, confidence: float, resampling: Resampling
+) -> dict[str, Finding]:
+    """Each coefficient with a calibrated bootstrap beside, from resamples of all runs.
+
+    Resamples differ in which runs converged. Above 1% without a fit the bootstrap is left out,
+    above 5% the coefficient is not available.
+    """
+    draws = resample_converged(
+        cells,
+        model.design.matrix,
+        model.fitted,
+        n_resamples=resampling.n_resamples,
+        rng=claim_generator(resampling.seed, claim_id),
+        inflate=True,
+        chunk_draws=resampling.chunk_draws,
+    )
+    return {
+        name: _with_bootstrap(model, interval, draws, column, confidence)
+        for column, (name, interval) in enumerate(
+            zip(model.design.names, model.coefficients, strict=True)
+        )
+    }
+
+
+def _with_bootstrap(
+    model: AccuracyModel, interval: Interval, draws: BatchedFits, column: int, confidence: float
+) -> Finding:
+    """One coefficient, by the share of resamples that could be fitted."""
+    share = float(draws.failed.mean())
+    text = f"{share:.1%} of the resamples do not determine the model"
+    if share > WITHHOLD_ABOVE:
+        note = Note(ModelReason.RESAMPLES_FAILED.value, text)
+        return Finding(interval.estimate, None, note, cautions=model.cautions)
+    notes = model.cautions
+    if share > 0:
+        notes = (*notes, Note(ModelCaution.SOME_RESAMPLES_FAILED.value, text))
+    if share > DROP_ABOVE:
+        return Finding(interval.estimate, interval, cautions=notes)
+    deviation = draws.coefficients[~draws.failed, column]
+    beside = calibrated(interval.estimate, deviation, model.df, confidence=confidence)
+    return Finding(interval.estimate, interval, None, notes, (beside,), resamples=draws.failed.size)

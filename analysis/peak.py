@@ -1,0 +1,282 @@
+"""Whether an outcome rises to a peak and falls again along a numeric factor.
+
+Three tests must agree. The slopes of the quadratic at both ends of the converged range [1]_ and
+Fieller's set inside it believe in the quadratic, which finds a peak on a plateau too. The third,
+cross-fitted, does not: the peak cell is chosen on one half of the runs and compared with both ends
+on the other half, and again with the halves exchanged.
+
+References
+----------
+.. [1] Lind & Mehlum (2010), Oxford Bulletin of Economics and Statistics 72, 109-118, eq. 4 and 5.
+.. [2] Berger (1982), Technometrics 24, 295-300 (all of several tests must reject: no correction).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr
+
+from vggstudy.analysis.arrays import BoolArray, FloatArray, IntArray
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.contrasts import Condition
+from vggstudy.analysis.curves import Axis, Curve, curve_at, peak_claim_id
+from vggstudy.analysis.model_reasons import ModelReason
+from vggstudy.analysis.outcomes import LABELS
+from vggstudy.analysis.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
+from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.resampling import claim_generator
+from vggstudy.analysis.student import satterthwaite
+
+MIN_LEVELS = 4
+"""Converged levels from which a peak is tested; three cannot disagree with a quadratic."""
+
+
+@dataclass(frozen=True, slots=True)
+class SlopesTest:
+    """The quadratic rises at the low end of the converged range and falls at the high end [1]_.
+
+    Attributes
+    ----------
+    low, high : SignTest
+        Of the slope at either end.
+    """
+
+    low: SignTest
+    high: SignTest
+
+    @property
+    def p_value(self) -> float:
+        """The larger of both one-sided p values ([2]_)."""
+        return max(self.low.p_above, self.high.p_below)
+
+
+@dataclass(frozen=True, slots=True)
+class HalfTest:
+    """A peak chosen on one half of the runs, tested on the other.
+
+    Attributes
+    ----------
+    peak : float
+        The level chosen, on the axis' scale.
+    p_value : float
+        The larger of the one-sided p values against both ends; 1 where an end was chosen.
+    """
+
+    peak: float
+    p_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class CrossFit:
+    """The peak test on both halves.
+
+    Attributes
+    ----------
+    halves : tuple of HalfTest
+        Two of them.
+    """
+
+    halves: tuple[HalfTest, HalfTest]
+
+    @property
+    def p_value(self) -> float:
+        """Twice the smaller one (Bonferroni): halves that agree by chance stay apart."""
+        return min(1.0, 2 * min(half.p_value for half in self.halves))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeakTest:
+    """The verdict's parts.
+
+    Attributes
+    ----------
+    claim_id : str
+        Of the turning point.
+    quadratic : Quadratic
+    slopes : SlopesTest
+    cross_fit : CrossFit
+    fieller_p : float
+        Smallest level alpha at which the (1 - alpha) set lies inside the converged range.
+    """
+
+    claim_id: str
+    quadratic: Quadratic
+    slopes: SlopesTest
+    cross_fit: CrossFit
+    fieller_p: float
+
+    @property
+    def p_value(self) -> float:
+        """Of "there is a peak": the largest of the three ([2]_), as Holm's method takes it."""
+        return max(self.slopes.p_value, self.cross_fit.p_value, self.fieller_p)
+
+    @property
+    def against_p_value(self) -> float:
+        """Of "the curve falls at its low end or rises at its high end", by Bonferroni."""
+        return min(1.0, 2 * min(self.slopes.low.p_below, self.slopes.high.p_above))
+
+
+def peak_test(
+    cells: Cells,
+    axis: Axis,
+    conditions: tuple[Condition, ...],
+    *,
+    seed: int,
+    shared_seeds: bool,
+    min_levels: int = MIN_LEVELS,
+) -> PeakTest | Note:
+    """Test one stratum for a peak among converged runs.
+
+    Parameters
+    ----------
+    cells : Cells
+    axis : Axis
+    conditions : tuple of Condition
+        The stratum.
+    seed : int
+        With the claim's id, decides which runs form the halves.
+    shared_seeds : bool
+        Whether runs of one replicate share seeds across cells; a replicate then stays whole.
+    min_levels : int
+        Converged levels that are needed.
+
+    Returns
+    -------
+    PeakTest or Note
+        Refused as `curve_at` refuses, with `ModelReason.TOO_FEW_LEVELS` below `min_levels`
+        levels, or `ModelReason.TOO_FEW_SEEDS` where no half has a run of every cell.
+    """
+    curve = curve_at(cells, axis, conditions)
+    if isinstance(curve, Note):
+        return curve
+    if curve.x.size < min_levels:
+        text = f"a peak needs {min_levels} converged levels of {axis.factor}, has {curve.x.size}"
+        return Note(ModelReason.TOO_FEW_LEVELS.value, text)
+    name = peak_claim_id(cells.table, axis, conditions)
+    runs = _runs(cells, curve)
+    rng = claim_generator(seed, f"{name} halves")
+    first = _halves(runs, rng, shared=shared_seeds)
+    counts = np.bincount(runs.cell[first], minlength=curve.x.size)
+    if not ((counts > 0) & (counts < curve.n)).all():
+        text = "the converged seeds cannot be halved with runs of every cell on both sides"
+        return Note(ModelReason.TOO_FEW_SEEDS.value, text)
+    quadratic = fit_quadratic(curve)
+    return PeakTest(
+        claim_id=name,
+        quadratic=quadratic,
+        slopes=slopes_test(quadratic),
+        cross_fit=cross_fit(curve, runs.cell, runs.value, first),
+        fieller_p=fieller_p_value(quadratic),
+    )
+
+
+def slopes_test(quadratic: Quadratic) -> SlopesTest:
+    """Lind and Mehlum's test at the ends of the converged range."""
+    low, high = quadratic.curve.range
+    return SlopesTest(
+        sign_test(quadratic, quadratic.slope_weights(low)),
+        sign_test(quadratic, quadratic.slope_weights(high)),
+    )
+
+
+def fieller_p_value(quadratic: Quadratic) -> float:
+    """Smallest level at which Fieller's set of a maximum lies inside the converged range.
+
+    The set at a critical value t lies inside exactly when the slope exceeds t standard errors at
+    the low end and falls below -t of them at the high end. Degrees of freedom are those of the
+    set, at the estimate.
+    """
+    if not quadratic.c < 0:
+        return 1.0
+    low, high = quadratic.curve.range
+    turn = quadratic.center - quadratic.b / (2 * quadratic.c)
+    df = quadratic.spread(quadratic.slope_weights(turn)).df
+    ends = slopes_test(quadratic)
+    t = min(ends.low.estimate / ends.low.se, -ends.high.estimate / ends.high.se)
+    return min(1.0, 2 * float(stdtr(df, -t))) if low < turn < high else 1.0
+
+
+def cross_fit(curve: Curve, cell: IntArray, value: FloatArray, first: BoolArray) -> CrossFit:
+    """Choose on one half, test on the other, exchange.
+
+    Variances are those of all runs of a cell: they do not depend on which mean is largest.
+
+    Parameters
+    ----------
+    curve : Curve
+    cell : ndarray of shape (N,)
+        Position in the curve of each run.
+    value : ndarray of shape (N,)
+    first : ndarray of bool, shape (N,)
+        The first half.
+    """
+    halves = [
+        _half_test(curve, cell[chosen], value[chosen], cell[~chosen], value[~chosen])
+        for chosen in (first, ~first)
+    ]
+    return CrossFit((halves[0], halves[1]))
+
+
+def _half_test(
+    curve: Curve, cell: IntArray, value: FloatArray, other_cell: IntArray, other_value: FloatArray
+) -> HalfTest:
+    """The peak of the first runs, against both ends among the other runs."""
+    size = curve.x.size
+    means = np.bincount(cell, value, size) / np.bincount(cell, minlength=size)
+    counts = np.bincount(other_cell, minlength=size).astype(np.float64)
+    tested = np.bincount(other_cell, other_value, size) / counts
+    peak = int(means.argmax())
+    worst = 0.0
+    for end in (0, size - 1):
+        worst = max(worst, 1.0 if peak == end else _above(curve, tested, counts, peak, end))
+    return HalfTest(float(curve.x[peak]), worst)
+
+
+def _above(curve: Curve, means: FloatArray, counts: FloatArray, peak: int, end: int) -> float:
+    """One-sided p value of "the mean at the peak exceeds that at an end"."""
+    pair = np.array([peak, end])
+    spread = satterthwaite(
+        np.array([1.0, -1.0]), curve.variance[pair], counts[pair], curve.df[pair]
+    )
+    return float(stdtr(spread.df, -(means[peak] - means[end]) / spread.se))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Runs:
+    """Converged runs of a curve, by cell and replicate."""
+
+    cell: IntArray
+    value: FloatArray
+    replicate: tuple[str, ...]
+
+
+def _runs(cells: Cells, curve: Curve) -> _Runs:
+    """The runs behind a curve, which `Cells` has sorted by value and stripped of their seeds."""
+    table = cells.table
+    index = np.ravel_multi_index(tuple(table.codes.T), cells.shape)
+    position = np.full(len(cells), -1)
+    position[curve.cells] = np.arange(curve.cells.size)
+    at = np.flatnonzero((position[index] >= 0) & (table.label == LABELS.index("converged")))
+    at = at[np.argsort(position[index[at]], kind="stable")]
+    return _Runs(
+        position[index[at]].astype(np.int64),
+        table.value[at],
+        tuple(table.replicate[i] for i in at.tolist()),
+    )
+
+
+def _halves(runs: _Runs, rng: np.random.Generator, *, shared: bool) -> BoolArray:
+    """Every second replicate, in random order: over all cells, or within each of them."""
+    names = sorted(set(runs.replicate))
+    order = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
+    rank = np.array([order[name] for name in runs.replicate])
+    if shared:
+        return np.asarray(rank % 2 == 0)
+    within = np.lexsort((rank, runs.cell))
+    counts = np.bincount(runs.cell)
+    starts = np.cumsum(counts) - counts
+    first = np.zeros(rank.size, dtype=np.bool_)
+    first[within] = (np.arange(rank.size) - np.repeat(starts, counts)) % 2 == 0
+    return first
