@@ -19,6 +19,7 @@ from scipy.special import stdtr
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
+from vggstudy.analysis.estimate_mean import pooled_where_flat
 from vggstudy.analysis.intervals import Interval, check_confidence
 from vggstudy.analysis.student import Spread, satterthwaite, t_interval
 
@@ -106,7 +107,7 @@ def spread_by_cell(cells: Cells, groups: list[Group], *, pooled: bool = False) -
     groups : list of Group
     pooled : bool
         One within-cell variance for all cells of the table, with its degrees of freedom, in place
-        of every cell's own.
+        of every cell's own (which a cell whose runs do not vary has not, and takes it then too).
 
     Raises
     ------
@@ -120,7 +121,10 @@ def spread_by_cell(cells: Cells, groups: list[Group], *, pooled: bool = False) -
     if (cells.k[used] < need).any():
         raise ValueError(f"every cell needs {need} converged runs")
     if not pooled:
-        return satterthwaite(weights, cells.variance[used], cells.k[used])
+        spread = pooled_where_flat(cells, used, weights)
+        if spread is None:
+            raise ValueError("the variances of all cells are zero")
+        return spread
     variance, df = cells.pooled
     if not variance > 0:
         raise ValueError("the variances of all cells are zero")

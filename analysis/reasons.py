@@ -19,6 +19,7 @@ class Reason(StrEnum):
     NO_VARIANCE = "no_variance"
     FAILED_ABOVE_CONVERGED = "failed_above_converged"
     FAILED_VALUE_UNKNOWN = "failed_value_unknown"
+    UNKNOWN_ESTIMAND = "unknown_estimand"
 
 
 class Caution(StrEnum):

@@ -16,6 +16,7 @@ from vggstudy.errors import Problem, ProtocolError
 from vggstudy.protocol.document import parse_document, read_text, unfit_values
 from vggstudy.protocol.factors import resolve
 from vggstudy.protocol.grid import FACTORS, CellRecipe, Place, grid
+from vggstudy.protocol.hypothesis_checks import hypothesis_problems
 from vggstudy.protocol.model import Protocol
 from vggstudy.protocol.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.positions import Positions, locate
@@ -144,6 +145,8 @@ def _validate(
         else:
             doubtful = removed | {p.meant for p in problems if p.meant is not None}
             cells, more = grid(protocol, doubtful=doubtful)
+            if not any(path[:1] == ("design",) for path in removed):
+                more += hypothesis_problems(protocol)
             problems += _new(more, removed)
             return protocol, cells, problems
         problems += _new(found, removed)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field
 
 from vggstudy.identity import digest
+from vggstudy.protocol.hypotheses import Hypothesis
 from vggstudy.protocol.settings import (
     ONE_LINE,
     PROSE,
@@ -73,6 +74,10 @@ class AnalysisSettings(Settings):
 
     outcome: str = Field(default="test_accuracy", pattern=COLUMN_NAME)
     """Recorded quantity that is analysed."""
+    outcomes: list[Annotated[str, Field(pattern=COLUMN_NAME)]] = Field(
+        default_factory=list, max_length=50
+    )
+    """Further recorded quantities whose means and differences are estimated besides."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence level of the intervals."""
     resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
@@ -104,6 +109,8 @@ class Protocol(Settings):
     """When a run has learned."""
     analysis: AnalysisSettings = AnalysisSettings()
     """What is estimated."""
+    hypotheses: list[Hypothesis] = Field(default_factory=list, max_length=100)
+    """Registered hypotheses, each with its verdict in the report."""
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Protocol:

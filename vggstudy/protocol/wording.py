@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -276,7 +276,8 @@ def _walk(model: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[tuple[str
     """Paths of a model's keys and of those of its tables."""
     for name, annotation in _annotations(model).items():
         yield (*prefix, name)
-        if inner := _inner_model(annotation):
+        listed = get_origin(annotation) is list  # its items have no one path
+        if not listed and (inner := _inner_model(annotation)):
             yield from _walk(inner, (*prefix, name))
 
 
