@@ -113,18 +113,25 @@ def _warnings(cells: Cells, flow: Flow) -> tuple[str, ...]:
     """What stands before all results: lost runs, holes in the grid, values that do not vary."""
     found = []
     if flow.outcomes["missing"]:
-        found.append(f"{flow.outcomes['missing']} of {flow.planned} planned runs were not run yet")
+        missing = flow.outcomes["missing"]
+        verb = "was" if missing == 1 else "were"
+        found.append(f"{missing} of {flow.planned} planned runs {verb} not run yet")
     if flow.outcomes["crashed"]:
-        found.append(f"{flow.outcomes['crashed']} runs crashed; they are not data")
+        crashed = flow.outcomes["crashed"]
+        words = "1 run crashed; it is" if crashed == 1 else f"{crashed} runs crashed; they are"
+        found.append(f"{words} not data")
     if flow.labelled == 0:
         found.append("no run has an outcome yet")
     empty = [c for c in range(len(cells)) if cells.n[c] == 0]
     if empty and flow.labelled:
         named = cells.name(empty[0]) + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
-        found.append(f"{len(empty)} of {len(cells)} cells of the grid have no runs: {named}")
+        verb = "has" if len(empty) == 1 else "have"
+        found.append(f"{len(empty)} of {len(cells)} cells of the grid {verb} no runs: {named}")
     none = int(((cells.k == 0) & (cells.n > 0)).sum())
     if none:
         found.append(f"no run converged in {none} of {len(cells)} cells")
-    if cells.flat.any():
-        found.append(f"the runs of {int(cells.flat.sum())} cells have one and the same value")
+    flat = int(cells.flat.sum())
+    if flat:
+        where = "one cell" if flat == 1 else f"{flat} cells each"
+        found.append(f"the converged runs of {where} have one and the same value")
     return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from vggstudy.report.formatting import (
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
+    from vggstudy.analysis.claims import Alternative
 
 SHARES = ("probability", "fraction")
 
@@ -123,6 +125,22 @@ def level_estimate(claim: Claim, *, decimals: int) -> str:
         claim.estimate, None, None, references=marks, scale=unit.scale, decimals=decimals
     )
     return f"{rounded.estimate}{unit.suffix}"
+
+
+def alternative_ends(claim: Claim, other: Alternative) -> str | None:
+    """Another interval for the claim, at the decimals of its own; None where an end is infinite."""
+    shown = display(claim)
+    if shown is None or not (math.isfinite(other.low) and math.isfinite(other.high)):
+        return None
+    rounded = round_interval(
+        None,
+        other.low,
+        other.high,
+        references=references_of(shown.unit.limits, (claim.reference,)),
+        scale=shown.unit.scale,
+        decimals=shown.rounded.decimals,
+    )
+    return Display(rounded, shown.unit, shown.level).ends
 
 
 def level_text(level: float) -> str:

@@ -50,9 +50,11 @@ def claim_sentence(
 
 def _part(view: StudyView, claim: Claim, t: NullTranslations) -> str:
     """Which part of the grid a claim is about, and why not all of it."""
-    if view.claims.is_offered(claim):
-        return t.gettext("Only %(place)s: elsewhere, cells have too few runs.")
-    return t.gettext("Condition: %(place)s.")
+    if not view.claims.is_offered(claim):
+        return t.gettext("Condition: %(place)s.")
+    if claim.outcome in ("converged", "expected"):
+        return t.gettext("Only %(place)s: elsewhere, some cells have no runs.")
+    return t.gettext("Only %(place)s: elsewhere, too few runs converged in some cells.")
 
 
 def unavailable(view: StudyView, claim: Claim, factor: Factor | None, t: NullTranslations) -> str:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from vggstudy.report.display import display, read
+from vggstudy.report.display import alternative_ends, display, read
+from vggstudy.report.names import capitalise, in_words, method_words
 from vggstudy.report.text import clean
 
 if TYPE_CHECKING:
@@ -22,11 +23,33 @@ SAFE = ",;=@:*+!/()[]"
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Another interval for the same claim: its method, the method in words, and its ends."""
+
+    method: str
+    words: str
+    ends: str
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry: text, and the id of the claim whose interval it prints."""
+    """One entry: text, and where it prints an interval what belongs to it.
+
+    Attributes
+    ----------
+    text : str
+    claim : str or None
+        Id of the claim whose interval is printed.
+    beside : tuple of Beside
+        Intervals by other methods, printed small below it.
+    cautions : tuple of str
+        What must be known of it; the table gives each its mark.
+    """
 
     text: str
     claim: str | None = None
+    beside: tuple[Beside, ...] = ()
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +76,12 @@ class Table:
                 msg = f"a row needs {len(self.columns)} entries, got {len(row)}"
                 raise ValueError(msg)
 
+    @property
+    def marks(self) -> dict[str, str]:
+        """The mark of every caution in the table, in order of appearance: a, b, ... aa, ab."""
+        found = dict.fromkeys(text for row in self.rows for item in row for text in item.cautions)
+        return {text: _mark(index) for index, text in enumerate(found)}
+
 
 @dataclass(frozen=True, slots=True)
 class Download:
@@ -60,6 +89,12 @@ class Download:
 
     filename: str
     href: str
+
+
+def _mark(index: int) -> str:
+    """Letters that count: a to z, then aa, ab ..."""
+    before, letter = divmod(index, 26)
+    return (_mark(before - 1) if before else "") + chr(ord("a") + letter)
 
 
 def entry(value: object) -> Entry:
@@ -82,7 +117,22 @@ def interval_entry(claim: Claim | None) -> Entry:
     shown = display(claim)
     if shown is None or not claim.available:
         return Entry(ABSENT)
-    return Entry(read(shown.ends), claim.id)
+    return Entry(read(shown.ends), claim.id, _beside(claim), _cautions(claim))
+
+
+def _beside(claim: Claim) -> tuple[Beside, ...]:
+    """The claim's other intervals."""
+    found = ((other.method, alternative_ends(claim, other)) for other in claim.alternatives)
+    return tuple(
+        Beside(method, method_words(method), read(ends))
+        for method, ends in found
+        if ends is not None
+    )
+
+
+def _cautions(claim: Claim) -> tuple[str, ...]:
+    """The claim's cautions in words."""
+    return tuple(capitalise(in_words(note.text)).rstrip(".") for note in claim.warnings)
 
 
 def download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Download:

@@ -5,6 +5,7 @@ Counts come from the rows of the table and from nowhere else; estimates come fro
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -50,6 +51,20 @@ class Factor:
         return not self.is_switch and all(
             isinstance(level, (int, float)) and not isinstance(level, bool) for level in self.levels
         )
+
+    @property
+    def is_geometric(self) -> bool:
+        """Whether all levels are powers of two, as batch sizes are."""
+        return self.is_numeric and all(
+            level > 0 and math.log2(level).is_integer() for level in self.levels
+        )
+
+    @property
+    def ratio(self) -> float:
+        """The largest level over the smallest; 0 where there is no such ratio."""
+        if not self.is_numeric or min(self.levels) <= 0:
+            return 0.0
+        return float(max(self.levels) / min(self.levels))
 
     def text(self, level: Level) -> str:
         """The level alone: yes and no for a switch."""
@@ -179,10 +194,15 @@ class StudyView:
 
     @cached_property
     def axis(self) -> Factor | None:
-        """The factor drawn along the x axis: the numeric one with most levels, else any."""
+        """The factor drawn along the x axis: the numeric one with most levels, else any.
+
+        Among equals, levels that are powers of two come first, then the widest range of levels.
+        """
         if not self.factors:
             return None
-        return max(self.factors, key=lambda f: (f.is_numeric, len(f.levels)))
+        return max(
+            self.factors, key=lambda f: (f.is_numeric, len(f.levels), f.is_geometric, f.ratio)
+        )
 
     @cached_property
     def panel_factors(self) -> tuple[Factor, ...]:

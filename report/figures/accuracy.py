@@ -66,15 +66,10 @@ def scale_of(factor: Factor) -> Scale:
     labels = tuple(factor.text(level) for level in factor.levels)
     if not factor.is_numeric:
         return Scale(tuple(float(i) for i in range(len(labels))), labels, logarithmic=False)
-    if len(labels) > 2 and all(_is_power_of_two(level) for level in factor.levels):
+    if len(labels) > 2 and factor.is_geometric:
         places = tuple(math.log2(level) for level in factor.levels)
         return Scale(places, labels, logarithmic=True)
     return Scale(tuple(float(level) for level in factor.levels), labels, logarithmic=False)
-
-
-def _is_power_of_two(level: Level) -> bool:
-    """Whether log2 of the level is a whole number."""
-    return level > 0 and math.log2(level).is_integer()
 
 
 def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -> Figure:

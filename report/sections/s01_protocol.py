@@ -23,7 +23,7 @@ def build(source: Source) -> Section:
         "protocol",
         t.gettext("Question, protocol and deviations"),
         {
-            "question": context.question,
+            "question": (context.question or "").strip(),
             "factors": _factors(view),
             "settings": _pairs(context.settings),
             "label_rule": [(str(name), str(value)) for name, value in context.label_rule],

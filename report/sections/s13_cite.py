@@ -53,11 +53,14 @@ def _artefacts(view: StudyView) -> Table:
     """What the numbers rest on, each with what identifies it."""
     columns = (Column("Artefact", numeric=False), Column("Identified by", numeric=False))
     context = view.context
+    settings = dict(view.settings)
+    if context.label_rule:
+        settings["label_rule"] = ", ".join(f"{name} {value}" for name, value in context.label_rule)
     rows = [
         ("Protocol", context.protocol_digest or "none: the runs came as a table"),
         ("Inputs (protocol and runs)", view.result.inputs_digest),
         ("vggstudy", f"version {__version__}"),
-        *((capitalise(friendly(name)), value) for name, value in sorted(view.settings.items())),
+        *((capitalise(friendly(name)), value) for name, value in sorted(settings.items())),
     ]
     return Table("Artefacts", columns, tuple(tuple(map(entry, row)) for row in rows))
 

@@ -51,10 +51,15 @@ def text_of(element: Element) -> str:
 def printed_intervals(tree: Element) -> Iterator[tuple[str, str]]:
     """Claim id and text of everything in the page that prints a claim's interval."""
     for element in tree.iter():
-        if "data-claim" in element.attrib:
-            yield element.attrib["data-claim"], text_of(element)
-        elif element.tag == "tr" and element.attrib.get("id", "").startswith("claim-"):
-            yield unquote(element.attrib["id"].removeprefix("claim-")), text_of(element)
+        yield from printed_intervals_of(element)
+
+
+def printed_intervals_of(element: Element) -> Iterator[tuple[str, str]]:
+    """The same of one element."""
+    if "data-claim" in element.attrib:
+        yield element.attrib["data-claim"], text_of(element)
+    elif element.tag == "tr" and element.attrib.get("id", "").startswith("claim-"):
+        yield unquote(element.attrib["id"].removeprefix("claim-")), text_of(element)
 
 
 def contradictions(page: str, claims: ClaimSet) -> list[str]:
@@ -79,6 +84,40 @@ def agrees(claim: Claim, found: re.Match[str]) -> bool:
         if abs(Decimal(digits) - Decimal(repr(value)) * scale) > half:
             return False
     return True
+
+
+def test_other_methods_intervals_are_printed_beside_their_claims(
+    tiny: AnalysisResult, page: str
+) -> None:
+    tree = parse(page)
+    parents = {child: parent for parent in tree.iter() for child in parent}
+    seen = set()
+    for element in tree.iter():
+        if "data-method" not in element.attrib:
+            continue
+        method = element.attrib["data-method"]
+        claim_id = next(iter(_claims_around(element, parents)))
+        other = next(o for o in tiny.claims[claim_id].alternatives if o.method == method)
+        found = INTERVAL.search(text_of(element))
+        assert found is not None
+        assert agrees(replace(tiny.claims[claim_id], low=other.low, high=other.high), found)
+        seen.add(claim_id)
+    assert seen == {c.id for c in tiny.claims.values() if c.alternatives} != set()
+
+
+def _claims_around(element: Element, parents: dict[Element, Element]) -> Iterator[str]:
+    """Ids of the claims whose entry or row an element stands in."""
+    while element in parents:
+        element = parents[element]
+        yield from (claim_id for claim_id, _ in printed_intervals_of(element))
+
+
+def test_every_caution_of_a_listed_claim_has_a_mark(tiny: AnalysisResult, page: str) -> None:
+    rows = [e for e in parse(page).iter("tr") if e.attrib.get("id", "").startswith("claim-")]
+    marked = {row.attrib["id"] for row in rows if row.find(".//sup") is not None}
+    cautioned = {c.id for c in tiny.claims.values() if c.warnings and c.available}
+    assert {unquote(name.removeprefix("claim-")) for name in marked} == cautioned
+    assert "Only 2 converged runs" in text_of(parse(page))
 
 
 @pytest.mark.parametrize("study", ["tiny", "all_failed", "with_losses"])
@@ -245,7 +284,7 @@ def test_sections_without_data_say_so(all_failed: AnalysisResult) -> None:
 def test_losses_are_told_before_any_number(with_losses: AnalysisResult) -> None:
     abstract = text_of(parse(render(with_losses)).find(".//section[@id='abstract']"))  # type: ignore[arg-type]
     assert abstract.index("4 of 16 planned runs were not run yet") < abstract.index("95% CI")
-    assert abstract.index("1 runs crashed") < abstract.index("95% CI")
+    assert abstract.index("1 run crashed") < abstract.index("95% CI")
 
 
 def test_the_test_set_note_comes_first(page: str) -> None:
@@ -258,6 +297,20 @@ def test_amendments_are_listed_as_deviations(page: str) -> None:
     assert "2026-11-20" in page
     assert "+epochs = 100" in page
     assert "No deviations recorded" not in page
+
+
+def test_the_question_is_quoted_without_blanks(tiny: AnalysisResult) -> None:
+    page = render(tiny, context=ReportContext(question="  Does it?\n"))
+    assert "<q>Does it?</q>" in page
+
+
+def test_a_study_s_artefacts_name_its_protocol_s_label_rule(
+    tiny: AnalysisResult, page: str
+) -> None:
+    rows = {text_of(row[0]): text_of(row[1]) for row in parse(page).iter("tr") if len(row) == 2}
+    assert rows["Label rule"] == "margin 0.05"
+    bare = render(tiny)
+    assert "column &#39;label&#39;" in bare
 
 
 def test_an_unknown_language_is_refused(tiny: AnalysisResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,39 @@ def test_the_axis_is_logarithmic_where_levels_are_powers_of_two(
     scale = scale_of(Factor("f", levels))
     assert scale.logarithmic is logarithmic
     assert len(scale.positions) == len(levels)
+
+
+@pytest.mark.parametrize(
+    ("factors", "axis"),
+    [
+        ({"depth": [11, 13, 19], "batch_size": [32, 64]}, "depth"),
+        ({"depth": [11, 19], "batch_size": [32, 64]}, "batch_size"),
+        ({"width": [1.0, 1.5], "lr": [0.001, 0.1]}, "lr"),
+        ({"kind": ["a", "b", "c"], "depth": [11, 19]}, "depth"),
+    ],
+)
+def test_the_axis_is_the_number_with_most_levels_then_powers_of_two_then_the_widest_range(
+    factors: dict[str, list[object]], axis: str, make_result: Callable[..., AnalysisResult]
+) -> None:
+    cells = [dict(zip(factors, levels, strict=True)) for levels in product(*factors.values())]
+    rows = [{**cell, "replicate": i, "label": "converged"} for cell in cells for i in range(2)]
+    frame = pd.DataFrame(rows).assign(test_accuracy=lambda f: 0.6 + 0.01 * f["replicate"])
+    chosen = study_view(make_result(frame, list(factors)), ReportContext()).axis
+    assert chosen is not None
+    assert chosen.name == axis
+
+
+def test_numbers_beside_the_bars_do_not_touch_them() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    rows = (ForestRow("11", "100% [83, 100]%", 100.0, 83.0, 100.0),)
+    with drawing("k"):
+        figure = draw_forest([ForestGroup("t", "", rows, limits=(0.0, 100.0))], WIDE)
+        axes = figure.axes[0]
+        ends = [float(np.max(line.get_xdata())) for line in axes.lines]
+        numbers = next(t for t in axes.texts if t.get_text() == rows[0].numbers)
+        left = numbers.get_window_extent(FigureCanvasAgg(figure).get_renderer()).x0
+    assert left - max(ends) > 8  # pixels: a figure is drawn at one user unit a pixel
 
 
 def test_more_than_a_thousand_runs_become_an_image(

@@ -85,4 +85,6 @@ def test_a_part_of_the_grid_is_named(
     offered = view.claims.offered(effect)
     text = claim_sentence(view, offered, NullTranslations(), factor=view.factors[0]).text
     assert text.startswith("Among runs that converged, mean test accuracy was ")
-    assert text.endswith("Only learning rate 0.001: elsewhere, cells have too few runs.")
+    assert text.endswith(
+        "Only learning rate 0.001: elsewhere, too few runs converged in some cells."
+    )
