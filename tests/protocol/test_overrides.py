@@ -109,6 +109,7 @@ FACTOR = (
         ("=3", USAGE),
         ("a..b=3", USAGE),
         ("a b=3", USAGE),
+        ("#=3", USAGE),
         ("nonsense=3", "there is no such setting"),
         ("trainig.lr=3", "there is no such setting (did you mean 'training.lr'?)"),
         ("seed=5", "there is no such setting (did you mean 'design.seed'?)"),

@@ -81,7 +81,9 @@ def _path(source: str, name: str) -> tuple[str, ...]:
     try:
         node: Any = parse_document(f"{name} = 0")
     except ProtocolError:
-        raise ProtocolError(f"{source}: {USAGE}") from None
+        node = {}
+    if not node:  # no key, or a comment
+        raise ProtocolError(f"{source}: {USAGE}")
     path: list[str] = []
     while isinstance(node, dict):
         ((key, node),) = node.items()
