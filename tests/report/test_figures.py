@@ -118,7 +118,8 @@ def test_numbers_beside_the_bars_do_not_touch_them() -> None:
         axes = figure.axes[0]
         ends = [float(np.max(line.get_xdata())) for line in axes.lines]
         numbers = next(t for t in axes.texts if t.get_text() == rows[0].numbers)
-        left = numbers.get_window_extent(FigureCanvasAgg(figure).get_renderer()).x0
+        renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        left = numbers.get_window_extent(renderer).x0
     assert left - max(ends) > 8  # pixels: a figure is drawn at one user unit a pixel
 
 

@@ -1,0 +1,134 @@
+"""Draw the images of the README from a study: python docs/make_images.py STUDY [docs/images].
+
+The figures are the report's own, drawn by its code from the study's claims, in its light colours.
+The same study gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from vggstudy.report.display import level_text
+from vggstudy.report.document import TEMPLATES
+from vggstudy.report.figures.accuracy import draw_accuracy
+from vggstudy.report.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
+from vggstudy.report.names import capitalise
+from vggstudy.report.sections.s00_abstract import forest_row
+from vggstudy.report.study import study_view
+from vggstudy.report_context import report_context
+from vggstudy.results import analyze_source, open_source
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from vggstudy.report.view import Cell, Factor, StudyView
+
+SCALE = 2
+MARGIN = 24
+COLOURS = 128
+TEXT_ROW = 34.0
+SPACE = 14.0
+
+
+def main() -> None:
+    """Read the arguments, write the images."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", type=Path)
+    parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent / "images")
+    arguments = parser.parse_args()
+    source = open_source(arguments.study)
+    view = study_view(analyze_source(source), report_context(source))
+    arguments.folder.mkdir(exist_ok=True)
+    write_overview(view, arguments.folder / "quickstart.png")
+
+
+def write_overview(view: StudyView, path: Path) -> None:
+    """Who converges, and how accurate those are: two figures, one below the other."""
+    if view.axis is None:
+        raise SystemExit("the study has no factor: there is nothing to draw")
+    level = level_text(float(view.settings["confidence"]))
+    with drawing("images"):
+        parts = [
+            _heading("How often do runs converge?", f"exact {level} intervals, in percent"),
+            draw_forest(_groups(view), WIDE),
+            _heading("How accurate are those that do?", f"every run; mean with {level} interval"),
+            draw_accuracy(view, view.axis, WIDE, unit=100),
+        ]
+        pixels = np.concatenate([_pixels(part) for part in parts])
+    framed = np.pad(pixels, ((0, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
+    image = Image.fromarray(framed).quantize(COLOURS, dither=Image.Dither.NONE)
+    image.save(path, optimize=True)
+
+
+def _groups(view: StudyView) -> list[ForestGroup]:
+    """The cells, grouped by the first switch among the factors, else by the first factor."""
+    grouping = next((factor for factor in view.factors if factor.is_switch), view.factors[0])
+    place = view.factors.index(grouping)
+    rest = [(f, i) for i, f in enumerate(view.factors) if f is not grouping]
+    groups = []
+    for level in grouping.levels:
+        cells = [cell for cell in view.cells if cell.levels[place] == level]
+        rows = [
+            forest_row(cell.probability, _label(rest, cell))
+            for cell in cells
+            if cell.probability is not None
+        ]
+        title = capitalise(grouping.phrase(level))
+        groups.append(ForestGroup(title, "", tuple(rows), limits=(0.0, 100.0)))
+    return groups
+
+
+def _label(factors: list[tuple[Factor, int]], cell: Cell) -> str:
+    """A cell in words and counts: "Depth 19, batch size 32: 0 of 5"."""
+    words = ", ".join(factor.phrase(cell.levels[place]) for factor, place in factors)
+    return f"{capitalise(words)}: {cell.k} of {cell.n}"
+
+
+def _heading(question: str, what: str) -> Figure:
+    """A line of text above a figure."""
+    figure, axes = blank(WIDE.width, SPACE + TEXT_ROW)
+    axes.text(0, SPACE + 12, question, va="center", size=15, weight="bold", color=INK)
+    axes.text(WIDE.width, SPACE + 12, what, va="center", ha="right", size=12, color=MUTED)
+    return figure
+
+
+def _pixels(figure: Figure) -> np.ndarray:
+    """The figure as an array of shape (height, width, 3), on white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.patch.set(visible=True, facecolor="white")
+    _recolour(figure)
+    figure.set_dpi(SCALE * figure.dpi)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]  # matplotlib's
+    pixels = np.asarray(canvas.buffer_rgba())  # type: ignore[no-untyped-call]  # matplotlib's
+    return pixels[:, :, :3].copy()
+
+
+def _recolour(figure: Figure) -> None:
+    """Give every artist the light colour that its sentinel stands for."""
+    from matplotlib.colors import to_hex, to_rgba
+
+    css = (TEMPLATES / "report.css").read_text("utf-8").partition("@media")[0]
+    light = dict(re.findall(r"(--\w+): (#[0-9a-f]{6});", css))
+    wanted = {sentinel: light[variable] for sentinel, variable in VARIABLES.items()}
+    for artist in figure.findobj():
+        for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
+            getter = getattr(artist, f"get_{name}", None)
+            setter = getattr(artist, f"set_{name}", None)
+            if getter is None or setter is None:
+                continue
+            colour = getter()
+            if isinstance(colour, (str, tuple)) and to_hex(colour) in wanted:
+                setter(to_rgba(wanted[to_hex(colour)], to_rgba(colour)[3]))
+
+
+if __name__ == "__main__":
+    main()
