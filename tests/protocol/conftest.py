@@ -1,4 +1,4 @@
-"""What the tests of the protocol share: a small valid one, and a way to load a text."""
+"""What the tests of the protocol share: a way to load a text as a file."""
 
 from __future__ import annotations
 
@@ -9,29 +9,9 @@ import pytest
 
 from vggstudy.protocol import LoadedProtocol, load_protocol
 
-BASE = """\
-schema = 1
-name = "x"
-[design]
-replicates = 3
-seed = 1
-[design.factors]
-depth = [11, 19]
-[data]
-name = "digits"
-"""
-
-Load = Callable[..., LoadedProtocol]
-
 
 @pytest.fixture
-def base() -> str:
-    """A valid protocol: two cells, three replicates."""
-    return BASE
-
-
-@pytest.fixture
-def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Load:
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., LoadedProtocol]:
     """Load a text as the file p.toml of the working folder."""
     monkeypatch.chdir(tmp_path)
 
