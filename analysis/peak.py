@@ -23,10 +23,10 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.curves import Axis, Curve, curve_at, peak_claim_id
 from vggstudy.analysis.model_reasons import ModelReason
-from vggstudy.analysis.outcomes import LABELS
 from vggstudy.analysis.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.resampling import claim_generator
+from vggstudy.analysis.shared_seeds import replicates
 from vggstudy.analysis.student import satterthwaite
 
 MIN_LEVELS = 4
@@ -155,10 +155,10 @@ def peak_test(
         text = f"a peak needs {min_levels} converged levels of {axis.factor}, has {curve.x.size}"
         return Note(ModelReason.TOO_FEW_LEVELS.value, text)
     name = peak_claim_id(cells.table, axis, conditions)
-    runs = _runs(cells, curve)
+    cell = np.repeat(np.arange(curve.x.size), curve.strata.sizes)
     rng = claim_generator(seed, f"{name} halves")
-    first = _halves(runs, rng, shared=shared_seeds)
-    counts = np.bincount(runs.cell[first], minlength=curve.x.size)
+    first = _halves(cell, _replicates_of(cells, curve), rng, shared=shared_seeds)
+    counts = np.bincount(cell[first], minlength=curve.x.size)
     if not ((counts > 0) & (counts < curve.n)).all():
         text = "the converged seeds cannot be halved with runs of every cell on both sides"
         return Note(ModelReason.TOO_FEW_SEEDS.value, text)
@@ -167,7 +167,7 @@ def peak_test(
         claim_id=name,
         quadratic=quadratic,
         slopes=slopes_test(quadratic),
-        cross_fit=cross_fit(curve, runs.cell, runs.value, first),
+        cross_fit=cross_fit(curve, first),
         fieller_p=fieller_p_value(quadratic),
     )
 
@@ -198,7 +198,7 @@ def fieller_p_value(quadratic: Quadratic) -> float:
     return min(1.0, 2 * float(stdtr(df, -t))) if low < turn < high else 1.0
 
 
-def cross_fit(curve: Curve, cell: IntArray, value: FloatArray, first: BoolArray) -> CrossFit:
+def cross_fit(curve: Curve, first: BoolArray) -> CrossFit:
     """Choose on one half, test on the other, exchange.
 
     Variances are those of all runs of a cell: they do not depend on which mean is largest.
@@ -206,27 +206,20 @@ def cross_fit(curve: Curve, cell: IntArray, value: FloatArray, first: BoolArray)
     Parameters
     ----------
     curve : Curve
-    cell : ndarray of shape (N,)
-        Position in the curve of each run.
-    value : ndarray of shape (N,)
     first : ndarray of bool, shape (N,)
-        The first half.
+        The runs of the first half, in the order of ``curve.strata``.
     """
-    halves = [
-        _half_test(curve, cell[chosen], value[chosen], cell[~chosen], value[~chosen])
-        for chosen in (first, ~first)
-    ]
+    cell = np.repeat(np.arange(curve.x.size), curve.strata.sizes)
+    halves = [_half_test(curve, cell, chosen) for chosen in (first, ~first)]
     return CrossFit((halves[0], halves[1]))
 
 
-def _half_test(
-    curve: Curve, cell: IntArray, value: FloatArray, other_cell: IntArray, other_value: FloatArray
-) -> HalfTest:
-    """The peak of the first runs, against both ends among the other runs."""
-    size = curve.x.size
-    means = np.bincount(cell, value, size) / np.bincount(cell, minlength=size)
-    counts = np.bincount(other_cell, minlength=size).astype(np.float64)
-    tested = np.bincount(other_cell, other_value, size) / counts
+def _half_test(curve: Curve, cell: IntArray, chosen: BoolArray) -> HalfTest:
+    """The peak of the chosen runs, against both ends among the others."""
+    size, value = curve.x.size, curve.strata.values
+    means = np.bincount(cell[chosen], value[chosen], size) / np.bincount(cell[chosen])
+    counts = np.bincount(cell[~chosen]).astype(np.float64)
+    tested = np.bincount(cell[~chosen], value[~chosen], size) / counts
     peak = int(means.argmax())
     worst = 0.0
     for end in (0, size - 1):
@@ -243,39 +236,28 @@ def _above(curve: Curve, means: FloatArray, counts: FloatArray, peak: int, end: 
     return float(stdtr(spread.df, -(means[peak] - means[end]) / spread.se))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Runs:
-    """Converged runs of a curve, by cell and replicate."""
-
-    cell: IntArray
-    value: FloatArray
-    replicate: tuple[str, ...]
-
-
-def _runs(cells: Cells, curve: Curve) -> _Runs:
-    """The runs behind a curve, which `Cells` has sorted by value and stripped of their seeds."""
-    table = cells.table
-    index = np.ravel_multi_index(tuple(table.codes.T), cells.shape)
-    position = np.full(len(cells), -1)
-    position[curve.cells] = np.arange(curve.cells.size)
-    at = np.flatnonzero((position[index] >= 0) & (table.label == LABELS.index("converged")))
-    at = at[np.argsort(position[index[at]], kind="stable")]
-    return _Runs(
-        position[index[at]].astype(np.int64),
-        table.value[at],
-        tuple(table.replicate[i] for i in at.tolist()),
-    )
+def _replicates_of(cells: Cells, curve: Curve) -> list[str]:
+    """Replicate of every run of a curve, in the order of its strata."""
+    names = replicates(cells)
+    starts, ends = cells.start[curve.cells], cells.start[curve.cells + 1]
+    return [
+        name
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
+        for name in names[start:end]
+    ]
 
 
-def _halves(runs: _Runs, rng: np.random.Generator, *, shared: bool) -> BoolArray:
+def _halves(
+    cell: IntArray, replicate: list[str], rng: np.random.Generator, *, shared: bool
+) -> BoolArray:
     """Every second replicate, in random order: over all cells, or within each of them."""
-    names = sorted(set(runs.replicate))
+    names = sorted(set(replicate))
     order = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
-    rank = np.array([order[name] for name in runs.replicate])
+    rank = np.array([order[name] for name in replicate])
     if shared:
         return np.asarray(rank % 2 == 0)
-    within = np.lexsort((rank, runs.cell))
-    counts = np.bincount(runs.cell)
+    within = np.lexsort((rank, cell))
+    counts = np.bincount(cell)
     starts = np.cumsum(counts) - counts
     first = np.zeros(rank.size, dtype=np.bool_)
     first[within] = (np.arange(rank.size) - np.repeat(starts, counts)) % 2 == 0

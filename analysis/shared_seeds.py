@@ -26,6 +26,15 @@ MIN_SEEDS, WARN_SEEDS, BOOTSTRAP_SEEDS = 3, 5, 20
 """Complete seeds for an interval at all, without a warning, and with a bootstrap beside."""
 
 
+def replicates(cells: Cells) -> list[str]:
+    """Replicate of every converged run, in the order of ``cells.values``."""
+    table = cells.table
+    learned = np.flatnonzero(table.label == LABELS.index("converged"))
+    index = np.ravel_multi_index(tuple(table.codes[learned].T), cells.shape)
+    order = np.lexsort((table.value[learned], index))
+    return [table.replicate[i] for i in learned[order].tolist()]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SeedContrasts:
     """One contrast a seed.

@@ -186,16 +186,17 @@ def cell_plus_seed(values: FloatArray, cells: IntArray, seeds: IntArray) -> Cell
     # Z'MZ and Z'My from counts: no N x N projection is formed.
     gram = np.diag(table.sum(axis=0)) - (table.T / n) @ table
     centred = values - (np.bincount(cell, values) / n)[cell]
-    effects = np.linalg.pinv(gram, rtol=1e-10, hermitian=True)
     side = np.bincount(seed, centred)
+    effects = np.linalg.pinv(gram, rtol=1e-10, hermitian=True) @ side
     df_seed = int(np.linalg.matrix_rank(gram, hermitian=True, rtol=1e-10))
     df_residual = values.size - cell_names.size - df_seed
     if df_seed < 1 or df_residual < 1:
         text = f"{seed_names.size} seeds in {cell_names.size} cells cannot be told from the cells"
         return Note(ModelReason.NOT_ESTIMABLE.value, text)
-    ss_seed = float(side @ effects @ side)
-    ss_residual = float(centred @ centred) - ss_seed
-    if np.sqrt(max(ss_residual, 0.0) / values.size) <= ZERO_SPREAD * np.abs(values).max():
+    explained = effects[seed] - (np.bincount(cell, effects[seed]) / n)[cell]
+    ss_seed = float(side @ effects)
+    ss_residual = float(((centred - explained) ** 2).sum())
+    if np.sqrt(ss_residual / values.size) <= ZERO_SPREAD * np.abs(values).max():
         return Note(Reason.NO_VARIANCE.value, "cells and seeds explain every value")
     ms_seed, ms_residual = ss_seed / df_seed, ss_residual / df_residual
     return CellPlusSeed(
