@@ -13,15 +13,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from vggstudy.errors import printable as escape
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-
 
 def printable(text: str) -> str:
-    """The text with control characters written out, so that no name can steer a terminal."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+    """The text line by line, with whatever would steer a terminal escaped."""
+    return "\n".join(escape(line) for line in text.split("\n"))
 
 
 class Console:
