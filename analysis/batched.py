@@ -7,7 +7,6 @@ definite gives NaN for itself alone where LAPACK would refuse the whole batch.
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_solve
 
 from vggstudy.analysis.arrays import FloatArray
 
@@ -47,8 +46,8 @@ def inverse(L: FloatArray) -> FloatArray:
     """Inverses of the (P, P, B) matrices with lower factors `L`."""
     size = len(L)
     if L.shape[2] == 1:
-        root = L[:, :, 0]
-        return np.asarray(cho_solve((root, True), np.eye(size), check_finite=False)[:, :, None])
+        one = np.linalg.inv(L[:, :, 0])
+        return np.asarray((one.T @ one)[:, :, None])
     R = np.zeros_like(L)
     for j in range(size):
         R[j, j] = 1.0
