@@ -33,6 +33,10 @@ MIN_LEVELS = 4
 """Converged levels from which a peak is tested; three cannot disagree with a quadratic."""
 
 
+ORDERS = 200
+"""Orders of shared seeds that are tried for halves with runs of every cell."""
+
+
 @dataclass(frozen=True, slots=True)
 class SlopesTest:
     """The quadratic rises at the low end of the converged range and falls at the high end [1]_.
@@ -155,11 +159,9 @@ def peak_test(
         text = f"a peak needs {min_levels} converged levels of {axis.factor}, has {curve.x.size}"
         return Note(ModelReason.TOO_FEW_LEVELS.value, text)
     name = peak_claim_id(cells.table, axis, conditions)
-    cell = np.repeat(np.arange(curve.x.size), curve.strata.sizes)
     rng = claim_generator(seed, f"{name} halves")
-    first = _halves(cell, _replicates_of(cells, curve), rng, shared=shared_seeds)
-    counts = np.bincount(cell[first], minlength=curve.x.size)
-    if not ((counts > 0) & (counts < curve.n)).all():
+    first = _halves(curve, _replicates_of(cells, curve), rng, shared=shared_seeds)
+    if first is None:
         text = "the converged seeds cannot be halved with runs of every cell on both sides"
         return Note(ModelReason.TOO_FEW_SEEDS.value, text)
     quadratic = fit_quadratic(curve)
@@ -248,17 +250,27 @@ def _replicates_of(cells: Cells, curve: Curve) -> list[str]:
 
 
 def _halves(
-    cell: IntArray, replicate: list[str], rng: np.random.Generator, *, shared: bool
-) -> BoolArray:
-    """Every second replicate, in random order: over all cells, or within each of them."""
+    curve: Curve, replicate: list[str], rng: np.random.Generator, *, shared: bool
+) -> BoolArray | None:
+    """The first half: every second replicate in random order, overall or within each cell.
+
+    Where seeds are shared and runs failed, orders that leave a cell without runs on one side are
+    drawn again: that depends on which runs converged, not on their values.
+    """
+    cell = np.repeat(np.arange(curve.x.size), curve.strata.sizes)
     names = sorted(set(replicate))
-    order = dict(zip(names, rng.permutation(len(names)).tolist(), strict=True))
-    rank = np.array([order[name] for name in replicate])
-    if shared:
-        return np.asarray(rank % 2 == 0)
-    within = np.lexsort((rank, cell))
-    counts = np.bincount(cell)
-    starts = np.cumsum(counts) - counts
-    first = np.zeros(rank.size, dtype=np.bool_)
-    first[within] = (np.arange(rank.size) - np.repeat(starts, counts)) % 2 == 0
-    return first
+    number = {name: i for i, name in enumerate(names)}
+    who = np.array([number[name] for name in replicate])
+    if not shared:
+        within = np.lexsort((rng.permutation(len(names))[who], cell))
+        first = np.zeros(cell.size, dtype=np.bool_)
+        first[within] = (
+            np.arange(cell.size) - np.repeat(curve.strata.starts, curve.strata.sizes)
+        ) % 2 == 0
+        return first
+    for _ in range(ORDERS):
+        chosen = np.asarray(rng.permutation(len(names))[who] % 2 == 0)
+        counts = np.bincount(cell[chosen], minlength=curve.x.size)
+        if ((counts > 0) & (counts < curve.n)).all():
+            return chosen
+    return None

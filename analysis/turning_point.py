@@ -92,25 +92,20 @@ class TurningPoint:
     def finding(self) -> Finding:
         """On the data's scale, in the form in which claims are made.
 
-        An unbounded set has no interval: the reason says what the set is.
+        An unbounded set has no interval: the reason says what the set is. The bootstrap is left
+        out there, because its limits only tell how often the resampled curvature changes sign.
         """
         axis = self.curve.axis
         estimate = axis.to_original(self.estimate)
         known = estimate if math.isfinite(estimate) else None
-        beside = tuple(moved for moved in (_original(axis, self.bootstrap),) if moved is not None)
-        found = Interval(self.estimate, *self.set.ends, "fieller_cell", df=self.df)
-        moved = _original(axis, found)
-        reason = None
-        if moved is None:
+        found = _original(axis, Interval(self.estimate, *self.set.ends, "fieller_cell", self.df))
+        if found is None:
             reason = Note(ModelReason.UNBOUNDED.value, _set_in_words(self))
-        return Finding(
-            known,
-            moved,
-            reason,
-            cautions=self.cautions(),
-            alternatives=beside,
-            resamples=self.n_resamples if self.bootstrap is not None else None,
-        )
+            return Finding(known, None, reason, self.cautions())
+        beside = _original(axis, self.bootstrap)
+        if beside is None:
+            return Finding(known, found, None, self.cautions())
+        return Finding(known, found, None, self.cautions(), (beside,), self.n_resamples)
 
 
 def estimate_turning_point(
@@ -272,7 +267,7 @@ def _cautions(point: TurningPoint) -> list[Note]:
         notes.append(Note(ModelCaution.MINIMUM.value, "the curve turns upwards: a minimum"))
     if not point.in_range:
         low, high = (axis.to_original(end) for end in curve.range)
-        text = f"outside the converged range, {axis.factor} {low:g} to {high:g}"
+        text = f"it lies outside the converged range, {axis.factor} {low:g} to {high:g}"
         notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
     if point.fit is not None and point.fit.p_value < SIGNIFICANT:
         text = f"a quadratic does not fit the cell means (p = {point.fit.p_value:.2g})"
