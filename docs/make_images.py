@@ -20,7 +20,7 @@ from vggstudy.report.figures.accuracy import draw_accuracy
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
 from vggstudy.report.names import capitalise
-from vggstudy.report.sections.s00_abstract import forest_row
+from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.study import study_view
 from vggstudy.report_context import report_context
 from vggstudy.results import analyze_source, open_source

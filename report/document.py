@@ -134,9 +134,16 @@ def _environment(language: str) -> Environment:
         translations(language), newstyle=True
     )
     environment.filters["anchor"] = anchor
+    environment.filters["css_string"] = css_string
     environment.filters["svg"] = Markup
     environment.filters["tie"] = tie
     return environment
+
+
+def css_string(text: str) -> str:
+    """The text as a string of CSS."""
+    escaped = re.sub(r'["\\<>&]|[^ -~]', lambda match: f"\\{ord(match[0]):x} ", clean(text))
+    return f'"{escaped}"'
 
 
 def tie(text: str) -> str:

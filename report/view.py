@@ -154,9 +154,33 @@ class ClaimIndex:
         quantity = "p" if outcome == "converged" else "mean"
         return self._find(f"{encode(outcome)}.{quantity}", conditions)
 
-    def effect(self, outcome: str, factor: Factor) -> Claim | None:
-        """The claim about a factor's last level minus its first, averaged over the rest."""
-        return self._find(f"{encode(outcome)}.diff.{encode(factor.name)}", {})
+    def effect(
+        self, outcome: str, factor: Factor, conditions: Mapping[str, Level] | None = None
+    ) -> Claim | None:
+        """The claim about a factor's last level minus its first, averaged over what is not held."""
+        return self._find(f"{encode(outcome)}.diff.{encode(factor.name)}", conditions or {})
+
+    def contrasts(self, outcome: str, factor: Factor) -> list[Claim]:
+        """The claims that compare levels of a factor, averaged over all others."""
+        return [
+            claim
+            for claim in self
+            if claim.outcome == outcome
+            and claim.factors == (factor.name,)
+            and set(claim.conditions) <= {factor.name}
+            and not self.is_offered(claim)
+        ]
+
+    def interactions(self, outcome: str) -> list[Claim]:
+        """The differences in differences over the whole grid."""
+        return [
+            claim
+            for claim in self
+            if claim.outcome == outcome
+            and len(claim.factors) == 2
+            and set(claim.conditions) <= set(claim.factors)
+            and not self.is_offered(claim)
+        ]
 
     def _find(self, head: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim with that id, or None where the analysis made no such claim."""
@@ -186,6 +210,11 @@ class StudyView:
     settings: Mapping[str, str]
     result: AnalysisResult
     context: ReportContext
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """The outcomes of claims as they name them: convergence, the column, the expected value."""
+        return ("converged", self.outcome, "expected")
 
     @property
     def measured(self) -> str:

@@ -10,6 +10,8 @@ from vggstudy.report.sections import (
     s02_flow,
     s03_convergence,
     s04_accuracy,
+    s05_levels,
+    s06_switches,
     s13_cite,
 )
 from vggstudy.report.sections.base import Section, Source
@@ -20,5 +22,7 @@ BUILDERS: tuple[Callable[[Source], Section], ...] = (
     s02_flow.build,
     s03_convergence.build,
     s04_accuracy.build,
+    s05_levels.build,
+    s06_switches.build,
     s13_cite.build,
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import POINTS, Unit, display, level_text, read, size_of, unit_of
-from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
+from vggstudy.report.display import POINTS, Unit, level_text, size_of, unit_of
+from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.names import capitalise, friendly, in_words
 from vggstudy.report.prose import claim_sentence, outcome_words
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.sections.headline import Headline, headline_claims
+from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
-    NOT_AVAILABLE,
     Column,
     Table,
     download,
@@ -102,20 +102,6 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
         rows=tuple(rows),
         reference=0.0 if points else None,
     )
-
-
-def forest_row(claim: Claim, label: str) -> ForestRow:
-    """A claim as a row, in the unit of print."""
-    shown = display(claim)
-    if shown is None or not claim.available:
-        return ForestRow(label, NOT_AVAILABLE, None, None, None)
-    scale = shown.unit.scale
-    ends = (claim.estimate, claim.low, claim.high)
-    numbers = [None if value is None else value * scale for value in ends]
-    points = shown.unit.suffix.strip() == "points"
-    estimate = shown.rounded.estimate if points else shown.estimate
-    text = f"{read(str(estimate))} {read(shown.ends)}"
-    return ForestRow(label, text, *numbers)
 
 
 def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bool = False) -> str:

@@ -13,7 +13,7 @@ from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.names import capitalise, method_words
 from vggstudy.report.prose import Sentence
 from vggstudy.report.sections.base import Section, Source
-from vggstudy.report.sections.s00_abstract import forest_row
+from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
     Column,
     Entry,

@@ -42,7 +42,7 @@ def build(source: Source) -> Section:
 
 def _picture(view: StudyView, axis: Factor) -> Picture:
     """All panels, and the table of all cells."""
-    unit = _scale(view)
+    unit = outcome_scale(view)
     measure = friendly(view.outcome) + (" in percent" if unit == 100 else "")
     claims = [c.accuracy for c in view.cells if c.accuracy is not None and display(c.accuracy)]
     first = display(claims[0]) if claims else None
@@ -111,7 +111,7 @@ def _spread(cell: Cell, unit: int) -> str:
     return round_number(stdev(cell.converged), decimals=2 if unit == 100 else 4, scale=unit)
 
 
-def _scale(view: StudyView) -> int:
+def outcome_scale(view: StudyView) -> int:
     """What the outcome is multiplied by in print: 100 where its claims are fractions."""
     claims = [cell.accuracy for cell in view.cells if cell.accuracy is not None]
     return unit_of(claims[0]).scale if claims else 1

@@ -19,6 +19,7 @@ import pytest
 from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
 from vggstudy.errors import AnalysisError, StudyError
 from vggstudy.report import ReportContext, render, write_report
+from vggstudy.report.sections import s13_cite
 
 MAX_BYTES = 1_500_000
 INTERVAL = re.compile(r"\[([^\[\],]+), ([^\[\],]+)\](%?)")
@@ -187,7 +188,7 @@ def test_links_resolve_where_too_many_claims_are_listed_in_part(
     lost = (frame["lr"] == 0.01) & (frame["depth"] == 19) & ~frame["batch_norm"]
     frame.loc[lost, "label"] = "failed_to_learn"
     result = make_result(frame, ["batch_norm", "lr", "depth"])
-    monkeypatch.setattr("vggstudy.report.sections.s13_cite.MOST_CLAIMS", 10)
+    monkeypatch.setattr(s13_cite, "MOST_CLAIMS", 10)
     page = render(result)
     ids = {e.attrib["id"] for e in parse(page).iter() if "id" in e.attrib}
     links = {e.attrib["href"][1:] for e in parse(page).iter() if e.attrib.get("class") == "ref"}
@@ -215,7 +216,9 @@ def test_the_same_result_gives_the_same_bytes(tiny: AnalysisResult, context: Rep
 
 def test_figures_have_titles_descriptions_and_stay_small(page: str) -> None:
     figures = re.findall(r"<svg .*?</svg>", page, re.DOTALL)
-    assert len(figures) == 12  # six figures, each for wide and for narrow pages
+    keys = re.findall(r'<figure id="([^"]+)"', page)
+    assert len(figures) == 2 * len(keys)  # each for wide and for narrow pages
+    assert len(set(keys)) == len(keys) >= 6
     for figure in figures:
         assert 'role="img"' in figure
         assert re.search(r"<title [^>]*>[^<]+</title><desc [^>]*>[^<]+</desc>", figure)

@@ -1,0 +1,117 @@
+"""Forests of contrasts, grouped by outcome: what several sections show of differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vggstudy.report.display import PLAIN, level_text, size_of, unit_of
+from vggstudy.report.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.names import capitalise, friendly
+from vggstudy.report.prose import outcome_words
+from vggstudy.report.sections.rows import forest_row
+from vggstudy.report.tables import (
+    Column,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
+from vggstudy.report.view import Factor, StudyView
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+MOST_ROWS = 12
+"""Rows of an outcome that a forest draws; the table has all."""
+
+
+def pair_label(factor: Factor, claim: Claim) -> str:
+    """The two levels that a claim about one factor compares: "19 against 11"."""
+    held = claim.conditions.get(factor.name, "")
+    earlier, _, later = held.partition("..")
+    if later:
+        return f"{later} against {earlier}"
+    return f"{factor.short(factor.levels[-1])} against {factor.short(factor.levels[0])}"
+
+
+def contrast_picture(
+    view: StudyView,
+    claims: Sequence[tuple[Claim, str]],
+    *,
+    key: str,
+    question: str,
+    filename: str,
+) -> Picture | None:
+    """A forest of contrasts with its table; None where no contrast has an interval.
+
+    Parameters
+    ----------
+    claims : sequence of (Claim, str)
+        Each with the words that name it within its outcome.
+    """
+    shown = [(claim, label) for claim, label in claims if claim.available]
+    if not shown:
+        return None
+    groups = _groups(view, shown)
+    cut = len(shown) > sum(len(group.rows) for group in groups)
+    partial = any(view.claims.is_offered(claim) for claim, _ in shown)
+    return picture(
+        lambda canvas: draw_forest(groups, canvas),
+        key=key,
+        question=question,
+        caption=(
+            f"Bars are {level_text(shown[0][0].level)} confidence intervals, the thin mark in each "
+            "is the estimate; the dark line marks no difference. Contrasts average the cells of "
+            "the plan with equal weights."
+            + (" *: over the largest complete part of the grid." if partial else "")
+            + (f" The first {MOST_ROWS} of each outcome are drawn." if cut else "")
+        ),
+        description=" ".join(
+            f"{group.title}, {row.label}: {row.numbers}." for group in groups for row in group.rows
+        ),
+        table=_table(view, claims),
+        data=download(
+            filename,
+            ("id", "estimate", "low", "high", "level", "n", "reason"),
+            [(c.id, c.estimate, c.low, c.high, c.level, size_of(c), c.reason) for c, _ in claims],
+        ),
+    )
+
+
+def _groups(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> list[ForestGroup]:
+    """One group an outcome and unit."""
+    groups = []
+    for outcome, unit in dict.fromkeys((c.outcome, unit_of(c)) for c, _ in claims):
+        members = [
+            item for item in claims if (item[0].outcome, unit_of(item[0])) == (outcome, unit)
+        ]
+        rows = [
+            forest_row(claim, label + ("*" if view.claims.is_offered(claim) else ""))
+            for claim, label in members[:MOST_ROWS]
+        ]
+        title = capitalise(outcome_words(view, members[0][0]))
+        axis = friendly(outcome) if unit is PLAIN else "difference (percentage points)"
+        groups.append(ForestGroup(title, axis, tuple(rows), reference=0.0))
+    return groups
+
+
+def _table(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> Table:
+    """Every contrast in words."""
+    columns = (
+        Column("Contrast", numeric=False),
+        Column("Difference"),
+        Column("Interval"),
+        Column("n"),
+    )
+    rows = []
+    for claim, label in claims:
+        words = f"{capitalise(label)}, {outcome_words(view, claim)}"
+        if view.claims.is_offered(claim):
+            words += f" ({view.place(claim)} only)"
+        rows.append(
+            (entry(words), estimate_entry(claim), interval_entry(claim), entry(size_of(claim)))
+        )
+    return Table("Contrasts", columns, tuple(rows))

@@ -1,0 +1,26 @@
+"""Claims as rows of a forest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vggstudy.report.display import display, read
+from vggstudy.report.figures.forest import ForestRow
+from vggstudy.report.tables import NOT_AVAILABLE
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+
+def forest_row(claim: Claim, label: str) -> ForestRow:
+    """A claim as a row, in the unit of print."""
+    shown = display(claim)
+    if shown is None or not claim.available:
+        return ForestRow(label, NOT_AVAILABLE, None, None, None)
+    scale = shown.unit.scale
+    ends = (claim.estimate, claim.low, claim.high)
+    numbers = [None if value is None else value * scale for value in ends]
+    points = shown.unit.suffix.strip() == "points"
+    estimate = shown.rounded.estimate if points else shown.estimate
+    text = f"{read(str(estimate))} {read(shown.ends)}"
+    return ForestRow(label, text, *numbers)
