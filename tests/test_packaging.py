@@ -206,3 +206,17 @@ def test_wheel_runs_from_a_clean_environment(clean_bin: Path, tmp_path: Path) ->
     assert "Usage:" in run_clean([str(clean_bin / "vggstudy"), "--help"], tmp_path)
     assert "quickstart" in run_clean([str(clean_bin / "vggstudy"), "protocols"], tmp_path)
     assert "Usage:" in run_clean([str(clean_bin / "python"), "-m", "vggstudy", "--help"], tmp_path)
+
+
+def test_the_public_names_stay_what_they_are_when_modules_are_imported() -> None:
+    probe = (
+        "import vggstudy as vs\n"
+        "import vggstudy.report.cite, vggstudy.analysis.api\n"
+        "from vggstudy.results import report\n"
+        "assert vs.report is report, vs.report\n"
+        "assert all(not hasattr(getattr(vs, name), '__path__') for name in vs.__all__)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -12,7 +12,9 @@ Examples
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from vggstudy._version import __version__
@@ -69,3 +71,15 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     """Public names."""
     return sorted(__all__)
+
+
+class _Package(ModuleType):
+    """Keeps `vggstudy.report` the function once the subpackage of that name is imported."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Set an attribute, unless it is a submodule that would hide a public name."""
+        if not (name in _HOME and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
