@@ -1,11 +1,13 @@
-"""What a study's lacking runs will take: time from the ledger, disk from the size of a record."""
+"""What a study's lacking runs will take: time from a pilot or the ledger, and disk."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from vggstudy.pilot import Corner, foretell
 from vggstudy.plan import PlannedRun
 from vggstudy.study import Progress, Study
 
@@ -39,16 +41,29 @@ class Cost:
         return asdict(self)
 
 
-def estimate_cost(study: Study, progress: Progress) -> Cost:
-    """Estimate from the runs of the ledger: those of the same cell, else of any cell.
+def estimate_cost(study: Study, progress: Progress, corners: Sequence[Corner] = ()) -> Cost:
+    """Estimate from a pilot, else from the runs of the ledger: of the same cell, or of any.
 
-    The range takes the fastest and the slowest run of each cell that has some, and for a cell
-    without any the fastest and the slowest of all.
+    From the ledger, the range takes the fastest and the slowest run of each cell that has some,
+    and for a cell without any the fastest and the slowest of all.
+
+    Parameters
+    ----------
+    study : Study
+    progress : Progress
+        Of that study.
+    corners : sequence of Corner
+        A pilot, from `run_pilot`.
     """
     disk = float(sum(_record_bytes(run) for run in study.plan.runs))
+    if corners:
+        ranges = [foretell(run, corners) for run in progress.lacking]
+        low, high = sum(r[0] for r in ranges), sum(r[1] for r in ranges)
+        basis = f"a pilot of one epoch in {len(corners)} cells"
+        return Cost((low, (low + high) / 2, high), basis, disk)
     seconds = seconds_by_cell(study)
     if not seconds:
-        return Cost(None, "unknown before a run has finished; try 'vggstudy run --limit 2'", disk)
+        return Cost(None, "unknown before a run has finished; --pilot measures one epoch", disk)
     every = [value for values in seconds.values() for value in values]
     low = middle = high = 0.0
     for run in progress.lacking:

@@ -15,6 +15,7 @@ from vggstudy.study import Study, find_study
 
 if TYPE_CHECKING:
     from vggstudy.execution import ExecutionOptions
+    from vggstudy.pilot import Corner
     from vggstudy.plan import PlannedRun
     from vggstudy.study import Progress
 
@@ -26,6 +27,9 @@ study_option = click.option(
     "folder",
     type=click.Path(path_type=Path),
     help="Folder of the study; studies/NAME by default.",
+)
+devices_option = click.option(
+    "--devices", default="cpu", show_default=True, help="cpu, or cuda:0,cuda:1,..."
 )
 set_option = click.option(
     "--set",
@@ -40,20 +44,29 @@ set_option = click.option(
 @click.argument("protocol")
 @study_option
 @set_option
+@click.option("--pilot", is_flag=True, help="Train one epoch in the grid's corners to tell time.")
+@devices_option
 @common
 def plan_command(
-    console: Console, protocol: str, folder: Path | None, overrides: tuple[str, ...]
+    console: Console,
+    protocol: str,
+    folder: Path | None,
+    overrides: tuple[str, ...],
+    devices: str,
+    *,
+    pilot: bool,
 ) -> None:
     """Show what the study of PROTOCOL will run, has run and lacks, and what that takes.
 
-    Times come from the runs that the ledger holds, as the range over its cells.
+    Times come from the runs that the ledger holds, as the range over its cells, or from a pilot.
     """
     from vggstudy.cost import estimate_cost
 
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
     progress = study.progress()
-    cost = estimate_cost(study, progress)
+    corners = _pilot(console, study, loaded.path, devices) if pilot else []
+    cost = estimate_cost(study, progress, corners)
     if console.as_json:
         cells = study.plan.n_cells
         counts = progress_counts(progress)
@@ -81,11 +94,21 @@ def plan_command(
         console.warn(warning)
 
 
+def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list[Corner]:
+    """Run the pilot, saying so."""
+    from vggstudy.execution import resolve_options
+    from vggstudy.pilot import run_pilot
+
+    console.say("pilot: one epoch in each corner of the grid")
+    roots = (protocol.resolve().parent, Path.cwd())
+    return run_pilot(study, resolve_options(devices=split(devices), data_roots=roots))
+
+
 @click.command("run")
 @click.argument("protocol")
 @study_option
 @click.option("-j", "--jobs", type=click.IntRange(1, 1024), help="Worker processes.")
-@click.option("--devices", default="cpu", show_default=True, help="cpu, or cuda:0,cuda:1,...")
+@devices_option
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
@@ -151,12 +174,17 @@ def _options(
 
     return resolve_options(
         jobs=jobs,
-        devices=[name.strip() for name in devices.split(",") if name.strip()],
+        devices=split(devices),
         threads=threads,
         retries=retries,
         timeout_s=timeout,
         data_roots=(protocol.resolve().parent, Path.cwd()),
     )
+
+
+def split(names: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _list_runs(console: Console, study: Study, only: Sequence[str], limit: int | None) -> None:
