@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import get_args
 
 from vggstudy.analysis.bootstrap import Method
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.claims import ClaimSet
+from vggstudy.analysis.claims import Claim, ClaimSet
 from vggstudy.analysis.estimate_mean import Resampling
+from vggstudy.analysis.evidence import Evaluator
 from vggstudy.analysis.flow import Flow
+from vggstudy.analysis.hypotheses import judge
+from vggstudy.analysis.hypothesis_claims import registered
+from vggstudy.analysis.hypothesis_specs import HypothesisSpec
 from vggstudy.analysis.make_claims import ClaimMaker
+from vggstudy.analysis.more_claims import more_claims
 from vggstudy.analysis.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.analysis.table import RunTable
@@ -31,6 +38,10 @@ def analyze(
     method: Method = "calibrated",
     protocol_digest: str | None = None,
     chunk_draws: int = CHUNK_DRAWS,
+    shared_seeds: bool = False,
+    further: Sequence[RunTable] = (),
+    hypotheses: Sequence[HypothesisSpec] = (),
+    headline_only: bool = False,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -49,6 +60,15 @@ def analyze(
         Enters the digest of the inputs.
     chunk_draws : int
         Draws held in memory at a time; changes no number.
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: contrasts of means then take the
+        replicates as blocks.
+    further : sequence of RunTable
+        The same runs with other outcomes, of which means and contrasts are estimated besides.
+    hypotheses : sequence of HypothesisSpec
+        Registered hypotheses, to be judged together.
+    headline_only : bool
+        Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone.
 
     Returns
     -------
@@ -63,13 +83,18 @@ def analyze(
     cells = Cells.from_table(table)
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
-    maker = ClaimMaker(cells, confidence, resampling, inputs)
-    claims = ClaimSet(maker.all_claims())
+    maker = ClaimMaker(cells, confidence, resampling, inputs, shared_seeds)
+    made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
+    for other in further:
+        own = replace(maker, cells=Cells.from_table(other))
+        made.update((claim.id, claim) for claim in own.all_claims(only=other.outcome))
+    judged = judge(hypotheses, Evaluator(maker), confidence=confidence)
+    claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
     flow = Flow.of(table)
     return AnalysisResult(
         table=table,
-        cells=cell_frame(cells, claims, maker.outcomes()),
+        cells=cell_frame(cells, claims, [] if headline_only else maker.outcomes()),
         claims=claims,
         flow=flow,
         warnings=_warnings(cells, flow),
@@ -82,7 +107,15 @@ def analyze(
             "label_rule": table.label_rule,
         },
         inputs_digest=inputs,
+        hypotheses=judged,
     )
+
+
+def _claims(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Claim]:
+    """The claims on the outcome, with or without those on parts of the grid."""
+    yield from maker.all_claims(headline_only=headline_only)
+    if not headline_only:
+        yield from more_claims(maker)
 
 
 def inputs_digest(table: RunTable, protocol_digest: str | None) -> str:

@@ -53,7 +53,7 @@ def parse_claim(text: str, table: RunTable) -> Asked:
     outcome = _outcome(name, table, text)
     held = {part.factor: part for part in name.held}
     conditions = tuple(
-        Condition(part.factor, tuple(sorted(level_index(part.factor, x, table) for x in part.levels)))
+        Condition(part.factor, _levels(part, table))
         for part in sorted(name.held, key=lambda part: part.factor)
         if not part.compared
     )
@@ -97,6 +97,11 @@ def level_index(factor: str, text: str, table: RunTable) -> int:
     return written.index(spelled)
 
 
+def _levels(part: HeldFactor, table: RunTable) -> tuple[int, ...]:
+    """Indices of the levels that a factor is held at."""
+    return tuple(sorted(level_index(part.factor, level, table) for level in part.levels))
+
+
 def _number_as_written(text: str, table: RunTable, factor: str) -> str:
     """Truth values where a table holds 0 and 1, and the other way round."""
     written = {write_level(level) for level in table.levels[factor]}
@@ -109,7 +114,8 @@ def _pair(factor: str, held: HeldFactor | None, table: RunTable) -> tuple[int, i
     if factor not in table.factors:
         raise AnalysisError(f"no factor '{factor}'; there are {', '.join(table.factors)}")
     if held is not None:
-        return level_index(factor, held.levels[0], table), level_index(factor, held.levels[1], table)
+        earlier, later = (level_index(factor, level, table) for level in held.levels)
+        return earlier, later
     headline = [pair for pair in all_pairs(table, factor) if is_headline(table, factor, pair)]
     if not headline:
         raise AnalysisError(

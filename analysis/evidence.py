@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field, replace
 
-from vggstudy.analysis.claim_parse import level_index, parse_claim
-from vggstudy.analysis.claims import Claim
+from vggstudy.analysis.claim_parse import parse_claim
 from vggstudy.analysis.contrasts import Contrast
 from vggstudy.analysis.equivalence import (
     paired_differences,
@@ -13,23 +13,26 @@ from vggstudy.analysis.equivalence import (
     spread_by_cell,
     tost,
 )
+from vggstudy.analysis.evidence_parts import (
+    conditions_of_levels,
+    from_interval,
+    interval_of,
+    not_estimable,
+)
 from vggstudy.analysis.hypothesis_specs import (
     ClaimPart,
     EquivalencePart,
     Held,
     NeededPart,
     Part,
-    PeakPart,
     RankingPart,
     SlopePart,
 )
-from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.levels import write_level
 from vggstudy.analysis.make_claims import ClaimMaker
 from vggstudy.analysis.ranks import Model, Ranking, rank_models
 from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.student import Spread
-from vggstudy.analysis.verdicts import Evidence, Verdict, all_of, beyond, within
+from vggstudy.analysis.verdicts import Evidence, all_of, beyond, within
 from vggstudy.errors import AnalysisError
 
 
@@ -91,15 +94,15 @@ class Evaluator:
         """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""
         cells = self.maker.cells
         asked = parse_claim(part.claim, cells.table)
-        rule = f"{part.claim} within {part.margin:g} by two one-sided tests"
         if len(asked.contrast.factors) != 1 or asked.outcome != cells.table.outcome:
             raise AnalysisError(
                 f"'{part.claim}': equivalence is of a difference of means of converged runs"
             )
         claim = self.maker.claim(asked.outcome, asked.contrast)
+        rule = f"{claim.id} within {part.margin:g} by two one-sided tests"
         if claim.estimate is None or claim.low is None:
             reason = Note(claim.reason or "", claim.reason_text or "")
-            return not_estimable(part.claim, rule, level, reason, claim.estimate)
+            return not_estimable(claim.id, rule, level, reason, claim.estimate)
         estimate, spread = self._difference(asked.contrast, part.adjust)
         test = tost(
             estimate,
@@ -110,7 +113,7 @@ class Evaluator:
         )
         verdict = within(test.interval, margin=part.margin)
         shown = 1 - 2 * (1 - level)
-        return from_interval(part.claim, rule, verdict, shown, test.interval, claim.warnings)
+        return from_interval(claim.id, rule, verdict, shown, test.interval, claim.warnings)
 
     def _difference(self, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
         """A difference and its standard error, adjusted by cell or paired by replicate."""
@@ -154,7 +157,7 @@ class Evaluator:
         """(better, worse) for all pairs that the order decides."""
         if not part.order:
             order = ranking.order
-            return list(zip(order, order[1:], strict=False))
+            return list(itertools.pairwise(order))
         groups = [self._matching(held, ranking.models) for held in part.order]
         found = [
             (better, worse)
@@ -170,65 +173,9 @@ class Evaluator:
 
     def _matching(self, held: Held, models: tuple[Model, ...]) -> list[int]:
         """Models with these levels."""
-        conditions = conditions_of_levels(held, self.maker)
-        return [i for i, model in enumerate(models) if set(conditions) <= set(model.levels)]
-
-
-def conditions_of_levels(held: Held, maker: ClaimMaker) -> list[tuple[str, int]]:
-    """Factors held at levels, as indices.
-
-    Raises
-    ------
-    AnalysisError
-        If the table has no such factor or level.
-    """
-    table = maker.cells.table
-    return sorted((name, level_index(name, write_level(x), table)) for name, x in held.items())
-
-
-def not_estimable(
-    estimand: str, rule: str, level: float, reason: Note, estimate: float | None = None
-) -> Evidence:
-    """Evidence that there is none, with its reason."""
-    return Evidence(
-        estimand, rule or estimand, Verdict.NOT_ESTIMABLE, level, estimate=estimate, reason=reason
-    )
-
-
-def from_interval(
-    estimand: str,
-    rule: str,
-    verdict: Verdict,
-    level: float,
-    interval: Interval,
-    cautions: tuple[Note, ...] = (),
-) -> Evidence:
-    """Evidence from an interval that was set against its threshold."""
-    return Evidence(
-        estimand,
-        rule,
-        verdict,
-        level,
-        interval.estimate,
-        interval.low,
-        interval.high,
-        interval.method,
-        cautions=cautions,
-    )
-
-
-def interval_of(claim: Claim) -> Interval:
-    """The interval of an available claim."""
-    if claim.estimate is None or claim.low is None or claim.high is None:
-        raise ValueError(f"{claim.id} has no interval")
-    return Interval(
-        claim.estimate,
-        claim.low,
-        claim.high,
-        claim.method or "",
-        mc_error_low=claim.mc_error_low,
-        mc_error_high=claim.mc_error_high,
-    )
+        conditions = conditions_of_levels(held, self.maker.cells.table)
+        wanted = {(c.factor, c.levels[0]) for c in conditions}
+        return [i for i, model in enumerate(models) if wanted <= set(model.levels)]
 
 
 def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> Evidence:

@@ -6,7 +6,7 @@ hypothesis at ``1 - alpha / m``, and each decision raises the share of those tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -87,12 +87,11 @@ def judge(
         [_decides(spec, evaluator) for spec in specs], confidence=confidence, members=len(specs)
     )
     return tuple(
-        _result(spec, evaluator, level)
-        for spec, level in zip(specs, steps.confidence, strict=True)
+        _result(spec, evaluator, level) for spec, level in zip(specs, steps.confidence, strict=True)
     )
 
 
-def _decides(spec: HypothesisSpec, evaluator: Evaluator) -> Any:
+def _decides(spec: HypothesisSpec, evaluator: Evaluator) -> Callable[[float], bool]:
     """Whether a hypothesis is supported or contradicted at a level."""
     return lambda level: _evidence(spec, evaluator, level).verdict in DECIDED
 

@@ -14,6 +14,7 @@ from vggstudy.analysis.levels import Level
 
 Direction = Literal["above", "below"]
 Adjustment = Literal["cell", "pair"]
+Scale = Literal["log2", "linear"]
 
 Held = Mapping[str, Level]
 """Factor to the level at which it is held."""
@@ -68,12 +69,18 @@ class SlopePart:
         On the log odds, per unit of the axis: per doubling where the levels are positive.
     at : mapping
         Factors held at a level; the others enter the model.
+    scale : str or None
+        Of the axis; log2 where its levels are positive.
+    interactions : tuple of (str, str)
+        Pairs of factors that interact in the model.
     """
 
     along: str
     direction: Direction
     threshold: float = 0.0
     at: Held = field(default_factory=dict)
+    scale: Scale | None = None
+    interactions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +99,8 @@ class NeededPart:
     levels : (Level, Level) or None
         Earlier and later level; first and last by default.
     at : mapping
+    scale : str or None
+    interactions : tuple of (str, str)
     """
 
     along: str
@@ -100,6 +109,8 @@ class NeededPart:
     threshold: float = 0.0
     levels: tuple[Level, Level] | None = None
     at: Held = field(default_factory=dict)
+    scale: Scale | None = None
+    interactions: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,17 +120,17 @@ class PeakPart:
     Attributes
     ----------
     along : str
-    strata : tuple of str
-        Factors whose combinations are tested one by one, Holm over them; the factors named neither
-        here nor in `at` are strata too.
     at : mapping
+        Factors held at a level. Every combination of the others is a stratum and tested by itself,
+        Holm over all of them.
+    scale : str or None
     min_levels : int
         Levels with converged runs that a stratum needs.
     """
 
     along: str
-    strata: tuple[str, ...] = ()
     at: Held = field(default_factory=dict)
+    scale: Scale | None = None
     min_levels: int = 4
 
 

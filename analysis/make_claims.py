@@ -20,7 +20,28 @@ from vggstudy.analysis.finding import Finding, caution
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.outcomes import unit
 from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.selection import with_bounds
+from vggstudy.analysis.shared_seeds import estimate_shared
 from vggstudy.analysis.subgrid import complete_part
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a claim is about, in words and codes.
+
+    Attributes
+    ----------
+    id, estimand, outcome, quantity, unit : str
+        See `Claim`.
+    reference : float or None
+    """
+
+    id: str
+    estimand: str
+    outcome: str
+    quantity: str
+    unit: str
+    reference: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +54,29 @@ class ClaimMaker:
     confidence : float
     resampling : Resampling
     inputs_digest : str
+    shared_seeds : bool
+        Whether runs of one replicate share their seeds across cells, which are then blocks.
     """
 
     cells: Cells
     confidence: float
     resampling: Resampling
     inputs_digest: str
+    shared_seeds: bool = False
 
-    def all_claims(self) -> list[Claim]:
+    def all_claims(self, *, only: str | None = None, headline_only: bool = False) -> list[Claim]:
         """Means, differences and interactions of every outcome; refused ones with what is offered.
+
+        With `only`, those of one outcome; with `headline_only`, those without conditions.
 
         A claim on a sub-grid follows the first claim that was refused for it.
         """
         table = self.cells.table
         contrasts = [*marginal_means(table), *differences(table), *interactions(table)]
+        if headline_only:
+            contrasts = [contrast for contrast in contrasts if not contrast.conditions]
         made: dict[str, Claim] = {}
-        for outcome in self.outcomes():
+        for outcome in self.outcomes() if only is None else [only]:
             for contrast in contrasts:
                 for claim in self._with_offer(outcome, contrast):
                     made.setdefault(claim.id, claim)
@@ -77,24 +105,41 @@ class ClaimMaker:
         """Estimate one contrast of one outcome."""
         table = self.cells.table
         name = claim_id(outcome, contrast, table)
-        finding = self._estimate(outcome, contrast, name)
+        return self.claim_of(
+            self._estimate(outcome, contrast, name),
+            Subject(
+                name,
+                estimand(outcome, contrast, table),
+                outcome,
+                quantity_of(outcome, contrast),
+                "probability" if outcome == "converged" else unit(table.outcome),
+                0.0 if contrast.factors else None,
+            ),
+            contrast,
+            note,
+        )
+
+    def claim_of(
+        self, finding: Finding, subject: Subject, contrast: Contrast, note: Note | None = None
+    ) -> Claim:
+        """A claim on the cells of a contrast from a finding."""
         used = np.concatenate([group.cells for group in contrast.groups(self.cells)])
         drawn = finding.resamples is not None
         claim = Claim(
-            id=name,
-            estimand=estimand(outcome, contrast, table),
-            outcome=outcome,
-            quantity=quantity_of(outcome, contrast),
+            id=subject.id,
+            estimand=subject.estimand,
+            outcome=subject.outcome,
+            quantity=subject.quantity,
             factors=contrast.factors,
-            conditions=conditions_of(contrast, table),
-            unit="probability" if outcome == "converged" else unit(table.outcome),
+            conditions=conditions_of(contrast, self.cells.table),
+            unit=subject.unit,
             level=self.confidence,
             n=int(self.cells.n[used].sum()),
             k=int(self.cells.k[used].sum()),
             estimate=finding.estimate,
             B=finding.resamples,
             seed=self.resampling.seed if drawn else None,
-            reference=0.0 if contrast.factors else None,
+            reference=subject.reference,
             status="ok" if finding.reason is None else "not_available",
             reason=finding.reason.code if finding.reason else None,
             reason_text=finding.reason.text if finding.reason else None,
@@ -103,7 +148,7 @@ class ClaimMaker:
             inputs_digest=self.inputs_digest,
             code_version=__version__,
         )
-        return _with_ends(claim, finding.interval).sealed()
+        return with_ends(claim, finding.interval).sealed()
 
     def _estimate(self, outcome: str, contrast: Contrast, name: str) -> Finding:
         """The estimator of an outcome."""
@@ -112,12 +157,21 @@ class ClaimMaker:
             return estimate_converged(self.cells, groups, confidence=self.confidence)
         if outcome == "expected":
             return estimate_expected(self.cells, groups, confidence=self.confidence)
-        return estimate_mean(
+        estimate = estimate_shared if self.shared_seeds and contrast.factors else estimate_mean
+        finding = estimate(
             self.cells,
             groups,
             claim_id=name,
             confidence=self.confidence,
             resampling=self.resampling,
+        )
+        return with_bounds(
+            finding,
+            self.cells,
+            groups,
+            claim_id=name,
+            confidence=self.confidence,
+            seed=self.resampling.seed,
         )
 
     def _usable(self, outcome: str) -> BoolArray:
@@ -134,7 +188,7 @@ class ClaimMaker:
         return caution(Caution.SUB_GRID, f"over {kept} of {full} cells, the largest complete part")
 
 
-def _with_ends(claim: Claim, interval: Interval | None) -> Claim:
+def with_ends(claim: Claim, interval: Interval | None) -> Claim:
     """The claim with the fields that its interval fills."""
     if interval is None:
         return claim

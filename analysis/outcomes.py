@@ -12,6 +12,10 @@ UNITS = {
     "steps": "updates",
     "peak_memory_bytes": "bytes",
     "parameters": "parameters",
+    "parameters_and_statistics": "parameters",
+    "selected_epoch": "epochs",
+    "generalisation_gap": "fraction",
+    "curve_stability": "nats",
 }
 """Units of recorded columns whose name does not say them."""
 

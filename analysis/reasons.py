@@ -33,6 +33,8 @@ class Caution(StrEnum):
     FEW_CONVERGED = "few_converged"
     SUB_GRID = "sub_grid"
     PLAIN_BOOTSTRAP = "plain_bootstrap"
+    SELECTION = "selection"
+    SEPARATED = "separated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,18 @@ from vggstudy.analysis.claim_ids import claim_id
 from vggstudy.analysis.claims import Claim, ClaimSet
 from vggstudy.analysis.contrasts import Condition, Contrast
 from vggstudy.analysis.flow import Flow
+from vggstudy.analysis.hypotheses import HypothesisResult
 from vggstudy.analysis.levels import Level
 from vggstudy.analysis.outcomes import LABELS
+from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.analysis.table import RunTable
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+HEADLINE = ("p", "mean", "diff", "did")
+"""Quantities of the headline claims."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +44,10 @@ class AnalysisResult:
         Confidence, resamples, seed and method.
     inputs_digest : str
         SHA-256 of the table's content and the protocol's digest.
+    hypotheses : tuple of HypothesisResult
+        Registered hypotheses with their verdicts, in the protocol's order.
+    sensitivity : Sensitivity or None
+        Verdicts under other label rules, where they were asked for.
     """
 
     table: RunTable
@@ -47,6 +57,8 @@ class AnalysisResult:
     warnings: tuple[str, ...]
     settings: Mapping[str, Any]
     inputs_digest: str
+    hypotheses: tuple[HypothesisResult, ...] = ()
+    sensitivity: Sensitivity | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """One row a claim."""
@@ -60,13 +72,15 @@ class AnalysisResult:
             "flow": self.flow.to_dict(),
             "warnings": list(self.warnings),
             "claims": [claim.to_dict() for claim in self.claims.values()],
+            "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
+            "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
         }
 
     def headline(self) -> list[Claim]:
         """Grand means and unconditional contrasts, or what is offered in place of refused ones."""
         found: dict[str, Claim] = {}
         for claim in self.claims.values():
-            if claim.conditions:
+            if claim.conditions or claim.quantity not in HEADLINE:
                 continue
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
@@ -87,6 +101,7 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
+        lines += [f"{h.id}: {h.verdict_in_words} ({h.text})" for h in self.hypotheses]
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:

@@ -12,7 +12,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
@@ -20,10 +20,20 @@ from scipy.special import ndtr
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
+from vggstudy.analysis.finding import Finding, caution
+from vggstudy.analysis.intervals import Interval
+from vggstudy.analysis.reasons import Caution
 from vggstudy.analysis.resampling import claim_generator
 
 TRIM_BELOW = 0.9
 """Share of converged runs in a level below which bounds are shown."""
+
+
+RESAMPLES = 399
+"""Resamples behind the bounds' standard errors: good to 4%."""
+
+LEE = "lee_bounds"
+"""Name of the bounds' interval among a claim's alternatives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +110,65 @@ def lee_bounds(
         float(found[:, 2].mean()),
         confidence,
     )
+
+
+def with_bounds(
+    finding: Finding,
+    cells: Cells,
+    groups: list[Group],
+    *,
+    claim_id: str,
+    confidence: float,
+    seed: int,
+) -> Finding:
+    """A mean's finding with Lee's bounds beside it, where a compared level lost many runs.
+
+    The bounds' interval enters as an alternative, `LEE`; a caution tells the shares, the bounds
+    and the claim over all runs, which compares no survivors.
+
+    Parameters
+    ----------
+    finding : Finding
+    cells : Cells
+    groups : list of Group
+    claim_id : str
+    confidence : float
+    seed : int
+    """
+    if finding.interval is None or not needs_bounds(cells, groups):
+        return finding
+    found = lee_bounds(
+        cells,
+        groups,
+        confidence=confidence,
+        n_resamples=RESAMPLES,
+        seed=seed,
+        claim_id=claim_id,
+    )
+    shares = [float(cells.k[g.cells].sum() / cells.n[g.cells].sum()) for g in groups]
+    text = f"{shares[0]:.0%} against {shares[1]:.0%} of the runs converged: survivors are compared"
+    if cells.table.bounds is not None:
+        text += f"; over all runs: {beside(claim_id)}"
+    notes = (*finding.cautions, caution(Caution.SELECTION, text))
+    if found is None:
+        return replace(finding, cautions=notes)
+    ends = Interval(
+        finding.interval.estimate, found.interval_low, found.interval_high, LEE
+    ).clipped(*_reach(cells))
+    return replace(finding, cautions=notes, alternatives=(*finding.alternatives, ends))
+
+
+def beside(claim_id: str) -> str:
+    """Id of the claim over all runs that stands beside a claim over converged ones."""
+    return f"expected.{claim_id.partition('.')[2]}"
+
+
+def _reach(cells: Cells) -> tuple[float | None, float | None]:
+    """What a difference cannot leave."""
+    if cells.table.bounds is None:
+        return None, None
+    width = cells.table.bounds[1] - cells.table.bounds[0]
+    return -width, width
 
 
 def imbens_manski(width: float, error: float, confidence: float) -> float:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import LedgerError
@@ -29,6 +32,7 @@ METRICS = (
 MEASURED = (
     *METRICS,
     "generalisation_gap",
+    "curve_stability",
     "epochs",
     "selected_epoch",
     "steps",
@@ -165,6 +169,7 @@ def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
     return {
         **{name: metrics.get(name) for name in METRICS},
         "generalisation_gap": train - test if None not in (train, test) else None,
+        "curve_stability": curve_stability(result.get("curves", {}).get("val_loss", ())),
         "epochs": epochs,
         "selected_epoch": result.get("selected_epoch"),
         "steps": result.get("steps"),
@@ -174,6 +179,48 @@ def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
         "parameters": result.get("parameters", {}).get("count"),
         "parameters_and_statistics": result.get("parameters_and_statistics"),
     }
+
+
+def curve_stability(losses: Sequence[float | None]) -> float | None:
+    """Standard deviation of the steps of a curve over the last third of its epochs.
+
+    Parameters
+    ----------
+    losses : sequence of float or None
+        One value an epoch, e.g. the validation loss; None where it was not finite.
+
+    Returns
+    -------
+    float or None
+        With divisor n - 1, in the curve's unit: 0 for a straight line. At least the last three
+        epochs count; None where there are fewer, or one of them is not finite.
+    """
+    last = list(losses)[-max(3, math.ceil(len(losses) / 3)) :]
+    known = [value for value in last if value is not None]
+    if len(known) < 3 or len(known) < len(last):
+        return None
+    return stdev(later - earlier for earlier, later in pairwise(known))
+
+
+def relabelled_frame(
+    plan: Plan, store: StudyStore, rule: LabelRule, *, unfinished: str | None
+) -> pd.DataFrame:
+    """`study_frame` under another rule, with failed runs that were still improving as told.
+
+    Parameters
+    ----------
+    plan : Plan
+    store : StudyStore
+    rule : LabelRule
+    unfinished : str or None
+        ``"converged"`` counts failed and unfinished runs as converged, at the accuracy that they
+        had reached; otherwise they failed within their budget.
+    """
+    frame = study_frame(plan, store, rule)
+    if unfinished == "converged":
+        open_ended = (frame["outcome"] == "failed_to_learn") & (frame["completion"] == "unfinished")
+        frame.loc[open_ended, "outcome"] = "converged"
+    return frame
 
 
 def cell_table(frame: pd.DataFrame, factors: Sequence[str]) -> list[dict[str, Any]]:

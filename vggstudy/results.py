@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import AnalysisError
+from vggstudy.outcomes import relabelled_frame
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
 from vggstudy.study import Study, find_study
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.analysis.hypothesis_specs import HypothesisSpec, Part
+    from vggstudy.analysis.sensitivity import Sensitivity, Specification
     from vggstudy.analysis.table import RunTable
+    from vggstudy.protocol.hypotheses import HypothesisPart
     from vggstudy.report import ReportContext
 
 
@@ -35,6 +39,8 @@ class Source:
         The CSV file, where they are a file's.
     protocol : Protocol or None
         The protocol, where there is one.
+    further : tuple of RunTable
+        The same runs with the protocol's further outcomes.
     """
 
     table: RunTable
@@ -42,6 +48,7 @@ class Source:
     study: Study | None = None
     path: Path | None = None
     protocol: Protocol | None = None
+    further: tuple[RunTable, ...] = ()
 
     @property
     def claims_path(self) -> Path | None:
@@ -90,34 +97,131 @@ def analyze(
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
+
+    With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
 
     Returns
     -------
     AnalysisResult
         Claims with their intervals, by id.
     """
-    return analyze_source(open_source(source, protocol=protocol, factors=factors))
+    opened = open_source(source, protocol=protocol, factors=factors)
+    return analyze_source(opened, sensitivity=sensitivity)
 
 
-def analyze_source(source: Source) -> AnalysisResult:
-    """Estimate with the protocol's settings."""
+def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResult:
+    """Estimate with the protocol's settings, and judge its hypotheses.
+
+    Parameters
+    ----------
+    source : Source
+    sensitivity : bool
+        Whether to repeat the headline claims and verdicts under other label rules.
+    """
     from vggstudy.analysis import analyze as estimate  # SciPy
 
-    return estimate(
-        source.table,
-        confidence=source.settings.confidence,
-        resamples=source.settings.resamples,
-        seed=source.settings.seed,
-        protocol_digest=source.protocol.digest() if source.protocol else None,
+    result = estimate(source.table, further=source.further, **_settings(source))
+    if not sensitivity:
+        return result
+    return replace(result, sensitivity=_sensitivity(source, result))
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    """What the protocol says of the analysis, as `analyze` takes it."""
+    protocol = source.protocol
+    return {
+        "confidence": source.settings.confidence,
+        "resamples": source.settings.resamples,
+        "seed": source.settings.seed,
+        "protocol_digest": protocol.digest() if protocol else None,
+        "shared_seeds": protocol is not None and protocol.design.seeding == "shared",
+        "hypotheses": hypothesis_specs(protocol) if protocol else (),
+    }
+
+
+def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
+    """The protocol's hypotheses as the analysis takes them."""
+    from vggstudy.analysis.hypothesis_specs import HypothesisSpec
+
+    return tuple(
+        HypothesisSpec(
+            hypothesis.id,
+            hypothesis.text,
+            tuple(_part(part) for part in hypothesis.parts)
+            if hypothesis.kind == "all"
+            else (_part(hypothesis),),
+        )
+        for hypothesis in protocol.hypotheses
     )
+
+
+def _part(part: HypothesisPart) -> Part:
+    """One statement; what its kind needs was checked when the protocol was read."""
+    from vggstudy.analysis import hypothesis_specs as kinds
+
+    direction, along, claim = part.direction or "above", part.along or "", part.claim or ""
+    threshold = part.threshold or 0.0
+    pairs = tuple(
+        (first, second) for first, _, second in (x.partition("*") for x in part.interactions)
+    )
+    if part.kind == "claim":
+        return kinds.ClaimPart(claim, direction, threshold)
+    if part.kind == "equivalence":
+        return kinds.EquivalencePart(claim, part.margin or 0.0, part.adjust or "cell")
+    if part.kind == "slope":
+        return kinds.SlopePart(along, direction, threshold, part.at, part.scale, pairs)
+    if part.kind == "threshold_order":
+        levels = (part.levels[0], part.levels[1]) if part.levels else None
+        compared = part.compare or ""
+        return kinds.NeededPart(
+            along, compared, direction, threshold, levels, part.at, part.scale, pairs
+        )
+    if part.kind == "peak":
+        return kinds.PeakPart(along, part.at, part.scale, part.min_levels or 4)
+    return kinds.RankingPart(tuple(part.factors), part.outcome or "expected", tuple(part.order))
+
+
+def _sensitivity(source: Source, base: AnalysisResult) -> Sensitivity:
+    """The headline claims and verdicts under other label rules, as far as the runs allow."""
+    from vggstudy.analysis import analyze as estimate
+    from vggstudy.analysis.sensitivity import analyse_sensitivity, relabelled, specifications
+
+    settings = _settings(source)
+    if source.study is None:
+        note = "the table has no curves, so only the margin of the test accuracy was varied"
+        chosen = specifications(curves=False)
+        if source.table.chance is None:
+            note, chosen = "no chance level is known, so no other label rule can be tried", []
+        tables = {one: relabelled(source.table, one) for one in chosen}
+    else:
+        note = "the last epoch's label is set against the selected checkpoint's test accuracy"
+        study = source.study
+        tables = {
+            one: _study_table(
+                study,
+                source.settings.outcome,
+                relabelled_frame(
+                    study.plan, study.store(), _rule(study, one), unfinished=one.unfinished
+                ),
+            )
+            for one in specifications(curves=True)
+        }
+    return analyse_sensitivity(
+        base, tables, lambda table: estimate(table, headline_only=True, **settings), note=note
+    )
+
+
+def _rule(study: Study, one: Specification) -> LabelRule:
+    """The study's label rule with another margin and checkpoint."""
+    changes = {"margin": one.margin, "checkpoint": one.checkpoint}
+    return study.protocol.label.model_copy(update=changes)
 
 
 def published_claims(result: AnalysisResult) -> ClaimSet:
     """The claims as they are written to a file: with the numbers that the report prints."""
-    from dataclasses import replace
-
     from vggstudy.analysis import ClaimSet
     from vggstudy.report.cite import display_strings
 
@@ -158,19 +262,26 @@ def report(
 
 def _from_study(study: Study) -> Source:
     """Runs of a study, levels in the protocol's order."""
-    from vggstudy.analysis.table import RunTable
-
     settings = study.protocol.analysis
     frame = study.to_frame()
-    _require_measured(frame, settings.outcome)
-    table = RunTable.from_frame(
+    names = [settings.outcome, *settings.outcomes]
+    for outcome in names:
+        _require_measured(frame, outcome)
+    first, *further = (_study_table(study, outcome, frame) for outcome in names)
+    return Source(first, settings, study=study, protocol=study.protocol, further=tuple(further))
+
+
+def _study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
+    """A study's runs with one outcome."""
+    from vggstudy.analysis.table import RunTable
+
+    return RunTable.from_frame(
         frame,
         factors=study.plan.factors,
-        outcome=settings.outcome,
+        outcome=outcome,
         margin=study.protocol.label.margin,
         levels=study.protocol.design.factors,
     )
-    return Source(table, settings, study=study, protocol=study.protocol)
 
 
 def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> Source:
@@ -178,8 +289,11 @@ def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> 
     from vggstudy.analysis.table import RunTable
 
     settings, rule, names = _asked(protocol, factors, str(path))
-    table = RunTable.read_csv(path, names, outcome=settings.outcome, margin=rule.margin)
-    return Source(table, settings, path=path, protocol=protocol)
+    table, *further = (
+        RunTable.read_csv(path, names, outcome=outcome, margin=rule.margin)
+        for outcome in (settings.outcome, *settings.outcomes)
+    )
+    return Source(table, settings, path=path, protocol=protocol, further=tuple(further))
 
 
 def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]) -> Source:
@@ -187,8 +301,11 @@ def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequenc
     from vggstudy.analysis.table import RunTable
 
     settings, rule, names = _asked(protocol, factors, "the data frame")
-    table = RunTable.from_frame(frame, factors=names, outcome=settings.outcome, margin=rule.margin)
-    return Source(table, settings, protocol=protocol)
+    table, *further = (
+        RunTable.from_frame(frame, factors=names, outcome=outcome, margin=rule.margin)
+        for outcome in (settings.outcome, *settings.outcomes)
+    )
+    return Source(table, settings, protocol=protocol, further=tuple(further))
 
 
 def _asked(

@@ -30,9 +30,9 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 ALLOWED: Mapping[str, tuple[str, ...]] = {
     "claim": (),
     "equivalence": ("adjust",),
-    "slope": ("threshold", "at"),
-    "threshold_order": ("threshold", "levels", "at"),
-    "peak": ("strata", "at", "min_levels"),
+    "slope": ("threshold", "at", "scale", "interactions"),
+    "threshold_order": ("threshold", "levels", "at", "scale", "interactions"),
+    "peak": ("at", "scale", "min_levels"),
     "ranking": ("outcome", "order"),
     "all": (),
 }
@@ -63,9 +63,13 @@ class HypothesisPart(Settings):
     levels: Annotated[list[Level], Field(min_length=2, max_length=2)] | None = None
     """threshold_order: its earlier and later level; first and last by default."""
     at: dict[str, Level] = Field(default_factory=dict)
-    """slope, threshold_order, peak: factors held at a level."""
-    strata: list[Line] = Field(default_factory=list)
-    """peak: factors whose combinations are tested one by one; all others by default."""
+    """slope, threshold_order, peak: factors held at a level; a peak is tested in every stratum of
+    the others."""
+    scale: Literal["log2", "linear"] | None = None
+    """slope, threshold_order, peak: of the numeric factor; log2 where its levels are positive."""
+    interactions: list[Line] = Field(default_factory=list)
+    """slope, threshold_order: interactions in the model, e.g. "depth*batch_size"; none by
+    default."""
     min_levels: Annotated[int, Field(ge=3, le=1000), Integral] | None = None
     """peak: levels with converged runs that a stratum needs; 4 by default."""
     factors: list[Line] = Field(default_factory=list)

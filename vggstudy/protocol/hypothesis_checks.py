@@ -78,9 +78,10 @@ class _Names:
                 yield from self._factor(name, (*place, key))
         if part.along in self.factors:
             yield from self._numeric(part.along or "", (*place, "along"))
-        for key in ("strata", "factors"):
-            for at, name in enumerate(getattr(part, key)):
-                yield from self._factor(name, (*place, key, at))
+        for at, name in enumerate(part.factors):
+            yield from self._factor(name, (*place, "factors", at))
+        for at, pair in enumerate(part.interactions):
+            yield from self._interaction(pair, (*place, "interactions", at))
         yield from self._held(part.at, (*place, "at"))
         for at, held in enumerate(part.order):
             yield from self._held(held, (*place, "order", at))
@@ -118,6 +119,18 @@ class _Names:
             hint = suggestion_among(name, list(self.factors))
             message = f"{shown(name)} is no factor of [design.factors]"
             yield Problem(message, path=place, suggestion=hint)
+
+    def _interaction(self, text: str, place: Place) -> Iterator[Problem]:
+        """Two factors joined by a star."""
+        names = text.split("*")
+        if len(names) != 2:
+            message = (
+                f"an interaction names two factors as in 'depth*batch_size', got {shown(text)}"
+            )
+            yield Problem(message, path=place)
+        else:
+            for name in names:
+                yield from self._factor(name, place)
 
     def _numeric(self, name: str, place: Place) -> Iterator[Problem]:
         """A factor whose levels are no numbers."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from vggstudy.errors import Problem
 from vggstudy.protocol.conflicts import ConflictError
+from vggstudy.protocol.hypotheses import HYPOTHESIS_ID
 from vggstudy.protocol.model import COLUMN_NAME, PLAIN_NAME, Protocol
 from vggstudy.protocol.settings import DATA_NAME, MODEL_NAME, ONE_LINE, PROSE
 
@@ -59,6 +60,7 @@ _PATTERNS = {
     PROSE: "be text without control characters",
     DATA_NAME: "be cifar10, digits, imagefolder, synthetic or torchvision:NAME",
     MODEL_NAME: "be vgg or torchvision:NAME",
+    HYPOTHESIS_ID: "be at most 32 letters, digits, '.', '_' and '-', a letter first",
 }
 
 _NAMES = {

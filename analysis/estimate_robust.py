@@ -1,0 +1,115 @@
+"""Secondary quantities of single cells and matched pairs of cells.
+
+Interquartile mean and median of a cell; Hedges' g, Cliff's delta and the probability of
+improvement of two cells. Differences in the outcome's unit come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from vggstudy.analysis import bootstrap
+from vggstudy.analysis.arrays import FloatArray
+from vggstudy.analysis.availability import unavailable
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.contrasts import Group
+from vggstudy.analysis.effects import cliffs_delta, standardised_difference
+from vggstudy.analysis.estimate_mean import Resampling
+from vggstudy.analysis.finding import Finding, caution, refused
+from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.resampling import Strata, claim_generator, resample_indices
+from vggstudy.analysis.robust import interquartile_mean, median_interval
+
+MINIMUM = {"iqm": 3, "median": 6, "hedges_g": 2, "cliffs_delta": 2, "improvement": 2}
+"""Converged runs that each cell needs."""
+
+WARN_BELOW = 8
+"""Converged runs per cell below which each of them comes with a warning."""
+
+OF_ONE_CELL = ("iqm", "median")
+OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
+
+
+def estimate_robust(
+    quantity: str,
+    cells: Cells,
+    groups: list[Group],
+    *,
+    claim_id: str,
+    confidence: float,
+    resampling: Resampling,
+) -> Finding:
+    """Estimate one of `OF_ONE_CELL` or `OF_TWO_CELLS` among converged runs.
+
+    Parameters
+    ----------
+    quantity : str
+    cells : Cells
+    groups : list of Group
+        Of one cell each.
+    claim_id : str
+        Names the random stream.
+    confidence : float
+    resampling : Resampling
+
+    Returns
+    -------
+    Finding
+        Refused where a cell has too few converged runs, or their values do not vary.
+    """
+    used = np.concatenate([group.cells for group in groups])
+    what = "converged runs"
+    problem = unavailable(cells, used, cells.k, minimum=MINIMUM[quantity], what=what)
+    if problem:
+        return Finding(None, None, problem)
+    values = [cells.cell_values(int(group.cells[0])) for group in groups]
+    flat = cells.flat[used]
+    if flat.all() or (flat.any() and quantity in OF_ONE_CELL):
+        return refused(Reason.NO_VARIANCE, "all converged runs have the same value")
+    found = _estimate(quantity, values, claim_id, confidence, resampling)
+    fewest = int(cells.k[used].min())
+    notes: tuple[Note, ...] = ()
+    if fewest < WARN_BELOW:
+        notes = (caution(Caution.FEW_RUNS, f"only {fewest} converged runs"),)
+    return replace(found, cautions=notes)
+
+
+def _estimate(
+    quantity: str,
+    values: list[FloatArray],
+    claim_id: str,
+    confidence: float,
+    resampling: Resampling,
+) -> Finding:
+    """The estimator of a quantity."""
+    if quantity == "iqm":
+        return _iqm(values[0], claim_id, confidence, resampling)
+    if quantity == "median":
+        interval = median_interval(values[0], confidence=confidence)
+    elif quantity == "hedges_g":
+        interval = standardised_difference(values[0], values[1], confidence=confidence).interval
+    else:
+        dominance = cliffs_delta(values[0], values[1], confidence=confidence)
+        improves = quantity == "improvement"
+        interval = dominance.probability_of_improvement if improves else dominance.interval
+    return Finding(interval.estimate, interval)
+
+
+def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resampling) -> Finding:
+    """Interquartile mean with the calibrated bootstrap."""
+    strata = Strata(np.array([values.size]), values)
+    rng = claim_generator(resampling.seed, claim_id)
+    count = resampling.n_resamples
+    estimate = float(interquartile_mean(values))
+    chunks = resample_indices(
+        strata, n_resamples=count, rng=rng, chunk_draws=resampling.chunk_draws
+    )
+    drawn = np.concatenate([interquartile_mean(values[index]) for index in chunks])
+    deviation = (drawn - estimate) * np.sqrt(values.size / (values.size - 1))
+    interval = bootstrap.calibrated(estimate, deviation, values.size - 1, confidence=confidence)
+    low, high = float(values.min()), float(values.max())
+    if not interval.low < interval.high:
+        return refused(Reason.NO_VARIANCE, f"resamples do not vary between {low:g} and {high:g}")
+    return Finding(estimate, interval, resamples=count)

@@ -1,0 +1,72 @@
+"""Pieces of evidence, and the conditions that a hypothesis states in levels."""
+
+from __future__ import annotations
+
+from vggstudy.analysis.claim_parse import level_index
+from vggstudy.analysis.claims import Claim
+from vggstudy.analysis.contrasts import Condition
+from vggstudy.analysis.hypothesis_specs import Held
+from vggstudy.analysis.intervals import Interval
+from vggstudy.analysis.levels import write_level
+from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.table import RunTable
+from vggstudy.analysis.verdicts import Evidence, Verdict
+
+
+def conditions_of_levels(held: Held, table: RunTable) -> tuple[Condition, ...]:
+    """Factors held at levels, sorted by factor.
+
+    Raises
+    ------
+    AnalysisError
+        If the table has no such factor or level.
+    """
+    return tuple(
+        Condition(name, (level_index(name, write_level(held[name]), table),))
+        for name in sorted(held)
+    )
+
+
+def not_estimable(
+    estimand: str, rule: str, level: float, reason: Note, estimate: float | None = None
+) -> Evidence:
+    """Evidence that there is none, with its reason."""
+    return Evidence(
+        estimand, rule or estimand, Verdict.NOT_ESTIMABLE, level, estimate=estimate, reason=reason
+    )
+
+
+def from_interval(
+    estimand: str,
+    rule: str,
+    verdict: Verdict,
+    level: float,
+    interval: Interval,
+    cautions: tuple[Note, ...] = (),
+) -> Evidence:
+    """Evidence from an interval that was set against its threshold."""
+    return Evidence(
+        estimand,
+        rule,
+        verdict,
+        level,
+        interval.estimate,
+        interval.low,
+        interval.high,
+        interval.method,
+        cautions=cautions,
+    )
+
+
+def interval_of(claim: Claim) -> Interval:
+    """The interval of an available claim."""
+    if claim.estimate is None or claim.low is None or claim.high is None:
+        raise ValueError(f"{claim.id} has no interval")
+    return Interval(
+        claim.estimate,
+        claim.low,
+        claim.high,
+        claim.method or "",
+        mc_error_low=claim.mc_error_low,
+        mc_error_high=claim.mc_error_high,
+    )

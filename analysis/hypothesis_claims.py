@@ -1,0 +1,60 @@
+"""Claims that the protocol registered: marked, with their threshold and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from vggstudy.analysis.claim_parse import parse_claim
+from vggstudy.analysis.claims import Claim
+from vggstudy.analysis.hypotheses import HypothesisResult
+from vggstudy.analysis.hypothesis_specs import ClaimPart, EquivalencePart, HypothesisSpec
+from vggstudy.analysis.make_claims import ClaimMaker
+from vggstudy.errors import AnalysisError
+
+
+def registered(
+    claims: Mapping[str, Claim],
+    specs: Sequence[HypothesisSpec],
+    results: Sequence[HypothesisResult],
+    maker: ClaimMaker,
+) -> dict[str, Claim]:
+    """The claims, those that a hypothesis names marked as registered.
+
+    A claim keeps its own interval at the analysis' level; its verdict is that of the part of the
+    hypothesis, at the level adjusted over all hypotheses. A claim that two hypotheses name takes
+    the first one's verdict. Named claims that the analysis does not make by itself are added.
+
+    Parameters
+    ----------
+    claims : mapping of str to Claim
+    specs : sequence of HypothesisSpec
+    results : sequence of HypothesisResult
+        In the same order.
+    maker : ClaimMaker
+    """
+    made = dict(claims)
+    done: set[str] = set()
+    for spec, result in zip(specs, results, strict=True):
+        for part, evidence in zip(spec.parts, result.parts, strict=True):
+            if not isinstance(part, (ClaimPart, EquivalencePart)):
+                continue
+            claim = _named(part.claim, made, maker)
+            if claim is None or claim.id in done:
+                continue
+            done.add(claim.id)
+            threshold = part.threshold if isinstance(part, ClaimPart) else part.margin
+            made[claim.id] = replace(
+                claim, registered=True, verdict=evidence.verdict.value, reference=threshold
+            ).sealed()
+    return made
+
+
+def _named(text: str, made: Mapping[str, Claim], maker: ClaimMaker) -> Claim | None:
+    """The claim that an id names, made if need be; None if the table has no such thing."""
+    try:
+        asked = parse_claim(text, maker.cells.table)
+    except AnalysisError:
+        return None  # the evidence says so, with its reason
+    claim = maker.claim(asked.outcome, asked.contrast)
+    return made.get(claim.id, claim)

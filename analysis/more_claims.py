@@ -1,0 +1,121 @@
+"""Claims besides means and contrasts: robust quantities, effect sizes, turning points.
+
+Curves are drawn along every numeric factor with three levels or more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vggstudy.analysis.claim_ids import claim_id, estimand
+from vggstudy.analysis.claims import Claim
+from vggstudy.analysis.contrasts import Condition, Contrast, differences, marginal_means
+from vggstudy.analysis.curves import MIN_LEVELS, Axis, axis_of, peak_claim_id, strata_of
+from vggstudy.analysis.estimate_robust import OF_ONE_CELL, OF_TWO_CELLS, estimate_robust
+from vggstudy.analysis.finding import Finding
+from vggstudy.analysis.levels import write_level
+from vggstudy.analysis.make_claims import ClaimMaker, Subject
+from vggstudy.analysis.outcomes import unit
+from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.table import RunTable
+from vggstudy.analysis.turning_point import estimate_turning_point
+
+WORDS = {
+    "iqm": "interquartile mean of the {0} among converged runs",
+    "median": "median {0} among converged runs",
+    "hedges_g": "standardised difference (Hedges' g) in {0} among converged runs",
+    "cliffs_delta": "Cliff's delta of the {0} among converged runs",
+    "improvement": "probability of a higher {0} among converged runs",
+}
+UNITS = {
+    "hedges_g": "standard deviations",
+    "cliffs_delta": "difference of probabilities",
+    "improvement": "probability",
+}
+REFERENCES = {"hedges_g": 0.0, "cliffs_delta": 0.0, "improvement": 0.5}
+
+
+def more_claims(maker: ClaimMaker) -> Iterator[Claim]:
+    """Claims on single cells, matched pairs of cells, and strata of numeric factors.
+
+    Parameters
+    ----------
+    maker : ClaimMaker
+    """
+    yield from _robust(maker)
+    for axis in axes_of(maker.cells.table):
+        for stratum in strata_of(maker.cells.table, axis):
+            yield peak_claim(maker, axis, stratum)
+
+
+def axes_of(table: RunTable) -> list[Axis]:
+    """Numeric factors with levels enough for a curve, on log2 where all levels are positive."""
+    found = []
+    for name in table.factors:
+        levels = table.levels[name]
+        if table.is_numeric(name) and len(levels) >= MIN_LEVELS:
+            positive = all(float(level) > 0 for level in levels)
+            found.append(axis_of(table, name, "log2" if positive else "linear"))
+    return found
+
+
+def peak_claim(maker: ClaimMaker, axis: Axis, stratum: tuple[Condition, ...]) -> Claim:
+    """The level at which the outcome of converged runs is largest, in one stratum."""
+    turning = estimate_turning_point(
+        maker.cells, axis, stratum, confidence=maker.confidence, resampling=maker.resampling
+    )
+    finding = Finding(None, None, turning) if isinstance(turning, Note) else turning.finding()
+    column = maker.cells.table.outcome
+    words = f"{axis.factor} at which the mean {column} among converged runs turns"
+    subject = Subject(
+        peak_claim_id(maker.cells.table, axis, stratum),
+        ", ".join([words, *_held_words(maker.cells.table, stratum)]),
+        "peak",
+        axis.factor,
+        unit(axis.factor),
+    )
+    return maker.claim_of(finding, subject, Contrast(conditions=stratum))
+
+
+def _held_words(table: RunTable, stratum: tuple[Condition, ...]) -> list[str]:
+    """``at depth = 19``, one a condition."""
+    return [f"at {c.factor} = {write_level(table.levels[c.factor][c.levels[0]])}" for c in stratum]
+
+
+def _robust(maker: ClaimMaker) -> Iterator[Claim]:
+    """Robust quantities of every cell, effect sizes of every matched pair."""
+    table = maker.cells.table
+    count = len(table.factors)
+    single = [c for c in marginal_means(table) if len(c.conditions) == count]
+    paired = [c for c in differences(table) if len(c.conditions) == count - 1]
+    for contrasts, quantities in ((single, OF_ONE_CELL), (paired, OF_TWO_CELLS)):
+        for contrast in contrasts:
+            for quantity in quantities:
+                yield _robust_claim(maker, quantity, contrast)
+
+
+def _robust_claim(maker: ClaimMaker, quantity: str, contrast: Contrast) -> Claim:
+    """One robust quantity of one or two cells."""
+    table = maker.cells.table
+    plain = claim_id(table.outcome, contrast, table)
+    head, _, tail = plain.partition(".")
+    name = f"{head}.{quantity}{tail[4:]}"  # "mean" and "diff" have four letters
+    finding = estimate_robust(
+        quantity,
+        maker.cells,
+        contrast.groups(maker.cells),
+        claim_id=name,
+        confidence=maker.confidence,
+        resampling=maker.resampling,
+    )
+    words = estimand(table.outcome, contrast, table).split(", ", 1)
+    where = f", {words[1]}" if len(words) > 1 else ""
+    subject = Subject(
+        name,
+        WORDS[quantity].format(table.outcome) + where,
+        table.outcome,
+        quantity,
+        UNITS.get(quantity, unit(table.outcome)),
+        REFERENCES.get(quantity),
+    )
+    return maker.claim_of(finding, subject, contrast)

@@ -1,0 +1,238 @@
+"""Sensitivity of the verdicts to the label rule: the same analysis under many specifications.
+
+A specification is a margin above chance, the checkpoint that is judged, and what a failed run
+counts as that was still improving when its budget ended. The tables come from the caller, who has
+the curves; here they are analysed and compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from vggstudy.analysis.claims import Claim
+from vggstudy.analysis.hypotheses import HypothesisResult
+from vggstudy.analysis.outcomes import LABELS
+from vggstudy.analysis.table import RunTable
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.result import AnalysisResult
+
+MARGINS = (0.02, 0.05, 0.10, 0.20)
+Checkpoint = Literal["best", "final"]
+Unfinished = Literal["failed", "converged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Specification:
+    """One way to label runs.
+
+    Attributes
+    ----------
+    margin : float
+        Accuracy above chance that a converged run exceeds.
+    checkpoint : str or None
+        ``best`` or ``final``: which one is judged; None where the data do not tell.
+    unfinished : str or None
+        What a failed run that was still improving counts as: ``failed`` within its budget, or
+        ``converged`` at the accuracy it had reached; None where the data do not tell.
+    """
+
+    margin: float
+    checkpoint: Checkpoint | None = None
+    unfinished: Unfinished | None = None
+
+    @property
+    def name(self) -> str:
+        """``margin 0.05, best checkpoint, unfinished as failed``."""
+        parts = [f"margin {self.margin:g}"]
+        if self.checkpoint:
+            parts.append(f"{self.checkpoint} checkpoint")
+        if self.unfinished:
+            parts.append(f"unfinished as {self.unfinished}")
+        return ", ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one specification gives.
+
+    Attributes
+    ----------
+    specification : Specification
+    converged : int
+        Runs labelled converged.
+    verdicts : mapping of str to str
+        Hypothesis id to verdict; headline claim id to the side of its reference on which its
+        interval lies: ``above``, ``below``, ``open`` or ``not_estimable``.
+    estimates : mapping of str to (float, float, float) or None
+        Estimate and ends of every headline claim; None where it is not available.
+    changed : tuple of str
+        Ids whose verdict differs from that of the analysis itself.
+    """
+
+    specification: Specification
+    converged: int
+    verdicts: Mapping[str, str]
+    estimates: Mapping[str, tuple[float, float, float] | None]
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sensitivity:
+    """The multiverse of label rules.
+
+    Attributes
+    ----------
+    outcomes : tuple of Outcome
+        In the order of the specifications.
+    note : str
+        What could not be varied, and why; empty if everything was.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    note: str = ""
+
+    @property
+    def changed(self) -> dict[str, list[str]]:
+        """Id to the specifications that change its verdict; ids that never change are left out."""
+        found: dict[str, list[str]] = {}
+        for outcome in self.outcomes:
+            for name in outcome.changed:
+                found.setdefault(name, []).append(outcome.specification.name)
+        return found
+
+    def sentence(self) -> str:
+        """One sentence that counts the changed verdicts."""
+        total = len(self.outcomes[0].verdicts) if self.outcomes else 0
+        count = len(self.changed)
+        text = f"{count} of {total} verdicts change under at least one of {len(self.outcomes)} "
+        return text + "label rules" + (f"; {self.note}" if self.note else "")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "note": self.note,
+            "sentence": self.sentence(),
+            "outcomes": [
+                {
+                    **asdict(outcome),
+                    "specification": asdict(outcome.specification),
+                    "estimates": {
+                        name: list(value) if value else None
+                        for name, value in outcome.estimates.items()
+                    },
+                    "changed": list(outcome.changed),
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+def specifications(*, curves: bool) -> list[Specification]:
+    """Every combination of margins, checkpoints and handling of unfinished runs.
+
+    Parameters
+    ----------
+    curves : bool
+        Whether runs have curves; without them only the margin can be varied.
+    """
+    if not curves:
+        return [Specification(margin) for margin in MARGINS]
+    return [
+        Specification(margin, checkpoint, unfinished)
+        for margin in MARGINS
+        for checkpoint in ("best", "final")
+        for unfinished in ("failed", "converged")
+    ]
+
+
+def relabelled(table: RunTable, specification: Specification) -> RunTable:
+    """A table without curves under another margin: its outcome against chance.
+
+    Crashed, missing and diverged runs stay what they are.
+
+    Raises
+    ------
+    ValueError
+        If the table knows no chance level.
+    """
+    if table.chance is None:
+        raise ValueError("a margin needs the chance level")
+    threshold = table.chance + specification.margin
+    converged, failed = LABELS.index("converged"), LABELS.index("failed_to_learn")
+    judged = np.isin(table.label, (converged, failed)) & ~np.isnan(table.value)
+    label = table.label.copy()
+    label[judged] = np.where(table.value[judged] > threshold, converged, failed)
+    rule = f"{table.outcome} above {table.chance:g} + {specification.margin:g}"
+    return replace(table, label=label, label_rule=rule)
+
+
+def analyse_sensitivity(
+    base: AnalysisResult,
+    tables: Mapping[Specification, RunTable],
+    analyse: Callable[[RunTable], AnalysisResult],
+    *,
+    note: str = "",
+) -> Sensitivity:
+    """Analyse every relabelled table and compare the verdicts with those of the analysis.
+
+    Parameters
+    ----------
+    base : AnalysisResult
+    tables : mapping of Specification to RunTable
+        The same runs under other label rules.
+    analyse : callable
+        The analysis with the settings and hypotheses of `base`.
+    note : str
+        What could not be varied.
+    """
+    expected = verdicts_of(base)
+    outcomes = []
+    for specification, table in tables.items():
+        result = analyse(table)
+        found = {name: verdicts_of(result).get(name, "not_estimable") for name in expected}
+        changed = tuple(name for name in expected if found[name] != expected[name])
+        headline = {claim.id: claim for claim in result.headline()}
+        outcomes.append(
+            Outcome(
+                specification,
+                table.count("converged"),
+                found,
+                {claim.id: _ends(headline.get(claim.id)) for claim in base.headline()},
+                changed,
+            )
+        )
+    return Sensitivity(tuple(outcomes), note)
+
+
+def verdicts_of(result: AnalysisResult) -> dict[str, str]:
+    """Verdicts of the hypotheses, then the sides of the headline differences."""
+    found = _of_hypotheses(result.hypotheses)
+    for claim in result.headline():
+        if claim.reference is not None:
+            found[claim.id] = side(claim)
+    return found
+
+
+def _of_hypotheses(hypotheses: Sequence[HypothesisResult]) -> dict[str, str]:
+    return {hypothesis.id: hypothesis.verdict.value for hypothesis in hypotheses}
+
+
+def side(claim: Claim) -> str:
+    """On which side of its reference a claim's interval lies."""
+    if claim.low is None or claim.high is None or claim.reference is None:
+        return "not_estimable"
+    if claim.low > claim.reference:
+        return "above"
+    return "below" if claim.high < claim.reference else "open"
+
+
+def _ends(claim: Claim | None) -> tuple[float, float, float] | None:
+    """Estimate and ends of an available claim."""
+    if claim is None or claim.estimate is None or claim.low is None or claim.high is None:
+        return None
+    return claim.estimate, claim.low, claim.high

@@ -1,0 +1,87 @@
+"""The multiverse of label rules."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from vggstudy.analysis.api import analyze
+from vggstudy.analysis.hypothesis_specs import ClaimPart, HypothesisSpec
+from vggstudy.analysis.result import AnalysisResult
+from vggstudy.analysis.sensitivity import (
+    MARGINS,
+    Sensitivity,
+    analyse_sensitivity,
+    relabelled,
+    specifications,
+)
+from vggstudy.analysis.table import RunTable
+
+TableMaker = Callable[..., RunTable]
+SPEC = HypothesisSpec("H", "b helps", (ClaimPart("converged.diff.b", "above", 0.0),))
+
+
+def short(table: RunTable) -> AnalysisResult:
+    return analyze(table, resamples=99, hypotheses=[SPEC], headline_only=True)
+
+
+def table_at_risk(make_table: TableMaker) -> RunTable:
+    """Twelve runs of one level score 0.17, which only a small margin above 0.1 calls learned."""
+    table = make_table({(0, 0): [0.17] * 11 + [0.18], (0, 1): [0.5 + i / 100 for i in range(12)]})
+    return replace(table, chance=0.1)
+
+
+def test_curves_allow_sixteen_rules_and_a_table_without_them_four() -> None:
+    assert len(set(specifications(curves=True))) == 16
+    without = specifications(curves=False)
+    assert [one.margin for one in without] == list(MARGINS)
+    assert {one.checkpoint for one in without} == {None}
+    assert specifications(curves=True)[0].name == (
+        "margin 0.02, best checkpoint, unfinished as failed"
+    )
+
+
+def test_a_margin_that_turns_a_level_into_failures_changes_the_verdict(
+    make_table: TableMaker,
+) -> None:
+    table = table_at_risk(make_table)
+    tables = {one: relabelled(table, one) for one in specifications(curves=False)}
+    counts = [found.count("converged") for found in tables.values()]
+    assert counts == [24, 24, 12, 12]  # 0.17 and 0.18 exceed 0.12 and 0.15, not 0.20
+    found = analyse_sensitivity(short(table), tables, short, note="margins only")
+    assert found.changed["H"] == ["margin 0.1", "margin 0.2"]
+    assert found.changed["converged.diff.b"] == ["margin 0.1", "margin 0.2"]
+    assert "label rules; margins only" in found.sentence()
+    assert found.outcomes[0].changed == ()
+    json.dumps(found.to_dict(), allow_nan=False)
+
+
+def test_the_same_rule_changes_nothing(make_table: TableMaker) -> None:
+    table = table_at_risk(make_table)
+    same = dict.fromkeys(specifications(curves=False), table)
+    found = analyse_sensitivity(short(table), same, short)
+    assert found.changed == {}
+    assert found.sentence().startswith("0 of ")
+
+
+def test_crashed_and_unknown_runs_stay_what_they_are(make_table: TableMaker) -> None:
+    table = replace(make_table({(0, 0): [0.5, 0.6, None]}), chance=0.1)
+    label, value = table.label.copy(), table.value.copy()
+    label[0], value[2] = 3, np.nan
+    table = replace(table, label=label, value=value)
+    found = relabelled(table, specifications(curves=False)[3])
+    assert found.label.tolist() == [3, 0, 1]
+    assert "above 0.1 + 0.2" in found.label_rule
+
+
+def test_without_chance_there_is_no_other_margin(make_table: TableMaker) -> None:
+    with pytest.raises(ValueError, match="needs the chance level"):
+        relabelled(make_table({(0, 0): [0.5, 0.6]}), specifications(curves=False)[0])
+
+
+def test_no_rules_give_an_empty_multiverse_in_words() -> None:
+    assert Sensitivity((), "no chance level is known").sentence().startswith("0 of 0 verdicts")
