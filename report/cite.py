@@ -39,12 +39,13 @@ def find_claim(claims: Mapping[str, Claim], claim_id: str) -> Claim:
 
 
 def list_claims(claims: Iterable[Claim]) -> list[tuple[str, str, str, str]]:
-    """Id, estimate, interval and n of every claim, as printed."""
+    """Id, estimate, interval and n of every claim, as printed; without an estimate, why briefly."""
     rows = []
     for claim in claims:
         shown = display(claim)
         if shown is None or not claim.available:
-            rows.append((claim.id, "not available", _reason(claim), str(size_of(claim))))
+            why = (claim.reason or "").replace("_", " ")
+            rows.append((claim.id, "not available", why, str(size_of(claim))))
             continue
         rows.append((claim.id, read(shown.estimate), read(shown.interval), str(size_of(claim))))
     return rows

@@ -98,6 +98,15 @@ def test_every_claim_is_listed(tiny: AnalysisResult) -> None:
     assert [row[0] for row in rows] == list(tiny.claims)
 
 
+def test_the_list_says_briefly_why_a_claim_is_missing_and_a_citation_in_full() -> None:
+    missing = claim(
+        estimate=None, low=None, high=None, reason="missing_cells", reason_text="x" * 99
+    )
+    assert list_claims([missing])[0][1:3] == ("not available", "missing cells")
+    with pytest.raises(AnalysisError, match="cannot be cited: x{99}$"):
+        cite(missing)
+
+
 def test_an_unknown_id_names_the_closest(tiny: AnalysisResult) -> None:
     with pytest.raises(
         AnalysisError,
