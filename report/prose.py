@@ -48,6 +48,46 @@ def claim_sentence(
     return Sentence(text, claim.id)
 
 
+def interaction_sentence(view: StudyView, claim: Claim, t: NullTranslations) -> Sentence:
+    """How much larger or smaller the effect of one factor is at a level of another."""
+    shown = display(claim)
+    if shown is None or shown.rounded.low is None:
+        return Sentence(unavailable(view, claim, None, t), claim.id)
+    by_name = {factor.name: factor for factor in view.factors}
+    first, second = (by_name[name] for name in claim.factors)
+    if not claim.estimate:
+        pattern = t.gettext(
+            "The difference that %(first)s makes to the %(outcome)s is the same %(later)s and "
+            "%(earlier)s, %(interval)s, n = %(n)s."
+        )
+    else:
+        pattern = t.gettext(
+            "The difference that %(first)s makes to the %(outcome)s is %(magnitude)s %(verb)s "
+            "%(later)s than %(earlier)s, %(interval)s, n = %(n)s."
+        )
+    later, earlier = (_at(second, claim, end) for end in (-1, 0))
+    text = pattern % {
+        "first": first.label,
+        "outcome": outcome_words(view, claim),
+        "magnitude": shown.magnitude,
+        "verb": t.gettext("higher") if (claim.estimate or 0) > 0 else t.gettext("lower"),
+        "later": later,
+        "earlier": earlier,
+        "interval": read(shown.interval),
+        "n": size_of(claim),
+    }
+    return Sentence(text, claim.id)
+
+
+def _at(factor: Factor, claim: Claim, end: int) -> str:
+    """A level that an interaction compares: "at depth 19", "with batch normalisation"."""
+    pair = claim.conditions.get(factor.name)
+    phrase = (
+        f"{factor.label} {pair.split('..')[end]}" if pair else factor.phrase(factor.levels[end])
+    )
+    return phrase if factor.is_switch else f"at {phrase}"
+
+
 def _part(view: StudyView, claim: Claim, t: NullTranslations) -> str:
     """Which part of the grid a claim is about, and why not all of it."""
     if not view.claims.is_offered(claim):

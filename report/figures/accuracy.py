@@ -180,7 +180,7 @@ def _draw_runs(
     """Dots for runs, a band for the interval of the mean, a thin mark for the mean."""
     half = min(0.38 * scale.spacing, 26.0 * scale.span / pixels)
     spread = 1.6 * half
-    dots, bands, means = _Strokes(), _Strokes(), _Strokes()
+    dots, bands, means = Strokes(), Strokes(), Strokes()
     for x, cell in zip(scale.positions, cells, strict=True):
         if cell is None or not cell.converged:
             continue
@@ -195,7 +195,7 @@ def _draw_runs(
         means.add([x - half, x + half], [claim.estimate * unit] * 2)
         if claim.low is not None and claim.high is not None:
             bands.add([x, x], [claim.low * unit, claim.high * unit])
-    _stroke(axes, bands, color=BLUE, width=6, alpha=0.5, order=3)
+    stroke(axes, bands, color=BLUE, width=6, alpha=0.5, order=3)
     axes.plot(
         dots.x,
         dots.y,
@@ -209,10 +209,10 @@ def _draw_runs(
         clip_on=False,
         rasterized=raster,
     )
-    _stroke(axes, means, color=BLUE, width=2, order=5)
+    stroke(axes, means, color=BLUE, width=2, order=5)
 
 
-class _Strokes:
+class Strokes:
     """Points of many strokes in one path: gaps between them are not-a-number."""
 
     def __init__(self) -> None:
@@ -225,8 +225,8 @@ class _Strokes:
         self.y += [*y, math.nan]
 
 
-def _stroke(
-    axes: Axes, strokes: _Strokes, *, color: str, width: float, alpha: float = 1.0, order: float = 2
+def stroke(
+    axes: Axes, strokes: Strokes, *, color: str, width: float, alpha: float = 1.0, order: float = 2
 ) -> None:
     """Draw strokes with square ends, as one path."""
     axes.plot(
@@ -249,7 +249,7 @@ def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels:
     pixels : float
         Width of the panel.
     """
-    learn, diverged = _Strokes(), _Strokes()
+    learn, diverged = Strokes(), Strokes()
     for x, cell in zip(scale.positions, cells, strict=True):
         if cell is None or cell.n == cell.k:
             continue
@@ -263,8 +263,8 @@ def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels:
             x, top + 0.06, str(cell.n - cell.k), ha="center", va="bottom", fontsize=9.5, color=INK
         )
     width = min(0.7 * scale.spacing / scale.span * pixels, 40.0)
-    _stroke(axes, learn, color=VERMILLION, width=width, alpha=0.75)
-    _stroke(axes, diverged, color=PURPLE, width=width)
+    stroke(axes, learn, color=VERMILLION, width=width, alpha=0.75)
+    stroke(axes, diverged, color=PURPLE, width=width)
 
 
 def _dress(
@@ -297,13 +297,13 @@ def _dress(
     strip.set_ylim(0, 1.55)
     strip.set_yticks([0.5], ["failed"])
     strip.spines["left"].set_visible(False)
-    strip.set_xticks(scale.positions, _thin(scale, grid.width))
+    strip.set_xticks(scale.positions, thin(scale, grid.width))
     if not grid.first(index):
         plot.set_yticklabels([])
         strip.set_yticklabels([])
 
 
-def _thin(scale: Scale, width: float) -> list[str]:
+def thin(scale: Scale, width: float) -> list[str]:
     """Tick labels, every second or third left blank where they would touch."""
     longest = max(len(label) for label in scale.labels)
     room = width / max(len(scale.labels), 1)

@@ -12,6 +12,7 @@ from vggstudy.report.sections import (
     s04_accuracy,
     s05_levels,
     s06_switches,
+    s07_interactions,
     s13_cite,
 )
 from vggstudy.report.sections.base import Section, Source
@@ -24,5 +25,6 @@ BUILDERS: tuple[Callable[[Source], Section], ...] = (
     s04_accuracy.build,
     s05_levels.build,
     s06_switches.build,
+    s07_interactions.build,
     s13_cite.build,
 )

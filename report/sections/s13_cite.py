@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 MOST_CLAIMS = 1_500
+MOST_IN_LINK = 600
+"""Claims that the page also carries as CSV; claims.json has them all at full precision."""
 
 
 def build(source: Source) -> Section:
@@ -44,7 +46,7 @@ def build(source: Source) -> Section:
             "apa": study_apa(name=name, inputs_digest=digest),
             "claims": _claims(listed),
             "omitted": len(view.claims) - len(listed),
-            "download": _download(listed),
+            "download": _download(listed) if len(listed) <= MOST_IN_LINK else None,
         },
     )
 

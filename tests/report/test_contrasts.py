@@ -10,7 +10,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext, render
-from vggstudy.report.sections import s05_levels, s06_switches
+from vggstudy.report.sections import s05_levels, s06_switches, s07_interactions
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.sections.contrasts import pair_label
 from vggstudy.report.sections.s05_levels import marginal
@@ -92,3 +92,25 @@ def test_a_grid_without_switches_or_levels_says_so(make_result: MakeResult) -> N
     page = render(make_result(pd.DataFrame(rows), ["depth"]))
     assert "No factor of this grid is switched on and off." in page
     assert "The grid has no further factor with levels to compare." in page
+
+
+def test_an_interaction_is_told_as_a_change_of_a_difference(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    section = built(view, s07_interactions)
+    assert section.values["sentences"][0].text.startswith(
+        "The difference that batch normalisation makes to the probability of convergence is the "
+        "same at learning rate 0.01 and at learning rate 0.001, 95% CI ["
+    )
+    labels = [row[0].text for row in section.values["contrasts"].table.rows]
+    assert labels[0].startswith("Batch normalisation × learning rate 0.01 against 0.001, ")
+
+
+def test_lines_of_an_interaction_are_the_claims_about_two_levels(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    table = built(view, s07_interactions).values["lines"].table
+    printed = [entry.claim for row in table.rows for entry in row if entry.claim]
+    assert sorted(printed) == sorted(
+        claim.id
+        for claim in view.claims
+        if claim.outcome == "converged" and len(claim.conditions) == 2
+    )

@@ -1,0 +1,175 @@
+"""Section 7, interactions: what one factor does at each level of another, in percent."""
+
+from __future__ import annotations
+
+from gettext import NullTranslations
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from vggstudy.report.display import level_text
+from vggstudy.report.figures.accuracy import scale_of
+from vggstudy.report.figures.interaction import STYLES, Panel, Point, draw_interactions
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.names import capitalise
+from vggstudy.report.prose import Sentence, interaction_sentence
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.contrasts import contrast_picture, pair_label
+from vggstudy.report.tables import (
+    Column,
+    Entry,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
+from vggstudy.report.view import Factor, Level, StudyView
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+MOST_PANELS = 6
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    pairs = [
+        _ordered(pair) for pair in combinations([f for f in view.factors if len(f.levels) > 1], 2)
+    ]
+    return Section(
+        7,
+        "interactions",
+        t.gettext("Interactions"),
+        {
+            "factors": len(pairs),
+            "sentences": _sentences(view, t),
+            "lines": _lines(view, pairs[:MOST_PANELS]) if pairs else None,
+            "contrasts": _contrasts(view),
+        },
+    )
+
+
+def _ordered(pair: tuple[Factor, Factor]) -> tuple[Factor, Factor]:
+    """The factor on the x axis first: the numeric one with more levels."""
+    first, second = sorted(pair, key=lambda f: (f.is_numeric, len(f.levels), f.ratio), reverse=True)
+    return first, second
+
+
+def _sentences(view: StudyView, t: NullTranslations) -> list[Sentence]:
+    """The interactions in convergence, in words."""
+    claims = [view.claims.offered(claim) for claim in view.claims.interactions("converged")]
+    return [interaction_sentence(view, claim, t) for claim in claims if claim.available][:3]
+
+
+def _lines(view: StudyView, pairs: list[tuple[Factor, Factor]]) -> Picture | None:
+    """The probability of convergence at every two levels."""
+    found = [(first, second, _points(view, first, second)) for first, second in pairs]
+    claims = [claim for *_, points in found for *_, claim in points]
+    if not any(claim.available for claim in claims):
+        return None
+    panels = [_panel(*item) for item in found]
+    cut = any(len(second.levels) > len(STYLES) for _, second, _ in found)
+    level = level_text(claims[0].level)
+    columns = (
+        Column("Where", numeric=False),
+        Column("Probability"),
+        Column("Interval"),
+        Column("k/n"),
+    )
+    return picture(
+        lambda canvas: draw_interactions(panels, canvas, limits=(-3.0, 103.0)),
+        key="fig-interactions",
+        question="Does the effect of one factor on convergence depend on another?",
+        caption=(
+            "Probability of convergence at every two levels, averaged over the cells that share "
+            f"them with equal weights; bars are {level} confidence intervals. Parallel lines "
+            "are no interaction in percentage points."
+            + (" Of many levels the first, the middle and the last have a line." if cut else "")
+        ),
+        description=" ".join(f"{panel.title}: {len(panel.lines)} lines." for panel in panels),
+        table=Table(
+            "Probability of convergence at two levels",
+            columns,
+            tuple(_row(view, claim) for claim in claims),
+        ),
+        data=download(
+            "interactions.csv",
+            ("id", "estimate", "low", "high", "level", "k", "n"),
+            [(c.id, c.estimate, c.low, c.high, c.level, c.k, c.n) for c in claims],
+        ),
+    )
+
+
+def _points(view: StudyView, first: Factor, second: Factor) -> list[tuple[Level, Level, Claim]]:
+    """The claims about both factors' levels."""
+    found = (
+        (x, line, view.claims.mean("converged", {first.name: x, second.name: line}))
+        for line in _drawn(second)
+        for x in first.levels
+    )
+    return [(x, line, claim) for x, line, claim in found if claim is not None]
+
+
+def _drawn(factor: Factor) -> tuple[Level, ...]:
+    """At most three levels: the first, the middle one and the last."""
+    levels = factor.levels
+    if len(levels) <= len(STYLES):
+        return levels
+    return (levels[0], levels[len(levels) // 2], levels[-1])
+
+
+def _panel(first: Factor, second: Factor, points: list[tuple[Level, Level, Claim]]) -> Panel:
+    """One pair of factors."""
+    by_levels = {(x, line): claim for x, line, claim in points}
+    lines = tuple(
+        (
+            capitalise(second.phrase(line)),
+            tuple(_point(by_levels.get((x, line))) for x in first.levels),
+        )
+        for line in _drawn(second)
+    )
+    scale = scale_of(first)
+    axis = capitalise(first.label) + (" (log scale)" if scale.logarithmic else "")
+    return Panel(f"{capitalise(first.label)} and {second.label}", axis, scale, lines)
+
+
+def _point(claim: Claim | None) -> Point | None:
+    """A claim in percent."""
+    if claim is None or claim.estimate is None:
+        return None
+    ends = [None if end is None else 100 * end for end in (claim.low, claim.high)]
+    return Point(100 * claim.estimate, ends[0], ends[1])
+
+
+def _row(view: StudyView, claim: Claim) -> tuple[Entry, ...]:
+    """A claim's place and numbers."""
+    return (
+        entry(capitalise(view.place(claim))),
+        estimate_entry(claim),
+        interval_entry(claim),
+        entry(f"{claim.k}/{claim.n}"),
+    )
+
+
+def _compared(factor: Factor, claim: Claim) -> str:
+    """A factor with the levels compared; a switch needs none."""
+    return factor.label if factor.is_switch else f"{factor.label} {pair_label(factor, claim)}"
+
+
+def _contrasts(view: StudyView) -> Picture | None:
+    """The differences in differences of all outcomes."""
+    by_name = {factor.name: factor for factor in view.factors}
+    claims = []
+    for outcome in view.outcomes:
+        for claim in view.claims.interactions(outcome):
+            shown = view.claims.offered(claim)
+            words = [_compared(by_name[name], claim) for name in claim.factors]
+            claims.append((shown, capitalise(" × ".join(words))))
+    return contrast_picture(
+        view,
+        claims,
+        key="fig-interaction-contrasts",
+        question="How large are the differences in differences?",
+        filename="interaction_contrasts.csv",
+    )
