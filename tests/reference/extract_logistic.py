@@ -1,4 +1,4 @@
-"""Keep R's logistic regressions: ``python extract_logistic.py OUT``, OUT being oracle.R's output."""
+"""Keep R's logistic regressions: ``python extract_logistic.py OUT``, R's output folder."""
 
 from __future__ import annotations
 
