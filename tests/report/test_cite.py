@@ -103,7 +103,7 @@ def test_the_list_says_briefly_why_a_claim_is_missing_and_a_citation_in_full() -
         estimate=None, low=None, high=None, reason="missing_cells", reason_text="x" * 99
     )
     assert list_claims([missing])[0][1:3] == ("not available", "missing cells")
-    with pytest.raises(AnalysisError, match="cannot be cited: x{99}$"):
+    with pytest.raises(AnalysisError, match=r"cannot be cited: x{99}$"):
         cite(missing)
 
 
