@@ -29,6 +29,9 @@ MAX_ITERATIONS = 200
 STEP_CAP = 5.0
 """Largest change of a linear predictor in one step; invariant under scaling of the columns."""
 
+ROUNDING = 1e-12
+"""Fall of the objective, relative to its size, that is no fall."""
+
 CHUNK = 1_024
 """Responses fitted together: their arrays stay in the cache."""
 
@@ -311,6 +314,44 @@ class _Climbed:
     status: IntArray
 
 
+@dataclass(slots=True, eq=False)
+class _Front:
+    """Unfinished climbs: where they are, and the step that each proposes.
+
+    ``index`` and ``best`` are (B,), ``g`` and ``step`` (Q, B), ``eta`` and ``move`` (C, B).
+    """
+
+    index: IntArray
+    best: FloatArray
+    g: FloatArray
+    step: FloatArray
+    eta: FloatArray
+    move: FloatArray
+
+    def take(self, up: BoolArray, objective: FloatArray, step: FloatArray) -> None:
+        """Accept the proposals `up` and set their next steps; halve the steps of the others."""
+        self.g[:, up] += self.step[:, up]
+        self.eta[:, up] += self.move[:, up]
+        self.best = np.where(up, objective, self.best)
+        self.step[:, ~up] *= 0.5
+        self.step[:, up] = step[:, up]
+
+    def cap(self, free: FloatArray) -> FloatArray:
+        """Shorten steps to `STEP_CAP`; the largest change of each linear predictor before that."""
+        self.move = free @ self.step
+        size = np.abs(self.move).max(axis=0, initial=0.0)
+        share = np.minimum(1, STEP_CAP / np.maximum(size, STEP_CAP))
+        self.step *= share
+        self.move *= share
+        return np.asarray(size)
+
+    def keep(self, which: BoolArray) -> None:
+        """Drop finished climbs."""
+        self.index, self.best = self.index[which], self.best[which]
+        self.g, self.step = self.g[:, which], self.step[:, which]
+        self.eta, self.move = self.eta[:, which], self.move[:, which]
+
+
 def _climb(
     model: Binomial, span: Span, K: FloatArray, first: FloatArray, tolerance: float
 ) -> _Climbed:
@@ -320,41 +361,28 @@ def _climb(
     does not fall by more than rounding, and retried with half the step otherwise.
     """
     B = K.shape[1]
-    out = _Climbed(
-        np.repeat(first[:, None], B, axis=1).astype(np.float64),
-        np.full(B, -np.inf),
-        np.zeros(B, dtype=np.int64),
-        np.ones(B, dtype=np.int64),
+    g = np.repeat(first[:, None], B, axis=1).astype(np.float64)
+    out = _Climbed(g, np.full(B, -np.inf), np.zeros(B, np.int64), np.ones(B, np.int64))
+    eta = span.offset[:, None] + span.free @ g
+    live = _Front(
+        np.arange(B), np.full(B, -np.inf), g.copy(), np.zeros_like(g), eta, np.zeros_like(eta)
     )
     full = squares(model.X)
     free = full if span.free is model.X else squares(span.free)
-    live = np.arange(B)
-    g, step = out.g.copy(), np.zeros_like(out.g)
-    eta = span.offset[:, None] + span.free @ g
-    move = np.zeros_like(eta)
-    best = np.full(B, -np.inf)
     for _ in range(MAX_ITERATIONS):
-        state = _evaluate(model, full, eta + move, K[:, live])
-        up = state.objective >= best - 1e-12 * np.maximum(1, np.abs(best))
-        g[:, up] += step[:, up]
-        eta[:, up] += move[:, up]
-        best = np.where(up, state.objective, best)
-        step[:, ~up] *= 0.5
-        step[:, up] = _newton_step(span.free, free, state)[:, up]
-        move = span.free @ step
-        size = np.abs(move).max(axis=0, initial=0.0)
-        step *= np.minimum(1, STEP_CAP / np.maximum(size, STEP_CAP))
-        move *= np.minimum(1, STEP_CAP / np.maximum(size, STEP_CAP))
-        out.g[:, live], out.objective[live] = g, best
-        out.iterations[live] += 1
-        singular = ~np.isfinite(best) | ~np.isfinite(size)
-        out.status[live] = np.where(singular, 2, np.where(up & (size < tolerance), 0, 1))
-        keep = ~singular & (size >= tolerance)
-        if not keep.any():
+        state = _evaluate(model, full, live.eta + live.move, K[:, live.index])
+        up = state.objective >= live.best - ROUNDING * np.maximum(1, np.abs(live.best))
+        live.take(up, state.objective, _newton_step(span.free, free, state))
+        size = live.cap(span.free)
+        singular = ~np.isfinite(live.best) | ~np.isfinite(size)
+        out.g[:, live.index], out.objective[live.index] = live.g, live.best
+        out.iterations[live.index] += 1
+        out.status[live.index] = np.where(singular, 2, np.where(up & (size < tolerance), 0, 1))
+        unfinished = ~singular & (size >= tolerance)
+        if not unfinished.any():
             break
-        if not keep.all():
-            live, g, step, eta = live[keep], g[:, keep], step[:, keep], eta[:, keep]
-            move, best = move[:, keep], best[keep]
+        if not unfinished.all():
+            live.keep(unfinished)
     return out
 
 

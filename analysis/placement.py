@@ -17,7 +17,7 @@ import numpy as np
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.firth import Binomial, LogisticFit
-from vggstudy.analysis.profile import fit_restricted
+from vggstudy.analysis.profile import Restricted, fit_restricted
 
 BINDING = 1e-10
 """An inequality violated by more than this is imposed as an equation."""
@@ -85,11 +85,11 @@ class Lines:
     strata: tuple[Stratum, ...]
     target: float
 
-    def best(self, which: tuple[int, ...], near: FloatArray | None = None) -> Best:
+    def best(self, which: tuple[int, ...], near: FloatArray | None = None) -> Restricted:
         """The best fit in which the named strata's lines do not fall."""
         rows = np.array([self.strata[i].slope for i in which])
         if all(float(row @ self.fit.coefficients) >= 0 for row in rows):
-            return Best(self.fit.coefficients, self.fit.penalised_log_likelihood)
+            return Restricted(self.fit.coefficients, self.fit.penalised_log_likelihood)
         P = len(self.fit.coefficients)
         return self._solve(np.zeros((0, P)), np.zeros(0), rows, np.zeros(len(rows)), near)
 
@@ -99,7 +99,7 @@ class Lines:
         *,
         rising: tuple[int, ...] = (),
         near: FloatArray | None = None,
-    ) -> Best:
+    ) -> Restricted:
         """The best fit with thresholds at given angles.
 
         Parameters
@@ -130,31 +130,16 @@ class Lines:
         above: FloatArray,
         floor: FloatArray,
         near: FloatArray | None,
-    ) -> Best:
+    ) -> Restricted:
         """Maximise under equations; violated inequalities become equations, one after another."""
         free = np.ones(len(above), dtype=np.bool_)
         while True:
             rows, values = np.vstack([equal, above[~free]]), np.append(level, floor[~free])
             if len(rows):
-                found = fit_restricted(self.model, self.k, rows, values, near=near)
-                best = Best(found.coefficients, found.objective)
+                best = fit_restricted(self.model, self.k, rows, values, near=near)
             else:
-                best = Best(self.fit.coefficients, self.fit.penalised_log_likelihood)
+                best = Restricted(self.fit.coefficients, self.fit.penalised_log_likelihood)
             gap = np.where(free, above @ best.coefficients - floor, 0.0)
             if not (gap < -BINDING).any():
                 return best
             free[int(np.argmin(gap))] = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Best:
-    """The best coefficients under restrictions, and their penalised log-likelihood.
-
-    Attributes
-    ----------
-    coefficients : ndarray of shape (P,)
-    objective : float
-    """
-
-    coefficients: FloatArray
-    objective: float

@@ -8,8 +8,7 @@ and with it the answer, by the scale of the columns.
 References
 ----------
 .. [1] Heinze & Schemper (2002), Statistics in Medicine 21, 2409-2419.
-.. [2] Venzon & Moolgavkar (1988), Applied Statistics 37, 87-94.
-.. [3] Neale & Miller (1997), Behavior Genetics 27, 113-120 (limits as constrained extremes).
+.. [2] Venzon & Moolgavkar (1988), Applied Statistics 37, 87-94 (profile likelihood limits).
 """
 
 from __future__ import annotations
@@ -58,13 +57,10 @@ class Restricted:
     coefficients : ndarray of shape (P,)
     objective : float
         Penalised log-likelihood.
-    multipliers : ndarray of shape (R,)
-        Derivative of the objective's maximum with respect to the fixed values, reversed in sign.
     """
 
     coefficients: FloatArray
     objective: float
-    multipliers: FloatArray
 
 
 def root_drop(top: float, value: float) -> float:
@@ -99,8 +95,7 @@ def fit_restricted(
     fixed = right[:rank].T @ ((left[:, :rank].T @ values) / singular[:rank])
     start = None if near is None else basis.T @ (near - fixed)
     found = _fit(model, Span(model.X @ fixed, model.X @ basis), k, start)
-    lift = left[:, :rank] @ ((right[:rank] @ found.score) / singular[:rank])
-    return Restricted(fixed + basis @ found.g, found.objective, -lift)
+    return Restricted(fixed + basis @ found.g, found.objective)
 
 
 def _fit(model: Binomial, span: Span, k: FloatArray, start: FloatArray | None) -> SpanFit:

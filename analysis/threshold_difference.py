@@ -14,8 +14,8 @@ from scipy.optimize import minimize_scalar
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import normal_quantile
-from vggstudy.analysis.placement import Best, Lines
-from vggstudy.analysis.profile import root_drop
+from vggstudy.analysis.placement import Lines
+from vggstudy.analysis.profile import Restricted, root_drop
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.threshold import QUARTER, Direction, Limits, angle_of, limits_of, search
 
@@ -128,7 +128,7 @@ class _Profile:
         Indices of the strata.
     z : float
         Normal quantile of the limits.
-    top : Best
+    top : Restricted
         Without a given distance.
     width : float
         Unit in which distances become angles.
@@ -140,7 +140,7 @@ class _Profile:
     first: int
     second: int
     z: float
-    top: Best
+    top: Restricted
     width: float
     angles: tuple[float | None, float | None]
 
@@ -224,7 +224,7 @@ class _Profile:
             found.append(two.phi(one.x(first) - apart))
         return [float(phi) for phi in found]
 
-    def _pair(self, phi: float, apart: float, near: FloatArray) -> Best:
+    def _pair(self, phi: float, apart: float, near: FloatArray) -> Restricted:
         """The best fit with the second threshold at an angle, and the first that far beyond it."""
         one, two = (self.lines.strata[i] for i in (self.first, self.second))
         angles = {self.first: one.phi(two.x(phi) + apart), self.second: phi}

@@ -84,14 +84,6 @@ def test_fixing_every_coefficient_evaluates_the_likelihood() -> None:
     assert found.objective == pytest.approx(FIT.penalised_log_likelihood, rel=1e-12)
 
 
-def test_multipliers_are_the_slope_of_the_profile() -> None:
-    row, at, step = np.array([[0.3, 1.0, -0.2]]), 1.7, 1e-4
-    found = fit_restricted(MODEL, K, row, np.array([at]))
-    sides = [fit_restricted(MODEL, K, row, np.array([at + s])).objective for s in (step, -step)]
-    # A central difference errs by the square of the step.
-    assert -found.multipliers[0] == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-5)
-
-
 def test_the_test_of_the_estimate_itself_is_zero() -> None:
     shifted = X.copy()
     k = np.full(8, 2.5)  # symmetric: every coefficient is zero
