@@ -150,7 +150,7 @@ def test_models_of_what_is_not_there_are_named(
 
 def test_degenerate_tables_are_refused_with_their_reason(make_table: TableMaker) -> None:
     spec = ModelSpec("x", "linear")
-    good = [0.8, 0.81, 0.79]
+    good: list[float | None] = [0.8, 0.81, 0.79]
 
     def cells(content: dict[int, list[float | None]]) -> Cells:
         return Cells.from_table(

@@ -22,7 +22,7 @@ from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.turning_point import TurningPoint, estimate_turning_point
 
 SD = 0.004
-X = np.arange(8) + 3.0
+X = np.arange(3.0, 11.0)
 """Positions of the batch sizes 8 to 1024."""
 
 SPREADS = {
@@ -79,7 +79,7 @@ class TurningCase:
     def shares(self, studies: int) -> tuple[float, float, float]:
         """Coverage of Fieller's set and of the bootstrap, and the share of bounded sets."""
         rng = np.random.default_rng(11)
-        mean = 0.92 + self.curvature * (X - self.vertex) ** 2
+        mean: FloatArray = 0.92 + self.curvature * (X - self.vertex) ** 2
         study = Study(mean, self.n, self.spread, self.skew)
         held = drawn = bounded = 0
         for i in range(studies):

@@ -157,6 +157,7 @@ def _one_hot(sizes: list[int], seed: int) -> tuple[OlsFit, np.ndarray]:
     return fit_ols((index[:, None] == np.arange(len(sizes))).astype(float), values), index
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(2, 6), min_size=1, max_size=5), st.integers(0, 100))
 def test_hc2_on_cell_means_is_the_variance_of_a_mean_and_hc3_is_larger(
     sizes: list[int], seed: int
@@ -232,7 +233,7 @@ def test_aliased_columns_are_those_that_earlier_ones_explain() -> None:
     assert aliased_columns(rng.normal(size=(2, 4))) == [2, 3]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.floats(-5, 5), st.floats(0.01, 100), st.integers(0, 50))
 def test_coefficients_and_errors_follow_affine_changes_of_the_outcome(
     shift: float, factor: float, seed: int

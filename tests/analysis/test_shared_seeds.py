@@ -12,6 +12,7 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Contrast
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.finding import Finding
+from vggstudy.analysis.resampling import Strata, claim_generator, linear_deviations
 from vggstudy.analysis.shared_seeds import estimate_shared, replicates, seed_contrasts
 from vggstudy.analysis.table import RunTable
 
@@ -85,20 +86,31 @@ def test_seeds_that_agree_exactly_are_refused_with_the_estimate(make_table: Tabl
     )
     found = _estimate(cells, ARMS)
     assert found.reason is not None
-    assert (found.reason.code, found.estimate) == ("no_variance", pytest.approx(0.01))
+    assert found.reason.code == "no_variance"
+    assert found.estimate == pytest.approx(0.01)
 
 
-@pytest.mark.parametrize(("seeds", "drawn"), [(19, False), (20, True)])
-def test_whole_seeds_are_resampled_from_twenty_on(
-    make_table: TableMaker, seeds: int, drawn: bool
-) -> None:
+@pytest.mark.parametrize("seeds", [19, 20])
+def test_whole_seeds_are_resampled_from_twenty_on(make_table: TableMaker, seeds: int) -> None:
     found = _estimate(_blocks(make_table, seeds), ARMS)
-    assert [x.method for x in found.alternatives] == ["cluster_bootstrap"] * drawn
-    assert (found.resamples is not None) == drawn
-    if drawn and found.interval is not None:
-        ratio = found.alternatives[0].high - found.alternatives[0].low
-        # Quantiles of 999 draws: their Monte Carlo error is 3% of the width.
-        assert ratio / (found.interval.high - found.interval.low) == pytest.approx(1, abs=0.15)
+    assert [x.method for x in found.alternatives] == ["cluster_bootstrap"] * (seeds == 20)
+    assert found.resamples == (999 if seeds == 20 else None)
+
+
+def test_the_bootstrap_of_seeds_is_calibrated_for_their_number(make_table: TableMaker) -> None:
+    cells = _blocks(make_table, 24)
+    contrasts = seed_contrasts(cells, ARMS.groups(cells)).values
+    (found,) = _estimate(cells, ARMS).alternatives
+    deviation = linear_deviations(
+        Strata(np.array([24]), contrasts),
+        np.ones(1),
+        n_resamples=999,
+        rng=claim_generator(0, "accuracy.diff.a"),
+        inflate=True,
+    )
+    # 25 and 975 of 999 are the 2.5% and 97.5% points.
+    ends = np.sort(deviation)[[24, 974]] * stats.t.ppf(0.975, 23) / stats.norm.ppf(0.975)
+    assert (found.low, found.high) == pytest.approx(tuple(contrasts.mean() + ends))
 
 
 def test_replicates_stand_in_the_order_of_the_values(ledger: Callable[[str], RunTable]) -> None:
