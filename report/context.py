@@ -8,6 +8,29 @@ from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunCurves:
+    """What a run recorded epoch by epoch.
+
+    Attributes
+    ----------
+    levels : mapping of str to level
+        Factor to level.
+    outcome : str
+        converged, failed_to_learn or diverged.
+    curves : mapping of str to sequence
+        Measure to its value after each epoch; None where it was not finite. The first measure is
+        drawn first.
+    gap : float or None
+        Accuracy on the training data less that on the test data, a fraction.
+    """
+
+    levels: Mapping[str, Any]
+    outcome: str
+    curves: Mapping[str, Sequence[float | None]]
+    gap: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContext:
     """Texts and tables that the report shows as they are; a bare CSV has none of them.
 
@@ -33,6 +56,8 @@ class ReportContext:
         Host, devices and versions of the runs.
     commands : sequence of str
         What reproduces the study and its report.
+    curves : sequence of RunCurves
+        Training curves of the runs that gave data.
     notes : sequence of str
         Sentences a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -50,4 +75,5 @@ class ReportContext:
     amendments: Sequence[Mapping[str, Any]] = ()
     environment: Sequence[tuple[str, str]] = ()
     commands: Sequence[str] = ()
+    curves: Sequence[RunCurves] = ()
     notes: Sequence[str] = ()

@@ -9,6 +9,10 @@ FRIENDLY = {
     "batch_size": "batch size",
     "data_norm": "data normalisation",
     "lr": "learning rate",
+    "train_accuracy": "training accuracy",
+    "train_loss": "training loss",
+    "val_accuracy": "validation accuracy",
+    "val_loss": "validation loss",
 }
 """Friendly names of columns; every other name loses its underscores."""
 

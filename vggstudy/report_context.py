@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.outcomes import labeller, measured
 from vggstudy.plan import level_text
 from vggstudy.protocol import LabelRule, resolve
-from vggstudy.report.context import ReportContext
+from vggstudy.report.context import ReportContext, RunCurves
 from vggstudy.study import Study
 
 if TYPE_CHECKING:
+    from vggstudy.ledger.rows import IndexRow
     from vggstudy.results import Source
+
+LABELLED = ("converged", "failed_to_learn", "diverged")
 
 
 def report_context(source: Source) -> ReportContext:
@@ -30,6 +34,7 @@ def report_context(source: Source) -> ReportContext:
     store = study.store()
     with store.index() as index:
         environments = index.environments()
+        rows = [row for row in index.rows() if row.run_id in study.plan.by_id]
     protocol = study.protocol
     return ReportContext(
         title=protocol.title or None,
@@ -51,8 +56,32 @@ def report_context(source: Source) -> ReportContext:
             f"vggstudy run {protocol.name}.toml --study {study.path.name}",
             f"vggstudy report {study.path.name}",
         ),
+        curves=_curves(study, rows),
         notes=_notes(study),
     )
+
+
+def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:
+    """The training curves that the report draws, of every run with a label."""
+    label = labeller(study.plan, study.protocol.label)
+    found = []
+    for row in rows:
+        if row.reason is not None:
+            continue
+        run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
+        result = {**summary.get("result", {}), "curves": curves}
+        outcome = label(run, str(row.status), result).outcome
+        shown = {name: curves[name] for name in _shown_curves(curves)}
+        if outcome in LABELLED and shown:
+            gap = measured(result, summary["timings"])["generalisation_gap"]
+            found.append(RunCurves(levels=run.levels, outcome=outcome, curves=shown, gap=gap))
+    return found
+
+
+def _shown_curves(curves: Mapping[str, Any]) -> list[str]:
+    """Accuracy on data that are not trained on, and the loss on those that are."""
+    unseen = next((name for name in ("val_accuracy", "test_accuracy") if name in curves), None)
+    return [name for name in (unseen, "train_loss") if name in curves and name is not None]
 
 
 def _settings_rows(study: Study) -> list[tuple[str, str, str]]:

@@ -13,6 +13,7 @@ from vggstudy.report.sections import (
     s05_levels,
     s06_switches,
     s07_interactions,
+    s09_curves,
     s13_cite,
 )
 from vggstudy.report.sections.base import Section, Source
@@ -26,5 +27,6 @@ BUILDERS: tuple[Callable[[Source], Section], ...] = (
     s05_levels.build,
     s06_switches.build,
     s07_interactions.build,
+    s09_curves.build,
     s13_cite.build,
 )
