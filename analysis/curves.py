@@ -13,7 +13,7 @@ from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_ids import conditions_of
 from vggstudy.analysis.contrasts import Condition, Contrast
-from vggstudy.analysis.levels import encode, write_level
+from vggstudy.analysis.levels import encode, is_numeric, write_level
 from vggstudy.analysis.model_reasons import ModelReason
 from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.resampling import Strata
@@ -76,6 +76,19 @@ def axis_of(table: RunTable, factor: str, scale: Scale) -> Axis:
         text = f"the log2 scale needs levels above 0; {factor} has {min(levels):g}"
         raise AnalysisError(f"{text}: use the linear scale")
     return Axis(factor, scale, levels)
+
+
+def axis_for(table: RunTable, factor: str, scale: Scale | None) -> Axis:
+    """The axis on the scale asked for; by default log2 where all levels are positive numbers.
+
+    Raises
+    ------
+    AnalysisError
+        As `axis_of` does.
+    """
+    levels = table.levels.get(factor, ())
+    positive = all(is_numeric(x) and float(x) > 0 for x in levels)
+    return axis_of(table, factor, scale or ("log2" if positive else "linear"))
 
 
 def strata_of(table: RunTable, axis: Axis) -> list[tuple[Condition, ...]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass, field, replace
 
+from vggstudy.analysis.claim_lookup import claim_at
 from vggstudy.analysis.claim_parse import parse_claim
 from vggstudy.analysis.contrasts import Contrast
 from vggstudy.analysis.equivalence import (
@@ -80,15 +81,15 @@ class Evaluator:
 
     def _claim(self, part: ClaimPart, level: float) -> Evidence:
         """A claim's interval at the level, against the threshold."""
-        asked = parse_claim(part.claim, self.maker.cells.table)
-        claim = replace(self.maker, confidence=level).claim(asked.outcome, asked.contrast)
+        claim = claim_at(part.claim, replace(self.maker, confidence=level))
         rule = f"{claim.id} {part.direction} {part.threshold:g}"
-        if claim.low is None or claim.high is None or claim.estimate is None:
+        if not claim.available:
             reason = Note(claim.reason or "", claim.reason_text or "")
             return not_estimable(claim.id, rule, level, reason, claim.estimate)
         interval = interval_of(claim)
         verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
-        return from_interval(claim.id, rule, verdict, level, interval, claim.warnings)
+        found = from_interval(claim.id, rule, verdict, level, interval, claim.warnings)
+        return replace(found, estimate=claim.estimate)
 
     def _equivalence(self, part: EquivalencePart, level: float) -> Evidence:
         """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from vggstudy.analysis.claim_parse import level_index
 from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.contrasts import Condition
@@ -59,13 +61,11 @@ def from_interval(
 
 
 def interval_of(claim: Claim) -> Interval:
-    """The interval of an available claim."""
-    if claim.estimate is None or claim.low is None or claim.high is None:
-        raise ValueError(f"{claim.id} has no interval")
+    """The interval of an available claim; an end that it lacks is infinite."""
     return Interval(
-        claim.estimate,
-        claim.low,
-        claim.high,
+        math.nan if claim.estimate is None else claim.estimate,
+        -math.inf if claim.low is None else claim.low,
+        math.inf if claim.high is None else claim.high,
         claim.method or "",
         mc_error_low=claim.mc_error_low,
         mc_error_high=claim.mc_error_high,

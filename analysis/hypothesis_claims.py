@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vggstudy.analysis.claim_parse import parse_claim
+from vggstudy.analysis.claim_lookup import claim_at
 from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.hypotheses import HypothesisResult
 from vggstudy.analysis.hypothesis_specs import ClaimPart, EquivalencePart, HypothesisSpec
@@ -53,8 +53,7 @@ def registered(
 def _named(text: str, made: Mapping[str, Claim], maker: ClaimMaker) -> Claim | None:
     """The claim that an id names, made if need be; None if the table has no such thing."""
     try:
-        asked = parse_claim(text, maker.cells.table)
+        claim = claim_at(text, maker)
     except AnalysisError:
         return None  # the evidence says so, with its reason
-    claim = maker.claim(asked.outcome, asked.contrast)
     return made.get(claim.id, claim)

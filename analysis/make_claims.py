@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -189,13 +190,13 @@ class ClaimMaker:
 
 
 def with_ends(claim: Claim, interval: Interval | None) -> Claim:
-    """The claim with the fields that its interval fills."""
+    """The claim with the fields that its interval fills; an infinite end is none."""
     if interval is None:
         return claim
     return replace(
         claim,
-        low=interval.low,
-        high=interval.high,
+        low=interval.low if math.isfinite(interval.low) else None,
+        high=interval.high if math.isfinite(interval.high) else None,
         method=interval.method,
         mc_error_low=interval.mc_error_low,
         mc_error_high=interval.mc_error_high,

@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from vggstudy.analysis.claim_parse import level_index
 from vggstudy.analysis.contrasts import Condition
-from vggstudy.analysis.curves import Axis, axis_of, strata_of
+from vggstudy.analysis.curves import Axis, axis_for, strata_of
 from vggstudy.analysis.evidence_parts import conditions_of_levels, from_interval, not_estimable
 from vggstudy.analysis.failure_design import Terms, build_design
 from vggstudy.analysis.failure_model import average_slope, fit_failure_model
 from vggstudy.analysis.hypothesis_specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.levels import encode, is_numeric, write_level
+from vggstudy.analysis.levels import encode, write_level
 from vggstudy.analysis.make_claims import ClaimMaker
 from vggstudy.analysis.model_reasons import ModelReason
 from vggstudy.analysis.multiplicity import holm_steps
@@ -55,14 +55,6 @@ def terms_of(
     held = {c.factor for c in conditions}
     factors = tuple(x for x in table.factors if x != part.along and x not in held)
     return Terms(axis, factors, part.interactions)
-
-
-def axis_for(table: RunTable, factor: str, scale: str | None) -> Axis:
-    """The axis on the scale asked for; log2 where all levels are positive numbers."""
-    levels = table.levels.get(factor, ())
-    positive = all(is_numeric(x) and float(x) > 0 for x in levels)
-    chosen = scale or ("log2" if positive else "linear")
-    return axis_of(table, factor, "linear" if chosen == "linear" else "log2")
 
 
 def _name(kind: str, factor: str, conditions: tuple[Condition, ...], table: RunTable) -> str:

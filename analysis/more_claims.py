@@ -12,6 +12,7 @@ from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.contrasts import Condition, Contrast, differences, marginal_means
 from vggstudy.analysis.curves import MIN_LEVELS, Axis, axis_of, peak_claim_id, strata_of
 from vggstudy.analysis.estimate_robust import OF_ONE_CELL, OF_TWO_CELLS, estimate_robust
+from vggstudy.analysis.estimate_threshold import Needed, estimate_threshold, needed_claim_id
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.levels import write_level
 from vggstudy.analysis.make_claims import ClaimMaker, Subject
@@ -46,6 +47,7 @@ def more_claims(maker: ClaimMaker) -> Iterator[Claim]:
     for axis in axes_of(maker.cells.table):
         for stratum in strata_of(maker.cells.table, axis):
             yield peak_claim(maker, axis, stratum)
+            yield needed_claim(maker, axis, stratum)
 
 
 def axes_of(table: RunTable) -> list[Axis]:
@@ -77,6 +79,27 @@ def peak_claim(maker: ClaimMaker, axis: Axis, stratum: tuple[Condition, ...]) ->
     return maker.claim_of(finding, subject, Contrast(conditions=stratum))
 
 
+def needed_claim(maker: ClaimMaker, axis: Axis, stratum: tuple[Condition, ...]) -> Claim:
+    """The level at which half of the runs converge, in one stratum.
+
+    Convergence is taken not to fall along the factor. A limit beyond the levels that were run is
+    None: the claim is then one-sided, and a warning says so in words.
+    """
+    table = maker.cells.table
+    needed = Needed(axis, 0.5, "increasing")
+    found = estimate_threshold(maker.cells, needed, stratum, confidence=maker.confidence)
+    finding = Finding(None, None, found) if isinstance(found, Note) else found.finding()
+    words = f"{axis.factor} at which half of the runs converge"
+    subject = Subject(
+        needed_claim_id(table, needed, stratum),
+        ", ".join([words, *_held_words(table, stratum)]),
+        "needed",
+        axis.factor,
+        unit(axis.factor),
+    )
+    return maker.claim_of(finding, subject, Contrast(conditions=stratum))
+
+
 def _held_words(table: RunTable, stratum: tuple[Condition, ...]) -> list[str]:
     """``at depth = 19``, one a condition."""
     return [f"at {c.factor} = {write_level(table.levels[c.factor][c.levels[0]])}" for c in stratum]
@@ -91,10 +114,10 @@ def _robust(maker: ClaimMaker) -> Iterator[Claim]:
     for contrasts, quantities in ((single, OF_ONE_CELL), (paired, OF_TWO_CELLS)):
         for contrast in contrasts:
             for quantity in quantities:
-                yield _robust_claim(maker, quantity, contrast)
+                yield robust_claim(maker, quantity, contrast)
 
 
-def _robust_claim(maker: ClaimMaker, quantity: str, contrast: Contrast) -> Claim:
+def robust_claim(maker: ClaimMaker, quantity: str, contrast: Contrast) -> Claim:
     """One robust quantity of one or two cells."""
     table = maker.cells.table
     plain = claim_id(table.outcome, contrast, table)

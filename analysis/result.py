@@ -118,11 +118,14 @@ class AnalysisResult:
 def _summary_row(claim: Claim) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts; rounded by the interval's width."""
     counts = f"{claim.k}/{claim.n}"
-    if claim.low is None or claim.high is None or claim.estimate is None:
-        shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
+    shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
+    if not claim.available:
         return claim.id, shown, f"not available ({claim.reason})", counts
+    if claim.low is None or claim.high is None:
+        end = f"< {claim.high:.4g}" if claim.low is None else f"> {claim.low:.4g}"
+        return claim.id, shown, end, counts
     low, high = f"{claim.low:.4g}", f"{claim.high:.4g}"
-    return claim.id, f"{claim.estimate:.4g}", f"[{low}, {high}]", counts
+    return claim.id, shown, f"[{low}, {high}]", counts
 
 
 def cell_frame(cells: Cells, claims: ClaimSet, outcomes: list[str]) -> pd.DataFrame:

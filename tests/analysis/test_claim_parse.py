@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 import pytest
 
+from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_ids import claim_id
+from vggstudy.analysis.claim_lookup import claim_at
 from vggstudy.analysis.claim_parse import parse_claim
+from vggstudy.analysis.estimate_mean import Resampling
+from vggstudy.analysis.make_claims import ClaimMaker
 from vggstudy.analysis.result import AnalysisResult
 from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError
@@ -76,6 +80,37 @@ def test_levels_in_words_must_say_which_two_are_compared(make_table: TableMaker)
         parse_claim("accuracy.diff.a", table)
     asked = parse_claim("accuracy.diff.a@a=adam..sgd", table)
     assert asked.contrast.pairs == ((0, 2),)
+
+
+@pytest.mark.parametrize("name", ["main", "degenerate"])
+def test_every_other_claim_is_made_again_from_its_id(
+    name: str, analysed: Callable[[str], AnalysisResult]
+) -> None:
+    result = analysed(name)
+    cells = Cells.from_table(result.table)
+    maker = ClaimMaker(cells, 0.95, Resampling("calibrated", 999, 1, 131_072), result.inputs_digest)
+    others = [x for x in result.claims.values() if x.quantity not in {"p", "mean", "diff", "did"}]
+    for claim in others[::13]:
+        assert claim_at(claim.id, maker) == claim
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("peak.batch_size@depth=11", "must hold each of batch_norm, data_norm, depth"),
+        ("needed.width", "no factor 'width'"),
+        ("accuracy.iqm", "iqm is of the outcome in single cells"),
+        ("converged.hedges_g.depth", "hedges_g is of the outcome in single cells"),
+    ],
+)
+def test_other_claims_that_do_not_exist_are_refused(
+    text: str, message: str, ledger: Callable[[str], RunTable]
+) -> None:
+    cells = Cells.from_table(ledger("main"))
+    maker = ClaimMaker(cells, 0.95, Resampling("calibrated", 99, 1, 131_072), "")
+    with pytest.raises(AnalysisError) as caught:
+        claim_at(text, maker)
+    assert message in str(caught.value)
 
 
 def test_an_id_is_taken_apart_by_hand() -> None:

@@ -164,6 +164,23 @@ def test_a_mistake_in_the_design_hides_no_other_and_invents_none(base: str, load
     assert not any("hypothes" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    "claim",
+    ["accuracy.iqm@depth=11", "accuracy.improvement.depth", "peak.depth", "needed.depth"],
+)
+def test_secondary_quantities_and_curves_may_be_named(claim: str, base: str, load: Load) -> None:
+    text = base + GOOD.replace("accuracy.diff.depth", claim)
+    assert load(text).protocol.hypotheses[0].claim == claim
+
+
+def test_secondary_quantities_are_those_of_the_analysis() -> None:
+    from vggstudy.analysis import estimate_robust
+    from vggstudy.protocol import hypothesis_checks
+
+    for name in ("OF_ONE_CELL", "OF_TWO_CELLS"):
+        assert getattr(hypothesis_checks, name) == getattr(estimate_robust, name)
+
+
 def test_the_model_is_that_of_the_schema() -> None:
     schema = Protocol.model_json_schema(by_alias=True)
     assert "hypotheses" in schema["properties"]

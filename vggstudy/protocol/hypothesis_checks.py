@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 Place = tuple[str | int, ...]
 
+CURVES = ("needed", "peak")
+"""Outcomes whose quantity is a numeric factor."""
+
+OF_ONE_CELL = ("iqm", "median")
+OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
+"""Secondary quantities among converged runs; a test compares them with those of the analysis."""
+
 
 def hypothesis_problems(protocol: Protocol) -> list[Problem]:
     """What the hypotheses say that their kind or the design does not know.
@@ -97,11 +104,13 @@ class _Names:
         except ValueError as error:
             yield Problem(str(error), path=place)
             return
-        if name.outcome not in self.outcomes:
-            message = f"no outcome {shown(name.outcome)}; there are {', '.join(self.outcomes)}"
-            hint = suggestion_among(name.outcome, self.outcomes)
-            yield Problem(message, path=place, suggestion=hint)
-        if expected := _wrong_quantity(name):
+        if name.outcome in CURVES:
+            yield from self._factor(name.quantity, place)
+        elif name.outcome not in self.outcomes:
+            known = [*self.outcomes, *CURVES]
+            message = f"no outcome {shown(name.outcome)}; there are {', '.join(known)}"
+            yield Problem(message, path=place, suggestion=suggestion_among(name.outcome, known))
+        elif expected := _wrong_quantity(name):
             message = f"{shown(name.quantity)} does not fit {shown(text)}: it should be {expected}"
             yield Problem(message, path=place)
         for factor in name.factors:
@@ -158,6 +167,9 @@ class _Names:
 
 def _wrong_quantity(name: ClaimName) -> str | None:
     """What the quantity should have been; None where it fits."""
+    secondary = OF_ONE_CELL if not name.factors else OF_TWO_CELLS
+    if len(name.factors) < 2 and name.quantity in secondary:
+        return None if name.outcome not in {"converged", "expected"} else "of converged runs"
     plain = "p" if name.outcome == "converged" else "mean"
     expected = (plain, "diff", "did")[len(name.factors)] if len(name.factors) < 3 else "did"
     return None if name.quantity == expected else expected
