@@ -10,7 +10,9 @@ from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.curves import Axis, axis_for, strata_of
 from vggstudy.analysis.evidence_parts import conditions_of_levels, from_interval, not_estimable
 from vggstudy.analysis.failure_design import Terms, build_design
-from vggstudy.analysis.failure_model import average_slope, fit_failure_model
+from vggstudy.analysis.failure_model import average_slope
+from vggstudy.analysis.failure_result import FailureModel
+from vggstudy.analysis.firth import Binomial, fit_logistic
 from vggstudy.analysis.hypothesis_specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.levels import encode, write_level
@@ -19,6 +21,7 @@ from vggstudy.analysis.model_reasons import ModelReason
 from vggstudy.analysis.multiplicity import holm_steps
 from vggstudy.analysis.peak import PeakTest, peak_test
 from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.separation import find_separation
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.threshold import shared_lines
 from vggstudy.analysis.threshold_difference import shift_of
@@ -33,9 +36,7 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     conditions = conditions_of_levels(part.at, table)
     name = _name("converged.slope", part.along, conditions, table)
     rule = f"{name} {part.direction} {part.threshold:g}"
-    found = fit_failure_model(
-        maker.cells, terms_of(part, table, conditions), confidence=level, where=conditions
-    )
+    found = _fitted(maker, terms_of(part, table, conditions), conditions, level)
     if not found.fit.converged:
         reason = Note(ModelReason.NOT_ESTIMABLE.value, found.statement())
         return not_estimable(name, rule, level, reason)
@@ -45,6 +46,17 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     if found.separation.separated:
         cautions = (Note(Caution.SEPARATED.value, found.statement()),)
     return from_interval(name, rule, verdict, level, interval, cautions)
+
+
+def _fitted(
+    maker: ClaimMaker, terms: Terms, where: tuple[Condition, ...], level: float
+) -> FailureModel:
+    """M1 without the coefficients and effects that a slope does not need."""
+    design = build_design(maker.cells, terms, where=where)
+    k, n = maker.cells.k[design.cells], maker.cells.n[design.cells]
+    fit = fit_logistic(Binomial(design.X, n), k)
+    separation = find_separation(design.X, k, n)
+    return FailureModel(design, k, n, fit, separation, level, where, (), (), None)
 
 
 def terms_of(

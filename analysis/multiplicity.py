@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from vggstudy.analysis.arrays import BoolArray, FloatArray
+from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.bootstrap import quantile
 from vggstudy.analysis.intervals import Interval, check_confidence
 
@@ -258,17 +258,6 @@ def _maxima(
             spread = rng.chisquare(means.pooled[1], (take, 1)) / means.pooled[1] * scale**2
         found.append((np.abs(shift) / np.sqrt(spread @ (weights**2).T) / own).max(axis=1))
     return np.concatenate(found)
-
-
-def level_weights(groups: Sequence[BoolArray]) -> FloatArray:
-    """One row a level: equal weights on the cells of the level.
-
-    Parameters
-    ----------
-    groups : sequence of bool ndarrays of shape (C,)
-        Cells of each level.
-    """
-    return np.array([group / group.sum() for group in groups], dtype=np.float64)
 
 
 def pairwise(rows: FloatArray) -> tuple[FloatArray, list[tuple[int, int]]]:

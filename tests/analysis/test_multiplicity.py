@@ -11,14 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from vggstudy.analysis.bands import level_band
+from vggstudy.analysis.cells import Cells
+from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.multiplicity import (
     CellMeans,
     holm,
     holm_steps,
-    level_weights,
     max_t,
     pairwise,
 )
+from vggstudy.analysis.table import RunTable
 
 
 @pytest.mark.parametrize("name", ["main", "balanced30", "degenerate", "monotone"])
@@ -84,7 +87,7 @@ def test_pooled_pairs_have_tukeys_critical_value() -> None:
 def test_bands_of_independent_levels_have_sidaks_level() -> None:
     levels = 5
     means = CellMeans(np.zeros(levels), np.ones(levels), np.full(levels, 9.0))
-    weights = level_weights([np.arange(levels) == i for i in range(levels)])
+    weights = np.eye(levels)
     found = max_t(means, weights, confidence=0.95, rng=np.random.default_rng(3), n_draws=200_000)
     sidak = stats.t.ppf(0.5 + 0.95 ** (1 / levels) / 2, 8)
     error = found.factor_mc_error * stats.t.ppf(0.975, 8)
@@ -110,6 +113,42 @@ def test_cells_that_cannot_be_compared_are_refused() -> None:
     flat = CellMeans(np.zeros(2), np.zeros(2), np.full(2, 5.0))
     with pytest.raises(ValueError, match="no variance"):
         max_t(flat, np.eye(2), confidence=0.95, rng=np.random.default_rng(5))
+
+
+def test_a_band_over_levels_holds_the_means_and_names_what_it_leaves_out(
+    make_table: Callable[..., RunTable],
+) -> None:
+    cells = Cells.from_table(
+        make_table(
+            {
+                (8, 0): [0.5, 0.6, 0.7],
+                (16, 0): [0.6, 0.8, 0.7],
+                (32, 0): [None, None, 0.9],
+                (8, 1): [0.5, 0.5, 0.6],
+                (16, 1): [0.9, 0.8, 0.7],
+                (32, 1): [0.9, 0.9, 0.8],
+            }
+        )
+    )
+    band = level_band(cells, "a", confidence=0.95, seed=1)
+    assert band.levels == (0, 1)
+    assert band.intervals[0].estimate == pytest.approx((0.6 + 1.6 / 3) / 2)
+    ((left_out, reason),) = band.left_out
+    assert left_out == 2
+    assert "a=32, b=0" in reason.text
+    pooled = level_band(cells, "a", confidence=0.95, seed=1, pooled=True)
+    assert pooled.levels == (0, 1, 2)
+    assert pooled.intervals[0].df == sum(cells.k[cells.k >= 2] - 1)
+    held = level_band(cells, "a", (Condition("b", (1,)),), confidence=0.95, seed=1)
+    assert held.levels == (0, 1, 2)
+    assert held.intervals[0].estimate == pytest.approx(1.6 / 3)
+
+
+def test_a_band_without_any_variance_is_refused(make_table: Callable[..., RunTable]) -> None:
+    cells = Cells.from_table(make_table({(8, 0): [0.5, 0.5], (16, 0): [0.5, 0.5]}))
+    band = level_band(cells, "a", confidence=0.95, seed=1)
+    assert band.intervals == ()
+    assert [reason.code for _, reason in band.left_out] == ["no_variance", "no_variance"]
 
 
 @pytest.mark.coverage
