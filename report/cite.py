@@ -170,7 +170,7 @@ def as_json(claim: Claim) -> dict[str, object]:
 
 def bibtex(*, name: str | None, inputs_digest: str) -> str:
     """A BibTeX entry of a study; its key and note carry the digest of its inputs."""
-    title = _escape_bibtex(name or "Replicated training study")
+    title = escape_bibtex(name or "Replicated training study")
     return "\n".join(
         (
             f"@misc{{vggstudy-{inputs_digest[:SHORT_DIGEST]},",
@@ -200,6 +200,6 @@ _BIBTEX = {
 }
 
 
-def _escape_bibtex(text: str) -> str:
+def escape_bibtex(text: str) -> str:
     """The text with TeX's own characters escaped; braces stay balanced."""
     return "".join(_BIBTEX.get(c, c) for c in " ".join(text.split()))

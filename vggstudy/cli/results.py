@@ -28,7 +28,7 @@ output_option = click.option(
 )
 
 
-def _source(source: str, protocol_file: str | None, factors: str) -> Source:
+def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol
     from vggstudy.results import open_source
@@ -64,7 +64,7 @@ def analyze_command(
     """
     from vggstudy.results import analyze_source, published_claims
 
-    opened = _source(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors)
     result = analyze_source(opened)
     target = output or opened.claims_path
     text = published_claims(result).to_json()
@@ -102,7 +102,7 @@ def report_command(
     from vggstudy.report_context import report_context
     from vggstudy.results import analyze_source, published_claims
 
-    opened = _source(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors)
     result = analyze_source(opened)
     if opened.claims_path is not None:
         try:
@@ -143,6 +143,16 @@ def _report_path(source: Source) -> Path:
     show_default=True,
     help="How it is written.",
 )
+@click.option(
+    "--export",
+    "exports",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write all claims as .tex, .bib, .cff, .jsonld, .csv or .json.",
+)
+@click.option("--against", metavar="STUDY", help="With 'verify': whose numbers they must be.")
+@click.option("--recompute", is_flag=True, help="With 'verify': estimate anew and compare.")
 @factors_option
 @protocol_option
 @common
@@ -151,23 +161,62 @@ def cite_command(
     source: str,
     claim_id: str | None,
     style: Style,
+    exports: tuple[Path, ...],
+    against: str | None,
+    recompute: bool,
     factors: str,
     protocol_file: str | None,
-) -> None:
+) -> int | None:
     """List the claims of SOURCE, or print the claim ID as it is cited.
 
     SOURCE is a study, a claims.json, or a CSV.
+
+    'vggstudy cite verify FILE --against SOURCE' checks a paper (.tex, .md) or a claims.json: 0
+    where all its numbers are the study's, 1 where one is not, 2 where that cannot be told.
     """
     from vggstudy.report.cite import cite, find_claim, list_claims
 
-    claims = _claims(console, source, protocol_file, factors)
+    if source == "verify" and not Path(source).exists():
+        from vggstudy.cli.verify import verify
+
+        return verify(console, claim_id, against, protocol_file, factors, recompute=recompute)
+    if against or recompute:
+        msg = "--against and --recompute go with: vggstudy cite verify FILE --against STUDY"
+        raise click.UsageError(msg)
+    claims = claims_of(console, source, protocol_file, factors)
+    if exports:
+        _export_claims(console, claims, exports, source)
+        return None
     if claim_id is None:
         if console.as_json:
             click.echo(claims.to_json())
         else:
             console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
-        return
+        return None
     click.echo(cite(find_claim(claims, claim_id), "json" if console.as_json else style))
+    return None
+
+
+def _export_claims(
+    console: Console, claims: ClaimSet, files: tuple[Path, ...], source: str
+) -> None:
+    """Write the claims in the form that each file's name asks for."""
+    from vggstudy.report.export import export
+
+    title = _title(source)
+    for file in files:
+        _write(file, export(claims, file.name, title=title))
+        console.say(f"{len(claims)} claims: {file}")
+
+
+def _title(source: str) -> str | None:
+    """The title of a study; a table or a claims file has none."""
+    from vggstudy.study import Study, find_study
+
+    if Path(source).is_file() and Path(source).name != "study.json":
+        return None
+    protocol = Study.open(find_study(source)).protocol
+    return protocol.title or protocol.name
 
 
 @click.command("export")
@@ -204,7 +253,7 @@ def export_command(
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
-    opened = _source(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors)
     frame = _frame(opened, what)
     if kind == "parquet":
         _write_parquet(frame, output)
@@ -262,23 +311,23 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
         raise OutputError(explain(error, output, "written")) from None
 
 
-def _claims(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
+def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
     """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
     from vggstudy.results import analyze_source, inputs_digest
 
     if source.endswith(".json") and Path(source).is_file() and Path(source).name != "study.json":
-        return _read_claims(Path(source))
-    opened = _source(source, protocol_file, factors)
+        return read_claims(Path(source))
+    opened = open_for(source, protocol_file, factors)
     known = opened.claims_path
     if known is not None and known.is_file():
-        claims: ClaimSet = _read_claims(known)
+        claims: ClaimSet = read_claims(known)
         if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
             return claims
         console.say(f"{known} is older than the study's runs: estimating anew")
     return analyze_source(opened).claims
 
 
-def _read_claims(path: Path) -> ClaimSet:
+def read_claims(path: Path) -> ClaimSet:
     """Claims of a file."""
     from vggstudy.analysis import ClaimSet
     from vggstudy.errors import AnalysisError

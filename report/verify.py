@@ -1,0 +1,289 @@
+"""Checks that the numbers in a paper, or in a claims file, are those of a study.
+
+A paper's macros must name claims, and every interval that it prints must be a claim's: with the
+estimate before it and the n behind it where they stand there. Files that a LaTeX paper inputs are
+checked with it. A claims file must hold the study's own claims, digit for digit.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vggstudy.errors import AnalysisError
+from vggstudy.report.display import display, size_of
+from vggstudy.report.latex import DEFINITION, FORMS, definitions, tex_key
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim, ClaimSet
+
+POINT_TOLERANCE = 1e-9
+"""Relative difference of two point estimates that is rounding of the arithmetic."""
+
+END_ERRORS = 4 * math.sqrt(2)
+"""Monte Carlo errors by which the ends of two draws may differ: each end has its own error."""
+
+UNCOMPARED = {"display", "claim_digest", "inputs_digest", "code_version"}
+"""Fields of a claim that are no finding."""
+
+MACRO = re.compile(r"\\vgg\s*(?:\[(?P<form>[^\]]*)\])?\s*\{(?P<id>[^{}]*)\}")
+INPUT = re.compile(r"\\(?:input|include)\s*\{(?P<file>[^{}]+)\}")
+COMMENT = re.compile(r"(?<!\\)%.*")
+LITERAL = re.compile(
+    r"(?:(?P<estimate>[<>]?-?\d+(?:\.\d+)?(?:%| points)?)(?: (?:more|fewer|higher|lower))?,? )?"
+    r"(?P<interval>\d+(?:\.\d+)?% CI \[[^\]]*\]%?)"
+    r"(?:, n = (?P<n>\d+))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """Something in a file that is not the study's.
+
+    Attributes
+    ----------
+    file : str
+    line : int
+        One-based; 0 where the whole file is meant.
+    text : str
+    """
+
+    file: str
+    line: int
+    text: str
+
+    def __str__(self) -> str:
+        """``paper.tex:12: ...``."""
+        return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What was checked, and what is wrong.
+
+    Attributes
+    ----------
+    checked : int
+        Macros, intervals, definitions and claims that were looked at.
+    mismatches : tuple of Mismatch
+    """
+
+    checked: int
+    mismatches: tuple[Mismatch, ...]
+
+
+def verify_paper(path: Path, claims: ClaimSet) -> Verification:
+    """Check a paper in LaTeX or Markdown, and the files that it inputs.
+
+    Raises
+    ------
+    AnalysisError
+        If it cannot be read, or holds nothing that could be checked.
+    """
+    checker = _Checker(claims)
+    for file in _with_inputs(path, set()):
+        checker.check(file)
+    if not checker.checked:
+        msg = f"{path} holds no \\vgg macro and no interval: there is nothing to verify"
+        raise AnalysisError(msg)
+    return Verification(checker.checked, tuple(checker.mismatches))
+
+
+def verify_claims(path: Path, cited: ClaimSet, claims: ClaimSet) -> Verification:
+    """Check a claims file against the study's claims; its own digests were checked when read."""
+    name = str(path)
+    found = [Mismatch(name, 0, text) for text in _inputs_differ(cited, claims)]
+    for claim in cited.values():
+        own = claims.get(claim.id)
+        if own is None:
+            found.append(Mismatch(name, 0, f"the study makes no claim {claim.id}"))
+        elif changed := _changed(claim, own):
+            found.append(Mismatch(name, 0, f"{claim.id}: {changed}"))
+    return Verification(len(cited), tuple(found))
+
+
+def verify_recomputed(path: Path, cited: ClaimSet, anew: ClaimSet) -> Verification:
+    """Check claims against those of a new analysis: ends may differ by their Monte Carlo error."""
+    found = []
+    for claim in cited.values():
+        own = anew.get(claim.id)
+        text = "is not made any more" if own is None else _moved(claim, own)
+        if text:
+            found.append(Mismatch(str(path), 0, f"{claim.id}: {text}"))
+    return Verification(len(cited), tuple(found))
+
+
+def _inputs_differ(cited: ClaimSet, claims: ClaimSet) -> Iterator[str]:
+    """That the file was made from another protocol or other runs."""
+    ours = {claim.inputs_digest for claim in claims.values()}
+    theirs = {claim.inputs_digest for claim in cited.values()}
+    for digest in sorted(theirs - ours):
+        yield f"made from other inputs (SHA-256 {digest[:12]}) than the study's"
+
+
+def _changed(claim: Claim, own: Claim) -> str | None:
+    """The fields in which two claims differ."""
+    if claim.claim_digest == own.claim_digest:
+        return None
+    names = [
+        field.name
+        for field in fields(claim)
+        if field.name not in UNCOMPARED
+        and _comparable(getattr(claim, field.name)) != _comparable(getattr(own, field.name))
+    ]
+    said = (f"{n} is {getattr(claim, n)}, the study's {getattr(own, n)}" for n in names)
+    return "; ".join(said) or None
+
+
+def _comparable(value: object) -> object:
+    """Mappings by content."""
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _moved(claim: Claim, own: Claim) -> str | None:
+    """What a new analysis gives that is not within its error of the claim."""
+    if claim.status != own.status:
+        return f"was {claim.status}, is {own.status} now"
+    for name, error in (("estimate", None), ("low", "mc_error_low"), ("high", "mc_error_high")):
+        before, after = getattr(claim, name), getattr(own, name)
+        if before is None or after is None:
+            if before is not after:
+                return f"{name} was {before}, is {after} now"
+            continue
+        errors = [getattr(c, error) or 0.0 for c in (claim, own)] if error else [0.0]
+        allowed = POINT_TOLERANCE * max(abs(before), abs(after)) + END_ERRORS * max(errors)
+        if abs(before - after) > allowed:
+            return f"{name} was {before}, is {after} now"
+    return None
+
+
+def _with_inputs(path: Path, seen: set[Path]) -> Iterator[Path]:
+    """The file and, for LaTeX, the files that it inputs, each once."""
+    seen.add(path.resolve())
+    yield path
+    if path.suffix != ".tex":
+        return
+    for line in _lines(path):
+        for match in INPUT.finditer(COMMENT.sub("", line)):
+            named = path.parent / match["file"]
+            file = named if named.suffix else named.with_suffix(".tex")
+            if file.is_file() and file.resolve() not in seen:
+                yield from _with_inputs(file, seen)
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a text file.
+
+    Raises
+    ------
+    AnalysisError
+        If it cannot be read.
+    """
+    try:
+        return path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        msg = f"{path} cannot be read: {error}"
+        raise AnalysisError(msg) from None
+
+
+class _Checker:
+    """Checks files line by line against one set of claims."""
+
+    def __init__(self, claims: ClaimSet) -> None:
+        self.checked = 0
+        self.mismatches: list[Mismatch] = []
+        self._keys = {tex_key(claim.id): claim for claim in claims.values()}
+        self._defined = {line for claim in claims.values() for line in definitions(claim)}
+        self._printed: dict[str, list[tuple[str, int]]] = defaultdict(list)
+        for claim in claims.values():
+            shown = display(claim)
+            if shown is not None and claim.available:
+                self._printed[shown.interval].append((shown.estimate, size_of(claim)))
+
+    def check(self, path: Path) -> None:
+        """Check one file."""
+        latex = path.suffix == ".tex"
+        lines = _lines(path)
+        digest = next((line for line in lines[:3] if "inputs SHA-256 " in line), None)
+        if latex and digest is not None:
+            self._check_digest(path, digest)
+        for number, line in enumerate(lines, start=1):
+            text = COMMENT.sub("", line) if latex else line
+            if r"\vgg@def" in text:
+                self._check_definition(path, number, text)
+                continue
+            for match in MACRO.finditer(text):
+                self._check_macro(path, number, match)
+            # A literal may be broken over two lines: read on to the end of the next one.
+            following = lines[number] if number < len(lines) else ""
+            self._check_literals(path, number, text, following)
+
+    def _report(self, path: Path, line: int, text: str) -> None:
+        self.mismatches.append(Mismatch(str(path), line, text))
+
+    def _check_digest(self, path: Path, line: str) -> None:
+        """Macros must come from the study's inputs."""
+        self.checked += 1
+        ours = {claim.inputs_digest for claim in self._keys.values()}
+        if line.rpartition(" ")[2] not in ours:
+            self._report(path, 2, "these macros were made from other inputs than the study's")
+
+    def _check_definition(self, path: Path, number: int, line: str) -> None:
+        """A macro's text must be what the study's claim prints."""
+        found = DEFINITION.match(line.strip())
+        if found is None:
+            return
+        self.checked += 1
+        if line.strip() not in self._defined:
+            self._report(path, number, f"{found['key']} ({found['form']}) is not the study's")
+
+    def _check_macro(self, path: Path, number: int, match: re.Match[str]) -> None:
+        """A macro must name a claim that has an interval, in a form that there is."""
+        self.checked += 1
+        form, name = match["form"], match["id"]
+        claim = self._keys.get(name)
+        if claim is None:
+            self._report(path, number, f"the study makes no claim {name}")
+        elif not claim.available:
+            self._report(path, number, f"{name} is not available: {claim.reason_text}")
+        if form not in FORMS:
+            said = f"has no form {form!r}" if form else "needs a form in brackets"
+            self._report(path, number, f"\\vgg {said}: choose one of {', '.join(FORMS)}")
+
+    def _check_literals(self, path: Path, number: int, line: str, following: str) -> None:
+        """Every interval must be one that a claim prints."""
+        text = _plain(line)
+        joined = f"{text} {_plain(following)}"
+        for match in LITERAL.finditer(joined):
+            if match.start("interval") >= len(text):
+                return
+            if "[" not in text[match.start("interval") :] and "[" not in joined:
+                continue
+            self.checked += 1
+            printed = self._printed.get(match["interval"], [])
+            if not any(_fits(match, estimate, n) for estimate, n in printed):
+                self._report(path, number, f"no claim of the study prints {match[0]!r}")
+
+
+def _fits(match: re.Match[str], estimate: str, n: int) -> bool:
+    """Whether the estimate before an interval and the n behind it are the claim's."""
+    said = match["estimate"]
+    bare = estimate.removesuffix(" points").removesuffix("%")
+    # A sentence's verb carries the sign: "23 points fewer, 95% CI [-34, -12]".
+    known = {estimate, bare, estimate.lstrip("-"), bare.lstrip("-")}
+    return (said is None or said in known) and (match["n"] is None or int(match["n"]) == n)
+
+
+def _plain(text: str) -> str:
+    """A line as the program prints it: without LaTeX's or Markdown's own signs."""
+    text = re.sub(r"\\qty\{([^{}]*)\}\{\\percent\}", r"\1%", text)
+    text = re.sub(r"\\num\{([^{}]*)\}", r"\1", text)
+    text = text.replace(r"\infty", "∞").replace(r"\%", "%").replace("~", " ").replace("\u2212", "-")
+    text = re.sub(r"[$*`]|\\[()\[\],]", lambda m: m[0][1:] if m[0] in (r"\[", r"\]") else "", text)
+    text = re.sub(r"\[([^\[\],%]+)%, ([^\[\],%]+)%\]", r"[\1, \2]%", text)
+    return re.sub(r"\s+", " ", text.replace("\N{NO-BREAK SPACE}", " "))
