@@ -126,6 +126,32 @@ def test_a_damaged_cache_is_decoded_again(
     np.testing.assert_array_equal(second.images, whole)
 
 
+@pytest.mark.parametrize("name", ["images.npy", "labels.npy"])
+def test_a_changed_bit_in_the_cache_is_found_where_that_is_asked(
+    archive: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    first = prepare_data(settings(archive), cache_dir=tmp_path / "cache")
+    content = bytearray((first.path / name).read_bytes())
+    content[-8] ^= 1
+    (first.path / name).write_bytes(content)
+    second = prepare_data(settings(archive), cache_dir=tmp_path / "cache", verify=True)
+    assert "is damaged: its images are decoded again" in caplog.text
+    assert (second.path / name).read_bytes() != content
+    caplog.clear()
+    prepare_data(settings(archive), cache_dir=tmp_path / "cache", verify=True)
+    assert "damaged" not in caplog.text
+
+
+@pytest.mark.parametrize("description", ["{}", '{"shape": 3}', '{"shape": [16, 8, 8, 3]}'])
+def test_a_cache_with_another_description_is_decoded_again(
+    archive: Path, tmp_path: Path, description: str
+) -> None:
+    first = prepare_data(settings(archive), cache_dir=tmp_path / "cache")
+    (first.path / "meta.json").write_text(description)
+    second = prepare_data(settings(archive), cache_dir=tmp_path / "cache")
+    assert second.digest == first.digest
+
+
 def test_the_environment_names_the_cache(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

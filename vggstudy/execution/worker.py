@@ -74,6 +74,7 @@ class Worker:
                     settings,
                     data_roots=self.options.data_roots,
                     cache_dir=self.options.cache_dir,
+                    verify=True,  # once an execution: a flipped bit would change every result
                 )
             return ("prepared",)
         try:

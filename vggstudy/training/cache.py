@@ -71,8 +71,15 @@ def default_cache_dir() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("vggstudy")
 
 
-def load_images(source: Source, *, cache_dir: Path) -> ImageCache:
+def load_images(source: Source, *, cache_dir: Path, verify: bool = False) -> ImageCache:
     """The decoded data set of a source, decoding it if no process has yet.
+
+    Parameters
+    ----------
+    source : Source
+    cache_dir : Path
+    verify : bool
+        Whether to compare all that is stored with its digest (seconds for each GB).
 
     Raises
     ------
@@ -80,13 +87,13 @@ def load_images(source: Source, *, cache_dir: Path) -> ImageCache:
         If the images cannot be read, are not alike, or cannot be stored; nothing is kept then.
     """
     folder = cache_dir / "images" / digest({"schema": SCHEMA, "source": source.key})[:32]
-    found = _read(folder)
+    found = _read(folder, verify=verify)
     if found is not None:
         return found
     with _writing(cache_dir):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            found = _read(folder)
+            found = _read(folder, verify=verify)
             if found is None:
                 _build(source, folder)
                 found = _read(folder)
@@ -157,18 +164,26 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _read(folder: Path) -> ImageCache | None:
+def _read(folder: Path, *, verify: bool = False) -> ImageCache | None:
     """Map a finished folder into memory; None where there is none, or a damaged one."""
     meta = _read_json(folder / "meta.json")
     if meta is None:
         return None
     try:
-        images = np.load(folder / "images.npy", mmap_mode="r")
-        labels = np.load(folder / "labels.npy")
-    except (OSError, ValueError, EOFError):
-        images, labels = np.empty(0), np.empty(0)
-    if list(images.shape) != meta["shape"] or len(labels) != meta["shape"][0]:
+        found = _mapped(folder, meta)
+    except (OSError, ValueError, EOFError, KeyError, TypeError):
+        found = None
+    if found is None or (verify and _digest_of(found) != found.digest):
         logger.warning("%s is damaged: its images are decoded again", folder)
+        return None
+    return found
+
+
+def _mapped(folder: Path, meta: dict[str, Any]) -> ImageCache | None:
+    """The files of a folder; None where they are not as large as its description says."""
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    labels = np.load(folder / "labels.npy")
+    if list(images.shape) != meta["shape"] or labels.shape != images.shape[:1]:
         return None
     return ImageCache(
         path=folder,
@@ -249,8 +264,8 @@ def _allocate(pixels: Pixels, total: int, folder: Path, name: str) -> Pixels:
     needed, free = total * pixels.size, shutil.disk_usage(folder).free
     if needed > free:
         msg = (
-            f"{total} images of {_size(pixels)} pixels need {needed / 1e9:.1f} GB in the image "
-            f"cache {folder.parent}, which has {free / 1e9:.1f} GB: set VGGSTUDY_CACHE"
+            f"{total} images of {_size(pixels)} pixels need {needed / 1e6:,.1f} MB in the image "
+            f"cache {folder.parent}, which has {free / 1e6:,.1f} MB: set VGGSTUDY_CACHE"
         )
         raise DataError(msg)
     path = folder / "images.npy"
@@ -274,6 +289,12 @@ def _content_digest(images: Pixels, labels: NDArray[np.int64], description: dict
     for start in range(0, len(images), step):
         state.update(images[start : start + step].tobytes())
     return state.hexdigest()
+
+
+def _digest_of(cache: ImageCache) -> str:
+    """The digest that a cache should have by its content."""
+    description = {"classes": cache.classes, "n_train": cache.n_train}
+    return _content_digest(cache.images, cache.labels, description)
 
 
 class Progress:

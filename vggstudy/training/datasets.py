@@ -16,7 +16,11 @@ from vggstudy.training.torchvision_data import torchvision_source
 
 
 def prepare_data(
-    settings: DataSettings, *, data_roots: Sequence[Path] = (), cache_dir: Path | None = None
+    settings: DataSettings,
+    *,
+    data_roots: Sequence[Path] = (),
+    cache_dir: Path | None = None,
+    verify: bool = False,
 ) -> ImageCache:
     """Decode the data set of a recipe, unless that has been done before.
 
@@ -28,6 +32,8 @@ def prepare_data(
         folder and ``$VGGSTUDY_DATA``.
     cache_dir : Path or None
         Folder of the decoded images; by default ``$VGGSTUDY_CACHE`` or the platform's.
+    verify : bool
+        Whether to compare images that have been decoded before with their digest.
 
     Raises
     ------
@@ -37,7 +43,8 @@ def prepare_data(
         If torchvision has no data set of that name.
     """
     folder = cache_dir or default_cache_dir()
-    return load_images(_source(settings, data_roots, folder), cache_dir=folder)
+    source = _source(settings, data_roots, folder)
+    return load_images(source, cache_dir=folder, verify=verify)
 
 
 def _source(settings: DataSettings, data_roots: Sequence[Path], cache_dir: Path) -> Source:
