@@ -19,7 +19,7 @@ from vggstudy.analysis.effects import cliffs_delta, standardised_difference
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.finding import Finding, caution, refused
 from vggstudy.analysis.reasons import Caution, Note, Reason
-from vggstudy.analysis.resampling import Strata, claim_generator, resample_indices
+from vggstudy.analysis.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.robust import interquartile_mean, median_interval
 
 MINIMUM = {"iqm": 3, "median": 6, "hedges_g": 2, "cliffs_delta": 2, "improvement": 2}
@@ -103,10 +103,10 @@ def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resam
     rng = claim_generator(resampling.seed, claim_id)
     count = resampling.n_resamples
     estimate = float(interquartile_mean(values))
-    chunks = resample_indices(
-        strata, n_resamples=count, rng=rng, chunk_draws=resampling.chunk_draws
+    chunks = resample_values(
+        strata, values, n_resamples=count, rng=rng, chunk_draws=resampling.chunk_draws
     )
-    drawn = np.concatenate([interquartile_mean(values[index]) for index in chunks])
+    drawn = np.concatenate([interquartile_mean(part) for part in chunks])
     deviation = (drawn - estimate) * np.sqrt(values.size / (values.size - 1))
     interval = bootstrap.calibrated(estimate, deviation, values.size - 1, confidence=confidence)
     low, high = float(values.min()), float(values.max())

@@ -10,10 +10,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vggstudy.analysis.arrays import FloatArray, IntArray
+
+Drawn = TypeVar("Drawn", bound=NDArray[Any])
+"""An array of real or complex numbers."""
 
 CHUNK_DRAWS = 131_072
 """Draws held at a time: small enough for the cache, far below the bound of 4e6 for memory."""
@@ -58,18 +63,59 @@ def resample_indices(
     Column j of a row is a run drawn uniformly from the cell of run j. A draw maps 32 random bits
     to ``floor(bits * n / 2**32)``; the departure from uniformity is below n / 2**32.
     """
+    for index in _index_chunks(strata, n_resamples, rng, chunk_draws):
+        yield index.copy()
+
+
+def resample_values(
+    strata: Strata,
+    values: Drawn,
+    *,
+    n_resamples: int,
+    rng: np.random.Generator,
+    chunk_draws: int = CHUNK_DRAWS,
+) -> Iterator[Drawn]:
+    """What `values` holds at the indices of `resample_indices`, chunk by chunk.
+
+    Parameters
+    ----------
+    strata : Strata
+    values : ndarray of shape (N,)
+        A number of each run, real or complex.
+    n_resamples : int
+    rng : Generator
+    chunk_draws : int
+
+    Yields
+    ------
+    ndarray of shape (rows, N)
+        In memory that the next chunk overwrites.
+    """
+    drawn: Drawn | None = None
+    for index in _index_chunks(strata, n_resamples, rng, chunk_draws):
+        if drawn is None:
+            drawn = np.empty(index.shape, dtype=values.dtype)
+        # Every index is in range; the default mode would check them through a slow buffer.
+        yield np.take(values, index, out=drawn[: len(index)], mode="wrap")
+
+
+def _index_chunks(
+    strata: Strata, n_resamples: int, rng: np.random.Generator, chunk_draws: int
+) -> Iterator[IntArray]:
+    """Indices of `resample_indices` in memory that the next chunk overwrites."""
     size = strata.values.size
     words = -(-size // 2)
     bound = np.repeat(strata.sizes, strata.sizes).astype(np.uint64)
     offset = np.repeat(strata.starts, strata.sizes)
-    rows = max(1, chunk_draws // size)
+    rows = min(max(1, chunk_draws // size), n_resamples)
+    scaled = np.empty((rows, size), dtype=np.uint64)
     for first in range(0, n_resamples, rows):
-        take = min(rows, n_resamples - first)
-        raw = rng.bit_generator.random_raw(take * words)
-        bits = raw.view(np.uint32).reshape(take, 2 * words)[:, :size]
-        scaled = bits * bound
-        scaled >>= np.uint64(32)
-        index = scaled.view(np.int64)
+        part = scaled[: min(rows, n_resamples - first)]
+        raw = rng.bit_generator.random_raw(len(part) * words)
+        bits = raw.view(np.uint32).reshape(len(part), 2 * words)[:, :size]
+        np.multiply(bits, bound, out=part)
+        np.right_shift(part, np.uint64(32), out=part)
+        index = part.view(np.int64)
         index += offset
         yield index
 
@@ -106,8 +152,19 @@ def linear_deviations(
     means = np.add.reduceat(strata.values, strata.starts) / sizes
     scale = weights / sizes * (np.sqrt(sizes / (sizes - 1)) if inflate else 1.0)
     influence = (strata.values - np.repeat(means, strata.sizes)) * np.repeat(scale, strata.sizes)
-    chunks = resample_indices(strata, n_resamples=n_resamples, rng=rng, chunk_draws=chunk_draws)
-    return np.concatenate([influence[index].sum(axis=1) for index in chunks])
+    chunks = resample_values(
+        strata, influence, n_resamples=n_resamples, rng=rng, chunk_draws=chunk_draws
+    )
+    return np.concatenate([row_sums(drawn) for drawn in chunks])
+
+
+def row_sums(drawn: Drawn) -> Drawn:
+    """Sum of each row; shape (rows,).
+
+    A row's sum depends on no other row, as it would in a matrix product, so that chunks of any
+    size give the same bits; on short rows this is four times faster than ``sum(axis=1)``.
+    """
+    return np.einsum("ij->i", drawn)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,10 +194,9 @@ def studentized_draws(
     means = np.add.reduceat(strata.values, strata.starts) / sizes
     centred = strata.values - np.repeat(means, strata.sizes)
     deviations, errors = [], []
-    for index in resample_indices(
-        strata, n_resamples=n_resamples, rng=rng, chunk_draws=chunk_draws
+    for drawn in resample_values(
+        strata, centred, n_resamples=n_resamples, rng=rng, chunk_draws=chunk_draws
     ):
-        drawn = centred[index]
         first = np.add.reduceat(drawn, strata.starts, axis=1) / sizes
         second = np.add.reduceat(drawn**2, strata.starts, axis=1) / sizes
         variance = np.maximum(second - first**2, 0.0) / np.maximum(sizes - 1, 1.0)

@@ -25,7 +25,7 @@ from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.ols import LackOfFit, lack_of_fit
 from vggstudy.analysis.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
 from vggstudy.analysis.reasons import Caution, Note
-from vggstudy.analysis.resampling import claim_generator, resample_indices
+from vggstudy.analysis.resampling import claim_generator, resample_values, row_sums
 from vggstudy.analysis.student import t_quantile
 
 WARN_RUNS = 5
@@ -198,13 +198,14 @@ def _bootstrap(
     centred = strata.values - np.repeat(quadratic.curve.mean, strata.sizes)
     # One complex number a run: b and c are gathered and summed in one pass, ten times faster.
     influence = np.repeat(scale[0] + 1j * scale[1], strata.sizes) * centred
-    chunks = resample_indices(
+    chunks = resample_values(
         strata,
+        influence,
         n_resamples=resampling.n_resamples,
         rng=claim_generator(resampling.seed, claim_id),
         chunk_draws=resampling.chunk_draws,
     )
-    moved = np.concatenate([influence[index].sum(axis=1) for index in chunks])
+    moved = np.concatenate([row_sums(drawn) for drawn in chunks])
     turned = quadratic.center - (quadratic.b + moved.real) / (2 * (quadratic.c + moved.imag))
     found = bootstrap.percentile(estimate, turned - estimate, confidence=confidence)
     return replace(found, method="calibrated_bootstrap")
