@@ -110,7 +110,7 @@ def _latex(claim: Claim, shown: Display) -> str:
     level = shown.level.replace("%", r"\%")
     low, high = _math(parts.low or r"-\infty"), _math(parts.high or r"\infty")
     ends = f"[{low}, {high}]" + (unit if shown.unit == PERCENT else "")
-    return f"{_math(parts.estimate)}{unit}, {level} CI~{ends}, $n = {size_of(claim)}$"
+    return f"{_math(shown.number)}{unit}, {level} CI~{ends}, $n = {size_of(claim)}$"
 
 
 def _siunitx(claim: Claim, shown: Display) -> str:
@@ -127,7 +127,7 @@ def _siunitx(claim: Claim, shown: Display) -> str:
     suffix = "" if shown.unit == PERCENT else shown.unit.suffix
     low, high = quantity(parts.low, r"-\infty"), quantity(parts.high, r"\infty")
     return (
-        rf"{quantity(parts.estimate, '')}{suffix}, \qty{{{level}}}{{\percent}} CI "
+        rf"{quantity(shown.number, '')}{suffix}, \qty{{{level}}}{{\percent}} CI "
         rf"[{low}, {high}], \(n = \num{{{size_of(claim)}}}\)"
     )
 

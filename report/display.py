@@ -65,9 +65,16 @@ class Display:
     level: str
 
     @property
+    def number(self) -> str:
+        """The estimate without its unit; where only one end is known, that bound."""
+        if self.rounded.estimate is not None:
+            return self.rounded.estimate
+        return f"<{self.rounded.high}" if self.rounded.low is None else f">{self.rounded.low}"
+
+    @property
     def estimate(self) -> str:
         """The estimate with its unit: "84%", "23 points"."""
-        return f"{self.rounded.estimate}{self.unit.suffix}"
+        return f"{self.number}{self.unit.suffix}"
 
     @property
     def magnitude(self) -> str:
@@ -91,17 +98,17 @@ def unit_of(claim: Claim) -> Unit:
     """Percentages for shares, points for their differences, else the number itself."""
     if claim.unit not in SHARES:
         return PLAIN
-    return {0: PERCENT, 1: POINTS, 2: POINTS_OF_POINTS}[len(claim.factors)]
+    return {"diff": POINTS, "did": POINTS_OF_POINTS}.get(claim.quantity, PERCENT)
 
 
 def size_of(claim: Claim) -> int:
     """The runs behind a claim: those that converged for an accuracy among converged runs."""
-    return claim.n if claim.outcome in ("converged", "expected") else claim.k
+    return claim.n if claim.outcome in ("converged", "expected", "needed") else claim.k
 
 
 def display(claim: Claim) -> Display | None:
-    """The claim's numbers in print; None where there is no estimate."""
-    if claim.estimate is None:
+    """The claim's numbers in print; None where there is neither an estimate nor a bound."""
+    if claim.estimate is None and (not claim.available or claim.low is claim.high):
         return None
     unit = unit_of(claim)
     rounded = round_interval(
@@ -145,7 +152,7 @@ def alternative_ends(claim: Claim, other: Alternative) -> str | None:
 
 def level_text(level: float) -> str:
     """A confidence level as a percentage: 0.95 is "95%", 0.999 is "99.9%"."""
-    text = round_number(level, decimals=4, scale=100)
+    text = round_number(level, decimals=2, scale=100)
     return f"{text.rstrip('0').rstrip('.')}%"
 
 

@@ -87,4 +87,4 @@ def _parts(claim: Claim, shown: Display) -> tuple[str, str, str]:
     high = shown.rounded.high or r"\infty"
     ends = f"[${low}$, ${high}$]" + (unit if shown.unit == PERCENT else "")
     level = shown.level.replace("%", r"\%")
-    return f"${shown.rounded.estimate}${unit}", f"{level} CI~{ends}", f"{size_of(claim)}"
+    return f"${shown.number}${unit}", f"{level} CI~{ends}", f"{size_of(claim)}"

@@ -19,6 +19,8 @@ FRIENDLY = {
 METHODS = {
     "clopper_pearson": "Clopper-Pearson",
     "clopper_pearson_effective": "Clopper-Pearson on the effective number of runs",
+    "fieller_cell": "Fieller",
+    "fieller_firth": "Fieller on Firth's estimates",
     "mover_product": "MOVER",
     "mover_wilson": "MOVER on Wilson limits",
     "mover_wilson_effective": "MOVER on Wilson limits of the effective number of runs",

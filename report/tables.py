@@ -44,12 +44,15 @@ class Entry:
         Intervals by other methods, printed small below it.
     cautions : tuple of str
         What must be known of it; the table gives each its mark.
+    evidence : str or None
+        The part of a hypothesis whose interval is printed.
     """
 
     text: str
     claim: str | None = None
     beside: tuple[Beside, ...] = ()
     cautions: tuple[str, ...] = ()
+    evidence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ def entry(value: object) -> Entry:
 def estimate_entry(claim: Claim | None) -> Entry:
     """The claim's estimate with its unit."""
     shown = None if claim is None else display(claim)
-    if shown is None or shown.rounded.estimate is None:
+    if shown is None:
         return Entry(ABSENT)
     return Entry(read(shown.estimate))
 

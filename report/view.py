@@ -141,6 +141,10 @@ class ClaimIndex:
         """How many claims there are."""
         return len(self._claims)
 
+    def get(self, claim_id: str) -> Claim | None:
+        """The claim with an id, if there is one."""
+        return self._claims.get(claim_id)
+
     def offered(self, claim: Claim) -> Claim:
         """The claim on the largest complete part of the grid, where this one was refused."""
         return self._claims[claim.offered] if claim.offered else claim
@@ -165,7 +169,7 @@ class ClaimIndex:
         return [
             claim
             for claim in self
-            if claim.outcome == outcome
+            if (claim.outcome, claim.quantity) == (outcome, "diff")
             and claim.factors == (factor.name,)
             and set(claim.conditions) <= {factor.name}
             and not self.is_offered(claim)
@@ -176,11 +180,14 @@ class ClaimIndex:
         return [
             claim
             for claim in self
-            if claim.outcome == outcome
-            and len(claim.factors) == 2
+            if (claim.outcome, claim.quantity) == (outcome, "did")
             and set(claim.conditions) <= set(claim.factors)
             and not self.is_offered(claim)
         ]
+
+    def of_quantity(self, outcome: str) -> list[Claim]:
+        """The claims about a level of a numeric factor: ``needed`` or ``peak``."""
+        return [claim for claim in self if claim.outcome == outcome]
 
     def _find(self, head: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim with that id, or None where the analysis made no such claim."""

@@ -13,7 +13,9 @@ from vggstudy.report.sections import (
     s05_levels,
     s06_switches,
     s07_interactions,
+    s08_hypotheses,
     s09_curves,
+    s11_sensitivity,
     s13_cite,
 )
 from vggstudy.report.sections.base import Section, Source
@@ -27,6 +29,8 @@ BUILDERS: tuple[Callable[[Source], Section], ...] = (
     s05_levels.build,
     s06_switches.build,
     s07_interactions.build,
+    s08_hypotheses.build,
     s09_curves.build,
+    s11_sensitivity.build,
     s13_cite.build,
 )

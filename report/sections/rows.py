@@ -21,6 +21,6 @@ def forest_row(claim: Claim, label: str) -> ForestRow:
     ends = (claim.estimate, claim.low, claim.high)
     numbers = [None if value is None else value * scale for value in ends]
     points = shown.unit.suffix.strip() == "points"
-    estimate = shown.rounded.estimate if points else shown.estimate
+    estimate = shown.number if points else shown.estimate
     text = f"{read(str(estimate))} {read(shown.ends)}"
     return ForestRow(label, text, *numbers)

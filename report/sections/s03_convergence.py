@@ -14,6 +14,7 @@ from vggstudy.report.names import capitalise, method_words
 from vggstudy.report.prose import Sentence
 from vggstudy.report.sections.base import Section, Source
 from vggstudy.report.sections.rows import forest_row
+from vggstudy.report.sections.thresholds import threshold_picture
 from vggstudy.report.tables import (
     Column,
     Entry,
@@ -45,6 +46,7 @@ def build(source: Source) -> Section:
             if any(c.available for *_, c in levels)
             else None,
             "cells": _cell_picture(view) if labelled else None,
+            "needed": threshold_picture(view, "needed"),
         },
     )
 

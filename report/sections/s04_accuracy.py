@@ -10,6 +10,7 @@ from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
 from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.thresholds import threshold_picture
 from vggstudy.report.tables import (
     ABSENT,
     Column,
@@ -36,6 +37,7 @@ def build(source: Source) -> Section:
         "converged": converged,
         "runs": sum(cell.n for cell in view.cells),
         "picture": None if axis is None or not converged else _picture(view, axis),
+        "peak": threshold_picture(view, "peak"),
     }
     return Section(4, "accuracy", title, values)
 

@@ -1,0 +1,200 @@
+"""Section 8, registered hypotheses: evidence against the threshold, and the verdict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from gettext import NullTranslations
+from typing import TYPE_CHECKING
+
+from vggstudy.report.display import PLAIN, Display, Unit, level_text, read, unit_of
+from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.formatting import references_of, round_interval
+from vggstudy.report.names import capitalise, in_words
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
+from vggstudy.report.view import StudyView
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.hypotheses import HypothesisResult
+    from vggstudy.analysis.verdicts import Evidence
+
+VERDICTS = {
+    "supported": "supported",
+    "contradicted": "contradicted",
+    "inconclusive": "inconclusive",
+    "borderline": "borderline",
+    "not_estimable": "not estimable",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One interval of a hypothesis, ready for print.
+
+    Attributes
+    ----------
+    key : str
+        Hypothesis and number of the part: "H1.2".
+    threshold : float or None
+        Where it is known from the claim that the part names.
+    shown : Display or None
+    """
+
+    key: str
+    evidence: Evidence
+    unit: Unit
+    threshold: float | None
+    shown: Display | None
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    results = view.result.hypotheses
+    parts = [part for result in results for part in parts_of(view, result)]
+    return Section(
+        8,
+        "hypotheses",
+        t.gettext("Hypotheses"),
+        {
+            "verdicts": [_verdict(result, t) for result in results],
+            "forest": _forest(parts) if any(part.shown for part in parts) else None,
+            "table": _table(results, parts) if results else None,
+        },
+    )
+
+
+def _verdict(result: HypothesisResult, t: NullTranslations) -> tuple[str, str, str, str]:
+    """Id, verdict, registered text, and why it could not be estimated."""
+    reason = in_words(result.reason.text).rstrip(".") + "." if result.reason else ""
+    return result.id, t.gettext(result.verdict_in_words), result.text, capitalise(reason)
+
+
+def parts_of(view: StudyView, result: HypothesisResult) -> Iterator[Part]:
+    """The intervals of a hypothesis, those inside a composed part one by one."""
+    leaves = [leaf for part in result.parts for leaf in _leaves(part)]
+    for number, leaf in enumerate(leaves, start=1):
+        claim = view.claims.get(leaf.estimand)
+        unit = unit_of(claim) if claim is not None else PLAIN
+        threshold = claim.reference if claim is not None else None
+        key = f"{result.id}.{number}" if len(leaves) > 1 else result.id
+        yield Part(key, leaf, unit, threshold, _shown(leaf, unit, threshold))
+
+
+def _leaves(evidence: Evidence) -> Iterator[Evidence]:
+    """Evidence that is not composed of others."""
+    if not evidence.parts:
+        yield evidence
+    for part in evidence.parts:
+        yield from _leaves(part)
+
+
+def _shown(evidence: Evidence, unit: Unit, threshold: float | None) -> Display | None:
+    """The numbers in print: no digit on the wrong side of the threshold."""
+    ends = [
+        None if value is None or not math.isfinite(value) else value
+        for value in (evidence.estimate, evidence.low, evidence.high)
+    ]
+    if ends[1] is None and ends[2] is None:
+        return None
+    marks = references_of(unit.limits, (threshold,))
+    rounded = round_interval(*ends, references=marks, scale=unit.scale)
+    return Display(rounded, unit, level_text(evidence.level))
+
+
+def _forest(parts: list[Part]) -> Picture:
+    """One group a part: each has its own scale and threshold."""
+    groups = [_group(part) for part in parts if part.shown is not None]
+    return picture(
+        lambda canvas: draw_forest(groups, canvas),
+        key="fig-hypotheses",
+        question="On which side of their thresholds do the registered hypotheses lie?",
+        caption=(
+            "Bars are confidence intervals at the level adjusted over all hypotheses (Holm), the "
+            "thin mark in each is the estimate; the dark line is the registered threshold."
+        ),
+        description=" ".join(f"{g.title}: {row.numbers}." for g in groups for row in g.rows),
+        table=_parts_table(parts),
+        data=download(
+            "hypotheses.csv",
+            ("part", "estimand", "rule", "estimate", "low", "high", "level", "verdict"),
+            [
+                (
+                    part.key,
+                    part.evidence.estimand,
+                    part.evidence.rule,
+                    part.evidence.estimate,
+                    part.evidence.low,
+                    part.evidence.high,
+                    part.evidence.level,
+                    part.evidence.verdict.value,
+                )
+                for part in parts
+            ],
+        ),
+    )
+
+
+def _group(part: Part) -> ForestGroup:
+    """A part as a group of one row."""
+    shown, evidence, scale = part.shown, part.evidence, part.unit.scale
+    numbers = "" if shown is None else f"{read(shown.number)} {read(shown.ends)}"
+    values = [
+        None if value is None or not math.isfinite(value) else value * scale
+        for value in (evidence.estimate, evidence.low, evidence.high)
+    ]
+    row = ForestRow(VERDICTS[evidence.verdict.value], numbers, *values)
+    title = f"{part.key}: {evidence.rule}"
+    reference = None if part.threshold is None else part.threshold * scale
+    return ForestGroup(title, "", (row,), reference=reference)
+
+
+def _parts_table(parts: list[Part]) -> Table:
+    """The evidence, part by part."""
+    columns = (
+        Column("Part", numeric=False, fixed=True),
+        Column("Estimand", numeric=False),
+        Column("Rule", numeric=False),
+        Column("Estimate"),
+        Column("Interval"),
+        Column("Level"),
+        Column("Verdict", numeric=False, fixed=True),
+    )
+    rows = []
+    for part in parts:
+        shown, evidence = part.shown, part.evidence
+        rows.append(
+            (
+                entry(part.key),
+                entry(evidence.estimand),
+                entry(evidence.rule),
+                entry(read(shown.estimate) if shown else ABSENT),
+                Entry(read(shown.ends), evidence=part.key) if shown else entry(ABSENT),
+                entry(level_text(evidence.level)),
+                entry(VERDICTS[evidence.verdict.value]),
+            )
+        )
+    return Table("Evidence on each part", columns, tuple(rows))
+
+
+def _table(results: tuple[HypothesisResult, ...], parts: list[Part]) -> Table:
+    """One row a hypothesis: what was registered and what came of it."""
+    columns = (
+        Column("Id", numeric=False, fixed=True),
+        Column("Registered", numeric=False),
+        Column("Level"),
+        Column("Verdict", numeric=False, fixed=True),
+    )
+    rows = [
+        (
+            entry(result.id),
+            entry(result.text),
+            entry(level_text(result.level)),
+            entry(capitalise(result.verdict_in_words)),
+        )
+        for result in results
+    ]
+    return Table(f"{len(results)} hypotheses in {len(parts)} parts", columns, tuple(rows))

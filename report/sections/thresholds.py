@@ -1,0 +1,108 @@
+"""Levels of a numeric factor that the analysis estimates: needed to learn, or best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vggstudy.report.display import level_text, size_of
+from vggstudy.report.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.names import capitalise, friendly, in_words, method_words
+from vggstudy.report.sections.rows import forest_row
+from vggstudy.report.tables import (
+    NOT_AVAILABLE,
+    Column,
+    Entry,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
+from vggstudy.report.view import StudyView
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+QUESTIONS = {
+    "needed": "Which {} is needed for half of the runs to converge?",
+    "peak": "At which {} are the runs that converged most accurate?",
+}
+CAPTIONS = {
+    "needed": (
+        "The {} at which half of the runs converge; an end beyond the levels that were run is "
+        "open, and its bar runs to the edge."
+    ),
+    "peak": (
+        "The turning point of a quadratic in the {} among runs that converged. An interval that "
+        "is not bounded means that no turning point is identified."
+    ),
+}
+
+
+def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
+    """A forest of the levels, one row a stratum; None where the analysis made no such claim.
+
+    Parameters
+    ----------
+    outcome : {"needed", "peak"}
+    """
+    claims = view.claims.of_quantity(outcome)
+    if not any(claim.available for claim in claims):
+        return None
+    groups = [_group(view, claims, factor) for factor in dict.fromkeys(c.quantity for c in claims)]
+    words = friendly(claims[0].quantity) if len(groups) == 1 else "level"
+    methods = dict.fromkeys(method_words(claim.method) for claim in claims if claim.method)
+    bars = f" Bars are {level_text(claims[0].level)} confidence intervals ({', '.join(methods)})."
+    return picture(
+        lambda canvas: draw_forest(groups, canvas),
+        key=f"fig-{outcome}",
+        question=QUESTIONS[outcome].format(words),
+        caption=CAPTIONS[outcome].format(words) + bars,
+        description=" ".join(f"{row.label}: {row.numbers}." for g in groups for row in g.rows),
+        table=_table(view, claims, words),
+        data=download(
+            f"{outcome}.csv",
+            ("id", "estimate", "low", "high", "level", "method", "n", "k", "reason"),
+            [
+                (c.id, c.estimate, c.low, c.high, c.level, c.method, c.n, c.k, c.reason)
+                for c in claims
+            ],
+        ),
+    )
+
+
+def _group(view: StudyView, claims: list[Claim], factor: str) -> ForestGroup:
+    """The strata of one factor."""
+    rows = [forest_row(c, _stratum(view, c)) for c in claims if c.quantity == factor]
+    return ForestGroup(capitalise(friendly(factor)), friendly(factor), tuple(rows))
+
+
+def _stratum(view: StudyView, claim: Claim) -> str:
+    """Where a claim holds."""
+    return capitalise(view.place(claim)) or "All cells"
+
+
+def _table(view: StudyView, claims: list[Claim], words: str) -> Table:
+    """Every stratum, with the reason where there is no interval."""
+    columns = (
+        Column("Where", numeric=False),
+        Column(capitalise(words)),
+        Column("Interval"),
+        Column("n"),
+    )
+    rows = [
+        (
+            entry(_stratum(view, c)),
+            estimate_entry(c) if c.available else entry(NOT_AVAILABLE),
+            interval_entry(c) if c.available else _reason(c),
+            entry(size_of(c)),
+        )
+        for c in claims
+    ]
+    return Table(f"{capitalise(words)} by stratum", columns, tuple(rows))
+
+
+def _reason(claim: Claim) -> Entry:
+    """Why there is no interval."""
+    return entry(capitalise(in_words(claim.reason_text or claim.reason or "")))
