@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from vggstudy.errors import AnalysisError, LedgerError
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
+from vggstudy.ledger.sealed import seal
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol
 from vggstudy.results import analyze, open_source
@@ -133,6 +135,15 @@ def test_damaged_record_is_named_and_nothing_is_analysed_without_it(study: Study
     assert len(study.progress().damaged) == 1
     with pytest.raises(LedgerError, match=str(path)):
         study.to_frame()
+
+
+def test_run_that_a_newer_version_recorded_is_not_executed(study: Study) -> None:
+    path = study.store().record_path(study.plan.runs[0].run_id)
+    payload = json.loads(path.read_text())
+    del payload["checksum"]
+    path.write_text(seal({**payload, "schema": 99}))
+    with pytest.raises(LedgerError, match=r"run\.json: written by a newer vggstudy .* upgrade"):
+        study.run(jobs=1)
 
 
 def test_folder_of_another_study_is_refused(study: Study) -> None:

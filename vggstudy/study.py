@@ -194,7 +194,9 @@ class Study:
         store = self._open_for_writing()
         with store.lock():
             self._amend(store)
-            runs = [run for run in self.progress().lacking if run.run_id in selected][:limit]
+            progress = self.progress()
+            runs = [run for run in progress.lacking if run.run_id in selected][:limit]
+            store.refuse_unreadable(run.run_id for run in progress.damaged)
             with _entered(listener(runs, chosen) if listener else Silent()) as watching:
                 return execute(runs, store, chosen, watching)
 

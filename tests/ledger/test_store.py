@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import logging
 import os
 import resource
@@ -13,8 +14,9 @@ from typing import Any
 import pytest
 
 from vggstudy.errors import ExecutionError, LedgerError
-from vggstudy.ledger import DamagedFileError, StudyStore
+from vggstudy.ledger import DamagedFileError, RunRecord, StudyStore
 from vggstudy.ledger import files as ledger_files
+from vggstudy.ledger.sealed import seal
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -168,6 +170,38 @@ def test_a_damaged_record_is_named_and_can_be_replaced(
     assert str(path) in caplog.text
     assert store.write_record(bad)
     assert store.damaged() == []
+
+
+def newer(record: RunRecord) -> str:
+    """The record as a version that is to come may write it."""
+    payload = json.loads(record.to_json())
+    del payload["checksum"]
+    return seal({**payload, "schema": 99})
+
+
+def test_a_record_of_a_newer_version_is_never_replaced(
+    store: StudyStore, make_record: Any, make_crash: Any
+) -> None:
+    path = store.record_path(make_record(1).run_id)
+    path.parent.mkdir()
+    path.write_text(newer(make_record(1)))
+    for change in (
+        lambda: store.write_record(make_record(1)),
+        lambda: store.write_record(make_crash(1)),
+        lambda: store.refuse_unreadable([make_record(0).run_id, make_record(1).run_id]),
+    ):
+        with pytest.raises(DamagedFileError, match=r"run\.json: written by a newer vggstudy"):
+            change()
+    assert path.read_text() == newer(make_record(1))
+
+
+def test_a_link_to_a_missing_record_is_never_replaced(store: StudyStore, make_record: Any) -> None:
+    path = store.record_path(make_record(1).run_id)
+    path.parent.mkdir()
+    path.symlink_to("annex/record")
+    with pytest.raises(DamagedFileError, match="links to a missing file, annex/record"):
+        store.write_record(make_record(1))
+    assert path.is_symlink()
 
 
 @pytest.mark.parametrize("run_id", ["../../etc", "", "0" * 15, "0" * 17, "A" * 16, "/" + "0" * 15])

@@ -187,6 +187,24 @@ def read_record_file(path: Path, *, run_id: str) -> RunRecord:
     return record
 
 
+def read_standing_record(path: Path, *, run_id: str) -> RunRecord | DamagedFileError | None:
+    """The record that a new one would replace, or what is wrong with it; None where there is none.
+
+    Raises
+    ------
+    DamagedFileError
+        If a good record may lie there that this version or this user cannot read.
+    """
+    try:
+        return read_record_file(path, run_id=run_id)
+    except FileNotFoundError:
+        return None
+    except DamagedFileError as error:
+        if error.kind in ("newer", "unreadable"):
+            raise
+        return error
+
+
 def _os_reason(error: OSError, path: Path) -> str:
     """What the operating system said, without the path."""
     return explain(error, path, "read").removeprefix(f"{path} ")

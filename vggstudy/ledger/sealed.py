@@ -24,7 +24,7 @@ _PREFIX = re.compile(rb'\{"checksum":"([0-9a-f]{64})",')
 MAX_DIGITS = 300
 """Digits of the longest integer that is read: any shorter one fits a float."""
 
-_RESTORE = "restore it from a copy, or delete it to have it written anew"
+_RESTORE = "restore it from a copy"
 
 
 class DamagedFileError(LedgerError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from os import W_OK, access
@@ -22,7 +22,7 @@ from vggstudy.ledger.files import (
 )
 from vggstudy.ledger.lock import hold_lock
 from vggstudy.ledger.marker import Amendment, Marker
-from vggstudy.ledger.record import RunRecord, read_record_file
+from vggstudy.ledger.record import RunRecord, read_record_file, read_standing_record
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run_id, scan_runs
 from vggstudy.ledger.sealed import DamagedFileError
 
@@ -229,7 +229,8 @@ class StudyStore:
     def write_record(self, record: RunRecord) -> bool:
         """Write a run's record; a completed one that is there already stands.
 
-        Crashed and damaged records are replaced. Several processes may write at once.
+        Crashed and damaged records are replaced, unless a good one may lie there that only this
+        version or this user cannot read. Several processes may write at once.
 
         Returns
         -------
@@ -241,7 +242,7 @@ class StudyStore:
         ExecutionError
             If it cannot be written; the former record, if any, is untouched.
         LedgerError
-            If the study was opened read-only.
+            If the study was opened read-only, or a record that must not be replaced is there.
         ValueError
             If the record holds a number that is not finite or contradicts itself.
         """
@@ -258,14 +259,11 @@ class StudyStore:
 
     def _is_completed(self, path: Path, record: RunRecord) -> bool:
         """Whether the file holds an intact record of a finished or diverged run."""
-        try:
-            known = read_record_file(path, run_id=record.run_id)
-        except FileNotFoundError:
+        known = read_standing_record(path, run_id=record.run_id)
+        if isinstance(known, DamagedFileError):
+            _log.warning("replacing a damaged record: %s", known)
             return False
-        except DamagedFileError as error:
-            _log.warning("replacing a damaged record: %s", error)
-            return False
-        if known.status == "crashed":
+        if known is None or known.status == "crashed":
             return False
         if known.content_digest() != record.content_digest():
             _log.warning("%s stands; another execution of the run gave another result", path)
@@ -287,6 +285,17 @@ class StudyStore:
         except FileNotFoundError:
             msg = f"run {run_id} has no record in {self.path}"
             raise LedgerError(msg) from None
+
+    def refuse_unreadable(self, run_ids: Iterable[str]) -> None:
+        """Refuse runs whose damaged records must not be replaced, before they are executed.
+
+        Raises
+        ------
+        DamagedFileError
+            If a record is of a newer schema, or the operating system does not let it be read.
+        """
+        for run_id in run_ids:
+            read_standing_record(self.record_path(run_id), run_id=run_id)
 
     def records(self) -> Iterator[RunRecord]:
         """Every intact record, ordered by run id; `damaged` lists the others."""
