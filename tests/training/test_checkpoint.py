@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import pickle
 import signal
@@ -256,19 +258,28 @@ def test_a_changed_byte_is_noticed(
     assert "is damaged" in caplog.text
 
 
-def test_a_checkpoint_is_never_executed(tmp_path: Path) -> None:
-    import hashlib
-    import io
+def write_sealed(path: Path, content: object) -> None:
+    """Write a file with a checkpoint's form and any content."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    stored = buffer.getvalue()
+    path.write_bytes(checkpoint_file.MAGIC + hashlib.sha256(stored).digest() + stored)
 
+
+@pytest.mark.parametrize("content", [[1, 2], {}, {"fingerprint": {}, "state": 3}])
+def test_a_sealed_file_of_another_content_is_no_checkpoint(tmp_path: Path, content: object) -> None:
+    write_sealed(tmp_path / "checkpoint.pt", content)
+    with pytest.raises(checkpoint_file.DamagedCheckpoint):
+        checkpoint_file.read_checkpoint(tmp_path / "checkpoint.pt", fingerprint={})
+
+
+def test_a_checkpoint_is_never_executed(tmp_path: Path) -> None:
     class Harmful:
         def __reduce__(self) -> tuple[object, tuple[str]]:
             return os.mkdir, (str(tmp_path / "executed"),)
 
-    buffer = io.BytesIO()
-    torch.save({"fingerprint": {}, "state": Harmful()}, buffer)
-    content = buffer.getvalue()
     path = tmp_path / "checkpoint.pt"
-    path.write_bytes(checkpoint_file.MAGIC + hashlib.sha256(content).digest() + content)
+    write_sealed(path, {"fingerprint": {}, "state": Harmful()})
     with pytest.raises(checkpoint_file.DamagedCheckpoint):
         checkpoint_file.read_checkpoint(path, fingerprint={})
     assert not (tmp_path / "executed").exists()

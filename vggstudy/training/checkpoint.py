@@ -80,6 +80,9 @@ def read_checkpoint(path: Path, *, fingerprint: Mapping[str, Any]) -> dict[str, 
         stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DamagedCheckpoint(path) from error
+    parts = ("fingerprint", "state")
+    if not (isinstance(stored, dict) and all(isinstance(stored.get(x), dict) for x in parts)):
+        raise DamagedCheckpoint(path)
     differences = _differences(stored["fingerprint"], _flat({"schema": SCHEMA, **fingerprint}))
     if differences:
         raise CheckpointMismatch(path, differences)
