@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -45,6 +45,9 @@ class Cells:
     values, start : ndarrays of shape (K,) and (C + 1,)
         Outcomes of converged runs, cell after cell and sorted within; cell c holds
         ``values[start[c]:start[c + 1]]``.
+    pools : dict
+        Resampled means that `cell_draws` keeps, by cell, seed and their number: a store that
+        only saves work.
     """
 
     table: RunTable
@@ -61,6 +64,7 @@ class Cells:
     failed_variance: FloatArray
     values: FloatArray
     start: IntArray
+    pools: dict[tuple[int, int, int], FloatArray] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_table(cls, table: RunTable) -> Cells:

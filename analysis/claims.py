@@ -127,7 +127,7 @@ class Claim:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; never NaN."""
-        return {key: _plain(value) for key, value in asdict(self).items()}
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
 
     def sealed(self) -> Claim:
         """The claim with the digest of its content."""
@@ -161,7 +161,11 @@ class Claim:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, mappings as dictionaries."""
+    """Tuples as lists, mappings and records as dictionaries."""
+    if value is None or isinstance(value, (str, int, float)):  # most values
+        return value
+    if isinstance(value, (Note, Alternative)):
+        return asdict(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value

@@ -114,6 +114,8 @@ class Curve:
 
     Attributes
     ----------
+    source : Cells
+        Those of the whole grid.
     axis : Axis
     conditions : tuple of Condition
         Where the other factors are held.
@@ -132,6 +134,7 @@ class Curve:
         Levels with some converged runs, but fewer than `MIN_RUNS`.
     """
 
+    source: Cells
     axis: Axis
     conditions: tuple[Condition, ...]
     cells: IntArray
@@ -193,6 +196,7 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
     if flat.any() and not pooled > 0:
         return Note(Reason.NO_VARIANCE.value, "all runs of all cells have the same value")
     return Curve(
+        source=cells,
         axis=axis,
         conditions=conditions,
         cells=used,

@@ -12,17 +12,13 @@ import numpy as np
 from vggstudy.analysis import bootstrap
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.availability import unavailable
+from vggstudy.analysis.cell_draws import contrast_deviations, strata_of_cells
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.finding import Finding, caution, refused
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.reasons import Caution, Note, Reason
-from vggstudy.analysis.resampling import (
-    Strata,
-    claim_generator,
-    linear_deviations,
-    studentized_draws,
-)
+from vggstudy.analysis.resampling import claim_generator, studentized_draws
 from vggstudy.analysis.student import Spread, satterthwaite, t_interval
 
 PLAIN_BELOW = 20
@@ -147,30 +143,29 @@ def _draw(
     resampling: Resampling,
 ) -> Interval:
     """The bootstrap interval by the method asked for."""
-    strata = Strata(
-        cells.k[used].astype(np.int64),
-        np.concatenate([cells.cell_values(c) for c in used.tolist()]),
-    )
-    rng = claim_generator(resampling.seed, claim_id)
     count, chunk = resampling.n_resamples, resampling.chunk_draws
     method = resampling.method
     if method == "studentized":
+        strata = strata_of_cells(cells, used)
+        rng = claim_generator(resampling.seed, claim_id)
         drawn = studentized_draws(strata, weights, n_resamples=count, rng=rng, chunk_draws=chunk)
         return bootstrap.studentized(
             estimate, spread.se, drawn.deviation, drawn.se, confidence=confidence
         )
-    deviation = linear_deviations(
-        strata,
+    deviation = contrast_deviations(
+        cells,
+        used,
         weights,
+        claim_id=claim_id,
+        seed=resampling.seed,
         n_resamples=count,
-        rng=rng,
         inflate=method == "calibrated",
         chunk_draws=chunk,
     )
     if method == "calibrated":
         return bootstrap.calibrated(estimate, deviation, spread.df, confidence=confidence)
     if method == "bca":
-        skew = bootstrap.acceleration(strata, weights)
+        skew = bootstrap.acceleration(strata_of_cells(cells, used), weights)
         return bootstrap.bca(estimate, deviation, skew, confidence=confidence)
     plain = bootstrap.percentile if method == "percentile" else bootstrap.basic
     return plain(estimate, deviation, confidence=confidence)

@@ -10,15 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from vggstudy.analysis.arrays import FloatArray, IntArray
+from vggstudy.analysis.arrays import ComplexArray, FloatArray, IntArray
 
-Drawn = TypeVar("Drawn", bound=NDArray[Any])
-"""An array of real or complex numbers."""
+Numbers = TypeVar("Numbers", FloatArray, ComplexArray)
+"""Real or complex; two real sums over the same resamples make one complex one."""
 
 CHUNK_DRAWS = 131_072
 """Draws held at a time: small enough for the cache, far below the bound of 4e6 for memory."""
@@ -69,12 +68,12 @@ def resample_indices(
 
 def resample_values(
     strata: Strata,
-    values: Drawn,
+    values: Numbers,
     *,
     n_resamples: int,
     rng: np.random.Generator,
     chunk_draws: int = CHUNK_DRAWS,
-) -> Iterator[Drawn]:
+) -> Iterator[Numbers]:
     """What `values` holds at the indices of `resample_indices`, chunk by chunk.
 
     Parameters
@@ -91,12 +90,16 @@ def resample_values(
     ndarray of shape (rows, N)
         In memory that the next chunk overwrites.
     """
-    drawn: Drawn | None = None
+    rows = _rows(strata, n_resamples, chunk_draws)
+    drawn = np.empty((rows, values.size), dtype=values.dtype)
     for index in _index_chunks(strata, n_resamples, rng, chunk_draws):
-        if drawn is None:
-            drawn = np.empty(index.shape, dtype=values.dtype)
         # Every index is in range; the default mode would check them through a slow buffer.
         yield np.take(values, index, out=drawn[: len(index)], mode="wrap")
+
+
+def _rows(strata: Strata, n_resamples: int, chunk_draws: int) -> int:
+    """Resamples in a chunk."""
+    return min(max(1, chunk_draws // strata.values.size), n_resamples)
 
 
 def _index_chunks(
@@ -107,7 +110,7 @@ def _index_chunks(
     words = -(-size // 2)
     bound = np.repeat(strata.sizes, strata.sizes).astype(np.uint64)
     offset = np.repeat(strata.starts, strata.sizes)
-    rows = min(max(1, chunk_draws // size), n_resamples)
+    rows = _rows(strata, n_resamples, chunk_draws)
     scaled = np.empty((rows, size), dtype=np.uint64)
     for first in range(0, n_resamples, rows):
         part = scaled[: min(rows, n_resamples - first)]
@@ -122,20 +125,20 @@ def _index_chunks(
 
 def linear_deviations(
     strata: Strata,
-    weights: FloatArray,
+    weights: Numbers,
     *,
     n_resamples: int,
     rng: np.random.Generator,
     inflate: bool,
     chunk_draws: int = CHUNK_DRAWS,
-) -> FloatArray:
+) -> Numbers:
     """Deviations of a weighted sum of cell means from its estimate, over resamples.
 
     Parameters
     ----------
     strata : Strata
     weights : ndarray of shape (C,)
-        Weight of each cell's mean.
+        Weight of each cell's mean, real or complex.
     n_resamples : int
     rng : Generator
     inflate : bool
@@ -158,13 +161,14 @@ def linear_deviations(
     return np.concatenate([row_sums(drawn) for drawn in chunks])
 
 
-def row_sums(drawn: Drawn) -> Drawn:
+def row_sums(drawn: Numbers) -> Numbers:
     """Sum of each row; shape (rows,).
 
     A row's sum depends on no other row, as it would in a matrix product, so that chunks of any
     size give the same bits; on short rows this is four times faster than ``sum(axis=1)``.
     """
-    return np.einsum("ij->i", drawn)
+    sums: Numbers = np.einsum("ij->i", drawn)
+    return sums
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,18 +12,19 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
 
-from vggstudy.analysis.arrays import FloatArray
+from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.finding import Finding, caution
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.reasons import Caution
-from vggstudy.analysis.resampling import claim_generator
+from vggstudy.analysis.resampling import Strata, claim_generator, resample_indices
 
 TRIM_BELOW = 0.9
 """Share of converged runs in a level below which bounds are shown."""
@@ -184,19 +185,56 @@ def imbens_manski(width: float, error: float, confidence: float) -> float:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pair:
-    """Two matched cells: values of all their runs, NaN for those that failed."""
+class _Runs:
+    """The runs of a cell: the converged ones' values in increasing order, and how many there are.
 
-    first: FloatArray
-    second: FloatArray
+    In resamples the converged runs come first, in the order of `values`.
+    """
+
+    values: FloatArray
+    runs: int
+
+    @classmethod
+    def of(cls, cells: Cells, cell: int) -> _Runs:
+        return cls(cells.cell_values(cell), int(cells.n[cell]))
+
+    def trimmed(self, ranks: IntArray, keep: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Means of each resample's smallest values, and of its largest, a share `keep` of each.
+
+        The run on the edge enters with the part of its weight that is kept. `ranks` counts the
+        values drawn up to each of `values`, so that a sum over the ``K`` smallest is ``K`` times
+        the largest value less the gaps between values times ``min(rank, K)``.
+
+        Parameters
+        ----------
+        ranks : ndarray of shape (rows, k)
+        keep : ndarray of shape (rows,)
+        """
+        drawn = ranks[:, -1]
+        kept = (drawn * keep)[:, None]
+        left_out = drawn[:, None] - kept
+        gaps = np.diff(self.values)
+        below = np.minimum(ranks[:, :-1], kept) @ gaps
+        above = np.maximum(ranks[:, :-1] - left_out, 0.0) @ gaps
+        top = self.values[-1]
+        return top - below / kept[:, 0], top - above / kept[:, 0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pair:
+    """Two matched cells."""
+
+    first: _Runs
+    second: _Runs
 
     @classmethod
     def of(cls, cells: Cells, later: int, earlier: int) -> _Pair:
-        return cls(_with_failed(cells, later), _with_failed(cells, earlier))
+        return cls(_Runs.of(cells, later), _Runs.of(cells, earlier))
 
     def bounds(self) -> tuple[float, float, float]:
         """Low, high and the trimmed share of the runs at hand."""
-        low, high, cut = _bounds(self.first[None, :], self.second[None, :])
+        once = [np.ones((1, runs.runs), dtype=np.int64) for runs in (self.first, self.second)]
+        low, high, cut = _bounds(self.first, self.second, once[0], once[1])
         return float(low[0]), float(high[0]), float(cut[0])
 
     def variances(self, n_resamples: int, rng: np.random.Generator) -> FloatArray:
@@ -204,42 +242,42 @@ class _Pair:
 
         Resamples without a converged run in one of the cells are left out.
         """
+        both = np.array([self.first.runs, self.second.runs])
+        strata = Strata(both, np.zeros(int(both.sum())))
         drawn = [
-            values[rng.integers(0, values.size, (n_resamples, values.size))]
-            for values in (self.first, self.second)
+            _bounds(self.first, self.second, *np.split(counts, both[:1], axis=1))
+            for counts in _times_drawn(strata, n_resamples, rng)
         ]
-        usable = ~(np.isnan(drawn[0]).all(axis=1) | np.isnan(drawn[1]).all(axis=1))
-        low, high, _ = _bounds(drawn[0][usable], drawn[1][usable])
+        low, high = (np.concatenate([part[i] for part in drawn]) for i in (0, 1))
         return np.array([low.var(ddof=1), high.var(ddof=1)])
 
 
-def _with_failed(cells: Cells, cell: int) -> FloatArray:
-    """A cell's runs: outcomes of the converged ones, then NaN for each failed one."""
-    values = cells.cell_values(cell)
-    return np.concatenate([values, np.full(int(cells.n[cell]) - values.size, np.nan)])
+def _times_drawn(strata: Strata, n_resamples: int, rng: np.random.Generator) -> Iterator[IntArray]:
+    """How often each run is drawn, in chunks of shape (rows, N)."""
+    size = strata.values.size
+    for index in resample_indices(strata, n_resamples=n_resamples, rng=rng):
+        rows = len(index)
+        index += size * np.arange(rows)[:, None]
+        yield np.bincount(index.ravel(), minlength=rows * size).reshape(rows, size)
 
 
-def _bounds(first: FloatArray, second: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Low, high and trimmed share of every row ([1]_, proposition 1a).
+def _bounds(
+    first: _Runs, second: _Runs, first_counts: IntArray, second_counts: IntArray
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Low, high and trimmed share of every resample ([1]_, proposition 1a).
 
     The group with the larger share of converged runs is trimmed to the other's; the other one's
-    trimmed means are then its plain mean.
+    trimmed means are then its plain mean. Counts are of shape (rows, runs); rows in which no run
+    of a group converged are left out.
     """
-    known = [np.isfinite(x) for x in (first, second)]
-    share = [x.mean(axis=1) for x in known]
+    ranks = [
+        np.cumsum(counts[:, : runs.values.size], axis=1)
+        for runs, counts in ((first, first_counts), (second, second_counts))
+    ]
+    usable = (ranks[0][:, -1] > 0) & (ranks[1][:, -1] > 0)
+    ranks = [rank[usable] for rank in ranks]
+    share = [rank[:, -1] / runs.runs for rank, runs in zip(ranks, (first, second), strict=True)]
     least = np.minimum(share[0], share[1])
-    low_first, high_first = _trimmed(first, 1 - least / share[0])
-    low_second, high_second = _trimmed(second, 1 - least / share[1])
+    low_first, high_first = first.trimmed(ranks[0], least / share[0])
+    low_second, high_second = second.trimmed(ranks[1], least / share[1])
     return low_first - high_second, high_first - low_second, 1 - least / np.maximum(*share)
-
-
-def _trimmed(values: FloatArray, share: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Means of each row without the share at its top, and without that at its bottom.
-
-    The run on the edge enters with the part of its weight that is kept.
-    """
-    kept = np.isfinite(values).sum(axis=1) * (1 - share)
-    weights = np.clip(kept[:, None] - np.arange(values.shape[1]), 0.0, 1.0)
-    rising = np.nan_to_num(np.sort(values, axis=1))
-    falling = np.nan_to_num(-np.sort(-values, axis=1))
-    return (weights * rising).sum(axis=1) / kept, (weights * falling).sum(axis=1) / kept
