@@ -15,6 +15,7 @@ from vggstudy.report.sections import (
     s07_interactions,
     s08_hypotheses,
     s09_curves,
+    s10_diagnostics,
     s11_sensitivity,
     s13_cite,
 )
@@ -31,6 +32,7 @@ BUILDERS: tuple[Callable[[Source], Section], ...] = (
     s07_interactions.build,
     s08_hypotheses.build,
     s09_curves.build,
+    s10_diagnostics.build,
     s11_sensitivity.build,
     s13_cite.build,
 )

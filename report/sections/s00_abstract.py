@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vggstudy.report.diagnostics import checks
 from vggstudy.report.display import POINTS, Unit, level_text, size_of, unit_of
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
@@ -49,6 +50,11 @@ def _warnings(source: Source) -> list[str]:
     view = source.view
     warnings = [str(note) for note in view.context.notes]
     warnings += [f"{capitalise(in_words(text)).rstrip('.')}." for text in view.result.warnings]
+    warnings += [
+        f"{check.name}: {check.value}; the limit is {check.limit}."
+        for check in checks(view)
+        if not check.passed
+    ]
     return list(dict.fromkeys(warnings))
 
 

@@ -10,6 +10,7 @@ from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.names import capitalise, friendly, in_words, method_words
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
+    ABSENT,
     NOT_AVAILABLE,
     Column,
     Entry,
@@ -104,5 +105,6 @@ def _table(view: StudyView, claims: list[Claim], words: str) -> Table:
 
 
 def _reason(claim: Claim) -> Entry:
-    """Why there is no interval."""
-    return entry(capitalise(in_words(claim.reason_text or claim.reason or "")))
+    """That there is no interval, with the reason as a note below the table."""
+    reason = capitalise(in_words(claim.reason_text or claim.reason or "")).rstrip(".")
+    return Entry(ABSENT, cautions=(reason,) if reason else ())

@@ -1,0 +1,84 @@
+"""Section 10, diagnostics: checks with their limits, and residuals within cells."""
+
+from __future__ import annotations
+
+from statistics import mean, median, stdev
+
+from vggstudy.report.diagnostics import checks
+from vggstudy.report.figures.residuals import draw_residuals
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.formatting import round_number
+from vggstudy.report.names import capitalise, friendly
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.s04_accuracy import outcome_scale
+from vggstudy.report.tables import Column, Table, download, entry
+from vggstudy.report.view import StudyView
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    found = checks(view)
+    columns = (
+        Column("Check", numeric=False),
+        Column("Value"),
+        Column("Limit"),
+        Column("Passed", numeric=False),
+    )
+    rows = [
+        (entry(c.name), entry(c.value), entry(c.limit), entry("yes" if c.passed else "no"))
+        for c in found
+    ]
+    return Section(
+        10,
+        "diagnostics",
+        t.gettext("Diagnostics"),
+        {
+            "checks": Table("Checks on the analysis", columns, tuple(rows)),
+            "failed": sum(not check.passed for check in found),
+            "residuals": _residuals(view),
+            "resamples": view.settings.get("resamples", ""),
+        },
+    )
+
+
+def _residuals(view: StudyView) -> Picture | None:
+    """Every converged run less the mean of its cell; None where no cell has two of them."""
+    unit = outcome_scale(view)
+    cells = [cell for cell in view.cells if len(cell.converged) > 1]
+    if not cells:
+        return None
+    points = [
+        (mean(cell.converged) * unit, (value - mean(cell.converged)) * unit)
+        for cell in cells
+        for value in cell.converged
+    ]
+    spreads = sorted(stdev(cell.converged) for cell in cells)
+    measure = friendly(view.outcome)
+    words = "points" if unit == 100 else measure
+    numbers = [
+        round_number(value, decimals=2 if unit == 100 else 4, scale=unit)
+        for value in (spreads[0], median(spreads), spreads[-1])
+    ]
+    columns = tuple(Column(name) for name in ("Smallest SD", "Median SD", "Largest SD", "Cells"))
+    return picture(
+        lambda canvas: draw_residuals(
+            points,
+            canvas,
+            axis=f"mean {measure} of the cell" + (" (percent)" if unit == 100 else ""),
+            unit=f"run less mean ({words})",
+        ),
+        key="fig-residuals",
+        question="Do runs scatter alike in all cells?",
+        caption=(
+            f"Every run that converged: its {measure} less the mean of its cell, against that "
+            "mean. Intervals do not assume that the scatter is the same in all cells."
+        ),
+        description=f"{len(points)} runs in {len(cells)} cells with two converged runs or more.",
+        table=Table(
+            f"{capitalise(measure)}: standard deviation within cells",
+            columns,
+            (tuple(map(entry, (*numbers, len(cells)))),),
+        ),
+        data=download("residuals.csv", ("cell_mean", "residual"), points),
+    )

@@ -1,0 +1,187 @@
+"""The page in a real browser: accessible, silent on the network, as wide as the screen."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+import pytest
+
+from vggstudy.analysis import AnalysisResult
+from vggstudy.report import ReportContext, RunCurves, render
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Dialog, Page
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+SCREENSHOTS = "VGGSTUDY_SCREENSHOTS"
+"""Environment variable: a folder for the pictures that a person looks at."""
+
+WIDTHS = (390, 700, 1200)
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium of the system."""
+    api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(
+    tmp_path_factory: pytest.TempPathFactory,
+    tiny: AnalysisResult,
+    all_failed: AnalysisResult,
+    with_losses: AnalysisResult,
+    make_runs: Callable[..., pd.DataFrame],
+    make_result: Callable[..., AnalysisResult],
+    context: ReportContext,
+) -> dict[str, Path]:
+    """A study with everything, one in which all fail, one with losses, one with many cells."""
+    folder = tmp_path_factory.mktemp("pages")
+    frame = pd.concat(
+        [make_runs().assign(depth=d, data_norm=n) for d in (11, 13, 19) for n in (False, True)]
+    )
+    curves = [
+        RunCurves(
+            levels={"batch_norm": on, "lr": rate},
+            outcome="converged" if on else "failed_to_learn",
+            curves={"val_accuracy": [0.1, 0.5, 0.7 if on else 0.1]},
+        )
+        for on in (False, True)
+        for rate in (0.001, 0.01)
+        for _ in range(3)
+    ]
+    full = ReportContext(
+        **{name: getattr(context, name) for name in context.__slots__ if name != "curves"},
+        curves=curves,
+    )
+    cases = {
+        "tiny": render(tiny, context=full),
+        "failed": render(all_failed),
+        "losses": render(with_losses),
+        "large": render(make_result(frame, ["depth", "batch_norm", "data_norm", "lr"])),
+    }
+    for name, text in cases.items():
+        (folder / f"{name}.html").write_text(text, "utf-8")
+    return {name: folder / f"{name}.html" for name in cases}
+
+
+def opened(browser: Browser, path: Path, *, width: int = 1200, dark: bool = False) -> Page:
+    """The page with every table unfolded."""
+    scheme = "dark" if dark else "light"
+    page = browser.new_page(
+        viewport={"width": width, "height": 900},
+        color_scheme=scheme,  # type: ignore[arg-type]  # a literal of two
+    )
+    page.goto(path.as_uri())
+    page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+    return page
+
+
+def keep(page: Page, name: str) -> None:
+    """Leave a picture where somebody asked for it."""
+    if folder := os.environ.get(SCREENSHOTS):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large"])
+def test_axe_finds_no_violation(
+    case: str, dark: bool, browser: Browser, pages: dict[str, Path]
+) -> None:
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed"
+    )
+    page = opened(browser, pages[case], dark=dark)
+    found = axe.Axe().run(page).response["violations"]
+    keep(page, f"{case}-{'dark' if dark else 'light'}")
+    page.close()
+    assert [_said(violation) for violation in found] == []
+
+
+def _said(violation: dict[str, Any]) -> str:
+    """A violation with the first element that it concerns."""
+    return f"{violation['id']}: {violation['nodes'][0]['html'][:200]}"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large"])
+def test_the_page_never_scrolls_sideways(
+    case: str, width: int, browser: Browser, pages: dict[str, Path]
+) -> None:
+    page = opened(browser, pages[case], width=width)
+    needed = page.evaluate("document.documentElement.scrollWidth")
+    keep(page, f"{case}-{width}")
+    page.close()
+    assert needed <= width
+
+
+def test_nothing_is_asked_of_the_network_and_nothing_is_logged(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    asked: list[str] = []
+    logged: list[str] = []
+    page = browser.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: logged.append(message.text))
+    page.goto(pages["tiny"].as_uri())
+    page.close()
+    assert [url for url in asked if not url.startswith("data:")] == [pages["tiny"].as_uri()]
+    assert logged == []
+
+
+def test_hostile_strings_open_no_dialog(
+    browser: Browser, tiny: AnalysisResult, tmp_path: Path
+) -> None:
+    path = tmp_path / "hostile.html"
+    hostile = ReportContext(title=HOSTILE, question=HOSTILE, notes=[HOSTILE], commands=[HOSTILE])
+    path.write_text(render(tiny, context=hostile), "utf-8")
+    dialogs: list[str] = []
+
+    def refuse(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    page = browser.new_page()
+    page.on("dialog", refuse)
+    page.goto(path.as_uri())
+    title = page.locator("h1").inner_text()
+    page.close()
+    assert dialogs == []
+    assert title == HOSTILE
+
+
+def test_a_claim_s_link_leads_to_its_row(browser: Browser, pages: dict[str, Path]) -> None:
+    page = opened(browser, pages["tiny"])
+    link = page.locator("a.ref").first
+    link.click()
+    target = page.evaluate("document.querySelector(':target')?.textContent")
+    page.close()
+    assert target.startswith("converged.diff.")
+
+
+def test_print_unfolds_every_figure_s_table(browser: Browser, pages: dict[str, Path]) -> None:
+    page = browser.new_page()
+    page.goto(pages["tiny"].as_uri())
+    page.emulate_media(media="print")
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.as-text table')]"
+        ".map(table => table.getBoundingClientRect().height)"
+    )
+    page.close()
+    assert heights
+    assert min(heights) > 20

@@ -1,0 +1,71 @@
+"""Diagnostics: a check fails on its side of the limit, and then stands before the abstract."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from gettext import NullTranslations
+
+import pytest
+
+from vggstudy.analysis import AnalysisResult, ClaimSet
+from vggstudy.report import ReportContext, render
+from vggstudy.report.diagnostics import Check, checks
+from vggstudy.report.sections import s00_abstract, s10_diagnostics
+from vggstudy.report.sections.base import Source
+from vggstudy.report.study import study_view
+
+MONTE_CARLO = "Largest Monte Carlo error"
+
+
+def with_errors(result: AnalysisResult, share: float) -> AnalysisResult:
+    """Every drawn interval has that Monte Carlo error at both ends, in shares of its width."""
+    claims = []
+    for claim in result.claims.values():
+        if claim.mc_error_low is not None and claim.low is not None and claim.high is not None:
+            error = share * (claim.high - claim.low)
+            claims.append(replace(claim, mc_error_low=error, mc_error_high=error / 2))
+        else:
+            claims.append(claim)
+    return replace(result, claims=ClaimSet(claims))
+
+
+def found(result: AnalysisResult, name: str) -> Check:
+    view = study_view(result, ReportContext())
+    return next(check for check in checks(view) if check.name.startswith(name))
+
+
+@pytest.mark.parametrize(("share", "passed"), [(0.019, True), (0.021, False)])
+def test_too_few_resamples_are_told(tiny: AnalysisResult, share: float, passed: bool) -> None:
+    check = found(with_errors(tiny, share), MONTE_CARLO)
+    assert check.passed is passed
+    assert check.value == f"{100 * share:.1f}%"
+
+
+def test_a_failed_check_stands_before_the_abstract(tiny: AnalysisResult) -> None:
+    def warnings(share: float) -> list[str]:
+        view = study_view(with_errors(tiny, share), ReportContext())
+        listed: list[str] = s00_abstract.build(Source(view, NullTranslations())).values["warnings"]
+        return [text for text in listed if text.startswith(MONTE_CARLO)]
+
+    assert warnings(0.01) == []
+    assert len(warnings(0.03)) == 1
+    assert "did not pass: 1" in render(with_errors(tiny, 0.03))
+
+
+def test_a_cell_without_runs_fails_its_check(
+    tiny: AnalysisResult, with_losses: AnalysisResult
+) -> None:
+    assert found(tiny, "Fewest labelled runs").passed
+    assert not found(with_losses, "Fewest labelled runs").passed
+
+
+def test_residuals_sum_to_zero_within_cells(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    picture = s10_diagnostics.build(Source(view, NullTranslations())).values["residuals"]
+    (row,) = picture.table.rows
+    # Replicates 0.013 apart: two of them scatter by 0.013 / sqrt(2), three by 0.013.
+    assert [entry.text for entry in row] == ["0.92", "1.11", "1.30", "4"]
+
+
+def test_without_converged_runs_there_are_no_residuals(all_failed: AnalysisResult) -> None:
+    assert "there is no scatter to show" in render(all_failed)
