@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import lzma
+import os
+import struct
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -227,6 +231,65 @@ def test_a_folder_without_images_is_one_clear_error(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="holds no images"):
         prepare_data(settings(tmp_path / "images"), cache_dir=tmp_path / "cache")
+
+
+def test_whatever_is_no_file_in_a_folder_is_refused_by_name(
+    tmp_path: Path, image_tree: Callable[..., Tree], write_tree: Callable[..., Path]
+) -> None:
+    root = write_tree(image_tree())
+    odd = root / "train/class-0/odd.png"
+    odd.symlink_to("nowhere.png")
+    with pytest.raises(DataError, match=r"cannot read .*odd\.png: the link leads nowhere"):
+        prepare_data(settings(root), cache_dir=tmp_path / "cache")
+    odd.unlink()
+    os.mkfifo(odd)
+    with pytest.raises(DataError, match=r"odd\.png is neither a folder nor a file"):
+        prepare_data(settings(root), cache_dir=tmp_path / "cache")
+
+
+def test_hidden_files_in_a_folder_do_not_matter(
+    tmp_path: Path, image_tree: Callable[..., Tree], write_tree: Callable[..., Path]
+) -> None:
+    root = write_tree(image_tree())
+    (root / "train/class-0/.#lock.png").symlink_to("user@host.1")
+    assert len(prepare_data(settings(root), cache_dir=tmp_path / "cache").labels) == 16
+
+
+def test_a_folder_that_cannot_be_listed_is_refused_and_not_left_out(
+    tmp_path: Path,
+    image_tree: Callable[..., Tree],
+    write_tree: Callable[..., Path],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    root = write_tree(image_tree())
+    scan = os.scandir
+
+    def denied(path: str) -> object:
+        if Path(path).name == "class-1":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", denied)  # permissions do not bind a test that root runs
+    with pytest.raises(DataError, match=r"cannot read .*class-1: Permission denied"):
+        prepare_data(settings(root), cache_dir=tmp_path / "cache")
+
+
+def test_an_image_of_too_many_pixels_is_refused_by_name(
+    tmp_path: Path, image_tree: Callable[..., Tree], write_tree: Callable[..., Path]
+) -> None:
+    root = write_tree(image_tree())
+    width, height = 30_000, 30_000  # only the header says so
+    (root / "train/class-0/000.png").write_bytes(png_header(width, height))
+    with pytest.raises(DataError, match=r"000\.png has too many pixels"):
+        prepare_data(settings(root), cache_dir=tmp_path / "cache")
+
+
+def png_header(width: int, height: int) -> bytes:
+    """The beginning of an RGB image of a size, as far as a decoder needs it to refuse."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    checksum = struct.pack(">I", zlib.crc32(body))
+    data = struct.pack(">I", 0) + b"IDAT"
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + checksum + data
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGBA"])

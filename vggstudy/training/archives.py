@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol
+from typing import IO, NoReturn, Protocol
 
 from vggstudy.errors import DataError
 
@@ -69,7 +69,8 @@ def open_tree(path: Path) -> FileTree:
     if path.is_dir():
         return Folder(path)
     if not path.is_file():
-        msg = f"{path} does not exist: data.root must be a folder or an archive of class folders"
+        problem = "is neither a folder nor a file" if path.exists() else "does not exist"
+        msg = f"{path} {problem}: data.root must be a folder or an archive of class folders"
         raise DataError(msg)
     if path.name.endswith(".zip"):
         return ZipArchive(path)
@@ -87,8 +88,15 @@ class Folder:
     path: Path
 
     def entries(self) -> Iterator[Entry]:
-        """All folders and files below the folder, hidden ones left out."""
-        for where, folders, files in os.walk(self.path, followlinks=True):
+        """All folders and files below the folder, hidden ones left out.
+
+        Raises
+        ------
+        DataError
+            If a folder cannot be listed, links lead in a circle or nowhere, or something is
+            neither a folder nor a file.
+        """
+        for where, folders, files in os.walk(self.path, followlinks=True, onerror=_refuse):
             here = Path(where).relative_to(self.path)
             if len(here.parts) > MAX_DEPTH:
                 msg = f"{self.path}: folders nest deeper than {MAX_DEPTH} at {here}"
@@ -97,18 +105,33 @@ class Folder:
             for name in folders:
                 yield Entry(PurePosixPath(here / name), is_folder=True, size=0)
             for name in files:
-                status = (Path(where) / name).stat()
-                yield Entry(
-                    PurePosixPath(here / name),
-                    is_folder=False,
-                    size=status.st_size,
-                    modified_ns=status.st_mtime_ns,
-                )
+                if not name.startswith("."):
+                    yield _file_entry(Path(where) / name, PurePosixPath(here / name))
 
     def contents(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Relative path and bytes of every wanted file."""
         for name in wanted:
             yield name, (self.path / name).read_bytes()
+
+
+def _file_entry(file: Path, path: PurePosixPath) -> Entry:
+    """The entry of a file on disk."""
+    try:
+        status = file.stat()
+    except OSError as error:
+        _refuse(error)
+    if not stat.S_ISREG(status.st_mode):
+        msg = f"{file} is neither a folder nor a file, which is refused"
+        raise DataError(msg)
+    return Entry(path, is_folder=False, size=status.st_size, modified_ns=status.st_mtime_ns)
+
+
+def _refuse(error: OSError) -> NoReturn:
+    """Name what cannot be read in a folder; nothing is left out in silence."""
+    lost = error.filename is not None and Path(error.filename).is_symlink()
+    reason = "the link leads nowhere" if lost else error.strerror
+    msg = f"cannot read {error.filename}: {reason}"
+    raise DataError(msg) from error
 
 
 @dataclass(frozen=True, slots=True)

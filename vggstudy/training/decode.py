@@ -56,6 +56,9 @@ def decode_rgb(data: bytes, name: str, *, resize: int | None) -> Pixels:
     except UnidentifiedImageError as error:
         msg = f"{name} is not an image, or is damaged"
         raise DataError(msg) from error
+    except Image.DecompressionBombError as error:
+        msg = f"{name} has too many pixels, above {MAX_PIXELS}"
+        raise DataError(msg) from error
     except _CORRUPT as error:
         msg = f"{name} is damaged: {error}"
         raise DataError(msg) from error
