@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.report.context import ReportContext, RunCurves
+from vggstudy.report.context import ReportContext, RunCurves, SourceClaim
 
 if TYPE_CHECKING:
     from vggstudy.report.document import render, write_report
 
-__all__ = ["ReportContext", "RunCurves", "render", "write_report"]
+__all__ = ["ReportContext", "RunCurves", "SourceClaim", "render", "write_report"]
 
 _PLACES = {
     "render": "document",

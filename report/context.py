@@ -31,6 +31,25 @@ class RunCurves:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceClaim:
+    """A number that another study reports, and the claim of this one that answers it.
+
+    Attributes
+    ----------
+    claim : str
+        Id of this study's claim.
+    value : float
+        Theirs, in the claim's unit: a fraction for accuracies and probabilities.
+    reference : str
+        Where they report it.
+    """
+
+    claim: str
+    value: float
+    reference: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContext:
     """Texts and tables that the report shows as they are; a bare CSV has none of them.
 
@@ -58,6 +77,8 @@ class ReportContext:
         What reproduces the study and its report.
     curves : sequence of RunCurves
         Training curves of the runs that gave data.
+    source_claims : sequence of SourceClaim
+        What the study that is repeated reports.
     notes : sequence of str
         Sentences a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -76,4 +97,5 @@ class ReportContext:
     environment: Sequence[tuple[str, str]] = ()
     commands: Sequence[str] = ()
     curves: Sequence[RunCurves] = ()
+    source_claims: Sequence[SourceClaim] = ()
     notes: Sequence[str] = ()

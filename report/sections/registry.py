@@ -17,6 +17,7 @@ from vggstudy.report.sections import (
     s09_curves,
     s10_diagnostics,
     s11_sensitivity,
+    s12_source,
     s13_cite,
 )
 from vggstudy.report.sections.base import Section, Source
@@ -34,5 +35,6 @@ BUILDERS: tuple[Callable[[Source], Section], ...] = (
     s09_curves.build,
     s10_diagnostics.build,
     s11_sensitivity.build,
+    s12_source.build,
     s13_cite.build,
 )

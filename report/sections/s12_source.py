@@ -1,0 +1,92 @@
+"""Section 12, the source study against this one: their number on our interval."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vggstudy.report.context import SourceClaim
+from vggstudy.report.display import display, read, unit_of
+from vggstudy.report.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.formatting import round_number
+from vggstudy.report.names import capitalise, in_words
+from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.rows import forest_row
+from vggstudy.report.tables import (
+    Column,
+    Table,
+    download,
+    entry,
+    estimate_entry,
+    interval_entry,
+)
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+Pair = tuple[SourceClaim, "Claim"]
+
+
+def build(source: Source) -> Section:
+    """Build the section."""
+    view, t = source.view, source.messages
+    found = ((theirs, view.claims.get(theirs.claim)) for theirs in view.context.source_claims)
+    pairs = [(theirs, ours) for theirs, ours in found if ours is not None]
+    values = {
+        "picture": _picture(pairs) if pairs else None,
+        "unmatched": [x.claim for x in view.context.source_claims if not view.claims.get(x.claim)],
+    }
+    return Section(12, "source", t.gettext("Source study against this study"), values)
+
+
+def _picture(pairs: list[Pair]) -> Picture:
+    """One group a claim: their value is the dark line."""
+    groups = [_group(theirs, ours) for theirs, ours in pairs]
+    columns = (
+        Column("Claim", numeric=False),
+        Column("Theirs"),
+        Column("Ours"),
+        Column("Interval"),
+    )
+    rows = [
+        (
+            entry(f"{capitalise(in_words(ours.estimand))} ({theirs.reference})"),
+            entry(_theirs(theirs, ours)),
+            estimate_entry(ours),
+            interval_entry(ours),
+        )
+        for theirs, ours in pairs
+    ]
+    return picture(
+        lambda canvas: draw_forest(groups, canvas),
+        key="fig-source",
+        question="Do the source study's numbers lie in this study's intervals?",
+        caption=(
+            "Bars are this study's confidence intervals, the thin mark in each is its estimate; "
+            "the dark line is the value that the source study reports."
+        ),
+        description=" ".join(
+            f"{group.title}: theirs {_theirs(theirs, ours)}, ours {group.rows[0].numbers}."
+            for group, (theirs, ours) in zip(groups, pairs, strict=True)
+        ),
+        table=Table("The source study's numbers and ours", columns, tuple(rows)),
+        data=download(
+            "source.csv",
+            ("id", "theirs", "reference", "estimate", "low", "high"),
+            [(o.id, x.value, x.reference, o.estimate, o.low, o.high) for x, o in pairs],
+        ),
+    )
+
+
+def _group(theirs: SourceClaim, ours: Claim) -> ForestGroup:
+    """A claim with both values."""
+    title = capitalise(in_words(ours.estimand))
+    row = forest_row(ours, f"theirs {_theirs(theirs, ours)}")
+    return ForestGroup(title, "", (row,), reference=theirs.value * unit_of(ours).scale)
+
+
+def _theirs(theirs: SourceClaim, ours: Claim) -> str:
+    """Their value at the decimals of ours."""
+    shown, unit = display(ours), unit_of(ours)
+    decimals = shown.rounded.decimals if shown else 2
+    return read(round_number(theirs.value, decimals=decimals, scale=unit.scale) + unit.suffix)
