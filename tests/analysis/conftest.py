@@ -1,10 +1,17 @@
-"""Ledgers with R's values, and small tables made by hand."""
+"""Ledgers with R's values, small tables made by hand, and the table of simulated coverage.
+
+Simulations behind the marker ``coverage`` hand their shares to the fixture `simulated`; at the end
+of the session they are printed as Markdown, those outside their bands among them.
+``docs/make_coverage_table.py`` puts that table into the documentation.
+"""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -102,3 +109,91 @@ def grid_frame() -> pd.DataFrame:
                 label = "failed_to_learn" if failed else "converged"
                 rows.append((depth, batch, seed, label, round(value, 4)))
     return pd.DataFrame(rows, columns=["depth", "batch_size", "seed", "label", "test_accuracy"])
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A simulated share with the band that the analysis plan asks for.
+
+    Attributes
+    ----------
+    group, case : str
+    share, least, most : float
+    studies : int
+    nominal : float
+        Share at which the Monte Carlo error of the band's ends is taken.
+    """
+
+    group: str
+    case: str
+    share: float
+    studies: int
+    least: float
+    most: float
+    nominal: float
+
+    @property
+    def inside(self) -> bool:
+        """Within the band widened by three Monte Carlo standard errors at the nominal share."""
+        margin = 3 * np.sqrt(self.nominal * (1 - self.nominal) / self.studies)
+        return bool(self.least - margin <= self.share <= self.most + margin)
+
+    @property
+    def markdown(self) -> str:
+        error = np.sqrt(self.share * (1 - self.share) / self.studies)
+        low, high = f"{100 * self.least:g}", f"{100 * self.most:g}"
+        band = f"at most {high}" if self.least == 0 else f"{low} to {high}"
+        band = f"at least {low}" if self.most == 1 else band
+        cells = (
+            self.case,
+            f"{100 * self.share:.1f} ± {100 * error:.1f}",
+            band,
+            "yes" if self.inside else "**no**",
+            f"{self.studies:,}",
+        )
+        return f"| {' | '.join(cells)} |"
+
+
+Simulated = Callable[..., None]
+
+
+@pytest.fixture
+def simulated(record_property: Callable[[str, object], None]) -> Simulated:
+    """Enter a share into the table, then hold it to its band."""
+
+    def enter(
+        group: str,
+        case: str,
+        share: float,
+        studies: int,
+        *,
+        least: float = 0.0,
+        most: float = 1.0,
+        nominal: float = 0.95,
+    ) -> None:
+        row = Row(group, case, share, studies, least, most, nominal)
+        record_property("simulated", json.dumps(asdict(row)))
+        assert row.inside, row.markdown
+
+    return enter
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of everything that was simulated, in the order of the tests' names."""
+    found = sorted(
+        (report.nodeid.partition("[")[0], at, value)
+        for outcome in ("passed", "failed")
+        for at, report in enumerate(terminalreporter.getreports(outcome))
+        if report.when == "call" and "coverage" in report.keywords
+        for name, value in report.user_properties
+        if name == "simulated"
+    )
+    rows = [Row(**json.loads(value)) for _, _, value in found]
+    if not rows:
+        return
+    terminalreporter.section("simulated coverage")
+    for group, members in itertools.groupby(rows, key=lambda row: row.group):
+        terminalreporter.line(f"\n| {group} | % ± Monte Carlo error | band | inside | studies |")
+        terminalreporter.line("| --- | --- | --- | --- | --- |")
+        for row in members:
+            terminalreporter.line(row.markdown)

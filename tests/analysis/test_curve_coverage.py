@@ -1,11 +1,12 @@
 """Simulated coverage of turning points and shared seeds, false support of peaks.
 
-``pytest -m coverage tests/analysis -s`` prints the table; the unmarked tests are a small part of
-it. Bands are those of the analysis plan, widened by three Monte Carlo standard errors.
+``pytest -m coverage tests/analysis`` prints the table; the unmarked tests are a small part of it.
+Bands are those of the analysis plan, widened by three Monte Carlo standard errors.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -154,15 +155,13 @@ def _shared_coverage(seeds: int, arms: int, share: float, studies: int) -> float
     return covered / studies
 
 
+STUDIES = 2_000
+"""Monte Carlo error of a coverage of 95%: half a point."""
+
+
 def _error(share: float, studies: int) -> float:
     """Three Monte Carlo standard errors."""
     return float(3 * np.sqrt(share * (1 - share) / studies))
-
-
-def _print(capsys: pytest.CaptureFixture[str], *lines: str) -> None:
-    with capsys.disabled():
-        for line in lines:
-            print(line)  # noqa: T201 - the table is what the marked run is for
 
 
 TURNING = [
@@ -192,21 +191,14 @@ def test_a_small_simulation_covers_with_shared_seeds() -> None:
 
 @pytest.mark.coverage
 @pytest.mark.parametrize("case", TURNING, ids=lambda case: case.name)
-def test_the_turning_point_is_covered(
-    case: TurningCase, capsys: pytest.CaptureFixture[str]
-) -> None:
-    studies = 4_000
-    held, drawn, bounded = case.shares(studies)
-    band = (0.92 if case.n < 5 or case.skew else 0.93, 0.97)
-    _print(
-        capsys,
-        f"| {case.name}; bounded {100 * bounded:.0f}% | {100 * held:.1f} | "
-        f"{100 * band[0]:.0f}-{100 * band[1]:.0f} | |",
-        f"| {case.name}, bootstrap beside | {100 * drawn:.1f} | 92-98.5 | |",
-    )
-    margin = _error(0.95, studies)
-    assert band[0] - margin <= held <= band[1] + margin
-    assert 0.92 - margin <= drawn <= 0.985 + margin
+def test_the_turning_point_is_covered(case: TurningCase, simulated: Callable[..., None]) -> None:
+    held, drawn, bounded = case.shares(STUDIES)
+    low = 0.92 if case.n < 5 or case.skew else 0.93
+    beside = f"{case.name}, bootstrap beside"
+    group = "batch size at the turning point: Fieller; bootstrap beside"
+    simulated(group, beside, drawn, STUDIES, least=0.92, most=0.985)
+    name = f"{case.name}; {100 * bounded:.0f}% bounded"
+    simulated(group, name, held, STUDIES, least=low, most=0.97)
 
 
 @pytest.mark.coverage
@@ -214,25 +206,18 @@ def test_the_turning_point_is_covered(
 @pytest.mark.parametrize("n", [3, 5, 10, 30])
 @pytest.mark.parametrize("shape", PLATEAUS)
 def test_a_plateau_is_rarely_taken_for_a_peak(
-    shape: str, n: int, spread: str, capsys: pytest.CaptureFixture[str]
+    shape: str, n: int, spread: str, simulated: Callable[..., None]
 ) -> None:
-    studies = 4_000
-    found = _supported(Study(0.9 + PLATEAUS[shape], n, spread), studies)
-    _print(
-        capsys,
-        f"| false support of a peak, {shape}, {spread} spread, n={n} | "
-        f"{100 * found:.1f} | at most 5 | |",
-    )
-    assert found <= 0.05 + _error(0.05, studies)
+    share = _supported(Study(0.9 + PLATEAUS[shape], n, spread), STUDIES)
+    case = f"{shape}, {spread} spread, n={n}"
+    simulated("false support of a peak (H5)", case, share, STUDIES, most=0.05, nominal=0.05)
 
 
 @pytest.mark.coverage
 @pytest.mark.parametrize(("n", "least"), [(5, 0.6), (10, 0.9), (30, 0.99)])
-def test_a_peak_is_mostly_found(n: int, least: float, capsys: pytest.CaptureFixture[str]) -> None:
-    studies = 2_000
-    found = _supported(Study(0.92 - 0.001 * (X - 6.5) ** 2, n), studies)
-    _print(capsys, f"| power for a peak, c=-0.001, n={n} | {100 * found:.1f} | from {least} | |")
-    assert found >= least
+def test_a_peak_is_mostly_found(n: int, least: float, simulated: Callable[..., None]) -> None:
+    share = _supported(Study(0.92 - 0.001 * (X - 6.5) ** 2, n), STUDIES)
+    simulated("power for a peak (H5)", f"c=-0.001, n={n}", share, STUDIES, least=least)
 
 
 @pytest.mark.coverage
@@ -240,14 +225,10 @@ def test_a_peak_is_mostly_found(n: int, least: float, capsys: pytest.CaptureFixt
 @pytest.mark.parametrize("arms", [1, 2])
 @pytest.mark.parametrize("share", [0.0, 0.3])
 def test_shared_seeds_are_covered(
-    seeds: int, arms: int, share: float, capsys: pytest.CaptureFixture[str]
+    seeds: int, arms: int, share: float, simulated: Callable[..., None]
 ) -> None:
-    studies = 4_000
-    found = _shared_coverage(seeds, arms, share, studies)
+    found = _shared_coverage(seeds, arms, share, STUDIES)
     what = "difference of 8 cells" if arms == 2 else "mean of 8 cells"
-    _print(
-        capsys,
-        f"| shared seeds, {what}, seeds' share {share}, G={seeds} | {100 * found:.1f} | "
-        "94-95.5 | |",
-    )
-    assert 0.94 - _error(0.95, studies) <= found <= 0.955 + _error(0.95, studies)
+    case = f"{what}, seeds' share {share}, G={seeds}"
+    group = "seeds shared across cells: t over seeds"
+    simulated(group, case, found, STUDIES, least=0.94, most=0.955)

@@ -1,12 +1,13 @@
 """Simulated coverage of the level needed, of differences of levels, and of risk differences.
 
-``pytest -m coverage tests/analysis/test_failure_coverage.py -s`` prints the table. Whether a limit
+``pytest -m coverage tests/analysis/test_failure_coverage.py`` prints the table. Whether a limit
 covers is decided by the profile at the true value itself: no limit has to be searched for.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from vggstudy.analysis.threshold_difference import _profile
 
 X = np.arange(3.0, 11.0)
 Z = normal_quantile(0.95)
+GROUP = "batch size needed to learn, and the failure model: penalised profile"
 LINE = np.column_stack([np.ones(8), X - 6.5])
 
 # Runs a cell, slope and level of one half (log2), share covered at least and at most, before Monte
@@ -76,32 +78,38 @@ def test_the_level_needed_is_covered_in_a_small_simulation(
 @pytest.mark.coverage
 @pytest.mark.parametrize(("n", "slope", "level", "least", "most"), BANDS)
 def test_the_level_needed_is_covered(
-    n: int, slope: float, level: float, least: float, most: float
+    n: int,
+    slope: float,
+    level: float,
+    least: float,
+    most: float,
+    simulated: Callable[..., None],
 ) -> None:
     studies = 2_000
     share = _threshold_coverage(n, slope, level, studies, np.random.default_rng(12))
-    print(f"level needed n={n} slope={slope:g} x50={level:g}: {share:.1%}")  # noqa: T201
-    assert least - _error(least, studies) <= share <= most + _error(most, studies)
+    case = f"slope {slope:g}, at {level:g}, n={n}"
+    simulated(GROUP, case, share, studies, least=least, most=most)
 
 
 @pytest.mark.coverage
 @pytest.mark.parametrize(("n", "studies"), [(5, 400), (10, 400)])
-def test_a_difference_of_levels_is_covered(n: int, studies: int) -> None:
+def test_a_difference_of_levels_is_covered(
+    n: int, studies: int, simulated: Callable[..., None]
+) -> None:
     rng, levels, hits = np.random.default_rng(13), (5.0, 7.0), 0
     for _ in range(studies):
         k = [rng.binomial(n, expit(1.5 * (X - level))).astype(float) for level in levels]
         profile = _profile(_lines(k, float(n)), 1, 0, Z)
         best = profile._best_pair(levels[1] - levels[0], [])
         hits += root_drop(profile.top.objective, best) <= Z
-    share = hits / studies
-    print(f"difference of levels n={n}: {share:.1%}")  # noqa: T201
     # The plan has no row for it: nominal, and no less than what it asks of the level itself.
-    assert 0.93 - _error(0.93, studies) <= share <= 0.99 + _error(0.99, studies)
+    case = f"difference of two levels, n={n}"
+    simulated(GROUP, case, hits / studies, studies, least=0.93, most=0.99)
 
 
 @pytest.mark.coverage
 @pytest.mark.parametrize(("n", "studies"), [(5, 600), (10, 600)])
-def test_a_risk_difference_is_covered(n: int, studies: int) -> None:
+def test_a_risk_difference_is_covered(n: int, studies: int, simulated: Callable[..., None]) -> None:
     rng = np.random.default_rng(14)
     design = np.vstack([np.column_stack([LINE, np.full(8, arm)]) for arm in (0.0, 1.0)])
     p = expit(design @ np.array([0.3, 1.0, 1.5]))
@@ -117,7 +125,6 @@ def test_a_risk_difference_is_covered(n: int, studies: int) -> None:
         found = function_interval(model, k, fit_logistic(model, k), difference, confidence=0.95)
         assert found is not None
         hits += found.low <= truth <= found.high
-    share = hits / studies
-    print(f"risk difference n={n}: {share:.1%}")  # noqa: T201
     # The plan's band for a difference of probabilities is 93% and more.
-    assert 0.93 - _error(0.93, studies) <= share
+    case = f"risk difference in the failure model, n={n}"
+    simulated(GROUP, case, hits / studies, studies, least=0.93)
