@@ -256,7 +256,7 @@ def report(
     if isinstance(result, (str, Path, Study)):
         source = open_source(result)
         context = context or report_context(source)
-        result = analyze_source(source)
+        result = analyze_source(source, sensitivity=True)
     return write_report(result, Path(path), context=context, language=language)
 
 

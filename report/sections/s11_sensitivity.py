@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.display import PLAIN, Display, level_text, read, unit_of
@@ -21,6 +23,52 @@ MOST_CLAIMS = 3
 """Headline claims whose estimates are drawn; the table has all of them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Label rules under which everything comes out the same.
+
+    Attributes
+    ----------
+    name : str
+        The first of them, with the number of the others.
+    count : int
+    outcome : Outcome
+        What each of them gives.
+    """
+
+    name: str
+    count: int
+    outcome: Outcome
+
+
+def alike(outcomes: Sequence[Outcome]) -> tuple[Rules, ...]:
+    """The rules, those that agree in every estimate and verdict taken together."""
+    groups: list[list[Outcome]] = []
+    for outcome in outcomes:
+        for group in groups:
+            first = group[0]
+            if (first.converged, first.estimates, first.verdicts, first.changed) == (
+                outcome.converged,
+                outcome.estimates,
+                outcome.verdicts,
+                outcome.changed,
+            ):
+                group.append(outcome)
+                break
+        else:
+            groups.append([outcome])
+    return tuple(Rules(_name(group, len(groups)), len(group), group[0]) for group in groups)
+
+
+def _name(group: list[Outcome], groups: int) -> str:
+    """The rules of a group in a few words."""
+    if groups == 1:
+        return f"each of the {len(group)} rules" if len(group) > 1 else group[0].specification.name
+    others = len(group) - 1
+    more = f" (and {others} more alike)" if others else ""
+    return f"{group[0].specification.name}{more}"
+
+
 def build(source: Source) -> Section:
     """Build the section."""
     view, t = source.view, source.messages
@@ -29,39 +77,46 @@ def build(source: Source) -> Section:
     if found is not None and not found.outcomes:
         values["sentence"] = capitalise(in_words(found.note)).rstrip(".") + "."
     elif found is not None:
+        rules = alike(found.outcomes)
+        sentence = capitalise(in_words(found.sentence())).rstrip(".") + "."
+        if len(rules) == 1:
+            sentence += " All of these rules give every run the same label."
         values = {
-            "sentence": capitalise(in_words(found.sentence())).rstrip(".") + ".",
-            "curve": _curve(view, found),
-            "table": _specifications(found),
+            "sentence": sentence,
+            "curve": _curve(view, found, rules),
+            "table": _specifications(rules) if len(rules) > 1 else None,
         }
     return Section(11, "sensitivity", t.gettext("Sensitivity"), values)
 
 
-def _specifications(found: Sensitivity) -> Table:
-    """One row a rule."""
+def _specifications(rules: Sequence[Rules]) -> Table:
+    """One row for rules that agree."""
     columns = (
         Column("Label rule", numeric=False),
+        Column("Rules"),
         Column("Runs converged"),
         Column("Verdicts changed"),
         Column("Which", numeric=False),
     )
     rows = [
         (
-            entry(capitalise(outcome.specification.name)),
-            entry(outcome.converged),
-            entry(len(outcome.changed)),
-            entry(", ".join(outcome.changed) or "–"),
+            entry(capitalise(one.name)),
+            entry(one.count),
+            entry(one.outcome.converged),
+            entry(len(one.outcome.changed)),
+            entry(", ".join(one.outcome.changed) or "–"),
         )
-        for outcome in found.outcomes
+        for one in rules
     ]
     return Table("Verdicts under each label rule", columns, tuple(rows))
 
 
-def _curve(view: StudyView, found: Sensitivity) -> Picture | None:
-    """The specification curve: every rule's interval, claim by claim."""
-    names = list(dict.fromkeys(name for outcome in found.outcomes for name in outcome.estimates))
-    claims = [claim for name in names if (claim := view.claims.get(name)) is not None]
-    groups = [_group(claim, found.outcomes) for claim in claims[:MOST_CLAIMS]]
+def _curve(view: StudyView, found: Sensitivity, rules: Sequence[Rules]) -> Picture | None:
+    """The specification curve: the claims that the rule moves, under every rule."""
+    names = list(dict.fromkeys(name for one in rules for name in one.outcome.estimates))
+    moved = [n for n in names if len({one.outcome.estimates.get(n) for one in rules}) > 1]
+    claims = [claim for name in moved if (claim := view.claims.get(name)) is not None]
+    groups = [_group(claim, rules) for claim in claims[:MOST_CLAIMS]]
     groups = [group for group in groups if any(row.low is not None for row in group.rows)]
     if not groups:
         return None
@@ -72,10 +127,11 @@ def _curve(view: StudyView, found: Sensitivity) -> Picture | None:
         question="How much do the estimates depend on the label rule?",
         caption=(
             f"Bars are {level} confidence intervals under each rule, the thin mark in each is the "
-            f"estimate. The first {MOST_CLAIMS} headline claims are drawn, the table has all."
+            f"estimate. Of the headline claims that the rule moves the first {MOST_CLAIMS} are "
+            "drawn, the table has all; rules that agree in everything share a row."
         ),
-        description=" ".join(f"{g.title}: {len(g.rows)} label rules." for g in groups),
-        table=_table(claims, found.outcomes),
+        description=" ".join(f"{g.title}: {len(g.rows)} rows." for g in groups),
+        table=_table(claims, rules),
         data=download(
             "sensitivity.csv",
             ("rule", "id", "estimate", "low", "high", "changed"),
@@ -100,22 +156,22 @@ def _shown(claim: Claim, outcome: Outcome) -> Display | None:
     )
 
 
-def _group(claim: Claim, outcomes: tuple[Outcome, ...]) -> ForestGroup:
+def _group(claim: Claim, rules: Sequence[Rules]) -> ForestGroup:
     """A claim under every rule."""
     rows = []
-    for outcome in outcomes:
-        shown, label = _shown(claim, outcome), outcome.specification.name
-        value = outcome.estimates.get(claim.id)
+    for one in rules:
+        shown, label = _shown(claim, one.outcome), one.name
+        value = one.outcome.estimates.get(claim.id)
         if shown is None or value is None:
             rows.append(ForestRow(label, ABSENT, None, None, None))
             continue
         scaled = [end * shown.unit.scale for end in value]
         rows.append(ForestRow(label, f"{read(shown.number)} {read(shown.ends)}", *scaled))
     axis = "" if unit_of(claim) is PLAIN else "percent or percentage points"
-    return ForestGroup(capitalise(in_words(claim.estimand)), axis, tuple(rows), claim.reference)
+    return ForestGroup(claim.id, axis, tuple(rows), claim.reference)
 
 
-def _table(claims: list[Claim], outcomes: tuple[Outcome, ...]) -> Table:
+def _table(claims: list[Claim], rules: Sequence[Rules]) -> Table:
     """Every claim under every rule."""
     columns = (
         Column("Claim", numeric=False),
@@ -126,8 +182,8 @@ def _table(claims: list[Claim], outcomes: tuple[Outcome, ...]) -> Table:
     )
     rows = []
     for claim in claims:
-        for outcome in outcomes:
-            shown, name = _shown(claim, outcome), outcome.specification.name
+        for one in rules:
+            shown, name = _shown(claim, one.outcome), one.name
             rows.append(
                 (
                     entry(claim.id),
@@ -136,7 +192,7 @@ def _table(claims: list[Claim], outcomes: tuple[Outcome, ...]) -> Table:
                     Entry(read(shown.ends), evidence=f"{claim.id} {name}")
                     if shown
                     else entry(ABSENT),
-                    entry("yes" if claim.id in outcome.changed else "no"),
+                    entry("yes" if claim.id in one.outcome.changed else "no"),
                 )
             )
     return Table("Estimates under each label rule", columns, tuple(rows))

@@ -92,9 +92,28 @@ def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:
     values = s11_sensitivity.build(Source(view, NullTranslations())).values
     assert values["sentence"] == ("1 of 1 verdicts change under at least one of 2 label rules.")
     rows = [[entry.text for entry in row] for row in values["table"].rows]
-    assert rows == [["Margin 0.05", "10", "0", "–"], ["Margin 0.2", "10", "1", EFFECT]]
+    assert rows == [["Margin 0.05", "1", "10", "0", "–"], ["Margin 0.2", "1", "10", "1", EFFECT]]
     drawn = [[entry.text for entry in row] for row in values["curve"].table.rows]
     assert drawn[1] == [EFFECT, "Margin 0.2", "30 points", "[−10, 60]", "yes"]
+
+
+def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> None:
+    def outcome(margin: float, low: float) -> Outcome:
+        estimates = {EFFECT: (0.3, low, 0.6)}
+        return Outcome(Specification(margin), 10, {EFFECT: "above"}, estimates, ())
+
+    moved = s11_sensitivity.alike([outcome(0.02, 0.1), outcome(0.05, 0.1), outcome(0.2, 0.2)])
+    assert [(one.name, one.count) for one in moved] == [
+        ("margin 0.02 (and 1 more alike)", 2),
+        ("margin 0.2", 1),
+    ]
+    view = study_view(
+        replace(tiny, sensitivity=Sensitivity((outcome(0.02, 0.1), outcome(0.05, 0.1)))),
+        ReportContext(),
+    )
+    values = s11_sensitivity.build(Source(view, NullTranslations())).values
+    assert str(values["sentence"]).endswith("All of these rules give every run the same label.")
+    assert (values["table"], values["curve"]) == (None, None)
 
 
 def test_what_could_not_be_varied_is_said(tiny: AnalysisResult) -> None:

@@ -103,7 +103,7 @@ def report_command(
     from vggstudy.results import analyze_source, published_claims
 
     opened = open_for(source, protocol_file, factors)
-    result = analyze_source(opened)
+    result = analyze_source(opened, sensitivity=True)
     if opened.claims_path is not None:
         try:
             _write(opened.claims_path, published_claims(result).to_json())
