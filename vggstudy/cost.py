@@ -71,7 +71,8 @@ def estimate_cost(study: Study, progress: Progress, corners: Sequence[Corner] = 
         low += min(known)
         middle += sum(known) / len(known)
         high += max(known)
-    return Cost((low, middle, high), f"{len(every)} finished runs", disk)
+    plural = "" if len(every) == 1 else "s"
+    return Cost((low, middle, high), f"{len(every)} finished run{plural}", disk)
 
 
 def seconds_by_cell(study: Study) -> dict[str, list[float]]:

@@ -60,7 +60,8 @@ class Console:
     @property
     def live(self) -> bool:
         """Whether stderr is a terminal that a live display may use."""
-        return sys.stderr.isatty() and not self.quiet and os.environ.get("TERM") != "dumb"
+        terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
+        return terminal and not self.quiet and os.environ.get("TERM") != "dumb"
 
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

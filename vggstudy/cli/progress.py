@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.cli.console import Console, duration, printable
 from vggstudy.execution.eta import Estimator
 from vggstudy.ledger import Failure, RunRecord
-from vggstudy.plan import PlannedRun, describe_levels
+from vggstudy.plan import PlannedRun, describe_levels, level_text
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
     from vggstudy.labels import Label
+
+BAR_WIDTH = 10
+BESIDE_NAME = 62
+"""Columns that the rest of a run's line takes, its latest epoch included."""
 
 Labeller = Callable[[RunRecord], "Label"]
 
@@ -84,14 +88,15 @@ class LiveProgress(PlainProgress):
     ) -> None:
         super().__init__(console, runs, label, estimator)
         self.progress = _progress()
-        self.overall = self.progress.add_task("runs", total=self.total, info="")
+        self.overall = self.progress.add_task("all runs", total=self.total, info="")
         self.tasks: dict[str, TaskID] = {}
 
     def started(self, run: PlannedRun, *, worker: int) -> None:
         """Add the run's bar."""
         super().started(run, worker=worker)
         epochs = run.recipe.training.epochs
-        self.tasks[run.run_id] = self.progress.add_task(run_name(run), total=epochs, info="")
+        name = bar_name(run, self.progress.console.width)
+        self.tasks[run.run_id] = self.progress.add_task(name, total=epochs, info="")
 
     def epoch(self, run: PlannedRun, report: Mapping[str, Any]) -> None:
         """Advance the run's bar and the estimate of the time left."""
@@ -128,7 +133,10 @@ class LiveProgress(PlainProgress):
 
 
 def _progress() -> Progress:
-    """The display: name, bar, count, and the latest epoch or the time left."""
+    """The display: bar, count, time, the latest epoch or the time left, and a name that may be cut.
+
+    Only the name gives way on a narrow terminal.
+    """
     from rich.console import Console as RichConsole
     from rich.progress import (
         BarColumn,
@@ -137,16 +145,27 @@ def _progress() -> Progress:
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.table import Column
 
+    name = Column(ratio=1, no_wrap=True, overflow="ellipsis")
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=BAR_WIDTH),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.fields[info]}", markup=False),
+        TextColumn("{task.description}", markup=False, table_column=name),
+        expand=True,
         console=RichConsole(stderr=True),
         refresh_per_second=4,
     )
+
+
+def bar_name(run: PlannedRun, width: int) -> str:
+    """A run beside its bar: by its levels alone where a terminal is too narrow for their names."""
+    name = run_name(run)
+    if len(name) <= width - BESIDE_NAME:
+        return name
+    return f"{', '.join(level_text(level) for level in run.levels.values())} #{run.replicate}"
 
 
 def run_name(run: PlannedRun) -> str:
@@ -168,4 +187,5 @@ def result_text(record: RunRecord, label: Label) -> str:
     outcome = label.outcome.replace("_", " ")
     accuracy = record.result.get("metrics", {}).get("test_accuracy")
     measured = f", test accuracy {accuracy:.3f}" if accuracy is not None else ""
-    return f"{outcome}{measured}, {record.result['epochs']} epochs"
+    epochs = record.result["epochs"]
+    return f"{outcome}{measured}, {epochs} epoch{'' if epochs == 1 else 's'}"

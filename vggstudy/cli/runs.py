@@ -81,10 +81,11 @@ def plan_command(
     for factor, levels in loaded.protocol.design.factors.items():
         console.data(f"  {factor}: {', '.join(level_text(level) for level in levels)}")
     console.data(progress_line(progress))
-    if cost.seconds is not None:
+    if progress.lacking and cost.seconds is not None:
         low, middle, high = cost.seconds
+        runs = "run" if len(progress.lacking) == 1 else "runs"
         console.data(
-            f"time for the {len(progress.lacking)} lacking runs on one worker: about "
+            f"time for the {len(progress.lacking)} lacking {runs} on one worker: about "
             f"{duration(middle)} ({duration(low)} to {duration(high)}), from {cost.basis}"
         )
     elif progress.lacking:
@@ -308,7 +309,8 @@ def show_command(console: Console, study: str, run_id: str) -> None:
         console.json("record", {**content, **outcome, "result": dict(record.result), **provenance})
         return
     console.data(f"run {run.run_id}: {describe_levels(run.levels)}, replicate {run.replicate}")
-    console.data(f"outcome: {label.outcome} ({label.completion or 'no result'}): {label.reason}")
+    completion = f" ({label.completion})" if label.completion else ""
+    console.data(f"outcome: {label.outcome}{completion}: {label.reason}")
     for name, value in record.result.get("metrics", {}).items():
         console.data(f"  {name}: {value:.4f}" if value is not None else f"  {name}: not finite")
     for attempt in record.attempts:
