@@ -253,6 +253,21 @@ def test_missing_data_stop_the_study_with_one_sentence(
     assert not results(tmp_path / "studies" / "tiny")
 
 
+def test_a_data_set_that_torchvision_lacks_is_a_mistake_in_the_protocol(
+    tiny: Write, tmp_path: Path
+) -> None:
+    protocol = tiny()
+    text = protocol.read_text().replace(
+        'name = "synthetic"\nclasses = 3', 'name = "torchvision:Cifar11"'
+    )
+    protocol.write_text(text)
+    done = run_cli("run", protocol, cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].startswith(
+        "vggstudy: error: protocol: data.name: torchvision has no data set 'Cifar11'"
+    )
+
+
 def _worker_of(driver: int) -> int:
     """Process id of the only worker of a driver."""
     (worker,) = psutil.Process(driver).children()

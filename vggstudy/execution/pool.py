@@ -218,10 +218,8 @@ class _Pool:
         if worker.run is not None:
             self.pending.appendleft(worker.run)
         worker.run, worker.idle = None, True
-        kind = getattr(errors, name, ExecutionError)
         if self.fatal is None:
-            known = issubclass(kind, StudyError) and kind is not errors.ProtocolError
-            self.fatal = kind(message) if known else ExecutionError(message)
+            self.fatal = _refusal(name, message)
             self.stop_workers()
 
     def on_death(self, worker: WorkerProcess, kind: FailureKind = "killed") -> None:
@@ -289,6 +287,14 @@ class _Pool:
         self.signals += 1
         with contextlib.suppress(BlockingIOError):
             os.write(self.wakeup_write, b"!")
+
+
+def _refusal(name: str, message: str) -> StudyError:
+    """The error that a worker met, from the name of its class."""
+    if name == "ProtocolError":  # its message has been rendered, with the name of the file
+        return errors.ProtocolError(message.removeprefix("protocol: "))
+    kind = getattr(errors, name, ExecutionError)
+    return kind(message) if issubclass(kind, StudyError) else ExecutionError(message)
 
 
 @contextlib.contextmanager
