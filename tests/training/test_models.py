@@ -300,7 +300,9 @@ def test_weights_of_another_model_are_refused(weights_file: Callable[..., Path])
         pretrained(weights_file("squeezenet1_0"), 10)
 
 
-@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x80\x02cos\nsystem\n."])
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense", b"schema = 1\nname = 3\n", b"\x80\x02cos\nsystem\n."]
+)
 def test_a_file_that_is_no_state_dict_is_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "weights.pt"
     path.write_bytes(content)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -91,9 +89,12 @@ def _file_weights(path: Path) -> dict[str, Tensor]:
     """A state_dict from a file; nothing in it is executed."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        msg = f"model.weights_file: {path} is not a file of tensors: {reason}"
+    except OSError as error:
+        msg = f"model.weights_file: {path} cannot be read: {error.strerror or error}"
+        raise DataError(msg) from error
+    except Exception as error:
+        # Damaged bytes make an unpickler raise anything; torch then advises to execute the file.
+        msg = f"model.weights_file: {path} is not a file of tensors, saved with torch.save"
         raise DataError(msg) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         msg = f"model.weights_file: {path} holds no state_dict (a mapping of names to tensors)"
