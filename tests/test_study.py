@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from vggstudy.errors import AnalysisError, LedgerError
+from vggstudy.errors import AnalysisError, ExecutionError, LedgerError
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.sealed import seal
@@ -144,6 +144,12 @@ def test_run_that_a_newer_version_recorded_is_not_executed(study: Study) -> None
     path.write_text(seal({**payload, "schema": 99}))
     with pytest.raises(LedgerError, match=r"run\.json: written by a newer vggstudy .* upgrade"):
         study.run(jobs=1)
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_limit_below_one_is_refused(study: Study, limit: int) -> None:
+    with pytest.raises(ExecutionError, match=f"limit must be at least 1, got {limit}"):
+        study.run(jobs=1, limit=limit)
 
 
 def test_folder_of_another_study_is_refused(study: Study) -> None:

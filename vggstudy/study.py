@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.errors import LedgerError, ProtocolError
+from vggstudy.errors import ExecutionError, LedgerError, ProtocolError
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
@@ -185,10 +185,13 @@ class Study:
         DataError
             If the images are missing or damaged.
         ExecutionError
-            If records cannot be written.
+            If records cannot be written, or ``jobs`` or ``limit`` is less than 1.
         """
         from vggstudy.execution import Silent, execute, resolve_options
 
+        if limit is not None and limit < 1:
+            msg = f"limit must be at least 1, got {limit}"
+            raise ExecutionError(msg)
         selected = {run.run_id for run in select_runs(self.plan, only)}
         chosen = options or resolve_options(jobs=jobs)
         store = self._open_for_writing()

@@ -68,8 +68,12 @@ def resolve_options(
     Raises
     ------
     ExecutionError
-        If a device is not of the form ``cpu``, ``cuda`` or ``cuda:N``.
+        If a device is not of the form ``cpu``, ``cuda`` or ``cuda:N``, or a number is too small.
     """
+    for name, value, least in (("jobs", jobs, 1), ("threads", threads, 1), ("retries", retries, 0)):
+        if value is not None and value < least:
+            msg = f"{name} must be at least {least}, got {value}"
+            raise ExecutionError(msg)
     for device in devices:
         if not _DEVICE.match(device):
             msg = f"device '{device}' is unknown: write cpu, cuda or cuda:N"
