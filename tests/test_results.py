@@ -12,7 +12,7 @@ from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import parse_protocol
-from vggstudy.results import analyze
+from vggstudy.results import analyze, report
 from vggstudy.study import Study
 
 PROTOCOL = """
@@ -146,6 +146,12 @@ def test_a_table_without_curves_varies_the_margin_and_says_so() -> None:
     found = sensitivity_of(frame, factors=["depth"])
     assert [o.converged for o in found.outcomes] == [10, 10, 5, 5]
     assert "no curves" in found.sentence()
+
+
+def test_a_report_of_a_table_that_was_not_analysed_is_refused(tmp_path: Path) -> None:
+    frame = pd.DataFrame({"depth": [11, 19], "test_accuracy": [0.5, 0.6]})
+    with pytest.raises(TypeError, match="not a DataFrame: analyze it"):
+        report(frame, tmp_path / "report.html")  # type: ignore[arg-type]
 
 
 def test_a_table_that_knows_no_chance_level_says_so() -> None:

@@ -243,12 +243,16 @@ def report(
     context: ReportContext | None = None,
     language: str = "en",
 ) -> Path:
-    """Write the HTML report of a result (or of what `analyze` takes) to a file; returns its path.
+    """Write the HTML report of a result, a study or a CSV to a file; returns its path.
+
+    That of a study says more than that of a result: its question, protocol, environment.
 
     Raises
     ------
     StudyError
         If the file cannot be written.
+    TypeError
+        If it is none of these, for example a data frame that has not been analysed.
     """
     from vggstudy.report import write_report
     from vggstudy.report_context import report_context
@@ -257,6 +261,9 @@ def report(
         source = open_source(result)
         context = context or report_context(source)
         result = analyze_source(source, sensitivity=True)
+    if not hasattr(result, "claims"):
+        msg = f"report takes a result, a study or a path, not a {type(result).__name__}: analyze it"
+        raise TypeError(msg)
     return write_report(result, Path(path), context=context, language=language)
 
 

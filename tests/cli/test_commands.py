@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -177,6 +181,29 @@ def test_analyze_writes_the_claims_of_a_study(cli: Cli, study: Path) -> None:
     claims = {claim["id"]: claim for claim in json.loads(done.out)["claims"]}
     assert (claims["converged.p@depth=19"]["k"], claims["converged.p@depth=19"]["n"]) == (0, 3)
     assert claims["converged.p@depth=19"]["display"]
+
+
+def test_analyze_prints_what_it_cannot_write(
+    cli: Cli, study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr("vggstudy.ledger.files.write_atomic", full)
+    done = cli("analyze", "small")
+    assert done.code == 2
+    assert "converged.diff.depth" in done.out
+    assert "claims.json could not be written: No space left on device" in done.err
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    command = [sys.executable, "-m", "vggstudy", "schema"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
 
 
 def test_report_ends_with_its_path_after_the_table_of_cells(cli: Cli, study: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
 import sys
 from collections.abc import Sequence
 
@@ -117,6 +119,16 @@ def test_bars_counts_and_the_latest_epoch_are_never_cut(
     assert first.rstrip().endswith(
         {80: "16, false, sgd, he_no…", 120: "he_normal #0", 200: name}[width]
     )
+
+
+def test_a_message_without_a_reader_stops_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with contextlib.suppress(BrokenPipeError), os.fdopen(writing, "w") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        Console().say("half way")
+        Console().warn("few replicates")
+        assert stderr.writable()
 
 
 def test_a_closed_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:

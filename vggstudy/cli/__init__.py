@@ -106,10 +106,8 @@ def _invoke(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         _complain("interrupted")
         return 130
-    except BrokenPipeError:
-        # The reader of our output has gone (`| head`): point stdout at nothing and end quietly.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except SystemExit:
+        return 0  # click's answer where the reader of our output has gone (`| head`)
     except OSError as error:
         _complain(_os_sentence(error))
         return 1

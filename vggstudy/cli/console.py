@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import logging
@@ -41,11 +42,11 @@ class Console:
     def say(self, text: str) -> None:
         """A message: stderr, unless quiet."""
         if not self.quiet:
-            click.echo(printable(text), err=True)
+            _message(text)
 
     def warn(self, text: str) -> None:
         """A warning: stderr, always."""
-        click.echo(f"vggstudy: warning: {printable(text)}", err=True)
+        _message(f"vggstudy: warning: {text}")
 
     def json(self, kind: str, content: Mapping[str, Any]) -> None:
         """A result as JSON, with its format and version."""
@@ -62,6 +63,12 @@ class Console:
         """Whether stderr is a terminal that a live display may use."""
         terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
         return terminal and not self.quiet and os.environ.get("TERM") != "dumb"
+
+
+def _message(text: str) -> None:
+    """Write to stderr; without a reader the message is lost and the work goes on."""
+    with contextlib.suppress(BrokenPipeError):
+        click.echo(printable(text), err=True)
 
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -68,13 +68,12 @@ def analyze_command(
     result = analyze_source(opened)
     target = output or opened.claims_path
     text = published_claims(result).to_json()
-    if target is not None:
-        _write(target, text)
     if console.as_json:
         click.echo(text, nl=False)
     else:
         console.data(result.summary())
-    if target is not None:
+    if target is not None:  # after printing: a study that cannot be written can be analysed
+        _write(target, text)
         console.say(f"claims: {target}")
 
 
