@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import itertools
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -178,17 +179,23 @@ def simulated(record_property: Callable[[str, object], None]) -> Simulated:
     return enter
 
 
+def _natural(text: str) -> list[tuple[str, float]]:
+    """Words and numbers of a text, so that n=5 comes before n=10."""
+    parts = re.findall(r"([^\d.]*)([\d.]*)", text)
+    return [(word, float(number.strip(".") or 0)) for word, number in parts]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of everything that was simulated, in the order of the tests' names."""
-    found = sorted(
-        (report.nodeid.partition("[")[0], at, value)
+    """Print the table of everything that was simulated, whatever the order of the tests was."""
+    found = [
+        Row(**json.loads(value))
         for outcome in ("passed", "failed")
-        for at, report in enumerate(terminalreporter.getreports(outcome))
+        for report in terminalreporter.getreports(outcome)
         if report.when == "call" and "coverage" in report.keywords
         for name, value in report.user_properties
         if name == "simulated"
-    )
-    rows = [Row(**json.loads(value)) for _, _, value in found]
+    ]
+    rows = sorted(found, key=lambda row: (row.group, _natural(row.case)))
     if not rows:
         return
     terminalreporter.section("simulated coverage")
