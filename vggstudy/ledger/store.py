@@ -13,12 +13,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vggstudy.errors import ExecutionError, LedgerError
 from vggstudy.ledger.files import (
-    TEMPORARY_SUFFIX,
     explain,
     read_bounded,
     remove_temporaries,
     sync_folder,
     write_atomic,
+)
+from vggstudy.ledger.folder import (
+    MARKER_NAME,
+    PROTOCOL_NAME,
+    already_a_study,
+    read_marker,
+    refuse_occupied,
+    utf8,
 )
 from vggstudy.ledger.lock import hold_lock
 from vggstudy.ledger.marker import Amendment, Marker
@@ -29,8 +36,6 @@ from vggstudy.ledger.sealed import DamagedFileError
 if TYPE_CHECKING:
     from vggstudy.ledger.index import StudyIndex
 
-MARKER_NAME = "study.json"
-PROTOCOL_NAME = "protocol.toml"
 CHECKPOINT_NAME = "checkpoint.pt"
 
 _log = logging.getLogger(__name__)
@@ -82,14 +87,14 @@ class StudyStore:
         )
         try:
             path.mkdir(parents=True, exist_ok=True)
-            _refuse_occupied(path, protocol_text)
+            refuse_occupied(path, protocol_text)
             (path / RUNS_NAME).mkdir(exist_ok=True)
-            write_atomic(path / PROTOCOL_NAME, _utf8(protocol_text))
+            write_atomic(path / PROTOCOL_NAME, utf8(protocol_text))
             write_atomic(path / MARKER_NAME, marker.to_json().encode(), exclusive=True)
             sync_folder(path.parent)
         except FileExistsError as error:
             if error.filename2 or (path / MARKER_NAME).exists():
-                raise LedgerError(_already(path)) from None
+                raise LedgerError(already_a_study(path)) from None
             raise LedgerError(explain(error, path, "created")) from error
         except OSError as error:
             raise LedgerError(explain(error, path, "created")) from error
@@ -105,7 +110,7 @@ class StudyStore:
             If there is no such folder, it is no study, its marker is damaged or of a newer
             schema, or it cannot be written and ``readonly`` is not set.
         """
-        store = cls(path, _read_marker(path), readonly=readonly)
+        store = cls(path, read_marker(path), readonly=readonly)
         if not readonly:
             store._ensure_writable()
         return store
@@ -150,7 +155,7 @@ class StudyStore:
     def protocol_edited(self) -> bool:
         """Whether ``protocol.toml`` differs from the protocol in force, or is missing."""
         try:
-            return read_bounded(self.path / PROTOCOL_NAME) != _utf8(self.protocol_text)
+            return read_bounded(self.path / PROTOCOL_NAME) != utf8(self.protocol_text)
         except OSError:
             return True
 
@@ -177,7 +182,7 @@ class StudyStore:
             )
         try:
             # The marker last: cut between the two, the amendment is recorded the next time.
-            write_atomic(self.path / PROTOCOL_NAME, _utf8(protocol_text))
+            write_atomic(self.path / PROTOCOL_NAME, utf8(protocol_text))
             if marker is not self._marker:
                 write_atomic(self.path / MARKER_NAME, marker.to_json().encode())
         except OSError as error:
@@ -386,45 +391,3 @@ class StudyStore:
         if self.readonly:
             msg = f"{self.path} was opened read-only"
             raise LedgerError(msg)
-
-
-def _read_marker(path: Path) -> Marker:
-    """The marker of the study in a folder."""
-    marker = path / MARKER_NAME
-    try:
-        return Marker.from_json(read_bounded(marker))
-    except (FileNotFoundError, NotADirectoryError):
-        if not path.exists():
-            msg = f"there is no study at {path}"
-        else:
-            msg = f"{path} is not a study: it holds no {MARKER_NAME}"
-        raise LedgerError(msg) from None
-    except OSError as error:
-        raise LedgerError(explain(error, marker, "read")) from error
-    except DamagedFileError as error:
-        raise error.at(marker) from None
-
-
-def _refuse_occupied(path: Path, protocol_text: str) -> None:
-    """Refuse a folder that is a study already or holds anything but a torn creation of this one."""
-    entries = {item.name: item for item in path.iterdir() if item.suffix != TEMPORARY_SUFFIX}
-    if MARKER_NAME in entries:
-        raise LedgerError(_already(path))
-    runs, protocol = entries.get(RUNS_NAME), entries.get(PROTOCOL_NAME)
-    if runs and runs.is_dir() and not any(runs.iterdir()):
-        del entries[RUNS_NAME]
-    if protocol and protocol.is_file() and protocol.read_bytes() == _utf8(protocol_text):
-        del entries[PROTOCOL_NAME]
-    if entries:
-        msg = f"{path} is not a study and not empty (it holds {min(entries)}); use another folder"
-        raise LedgerError(msg)
-
-
-def _already(path: Path) -> str:
-    """The words for a folder that is a study."""
-    return f"{path} is a study already; open it, or use another folder"
-
-
-def _utf8(text: str) -> bytes:
-    """Bytes of a text, whatever it holds."""
-    return text.encode("utf-8", "backslashreplace")
