@@ -14,8 +14,7 @@ from markupsafe import Markup
 from vggstudy._version import __version__
 from vggstudy.errors import OutputError
 from vggstudy.report.context import ReportContext
-from vggstudy.report.i18n import translations
-from vggstudy.report.sections.base import Source
+from vggstudy.report.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.sections.registry import BUILDERS
 from vggstudy.report.study import study_view
 from vggstudy.report.text import clean
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult
 
 TEMPLATES = Path(__file__).parent / "templates"
-TITLE = "Replicated training study"
 
 
 def render(
@@ -54,20 +52,28 @@ def render(
         If the flow of runs does not add up, or the language is unknown.
     """
     context = context or ReportContext()
-    messages = translations(language)
-    source = Source(study_view(result, context), messages)
-    environment = _environment(language)
-    sections = [build(source) for build in BUILDERS]
-    html = environment.get_template("base.html.j2").render(
-        sections=sections,
-        context=context,
-        title=context.title or context.name or context.source_name or messages.gettext(TITLE),
-        language=language,
-        version=__version__,
-        css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
-        digest=result.inputs_digest,
-    )
+    with speaking(language):
+        view = study_view(result, context)
+        html = (
+            _environment()
+            .get_template("base.html.j2")
+            .render(
+                sections=[build(view) for build in BUILDERS],
+                context=context,
+                title=_title(context),
+                language=language,
+                version=__version__,
+                css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
+                digest=result.inputs_digest,
+            )
+        )
     return clean(html.rstrip()) + "\n"
+
+
+def _title(context: ReportContext) -> str:
+    """What the study is called."""
+    named = context.title or context.name or context.source_name
+    return named or gettext("Replicated training study")
 
 
 def write_report(
@@ -118,7 +124,7 @@ def _write_whole(target: Path, data: bytes) -> None:
         raise
 
 
-def _environment(language: str) -> Environment:
+def _environment() -> Environment:
     """Templates that escape everything and fail on an undefined name."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -130,8 +136,8 @@ def _environment(language: str) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.install_gettext_translations(  # type: ignore[attr-defined]
-        translations(language), newstyle=True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext
     )
     environment.filters["anchor"] = anchor
     environment.filters["css_string"] = css_string

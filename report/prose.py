@@ -6,10 +6,10 @@ Every function takes claims, never numbers, and the catalogue that translates it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
 from vggstudy.report.display import Display, display, level_estimate, read, size_of
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly, in_words
 
 if TYPE_CHECKING:
@@ -25,43 +25,41 @@ class Sentence:
     claim: str
 
 
-def claim_sentence(
-    view: StudyView, claim: Claim, t: NullTranslations, *, factor: Factor | None = None
-) -> Sentence:
+def claim_sentence(view: StudyView, claim: Claim, *, factor: Factor | None = None) -> Sentence:
     """A claim in words: both levels where it is an effect of `factor`, else its estimand."""
     shown = display(claim)
     if shown is None or shown.rounded.low is None or claim.estimate is None:
-        return Sentence(unavailable(view, claim, factor, t), claim.id)
+        return Sentence(unavailable(view, claim, factor), claim.id)
     if factor is None:
-        text = t.gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % {
+        text = gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % {
             "estimand": capitalise(in_words(claim.estimand)),
             "estimate": read(shown.estimate),
             "interval": read(shown.interval),
             "n": size_of(claim),
         }
     else:
-        text = _effect(view, claim, factor, shown, t)
+        text = _effect(view, claim, factor, shown)
     if claim.low is not None and claim.high is not None and claim.low <= 0 <= claim.high:
-        text += " " + t.gettext("The interval includes no difference.")
+        text += " " + gettext("The interval includes no difference.")
     if claim.conditions:
-        text += " " + _part(view, claim, t) % {"place": view.place(claim)}
+        text += " " + _part(view, claim) % {"place": view.place(claim)}
     return Sentence(text, claim.id)
 
 
-def interaction_sentence(view: StudyView, claim: Claim, t: NullTranslations) -> Sentence:
+def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
     """How much larger or smaller the effect of one factor is at a level of another."""
     shown = display(claim)
     if shown is None or shown.rounded.low is None:
-        return Sentence(unavailable(view, claim, None, t), claim.id)
+        return Sentence(unavailable(view, claim, None), claim.id)
     by_name = {factor.name: factor for factor in view.factors}
     first, second = (by_name[name] for name in claim.factors)
     if not claim.estimate:
-        pattern = t.gettext(
+        pattern = gettext(
             "The difference that %(first)s makes to the %(outcome)s is the same %(later)s and "
             "%(earlier)s, %(interval)s, n = %(n)s."
         )
     else:
-        pattern = t.gettext(
+        pattern = gettext(
             "The difference that %(first)s makes to the %(outcome)s is %(magnitude)s %(verb)s "
             "%(later)s than %(earlier)s, %(interval)s, n = %(n)s."
         )
@@ -70,7 +68,7 @@ def interaction_sentence(view: StudyView, claim: Claim, t: NullTranslations) -> 
         "first": first.label,
         "outcome": outcome_words(view, claim),
         "magnitude": shown.magnitude,
-        "verb": t.gettext("higher") if (claim.estimate or 0) > 0 else t.gettext("lower"),
+        "verb": gettext("higher") if (claim.estimate or 0) > 0 else gettext("lower"),
         "later": later,
         "earlier": earlier,
         "interval": read(shown.interval),
@@ -88,23 +86,23 @@ def _at(factor: Factor, claim: Claim, end: int) -> str:
     return phrase if factor.is_switch else f"at {phrase}"
 
 
-def _part(view: StudyView, claim: Claim, t: NullTranslations) -> str:
+def _part(view: StudyView, claim: Claim) -> str:
     """Which part of the grid a claim is about, and why not all of it."""
     if not view.claims.is_offered(claim):
-        return t.gettext("Condition: %(place)s.")
+        return gettext("Condition: %(place)s.")
     if claim.outcome in ("converged", "expected"):
-        return t.gettext("Only %(place)s: elsewhere, some cells have no runs.")
-    return t.gettext("Only %(place)s: elsewhere, too few runs converged in some cells.")
+        return gettext("Only %(place)s: elsewhere, some cells have no runs.")
+    return gettext("Only %(place)s: elsewhere, too few runs converged in some cells.")
 
 
-def unavailable(view: StudyView, claim: Claim, factor: Factor | None, t: NullTranslations) -> str:
+def unavailable(view: StudyView, claim: Claim, factor: Factor | None) -> str:
     """That a claim has no interval, and why."""
     what = capitalise(in_words(claim.estimand))
     if factor is not None and not claim.conditions:
         levels = (factor.phrase(factor.levels[-1]), factor.phrase(factor.levels[0]))
         what = capitalise(outcome_words(view, claim)) + ", {} against {}".format(*levels)
-    reason = claim.reason_text or claim.reason or t.gettext("no reason given")
-    return t.gettext("%(what)s: not available, because %(reason)s.") % {
+    reason = claim.reason_text or claim.reason or gettext("no reason given")
+    return gettext("%(what)s: not available, because %(reason)s.") % {
         "what": what,
         "reason": in_words(reason).rstrip("."),
     }
@@ -119,87 +117,85 @@ def outcome_words(view: StudyView, claim: Claim) -> str:
     }.get(claim.outcome, f"{friendly(claim.outcome)} among runs that converged")
 
 
-def _effect(
-    view: StudyView, claim: Claim, factor: Factor, shown: Display, t: NullTranslations
-) -> str:
+def _effect(view: StudyView, claim: Claim, factor: Factor, shown: Display) -> str:
     """The effect of a factor: both levels where they are claims on the same cells."""
     earlier, later = factor.levels[0], factor.levels[-1]
     values = {
         "factor": factor.label,
         "later_phrase": factor.phrase(later),
         "earlier_phrase": factor.phrase(earlier),
-        "lead": _lead(view, claim, t),
+        "lead": _lead(view, claim),
         "magnitude": shown.magnitude,
-        "verb": _verb(claim, t),
+        "verb": _verb(claim),
         "interval": read(shown.interval),
         "n": size_of(claim),
     }
     numbers = [_level(view, claim, factor, level, shown) for level in (later, earlier)]
     if claim.conditions or None in numbers:
-        return _difference_only(claim, t, switch=factor.is_switch) % values
+        return _difference_only(claim, switch=factor.is_switch) % values
     values["later"], values["earlier"] = numbers
     if claim.outcome == "converged":
         counted = " of " in str(values["later"])
         values["later"] = f"{values['later']} {'runs' if counted else 'of runs'}"
-    pattern = _pattern(claim, t, switch=factor.is_switch)
+    pattern = _pattern(claim, switch=factor.is_switch)
     return pattern % values
 
 
-def _lead(view: StudyView, claim: Claim, t: NullTranslations) -> str:
+def _lead(view: StudyView, claim: Claim) -> str:
     """Which runs a mean is about."""
     text = {
-        "converged": t.gettext("The probability of convergence was"),
-        "expected": t.gettext("Over all runs, failed ones included, expected %(measure)s was"),
-    }.get(claim.outcome, t.gettext("Among runs that converged, mean %(measure)s was"))
+        "converged": gettext("The probability of convergence was"),
+        "expected": gettext("Over all runs, failed ones included, expected %(measure)s was"),
+    }.get(claim.outcome, gettext("Among runs that converged, mean %(measure)s was"))
     return text % {"measure": friendly(view.outcome)}
 
 
-def _difference_only(claim: Claim, t: NullTranslations, *, switch: bool) -> str:
+def _difference_only(claim: Claim, *, switch: bool) -> str:
     """The sentence where the levels themselves are no claims on the same cells."""
     if not claim.estimate:
-        return t.gettext(
+        return gettext(
             "%(lead)s the same, %(later_phrase)s and %(earlier_phrase)s, %(interval)s, n = %(n)s."
         )
     if switch:
-        return t.gettext(
+        return gettext(
             "%(lead)s %(magnitude)s %(verb)s with %(factor)s than without, %(interval)s, n = %(n)s."
         )
-    return t.gettext(
+    return gettext(
         "%(lead)s %(magnitude)s %(verb)s at %(later_phrase)s than at %(earlier_phrase)s, "
         "%(interval)s, n = %(n)s."
     )
 
 
-def _pattern(claim: Claim, t: NullTranslations, *, switch: bool) -> str:
+def _pattern(claim: Claim, *, switch: bool) -> str:
     """The sentence for an outcome, of a switch or of two named levels."""
     if claim.outcome == "converged" and switch:
-        return t.gettext(
+        return gettext(
             "With %(factor)s, %(later)s converged against %(earlier)s without: "
             "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
     if claim.outcome == "converged":
-        return t.gettext(
+        return gettext(
             "At %(later_phrase)s, %(later)s converged against %(earlier)s "
             "at %(earlier_phrase)s: %(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
     if switch:
-        return t.gettext(
+        return gettext(
             "%(lead)s %(later)s with %(factor)s against %(earlier)s without: "
             "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
         )
-    return t.gettext(
+    return gettext(
         "%(lead)s %(later)s at %(later_phrase)s against %(earlier)s at %(earlier_phrase)s: "
         "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
     )
 
 
-def _verb(claim: Claim, t: NullTranslations) -> str:
+def _verb(claim: Claim) -> str:
     """The word that the estimate's sign chooses."""
     if not claim.estimate:
-        return t.gettext("of difference")
+        return gettext("of difference")
     if claim.outcome == "converged" and not claim.conditions:
-        return t.gettext("more") if claim.estimate > 0 else t.gettext("fewer")
-    return t.gettext("higher") if claim.estimate > 0 else t.gettext("lower")
+        return gettext("more") if claim.estimate > 0 else gettext("fewer")
+    return gettext("higher") if claim.estimate > 0 else gettext("lower")
 
 
 def _level(

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from gettext import NullTranslations
 from typing import Any
-
-from vggstudy.report.view import StudyView
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +24,3 @@ class Section:
     key: str
     title: str
     values: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """What a section is built from."""
-
-    view: StudyView
-    messages: NullTranslations

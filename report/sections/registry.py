@@ -20,9 +20,10 @@ from vggstudy.report.sections import (
     s12_source,
     s13_cite,
 )
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
+from vggstudy.report.view import StudyView
 
-BUILDERS: tuple[Callable[[Source], Section], ...] = (
+BUILDERS: tuple[Callable[[StudyView], Section], ...] = (
     s00_abstract.build,
     s01_protocol.build,
     s02_flow.build,

@@ -8,9 +8,10 @@ from vggstudy.report.diagnostics import checks
 from vggstudy.report.display import POINTS, Unit, level_text, size_of, unit_of
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly, in_words
 from vggstudy.report.prose import claim_sentence, outcome_words
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.headline import Headline, headline_claims
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
@@ -27,27 +28,25 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     headlines = headline_claims(view)
-    sentences = [claim_sentence(view, claim, t, factor=factor) for claim, factor in headlines]
+    sentences = [claim_sentence(view, claim, factor=factor) for claim, factor in headlines]
     shown = [headline for headline in headlines if headline[0].available]
     return Section(
         0,
         "abstract",
-        t.gettext("Abstract"),
+        gettext("Abstract"),
         {
-            "warnings": _warnings(source),
+            "warnings": _warnings(view),
             "sentences": sentences,
             "forest": _forest(view, shown) if shown else None,
         },
     )
 
 
-def _warnings(source: Source) -> list[str]:
+def _warnings(view: StudyView) -> list[str]:
     """What a reader must know before any number."""
-    view = source.view
     warnings = [str(note) for note in view.context.notes]
     warnings += [f"{capitalise(in_words(text)).rstrip('.')}." for text in view.result.warnings]
     warnings += [

@@ -5,8 +5,9 @@ from __future__ import annotations
 from vggstudy.report.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import Column, Entry, Table, download, entry
 from vggstudy.report.view import Cell, StudyView
 
@@ -14,14 +15,13 @@ DEVIATION_COLUMNS = ("Field", "Planned", "Executed", "Reason", "Date", "Claims a
 SHORT_DIGEST = 8
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     context = view.context
     return Section(
         1,
         "protocol",
-        t.gettext("Question, protocol and deviations"),
+        gettext("Question, protocol and deviations"),
         {
             "question": (context.question or "").strip(),
             "factors": _factors(view),
@@ -29,7 +29,7 @@ def build(source: Source) -> Section:
             "label_rule": [(str(name), str(value)) for name, value in context.label_rule],
             "protocol_text": context.protocol_text,
             "coverage": _coverage(view) if view.cells else None,
-            "deviations": _deviations(source),
+            "deviations": _deviations(view),
             "diffs": [
                 (str(amendment.get("date") or "")[:10], str(amendment["diff"]))
                 for amendment in context.amendments
@@ -58,21 +58,20 @@ def _pairs(settings: object) -> Table | None:
     return Table("Settings that all runs share", columns, tuple(rows)) if rows else None
 
 
-def _deviations(source: Source) -> Table | None:
+def _deviations(view: StudyView) -> Table | None:
     """Amendments and lost runs; None where nothing deviates from the plan."""
-    view, t = source.view, source.messages
     rows: list[tuple[Entry, ...]] = []
     for amendment in view.context.amendments:
         digests = [
             str(amendment.get(key) or "")[:SHORT_DIGEST] for key in ("old_digest", "new_digest")
         ]
-        reason = str(amendment.get("reason") or t.gettext("not recorded"))
-        date = str(amendment.get("date") or t.gettext("not recorded"))[:10]
-        affected = str(amendment.get("claims") or t.gettext("all"))
-        rows.append(tuple(map(entry, (t.gettext("Protocol"), *digests, reason, date, affected))))
+        reason = str(amendment.get("reason") or gettext("not recorded"))
+        date = str(amendment.get("date") or gettext("not recorded"))[:10]
+        affected = str(amendment.get("claims") or gettext("all"))
+        rows.append(tuple(map(entry, (gettext("Protocol"), *digests, reason, date, affected))))
     for stage in view.flow.stages:
         if stage.excluded:
-            rows.append(_lost(source, stage.reason, stage.excluded))
+            rows.append(_lost(view, stage.reason, stage.excluded))
     columns = tuple(
         Column(name, numeric=False, fixed=name in ("Field", "Planned", "Executed", "Date"))
         for name in DEVIATION_COLUMNS
@@ -80,13 +79,12 @@ def _deviations(source: Source) -> Table | None:
     return Table("Deviations from the protocol", columns, tuple(rows)) if rows else None
 
 
-def _lost(source: Source, reason: str, count: int) -> tuple[Entry, ...]:
+def _lost(view: StudyView, reason: str, count: int) -> tuple[Entry, ...]:
     """Runs that were planned and gave no data."""
-    view, t = source.view, source.messages
     planned = view.flow["planned"].n
     cells = sum(cell.n < cell.planned for cell in view.cells)
-    affected = t.gettext("those of %(n)s incomplete cells, and averages over them") % {"n": cells}
-    values = (t.gettext("Runs"), planned, planned - count, t.gettext(reason), "–", affected)
+    affected = gettext("those of %(n)s incomplete cells, and averages over them") % {"n": cells}
+    values = (gettext("Runs"), planned, planned - count, gettext(reason), "–", affected)
     return tuple(map(entry, values))
 
 

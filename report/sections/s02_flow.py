@@ -5,8 +5,10 @@ from __future__ import annotations
 from vggstudy.report.figures.flow import draw_flow
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.flow import Flow
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.i18n import gettext
+from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import Column, Table, download, entry
+from vggstudy.report.view import StudyView
 
 WORDS = {
     "planned": "planned runs",
@@ -20,11 +22,10 @@ WORDS = {
 }
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     values = {"flow": _picture(view.flow), "counts": view.flow}
-    return Section(2, "flow", t.gettext("Flow of runs"), values)
+    return Section(2, "flow", gettext("Flow of runs"), values)
 
 
 def _picture(flow: Flow) -> Picture:

@@ -10,9 +10,10 @@ from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.figures.style import INK, MUTED, PAPER
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, method_words
 from vggstudy.report.prose import Sentence
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.sections.thresholds import threshold_picture
 from vggstudy.report.tables import (
@@ -30,18 +31,17 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     labelled = [cell for cell in view.cells if cell.n]
     levels = _levels(view)
     return Section(
         3,
         "convergence",
-        t.gettext("Probability of convergence"),
+        gettext("Probability of convergence"),
         {
-            "summary": _summary(source, labelled),
-            "extremes": _extremes(source, labelled),
+            "summary": _summary(labelled),
+            "extremes": _extremes(view, labelled),
             "levels": _level_picture(view, levels)
             if any(c.available for *_, c in levels)
             else None,
@@ -61,13 +61,13 @@ def _levels(view: StudyView) -> list[tuple[Factor, Level, Claim]]:
     return [(f, v, view.claims.offered(claim)) for f, v, claim in found if claim is not None]
 
 
-def _summary(source: Source, cells: list[Cell]) -> str:
+def _summary(cells: list[Cell]) -> str:
     """How many cells always and never converged; counts, not estimates."""
     if not cells:
         return ""
     always = sum(cell.k == cell.n for cell in cells)
     never = sum(cell.k == 0 for cell in cells)
-    text = source.messages.gettext(
+    text = gettext(
         "%(k)s of %(n)s runs converged. Every run converged in %(always)s of %(cells)s cells, "
         "none did in %(never)s."
     )
@@ -80,10 +80,9 @@ def _summary(source: Source, cells: list[Cell]) -> str:
     }
 
 
-def _extremes(source: Source, cells: list[Cell]) -> list[Sentence]:
+def _extremes(view: StudyView, cells: list[Cell]) -> list[Sentence]:
     """What 0 of n and n of n still allow: one example each, the cells with most runs."""
-    view, t = source.view, source.messages
-    text = t.gettext("For example, %(k)s of %(n)s at %(cell)s, %(interval)s.")
+    text = gettext("For example, %(k)s of %(n)s at %(cell)s, %(interval)s.")
     sentences = []
     for k_is_n in (False, True):
         found = [c for c in cells if c.k == (c.n if k_is_n else 0) and c.probability is not None]

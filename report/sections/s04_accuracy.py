@@ -8,8 +8,9 @@ from vggstudy.report.display import display, unit_of
 from vggstudy.report.figures.accuracy import draw_accuracy
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.thresholds import threshold_picture
 from vggstudy.report.tables import (
     ABSENT,
@@ -24,12 +25,11 @@ from vggstudy.report.tables import (
 from vggstudy.report.view import Cell, Factor, StudyView
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     axis = view.axis
-    name = t.gettext("the factors") if axis is None else axis.label
-    title = t.gettext("Accuracy against %(factor)s") % {"factor": name}
+    name = gettext("the factors") if axis is None else axis.label
+    title = gettext("Accuracy against %(factor)s") % {"factor": name}
     converged = sum(cell.k for cell in view.cells)
     values = {
         "axis": name,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.accuracy import draw_accuracy
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.prose import Sentence, claim_sentence
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.contrasts import contrast_picture, pair_label
 from vggstudy.report.sections.s04_accuracy import outcome_scale
 from vggstudy.report.tables import (
@@ -27,20 +27,19 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     factors = [f for f in view.panel_factors if not f.is_switch and len(f.levels) > 1]
-    title = capitalise(factors[0].label) if len(factors) == 1 else t.gettext("Other factors")
-    parts = [_part(view, factor, t) for factor in factors]
+    title = capitalise(factors[0].label) if len(factors) == 1 else gettext("Other factors")
+    parts = [_part(view, factor) for factor in factors]
     return Section(5, "levels", title, {"parts": parts})
 
 
-def _part(view: StudyView, factor: Factor, t: NullTranslations) -> dict[str, object]:
+def _part(view: StudyView, factor: Factor) -> dict[str, object]:
     """One factor: sentences, its runs, its contrasts."""
     effects = [view.claims.effect(outcome, factor) for outcome in ("converged", view.measured)]
     shown = [view.claims.offered(claim) for claim in effects if claim is not None]
-    sentences: list[Sentence] = [claim_sentence(view, c, t, factor=factor) for c in shown]
+    sentences: list[Sentence] = [claim_sentence(view, c, factor=factor) for c in shown]
     converged = any(cell.converged for cell in view.cells)
     return {
         "label": capitalise(factor.label),

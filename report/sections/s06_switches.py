@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from vggstudy.report.display import level_text
 from vggstudy.report.figures.slopes import Mean, SlopePanel, draw_slopes
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.prose import Sentence, claim_sentence
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.s04_accuracy import outcome_scale
 from vggstudy.report.tables import (
     ABSENT,
@@ -40,9 +41,8 @@ class Match:
     claim: Claim | None
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     switches = [factor for factor in view.factors if factor.is_switch]
     sentences: list[Sentence] = []
     for factor in switches:
@@ -50,10 +50,10 @@ def build(source: Source) -> Section:
             effect = view.claims.effect(outcome, factor)
             if effect is not None:
                 shown = view.claims.offered(effect)
-                sentences.append(claim_sentence(view, shown, t, factor=factor))
-    title = t.gettext("With and without")
+                sentences.append(claim_sentence(view, shown, factor=factor))
+    title = gettext("With and without")
     if len(switches) == 1:
-        title = t.gettext("With and without %(factor)s") % {"factor": switches[0].label}
+        title = gettext("With and without %(factor)s") % {"factor": switches[0].label}
     pictures = [_picture(view, switches, outcome) for outcome in ("converged", view.measured)]
     return Section(
         6,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gettext import NullTranslations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,10 @@ from vggstudy.report.display import level_text
 from vggstudy.report.figures.accuracy import scale_of
 from vggstudy.report.figures.interaction import STYLES, Panel, Point, draw_interactions
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise
 from vggstudy.report.prose import Sentence, interaction_sentence
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.contrasts import contrast_picture, pair_label
 from vggstudy.report.tables import (
     Column,
@@ -31,19 +31,18 @@ if TYPE_CHECKING:
 MOST_PANELS = 6
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     pairs = [
         _ordered(pair) for pair in combinations([f for f in view.factors if len(f.levels) > 1], 2)
     ]
     return Section(
         7,
         "interactions",
-        t.gettext("Interactions"),
+        gettext("Interactions"),
         {
             "factors": len(pairs),
-            "sentences": _sentences(view, t),
+            "sentences": _sentences(view),
             "lines": _lines(view, pairs[:MOST_PANELS]) if pairs else None,
             "contrasts": _contrasts(view),
         },
@@ -56,10 +55,10 @@ def _ordered(pair: tuple[Factor, Factor]) -> tuple[Factor, Factor]:
     return first, second
 
 
-def _sentences(view: StudyView, t: NullTranslations) -> list[Sentence]:
+def _sentences(view: StudyView) -> list[Sentence]:
     """The interactions in convergence, in words."""
     claims = [view.claims.offered(claim) for claim in view.claims.interactions("converged")]
-    return [interaction_sentence(view, claim, t) for claim in claims if claim.available][:3]
+    return [interaction_sentence(view, claim) for claim in claims if claim.available][:3]
 
 
 def _lines(view: StudyView, pairs: list[tuple[Factor, Factor]]) -> Picture | None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from gettext import NullTranslations
 from typing import TYPE_CHECKING
 
 from vggstudy.report.display import PLAIN, Display, Unit, level_text, read, unit_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, in_words
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import StudyView
 
@@ -50,27 +50,26 @@ class Part:
     shown: Display | None
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     results = view.result.hypotheses
     parts = [part for result in results for part in parts_of(view, result)]
     return Section(
         8,
         "hypotheses",
-        t.gettext("Hypotheses"),
+        gettext("Hypotheses"),
         {
-            "verdicts": [_verdict(result, t) for result in results],
+            "verdicts": [_verdict(result) for result in results],
             "forest": _forest(parts) if any(part.shown for part in parts) else None,
             "table": _table(results, parts) if results else None,
         },
     )
 
 
-def _verdict(result: HypothesisResult, t: NullTranslations) -> tuple[str, str, str, str]:
+def _verdict(result: HypothesisResult) -> tuple[str, str, str, str]:
     """Id, verdict, registered text, and why it could not be estimated."""
     reason = in_words(result.reason.text).rstrip(".") + "." if result.reason else ""
-    return result.id, t.gettext(result.verdict_in_words), result.text, capitalise(reason)
+    return result.id, gettext(result.verdict_in_words), result.text, capitalise(reason)
 
 
 def parts_of(view: StudyView, result: HypothesisResult) -> Iterator[Part]:

@@ -10,8 +10,9 @@ from vggstudy.report.context import RunCurves
 from vggstudy.report.figures.curves import MOST_LINES, Band, CurvePanel, draw_curves
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import Cell, Level, StudyView
 
@@ -28,16 +29,15 @@ FAILED = ("failed_to_learn", "diverged")
 SHARES = ("accuracy",)
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     runs = view.context.curves
     names = list(dict.fromkeys(name for run in runs for name in run.curves))
     pictures = [_picture(view, runs, name, index) for index, name in enumerate(names)]
     return Section(
         9,
         "curves",
-        t.gettext("Training curves"),
+        gettext("Training curves"),
         {"pictures": [item for item in pictures if item is not None], "runs": len(runs)},
     )
 

@@ -8,16 +8,16 @@ from vggstudy.report.diagnostics import checks
 from vggstudy.report.figures.residuals import draw_residuals
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.s04_accuracy import outcome_scale
 from vggstudy.report.tables import Column, Table, download, entry
 from vggstudy.report.view import StudyView
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     found = checks(view)
     columns = (
         Column("Check", numeric=False),
@@ -32,7 +32,7 @@ def build(source: Source) -> Section:
     return Section(
         10,
         "diagnostics",
-        t.gettext("Diagnostics"),
+        gettext("Diagnostics"),
         {
             "checks": Table("Checks on the analysis", columns, tuple(rows)),
             "failed": sum(not check.passed for check in found),

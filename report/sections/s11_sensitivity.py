@@ -10,8 +10,9 @@ from vggstudy.report.display import PLAIN, Display, level_text, read, unit_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, in_words
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import StudyView
 
@@ -69,9 +70,8 @@ def _name(group: list[Outcome], groups: int) -> str:
     return f"{group[0].specification.name}{more}"
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     found = view.result.sensitivity
     values: dict[str, object] = {"sentence": None, "curve": None, "table": None}
     if found is not None and not found.outcomes:
@@ -86,7 +86,7 @@ def build(source: Source) -> Section:
             "curve": _curve(view, found, rules),
             "table": _specifications(rules) if len(rules) > 1 else None,
         }
-    return Section(11, "sensitivity", t.gettext("Sensitivity"), values)
+    return Section(11, "sensitivity", gettext("Sensitivity"), values)
 
 
 def _specifications(rules: Sequence[Rules]) -> Table:

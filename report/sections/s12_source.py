@@ -9,8 +9,9 @@ from vggstudy.report.display import display, read, unit_of
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, in_words
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
     Column,
@@ -20,6 +21,7 @@ from vggstudy.report.tables import (
     estimate_entry,
     interval_entry,
 )
+from vggstudy.report.view import StudyView
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -27,16 +29,15 @@ if TYPE_CHECKING:
 Pair = tuple[SourceClaim, "Claim"]
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     found = ((theirs, view.claims.get(theirs.claim)) for theirs in view.context.source_claims)
     pairs = [(theirs, ours) for theirs, ours in found if ours is not None]
     values = {
         "picture": _picture(pairs) if pairs else None,
         "unmatched": [x.claim for x in view.context.source_claims if not view.claims.get(x.claim)],
     }
-    return Section(12, "source", t.gettext("Source study against this study"), values)
+    return Section(12, "source", gettext("Source study against this study"), values)
 
 
 def _picture(pairs: list[Pair]) -> Picture:

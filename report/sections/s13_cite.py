@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from vggstudy._version import __version__
 from vggstudy.report.cite import bibtex, study_apa
 from vggstudy.report.display import size_of
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly, method_words
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import (
     Column,
     Download,
@@ -28,16 +29,15 @@ MOST_IN_LINK = 600
 """Claims that the page also carries as CSV; claims.json has them all at full precision."""
 
 
-def build(source: Source) -> Section:
+def build(view: StudyView) -> Section:
     """Build the section."""
-    view, t = source.view, source.messages
     context, digest = view.context, view.result.inputs_digest
     listed = _listed(view)
     name = context.title or context.name or context.source_name
     return Section(
         13,
         "cite",
-        t.gettext("Reproduce and cite"),
+        gettext("Reproduce and cite"),
         {
             "commands": [str(command) for command in context.commands],
             "artefacts": _artefacts(view),

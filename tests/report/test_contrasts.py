@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from gettext import NullTranslations
 
 import pandas as pd
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext, render
 from vggstudy.report.sections import s05_levels, s06_switches, s07_interactions
-from vggstudy.report.sections.base import Section, Source
+from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.contrasts import pair_label
 from vggstudy.report.sections.s05_levels import marginal
 from vggstudy.report.study import study_view
@@ -30,7 +29,7 @@ def view(make_runs: MakeRuns, make_result: MakeResult) -> StudyView:
 
 
 def built(view: StudyView, module: object) -> Section:
-    section: Section = module.build(Source(view, NullTranslations()))  # type: ignore[attr-defined]
+    section: Section = module.build(view)  # type: ignore[attr-defined]
     return section
 
 

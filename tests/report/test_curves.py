@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from gettext import NullTranslations
 
 import pytest
 
@@ -12,7 +11,6 @@ from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext, RunCurves, render
 from vggstudy.report.figures.curves import _limits
 from vggstudy.report.sections import s09_curves
-from vggstudy.report.sections.base import Source
 from vggstudy.report.sections.s09_curves import MOST_POINTS, _band, _points
 from vggstudy.report.study import study_view
 
@@ -80,7 +78,7 @@ def test_failed_runs_stand_apart_in_their_panel(
 def test_the_table_says_how_long_how_restless_and_how_overfitted_each_cell_is(
     tiny: AnalysisResult, context: ReportContext
 ) -> None:
-    section = s09_curves.build(Source(study_view(tiny, context), NullTranslations()))
+    section = s09_curves.build(study_view(tiny, context))
     (picture,) = section.values["pictures"]
     texts = [[entry.text for entry in row] for row in picture.table.rows]
     # Seven epochs that rise by 0.1: the last five have the standard deviation 0.1581.

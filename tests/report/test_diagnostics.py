@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from gettext import NullTranslations
 
 import pytest
 
@@ -11,7 +10,6 @@ from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import ReportContext, render
 from vggstudy.report.diagnostics import Check, checks
 from vggstudy.report.sections import s00_abstract, s10_diagnostics
-from vggstudy.report.sections.base import Source
 from vggstudy.report.study import study_view
 
 MONTE_CARLO = "Largest Monte Carlo error"
@@ -44,7 +42,7 @@ def test_too_few_resamples_are_told(tiny: AnalysisResult, share: float, passed: 
 def test_a_failed_check_stands_before_the_abstract(tiny: AnalysisResult) -> None:
     def warnings(share: float) -> list[str]:
         view = study_view(with_errors(tiny, share), ReportContext())
-        listed: list[str] = s00_abstract.build(Source(view, NullTranslations())).values["warnings"]
+        listed: list[str] = s00_abstract.build(view).values["warnings"]
         return [text for text in listed if text.startswith(MONTE_CARLO)]
 
     assert warnings(0.01) == []
@@ -61,7 +59,7 @@ def test_a_cell_without_runs_fails_its_check(
 
 def test_residuals_sum_to_zero_within_cells(tiny: AnalysisResult) -> None:
     view = study_view(tiny, ReportContext())
-    picture = s10_diagnostics.build(Source(view, NullTranslations())).values["residuals"]
+    picture = s10_diagnostics.build(view).values["residuals"]
     (row,) = picture.table.rows
     # Replicates 0.013 apart: two of them scatter by 0.013 / sqrt(2), three by 0.013.
     assert [entry.text for entry in row] == ["0.92", "1.11", "1.30", "4"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from gettext import NullTranslations
 
 import pandas as pd
 import pytest
@@ -15,7 +14,6 @@ from vggstudy.analysis.hypothesis_specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.sensitivity import Outcome, Sensitivity, Specification
 from vggstudy.report import ReportContext, render
 from vggstudy.report.sections import s08_hypotheses, s11_sensitivity
-from vggstudy.report.sections.base import Source
 from vggstudy.report.study import study_view
 
 EFFECT = "converged.diff.batch_norm"
@@ -38,7 +36,7 @@ def judged(make_runs: Callable[..., pd.DataFrame]) -> AnalysisResult:
 
 
 def test_every_hypothesis_has_its_text_and_verdict(judged: AnalysisResult) -> None:
-    section = s08_hypotheses.build(Source(study_view(judged, ReportContext()), NullTranslations()))
+    section = s08_hypotheses.build(study_view(judged, ReportContext()))
     found = [(name, verdict, text) for name, verdict, text, _ in section.values["verdicts"]]
     assert found == [
         ("H1", "supported", "Runs converge with it."),
@@ -89,7 +87,7 @@ def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:
         for margin, low, verdict in ((0.05, 0.1, "above"), (0.2, -0.1, "open"))
     )
     view = study_view(replace(tiny, sensitivity=Sensitivity(outcomes)), ReportContext())
-    values = s11_sensitivity.build(Source(view, NullTranslations())).values
+    values = s11_sensitivity.build(view).values
     assert values["sentence"] == ("1 of 1 verdicts change under at least one of 2 label rules.")
     rows = [[entry.text for entry in row] for row in values["table"].rows]
     assert rows == [["Margin 0.05", "1", "10", "0", "–"], ["Margin 0.2", "1", "10", "1", EFFECT]]
@@ -111,7 +109,7 @@ def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> Non
         replace(tiny, sensitivity=Sensitivity((outcome(0.02, 0.1), outcome(0.05, 0.1)))),
         ReportContext(),
     )
-    values = s11_sensitivity.build(Source(view, NullTranslations())).values
+    values = s11_sensitivity.build(view).values
     assert str(values["sentence"]).endswith("All of these rules give every run the same label.")
     assert (values["table"], values["curve"]) == (None, None)
 

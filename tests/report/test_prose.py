@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from gettext import NullTranslations
 
 import pandas as pd
 import pytest
@@ -32,7 +31,7 @@ def sentence(view: StudyView, claim_id: str = EFFECT) -> str:
     """The sentence of an effect of the first factor."""
     claim = view.claims.effect(claim_id.split(".")[0], view.factors[0])
     assert claim is not None
-    return claim_sentence(view, claim, NullTranslations(), factor=view.factors[0]).text
+    return claim_sentence(view, claim, factor=view.factors[0]).text
 
 
 def test_a_positive_difference_is_more(tiny: AnalysisResult) -> None:
@@ -83,7 +82,7 @@ def test_a_part_of_the_grid_is_named(
     effect = view.claims.effect("accuracy", view.factors[0])
     assert effect is not None
     offered = view.claims.offered(effect)
-    text = claim_sentence(view, offered, NullTranslations(), factor=view.factors[0]).text
+    text = claim_sentence(view, offered, factor=view.factors[0]).text
     assert text.startswith("Among runs that converged, mean test accuracy was ")
     assert text.endswith(
         "Only learning rate 0.001: elsewhere, too few runs converged in some cells."

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from gettext import NullTranslations
-
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext, SourceClaim, render
 from vggstudy.report.sections import s12_source
-from vggstudy.report.sections.base import Source
 from vggstudy.report.study import study_view
 
 
@@ -17,7 +14,7 @@ def test_their_number_stands_beside_ours_at_the_same_decimals(tiny: AnalysisResu
         SourceClaim(claim="converged.q", value=0.5, reference="table 3"),
     ]
     view = study_view(tiny, ReportContext(source_claims=theirs))
-    values = s12_source.build(Source(view, NullTranslations())).values
+    values = s12_source.build(view).values
     (row,) = values["picture"].table.rows
     assert [entry.text for entry in row[1:3]] == ["50%", "83%"]
     assert row[3].claim == "converged.p"
