@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.style import (
@@ -21,9 +20,11 @@ from vggstudy.report.figures.style import (
     RASTERISE_ABOVE,
     SMALL,
     VERMILLION,
-    WIDTH_PER_CHARACTER,
     Canvas,
+    text_width,
+    wrapped,
 )
+from vggstudy.report.i18n import gettext, pgettext
 from vggstudy.report.names import capitalise
 from vggstudy.report.view import Cell, Factor, Level, StudyView
 
@@ -98,7 +99,7 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
         title = "\n".join(_title(view, panel, grid.width))
         plot.set_title(title, loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
-    name = capitalise(axis.label) + (" (log scale)" if scale.logarithmic else "")
+    name = axis_name(axis, scale)
     figure.text(
         0.5 + LEFT / 2 / canvas.width,
         8 / grid.height,
@@ -111,11 +112,16 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
     return figure
 
 
+def axis_name(axis: Factor, scale: Scale) -> str:
+    """What stands below the x axis."""
+    name = capitalise(axis.label)
+    return gettext("%(name)s (log scale)") % {"name": name} if scale.logarithmic else name
+
+
 def _title(view: StudyView, panel: tuple[Level, ...], width: float) -> list[str]:
     """The panel's levels, a factor a line, on as many more lines as long names need."""
-    room = int(width / (WIDTH_PER_CHARACTER * TITLE))
     settings = (f.setting(v) for f, v in zip(view.panel_factors, panel, strict=True))
-    return [line for text in settings for line in wrap(capitalise(text), width=room)]
+    return [line for text in settings for line in wrapped(capitalise(text), width, TITLE)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,7 +301,7 @@ def _dress(
     plot.set_xticks([])
     plot.spines[["left", "bottom"]].set_visible(False)
     strip.set_ylim(0, 1.55)
-    strip.set_yticks([0.5], ["failed"])
+    strip.set_yticks([0.5], [pgettext("runs, axis", "failed")])
     strip.spines["left"].set_visible(False)
     strip.set_xticks(scale.positions, thin(scale, grid.width))
     if not grid.first(index):
@@ -305,8 +311,8 @@ def _dress(
 
 def thin(scale: Scale, width: float) -> list[str]:
     """Tick labels, every second or third left blank where they would touch."""
-    longest = max(len(label) for label in scale.labels)
+    longest = max(text_width(label, 1.15 * SMALL) for label in scale.labels)
     room = width / max(len(scale.labels), 1)
-    step = max(1, math.ceil(longest * 0.62 * SMALL / room))
+    step = max(1, math.ceil(longest / room))
     last = len(scale.labels) - 1
     return [label if (last - i) % step == 0 else "" for i, label in enumerate(scale.labels)]

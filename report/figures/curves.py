@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.accuracy import Strokes
@@ -23,10 +22,11 @@ from vggstudy.report.figures.style import (
     PURPLE,
     SMALL,
     VERMILLION,
-    WIDTH_PER_CHARACTER,
     Canvas,
     text_width,
+    wrapped,
 )
+from vggstudy.report.i18n import gettext, pgettext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -121,14 +121,21 @@ def draw_curves(
             )
     _draw_key(figure, lines, canvas, height, failed=bool(apart))
     place = 0.5 + LEFT / 2 / canvas.width
-    figure.text(place, 8 / height, "Epoch", ha="center", va="center", color=MUTED, fontsize=SMALL)
+    figure.text(
+        place,
+        8 / height,
+        gettext("Epoch"),
+        ha="center",
+        va="center",
+        color=MUTED,
+        fontsize=SMALL,
+    )
     return figure
 
 
 def _wrapped(lines: Sequence[str], width: float) -> list[str]:
     """The title's lines, on as many more as long names need."""
-    room = int(width / (WIDTH_PER_CHARACTER * TITLE))
-    return [line for text in lines for line in wrap(text, width=room)] or [""]
+    return [line for text in lines for line in wrapped(text, width, TITLE)] or [""]
 
 
 def _epochs(panel: CurvePanel) -> list[int]:
@@ -209,7 +216,7 @@ def _draw_key(
     from matplotlib.lines import Line2D
 
     entries = [(name, *style) for name, style in zip(lines, STYLES, strict=False)]
-    entries += [("failed", VERMILLION, "-")] if failed else []
+    entries += [(pgettext("runs, axis", "failed"), VERMILLION, "-")] if failed else []
     x, y = LEFT, 1 - 8 / height
     for name, colour, dashes in entries:
         ends = [x / canvas.width, (x + 22) / canvas.width]

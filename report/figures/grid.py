@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.style import (
@@ -12,11 +11,11 @@ from vggstudy.report.figures.style import (
     INK,
     MUTED,
     SMALL,
-    WIDTH_PER_CHARACTER,
     Canvas,
     blank,
     fit,
     text_width,
+    wrapped,
 )
 from vggstudy.report.names import capitalise
 from vggstudy.report.view import Cell, Level, StudyView
@@ -116,7 +115,7 @@ class _Layout:
 def _column_width(label: str, levels: Sequence[str]) -> float:
     """Room for a factor's levels and for its name on two lines."""
     words = label.split()
-    return max(text_width(max([*levels, *words], key=len)) + 12, 44.0)
+    return max(*(text_width(text) + 12 for text in (*levels, *words)), 44.0)
 
 
 def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
@@ -180,7 +179,7 @@ def _words(view: StudyView, panel: tuple[Level, ...], canvas: Canvas) -> list[st
     """A row's levels in words, on as many lines as they need."""
     pairs = zip(view.panel_factors, panel, strict=True)
     text = capitalise(", ".join(factor.setting(level) for factor, level in pairs))
-    return wrap(text, width=int(canvas.width / (WIDTH_PER_CHARACTER * LABEL)))
+    return wrapped(text, canvas.width, LABEL)
 
 
 def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> None:

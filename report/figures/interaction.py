@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.accuracy import Scale, Strokes, stroke, thin
@@ -19,8 +18,8 @@ from vggstudy.report.figures.style import (
     SMALL,
     TEXT,
     VERMILLION,
-    WIDTH_PER_CHARACTER,
     Canvas,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ def draw_interactions(
 
 def _wrapped(text: str, width: float) -> list[str]:
     """The title on as many lines as it needs."""
-    return wrap(text, width=int(width / (WIDTH_PER_CHARACTER * TEXT))) or [""]
+    return wrapped(text, width, TEXT)
 
 
 def _draw_lines(axes: Axes, panel: Panel) -> None:

@@ -6,7 +6,6 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from vggstudy.report.figures.style import (
@@ -17,9 +16,10 @@ from vggstudy.report.figures.style import (
     MUTED,
     SMALL,
     TEXT,
-    WIDTH_PER_CHARACTER,
     Canvas,
+    wrapped,
 )
+from vggstudy.report.i18n import gettext
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ def draw_slopes(
 
 def _wrapped(text: str, width: float) -> list[str]:
     """The title on as many lines as it needs."""
-    return wrap(text, width=int(width / (WIDTH_PER_CHARACTER * TEXT))) or [""]
+    return wrapped(text, width, TEXT)
 
 
 def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
@@ -145,7 +145,7 @@ def _dress(axes: Axes, limits: tuple[float, float], *, percent: bool, first: boo
     axes.patch.set_visible(False)
     axes.set_xlim(-0.2, 1.2)
     axes.set_ylim(*limits)
-    axes.set_xticks([0, 1], ["without", "with"])
+    axes.set_xticks([0, 1], [gettext("without"), gettext("with")])
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     if percent:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")

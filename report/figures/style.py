@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,6 +45,8 @@ SMALL = 12.0
 DPI = 72
 RASTERISE_ABOVE = 1000
 WIDTH_PER_CHARACTER = 0.54
+WIDTH_PER_WIDE = 0.96
+"""The same for Hangul and other characters that fill a square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +118,37 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
 
 def text_width(text: str, size: float = SMALL) -> float:
     """A generous width in pixels of text in the report's sans-serif."""
-    return WIDTH_PER_CHARACTER * size * len(text)
+    wide = sum(east_asian_width(character) in "WF" for character in text)
+    return (WIDTH_PER_CHARACTER * (len(text) - wide) + WIDTH_PER_WIDE * wide) * size
 
 
 def fit(text: str, width: float, size: float = SMALL) -> str:
     """The text, cut with an ellipsis where it would be wider than that."""
-    room = max(int(width / (WIDTH_PER_CHARACTER * size)), 2)
-    return text if len(text) <= room else text[: room - 1].rstrip() + "…"
+    if text_width(text, size) <= width or len(text) <= 2:
+        return text
+    kept = _head(text, width - text_width("…", size), size)
+    return kept.rstrip() + "…"
+
+
+def wrapped(text: str, width: float, size: float = SMALL) -> list[str]:
+    """The text on as many lines as it needs; a word that is wider than a line is broken."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if text_width(longer, size) <= width:
+            lines[-1] = longer
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = lines[-1] or word
+        while text_width(lines[-1], size) > width:
+            head = _head(lines[-1], width, size)
+            lines[-1:] = [head, lines[-1][len(head) :]]
+    return lines
+
+
+def _head(text: str, width: float, size: float) -> str:
+    """As many of the first characters as fit, one at least."""
+    count = 1
+    while count < len(text) and text_width(text[: count + 1], size) <= width:
+        count += 1
+    return text[:count]
