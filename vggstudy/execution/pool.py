@@ -51,11 +51,13 @@ def execute(
     store: StudyStore,
     options: ExecutionOptions,
     listener: Listener,
+    *,
+    stopped_by: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
 ) -> Tally:
     """Execute planned runs on this machine; their records are in the ledger when it returns.
 
-    The first SIGINT or SIGTERM lets every running run write a checkpoint at the end of its epoch
-    and stops; the second kills the workers (what their checkpoints hold is not lost).
+    The first of the signals ``stopped_by`` lets every running run write a checkpoint at the end of
+    its epoch and stops; the second kills the workers (what their checkpoints hold is not lost).
 
     Raises
     ------
@@ -65,7 +67,7 @@ def execute(
     if not runs:
         return Tally(0, 0, 0, interrupted=False)
     pool = _Pool(runs, store, options, listener)
-    with _signals(pool):
+    with _signals(pool, stopped_by):
         return pool.work()
 
 
@@ -298,13 +300,10 @@ def _refusal(name: str, message: str) -> StudyError:
 
 
 @contextlib.contextmanager
-def _signals(pool: _Pool) -> Iterator[None]:
-    """Route SIGINT and SIGTERM to the pool while it works (in the main thread, where they come)."""
+def _signals(pool: _Pool, numbers: Sequence[signal.Signals]) -> Iterator[None]:
+    """Route signals to the pool while it works (in the main thread, where they come)."""
     try:
-        previous = {
-            number: signal.signal(number, pool.count_signal)
-            for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        previous = {number: signal.signal(number, pool.count_signal) for number in numbers}
     except ValueError:  # not the main thread: whoever runs us there handles signals
         previous = {}
     try:

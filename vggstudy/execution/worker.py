@@ -28,7 +28,9 @@ _PR_SET_PDEATHSIG = 1
 def main() -> None:
     """Serve the driver at the other end of the socket named on the command line."""
     _die_with_parent(int(sys.argv[2]))
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the driver tells when to stop
+    # The driver tells when to stop; schedulers send these to every process of a job.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)
     connection = Connection(int(sys.argv[1]))
     study, options, device = connection.recv()
     logging.getLogger("vggstudy").addHandler(_ToDriver(connection))
