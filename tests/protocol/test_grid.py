@@ -255,3 +255,66 @@ def test_two_folders_of_images_are_no_twins() -> None:
 )
 def test_levels_are_written_as_the_data_write_them(level: Any, text: str) -> None:
     assert level_text(level) == text
+
+
+NESTED = {"optimizer": ["sgd", "adam"], "lr": [1e-4, 1e-3, 1e-2], "batch_size": [8, 16]}
+
+
+def nest(within: dict[str, Any], **levels: list[Any]) -> dict[str, Any]:
+    return {"within": within, "levels": levels}
+
+
+def nested(*rules: dict[str, Any]) -> tuple[list[CellRecipe], list[str]]:
+    cells, problems = grid(protocol(NESTED, nested=list(rules)))
+    return cells, [problem.message for problem in problems]
+
+
+def test_a_nested_factor_has_its_own_levels_within_each_level_of_another() -> None:
+    cells, problems = nested(
+        nest({"optimizer": "sgd"}, lr=[1e-2]), nest({"optimizer": "adam"}, lr=[1e-4, 0.001])
+    )
+    assert not problems
+    assert [(c.levels["optimizer"], c.levels["lr"], c.levels["batch_size"]) for c in cells] == [
+        (optimizer, lr, batch)
+        for optimizer, lr in (("sgd", 1e-2), ("adam", 1e-4), ("adam", 1e-3))
+        for batch in (8, 16)
+    ]
+
+
+def test_cells_outside_every_nest_are_all_kept() -> None:
+    cells, _ = nested(nest({"optimizer": "sgd"}, lr=[1e-2]))
+    assert len(cells) == 2 + 6
+
+
+def test_a_nested_cell_is_the_cell_of_the_full_crossing() -> None:
+    full, part = nested()[0], nested(nest({"optimizer": "sgd"}, lr=[1e-2]))[0]
+    assert {cell.cell_id for cell in part} < {cell.cell_id for cell in full}
+
+
+WRONG_NESTS = [
+    (nest({"optimiser": "sgd"}, lr=[1e-2]), "'optimiser' is no factor of [design.factors]"),
+    (nest({"optimizer": "sgd"}, lr=[0.5]), "lr has no level 0.5; no cell has it"),
+    (
+        nest({"optimizer": "adamw"}, lr=[1e-2]),
+        "optimizer has no level 'adamw'; no cell is meant",
+    ),
+    (nest({"lr": 1e-2}, lr=[1e-2]), "'lr' cannot be nested within its own levels"),
+    (
+        nest({"optimizer": ["sgd", "adam"]}, lr=[1e-2, 1e-3]),
+        "lr = 0.0001 is in no cell: no [[design.nested]] has it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rule", "message"), WRONG_NESTS)
+def test_a_nest_that_names_what_is_not_there_says_so(rule: dict[str, Any], message: str) -> None:
+    assert nested(rule)[1] == [message]
+
+
+def test_training_from_scratch_is_a_level_beside_named_weights() -> None:
+    document = protocol({"weights": ["none", "IMAGENET1K_V1"]}).model_dump(by_alias=True)
+    document["model"] = {"name": "torchvision:resnet50"}
+    cells, problems = grid(Protocol.model_validate(document))
+    assert not problems
+    assert [cell.levels["weights"] for cell in cells] == ["none", "IMAGENET1K_V1"]
+    assert [cell.recipe.model.weights for cell in cells] == [None, "IMAGENET1K_V1"]

@@ -150,7 +150,7 @@ MISTAKES: dict[str, tuple[str, str]] = {
     "terminal escape in a key": (
         BASE + '"\\u001b[31mred" = 1\n',
         "10:1: unknown key '\\x1b[31mred' (known here: name, root, train, test, validation, "
-        "subset_seed, classes, resize, data_norm, flip, crop)",
+        "imbalance, subset_seed, classes, resize, data_norm, flip, crop)",
     ),
     "line break in a key": (
         BASE + '"fli\\np" = 1\n',

@@ -36,6 +36,7 @@ FULL: dict[str, Any] = {
         "seeding": "shared",
         "factors": {"depth": [11, 19], "batch_norm": [True, False], "scheduler.patience": [2]},
         "exclude": [{"depth": 11, "batch_norm": [True]}],
+        "nested": [{"within": {"depth": 19}, "levels": {"batch_norm": [True, False]}}],
     },
     "data": {"name": "torchvision:MNIST", "validation": 500, "train": 1000, "resize": 32},
     "model": {"width": 0.5, "init": "he_normal"},
@@ -47,6 +48,13 @@ FULL: dict[str, Any] = {
     },
     "label": {"margin": 0.1},
     "analysis": {"confidence": 0.9},
+    "source": {
+        "title": "S",
+        "figures": [
+            {"claim": "accuracy.mean", "value": 0.5, "where": "table 1"},
+            {"claim": "converged.p", "value": "mostly fails", "where": "text"},
+        ],
+    },
 }
 
 
@@ -115,7 +123,7 @@ def test_schema_has_only_keywords_that_validators_know() -> None:
         "$schema", "$defs", "$ref", "title", "description", "default", "type", "properties",
         "required", "additionalProperties", "items", "anyOf", "const", "enum", "pattern",
         "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
-        "minItems", "maxItems",
+        "minItems", "maxItems", "minProperties",
     }  # fmt: skip
     assert set(keywords(json_schema())) <= known
 
@@ -144,6 +152,8 @@ WRONG = {
     "fraction": ("design", "replicates", 1.5),
     "boolean": ("model", "batch_norm", 1),
     "table": ("training", "scheduler", True),
+    "nested levels": ("design", "nested", [{"within": {"depth": 11}, "levels": {}}]),
+    "figure": ("source", "figures", [{"claim": "accuracy.mean", "value": 0.5}]),
 }
 
 

@@ -162,6 +162,11 @@ def test_a_plateau_reduces_the_recorded_rate(train: Train) -> None:
     assert result["curves"]["lr"] == [1e-9, 1e-9, 1e-9, 5e-10, 5e-10]
 
 
+def test_a_scaled_rate_is_recorded(train: Train) -> None:
+    result = train(training_epochs=1, training_lr=0.008, training_lr_scaling="linear").result
+    assert result["curves"]["lr"] == [0.001]  # batches of 16 for a reference of 128
+
+
 WORKING = [
     {"training_optimizer": "sgd", "training_momentum": 0.9, "training_lr": 0.01},
     {"training_optimizer": "adamw", "training_weight_decay": 0.01},
@@ -208,6 +213,12 @@ CHANGING = [
     {"data_data_norm": True},
     {"model_dropout": 0.2},
     {"model_init": "he_normal"},
+    {"model_init": "glorot_uniform"},
+    {"model_head": "512"},
+    {"data_resize": 48},
+    {"data_imbalance": 4.0},
+    {"training_lr_scaling": "linear"},
+    {"training_optimizer": "sgd"},
     {"training_drop_last": True, "training_batch_size": 24},
 ]
 

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vggstudy.protocol.settings import EarlyStopping, Scheduler
+from vggstudy.protocol.settings import EarlyStopping, Scheduler, TrainingSettings
 from vggstudy.training.schedule import Patience, Schedule
 
 EPOCHS = 40
@@ -119,3 +119,19 @@ def test_accuracies_are_maximised() -> None:
 
 def test_the_first_epoch_always_improves() -> None:
     assert Patience.start(EarlyStopping()).best == math.inf
+
+
+@pytest.mark.parametrize(("scaling", "rate"), [("none", 0.02), ("linear", 0.08), ("sqrt", 0.04)])
+def test_a_scaled_rate_is_that_of_the_reference_batch_times_the_ratio(
+    scaling: str, rate: float
+) -> None:
+    settings = TrainingSettings.model_validate(
+        {"lr": 0.02, "batch_size": 256, "lr_scaling": scaling, "lr_reference_batch": 64}
+    )
+    assert settings.initial_lr == rate
+
+
+def test_at_the_reference_batch_every_scaling_leaves_the_rate() -> None:
+    for scaling in ("none", "linear", "sqrt"):
+        settings = TrainingSettings.model_validate({"lr": 1e-3, "lr_scaling": scaling})
+        assert settings.initial_lr == 1e-3

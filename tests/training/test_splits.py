@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from vggstudy.errors import DataError
 from vggstudy.protocol.settings import DataSettings
 from vggstudy.training.cache import ImageCache
-from vggstudy.training.splits import split_rows, stratified_sample
+from vggstudy.training.splits import imbalanced_sample, split_rows, stratified_sample
 
 
 def data(labels: list[int], n_train: int | None = None) -> ImageCache:
@@ -106,3 +106,39 @@ def test_a_stratified_sample_is_within_one_of_every_share(
     assert len(set(chosen.tolist())) == len(chosen) == count
     got = np.bincount(labels[chosen], minlength=len(sizes))
     assert (np.abs(got - count * np.array(sizes) / len(labels)) < 1).all()
+
+
+def test_an_imbalance_gives_the_published_counts_of_long_tailed_cifar() -> None:
+    labels = np.repeat(np.arange(10), 5000)
+    for ratio, counts in {
+        10: [5000, 3871, 2997, 2320, 1796, 1391, 1077, 834, 645, 500],
+        100: [5000, 2997, 1796, 1077, 645, 387, 232, 139, 83, 50],
+    }.items():
+        chosen = imbalanced_sample(labels, ratio, rng=np.random.default_rng(0))
+        assert np.bincount(labels[chosen]).tolist() == counts
+        assert len(set(chosen.tolist())) == len(chosen)
+
+
+def test_a_larger_imbalance_keeps_a_subset() -> None:
+    labels = np.tile(np.arange(4), 50)
+    small, large = (
+        set(imbalanced_sample(labels, ratio, rng=np.random.default_rng(3)).tolist())
+        for ratio in (2, 20)
+    )
+    assert large < small
+
+
+def test_imbalance_is_in_training_and_validation_and_never_in_the_test_split() -> None:
+    chosen = settings(imbalance=8, validation=0.25)
+    one, two = (split_rows(BALANCED, chosen, split_seed=seed) for seed in (1, 2))
+    plain = split_rows(BALANCED, settings(validation=0.25), split_seed=1)
+    pool = np.sort(np.concatenate([one.train, one.validation]))
+    assert np.bincount(BALANCED.labels[pool]).tolist() == [40, 20, 10, 5]
+    assert np.bincount(BALANCED.labels[one.validation]).tolist() == [10, 5, 3, 1]
+    assert one.test.tolist() == plain.test.tolist()
+    assert pool.tolist() == np.sort(np.concatenate([two.train, two.validation])).tolist()
+
+
+def test_a_class_of_one_image_that_validation_takes_is_named() -> None:
+    with pytest.raises(DataError, match=r"has no images .* lower data\.validation or data\.imb"):
+        split_rows(BALANCED, settings(imbalance=1000, validation=0.7), split_seed=1)

@@ -100,6 +100,8 @@ def _of_training(training: TrainingSettings) -> Iterator[Conflict]:
         )
         settings = (("training", "early_stopping", "min_epochs"), ("training", "epochs"))
         yield Conflict(message, settings)
-    if training.scheduler.min_lr > training.lr:
-        message = f"scheduler.min_lr = {training.scheduler.min_lr} is more than lr = {training.lr}"
+    if training.scheduler.min_lr > training.initial_lr:
+        low, rate = training.scheduler.min_lr, training.initial_lr
+        scaled = "" if training.lr_scaling == "none" else " scaled with the batch size"
+        message = f"scheduler.min_lr = {low} is more than lr = {rate:g}{scaled}"
         yield Conflict(message, (("training", "scheduler", "min_lr"), ("training", "lr")))

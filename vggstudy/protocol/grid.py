@@ -14,8 +14,9 @@ from vggstudy.errors import Problem
 from vggstudy.identity import canonical_json, cell_id
 from vggstudy.protocol.conflicts import Conflict, ConflictError
 from vggstudy.protocol.factors import Path, explain_unknown, resolve
+from vggstudy.protocol.grid_rules import kept_cells, rule_problems
 from vggstudy.protocol.settings import Recipe, Settings
-from vggstudy.protocol.wording import MAX_PROBLEMS, problems_of, shown, suggestion_among
+from vggstudy.protocol.wording import MAX_PROBLEMS, problems_of, shown
 
 if TYPE_CHECKING:
     from vggstudy.protocol.model import Protocol
@@ -80,7 +81,7 @@ def grid(
         return [], [too_large]
     base = _Sections(protocol)
     axes, problems = _axes(protocol, base)
-    problems += _exclude_problems(protocol)
+    problems += rule_problems(protocol.design)
     if len(problems) > MAX_PROBLEMS:
         return [], problems
     doubts = {*_settings(doubtful), *(p.meant for p in problems if p.meant is not None)}
@@ -199,43 +200,8 @@ def _levels(
             continue
         for part in path[1:]:
             value = getattr(value, part)
-        good[index] = value
+        good[index] = level if value is None else value
     return good, bad
-
-
-def _exclude_problems(protocol: Protocol) -> list[Problem]:
-    """Rules of exclusion that name no factor, or a level that no cell has."""
-    factors = protocol.design.factors
-    known = {name: _keys(levels) for name, levels in factors.items()}
-    problems = []
-    for index, rule in enumerate(protocol.design.exclude):
-        place: Place = ("design", "exclude", index)
-        if not rule:
-            problems.append(Problem("this rule names no factor: it would drop all", path=place))
-        for name, wanted in rule.items():
-            if name not in factors:
-                hint = suggestion_among(name, list(factors))
-                message = f"{shown(name)} is no factor of [design.factors]"
-                problems.append(Problem(message, path=(*place, name), suggestion=hint))
-                continue
-            if wanted == []:
-                message = f"{name} lists no level; this rule would drop nothing"
-                problems.append(Problem(message, path=(*place, name)))
-            for level in _listed(wanted):
-                if canonical_json(level) not in known[name]:
-                    message = f"{name} has no level {shown(level)}; this rule would drop nothing"
-                    problems.append(Problem(message, path=(*place, name)))
-    return problems
-
-
-def _listed(levels: Any) -> list[Any]:
-    """One level or a list of levels, as a list."""
-    return levels if isinstance(levels, list) else [levels]
-
-
-def _keys(levels: Any) -> set[str]:
-    """Levels in the one spelling in which they are compared."""
-    return {canonical_json(level) for level in _listed(levels)}
 
 
 def _cells(
@@ -265,27 +231,15 @@ def _cells(
 
 
 def _kept(protocol: Protocol, axes: list[_Axis]) -> Iterable[tuple[int, ...]]:
-    """Places of the levels of every cell that no rule excludes, the last factor fastest."""
-    names = {axis.name for axis in axes}
-    rules = [rule for rule in protocol.design.exclude if rule and set(rule) <= names]
-    if not rules:
+    """Places of the levels of every cell that the design keeps, the last factor fastest."""
+    levels = {axis.name: list(axis.levels.values()) for axis in axes}
+    keep = kept_cells(protocol.design, levels)
+    if keep is None:
         return itertools.product(*(axis.levels for axis in axes))
-    import numpy as np  # 0.1 s, and most commands resolve no grid
-
-    keep = np.ones([len(axis.levels) for axis in axes], dtype=bool)
-    spelled = [[canonical_json(level) for level in axis.levels.values()] for axis in axes]
-    for rule in rules:
-        wanted = [_keys(rule[axis.name]) if axis.name in rule else None for axis in axes]
-        matched = [
-            [at for at, key in enumerate(keys) if some is None or key in some]
-            for keys, some in zip(spelled, wanted, strict=True)
-        ]
-        if all(matched):
-            keep[np.ix_(*matched)] = False
     places = [list(axis.levels) for axis in axes]
     return (
         tuple(own[at] for own, at in zip(places, row, strict=True))
-        for row in np.argwhere(keep).tolist()
+        for row in zip(*(axis.tolist() for axis in keep.nonzero()), strict=True)
     )
 
 

@@ -1,4 +1,4 @@
-"""Hypotheses against the design: keys that a kind needs, and names that the design knows."""
+"""Hypotheses and the source's figures against the design: keys that a kind needs, and names that the design knows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
 
 
 def hypothesis_problems(protocol: Protocol) -> list[Problem]:
-    """What the hypotheses say that their kind or the design does not know.
+    """What hypotheses and the source's figures say that their kind or the design does not know.
 
     Parameters
     ----------
@@ -50,6 +50,8 @@ def hypothesis_problems(protocol: Protocol) -> list[Problem]:
         for at, part in enumerate(hypothesis.parts):
             problems += _key_problems(part, (*place, "parts", at))
             problems += names.problems(part, (*place, "parts", at))
+    for index, figure in enumerate(protocol.source.figures if protocol.source else ()):
+        problems += names.claim_problems(figure.claim, ("source", "figures", index, "claim"))
     return problems
 
 
@@ -78,7 +80,7 @@ class _Names:
     def problems(self, part: HypothesisPart, place: Place) -> Iterator[Problem]:
         """Everything in a part that names what the design does not have."""
         if part.claim is not None:
-            yield from self._claim(part.claim, (*place, "claim"))
+            yield from self.claim_problems(part.claim, (*place, "claim"))
         for key in ("along", "compare"):
             name = getattr(part, key)
             if name is not None:
@@ -97,7 +99,7 @@ class _Names:
             if part.compare in self.factors:
                 yield from self._level(part.compare or "", level, (*place, "levels", at))
 
-    def _claim(self, text: str, place: Place) -> Iterator[Problem]:
+    def claim_problems(self, text: str, place: Place) -> Iterator[Problem]:
         """A claim's id: its grammar, outcome, quantity, factors and levels."""
         try:
             name = split_claim_id(text)

@@ -265,6 +265,6 @@ def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
     stopping = [r.training.early_stopping for r in recipes if r.training.early_stopping]
     if any(s.min_epochs == 0 for s in stopping):
         found.append("early_stopping.min_epochs is 0: a plateau can outlast the patience")
-    if any(r.training.momentum and r.training.optimizer != "sgd" for r in recipes):
+    if recipes and all(r.training.momentum and r.training.optimizer != "sgd" for r in recipes):
         found.append("momentum has no effect on adam and adamw")
     return found

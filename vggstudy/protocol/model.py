@@ -20,6 +20,7 @@ from vggstudy.protocol.settings import (
     Settings,
     TrainingSettings,
 )
+from vggstudy.protocol.source_study import SourceStudy
 
 Level = bool | Integer | float | str
 """One value of a factor, as TOML writes it."""
@@ -39,6 +40,17 @@ def _version(value: Any) -> Any:
     return value
 
 
+class NestedLevels(Settings):
+    """Levels that factors take within some levels of others only."""
+
+    within: dict[str, Level | list[Level]] = Field(min_length=1)
+    """The cells that are meant: each factor named with its level, or a list of levels."""
+    levels: dict[str, Annotated[list[Level], Field(min_length=1, max_length=10_000)]] = Field(
+        min_length=1
+    )
+    """The levels that other factors take there, all of them among those of [design.factors]."""
+
+
 class Design(Settings):
     """Which cells are run, how often, from which seed."""
 
@@ -56,6 +68,8 @@ class Design(Settings):
     own name where only one section has it ("batch_size"), else by its path ("scheduler.name")."""
     exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list, max_length=1000)
     """Cells to drop: every factor named must match its level, or one of a list of levels."""
+    nested: list[NestedLevels] = Field(default_factory=list, max_length=1000)
+    """Nested factors, e.g. a grid of learning rates for each optimizer."""
 
 
 class LabelRule(Settings):
@@ -111,6 +125,8 @@ class Protocol(Settings):
     """What is estimated."""
     hypotheses: list[Hypothesis] = Field(default_factory=list, max_length=100)
     """Registered hypotheses, each with its verdict in the report."""
+    source: SourceStudy | None = None
+    """The study that is repeated; none by default."""
 
     @classmethod
     def from_file(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Protocol:

@@ -7,6 +7,7 @@ settings at their default (`Recipe.identity`), and a test pins every default.
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -23,6 +24,11 @@ def _integral(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value
+
+
+def _none(value: Any) -> Any:
+    """Take the text "none" for what is left out, so that a factor can have it as a level."""
+    return None if value == "none" else value
 
 
 Integral = BeforeValidator(_integral)
@@ -71,8 +77,12 @@ class DataSettings(Settings):
     data have no test split, it is drawn from all images; a fifth of them by default."""
     validation: Count | Share = 0.1
     """Images held out of the training split for validation, stratified: a count, or a share."""
+    imbalance: Annotated[float, Field(ge=1, le=100_000)] = 1.0
+    """Images of the most frequent class per image of the rarest, in the training split, validation
+    included: an exponential profile over the classes in their order, made by leaving images out
+    (Cui et al. 2019). 1 leaves all; the test split stays as it is."""
     subset_seed: Annotated[int, Field(ge=0), Integral] = 0
-    """Seed of the subsets named by train and test; the same for every run of a study."""
+    """Seed of the subsets named by train, test and imbalance; the same for every run of a study."""
     classes: Annotated[int, Field(ge=2, le=1000), Integral] = 10
     """Number of classes of synthetic images."""
     resize: Annotated[int, Field(ge=8, le=1024), Integral] | None = None
@@ -108,8 +118,9 @@ class ModelSettings(Settings):
     """Initialisation of the convolutions and linear layers (vgg). "torch" is the framework's
     default: uniform Kaiming with a = sqrt(5) and random biases; "torchvision" that of
     torchvision's VGG: Kaiming normal (fan out), normal(0, 0.01), zero biases."""
-    weights: Line | None = None
-    """Pretrained weights by torchvision's name, e.g. "IMAGENET1K_V1"; needs a network."""
+    weights: Annotated[Line | None, BeforeValidator(_none)] = None
+    """Pretrained weights by torchvision's name, e.g. "IMAGENET1K_V1", which needs a network the
+    first time; "none" trains from scratch, as by default."""
     weights_file: Line | None = None
     """Pretrained weights from a local file (a state_dict)."""
 
@@ -154,7 +165,12 @@ class TrainingSettings(Settings):
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     """Optimizer, with torch's defaults for everything not named here."""
     lr: Annotated[float, Field(gt=0)] = 1e-3
-    """Learning rate at the start."""
+    """Learning rate at the start, at the reference batch size where it is scaled."""
+    lr_scaling: Literal["none", "linear", "sqrt"] = "none"
+    """Scales lr with the batch size: by batch_size / lr_reference_batch (linear), or by its square
+    root (sqrt)."""
+    lr_reference_batch: Count = 128
+    """Batch size at which a scaled rate is lr itself."""
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Momentum (sgd)."""
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
@@ -174,6 +190,14 @@ class TrainingSettings(Settings):
     """Early stopping; none by default."""
     scheduler: Scheduler = Scheduler()
     """Learning-rate schedule; constant by default."""
+
+    @property
+    def initial_lr(self) -> float:
+        """Learning rate of the first epoch: lr, scaled with the batch size where that is asked."""
+        if self.lr_scaling == "none":
+            return self.lr
+        ratio = self.batch_size / self.lr_reference_batch
+        return self.lr * (ratio if self.lr_scaling == "linear" else math.sqrt(ratio))
 
     @property
     def selected_by(self) -> Monitor | Literal["final"]:

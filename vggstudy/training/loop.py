@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,58 +14,19 @@ from torch.nn.utils import get_total_norm
 from vggstudy.identity import Seeds
 from vggstudy.protocol.settings import Recipe
 from vggstudy.training.batches import RunData, SplitTensors, batch_bounds
-from vggstudy.training.evaluate import Evaluation, Scores, autocast, evaluate
+from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.layers import attach_generator
 from vggstudy.training.models import state_tensors
 from vggstudy.training.objective import Objective
 from vggstudy.training.optimizers import make_optimizer, restore_optimizer, set_rate
 from vggstudy.training.results import CURVES, TEST_CURVES
 from vggstudy.training.schedule import Patience, Schedule, larger_is_better
+from vggstudy.training.steps import EagerSteps, Stepper, TrainStep, evaluate_split
 from vggstudy.training.streams import epoch_order, epoch_seed
 from vggstudy.training.timing import Clock
 from vggstudy.training.transforms import Augmentation
 
 FINAL = "final"
-
-
-@dataclass(frozen=True, slots=True)
-class TrainStep:
-    """One optimizer step: device work alone, so that a CUDA graph can capture it.
-
-    Attributes
-    ----------
-    model : nn.Module
-    optimizer : torch.optim.Optimizer
-    objective : Objective
-    precision : str
-    totals : Tensor of float64, shape (4,)
-        Sums over the epoch: weighted loss, weight, correct images, gradient norm of each step.
-    """
-
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
-    objective: Objective
-    precision: str
-    totals: Tensor
-
-    def __call__(self, images: Tensor, targets: Tensor) -> None:
-        """Forward, backward, update.
-
-        Parameters
-        ----------
-        images : Tensor of float32, shape (B, 3, side, side)
-        targets : Tensor of int64, shape (B,)
-        """
-        self.optimizer.zero_grad(set_to_none=True)
-        with autocast(targets.device, self.precision):
-            logits = self.model(images)
-        loss = self.objective(logits, targets)
-        loss.mean.backward()  # type: ignore[no-untyped-call]
-        gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = get_total_norm(gradients)
-        correct = (logits.argmax(dim=1) == targets).sum()
-        self.totals.add_(torch.stack((loss.total.detach(), loss.weight, correct, norm)))
-        self.optimizer.step()
 
 
 @dataclass(slots=True)
@@ -130,6 +91,8 @@ class Run:
         One value an epoch, not finite ones included.
     diverged : bool
     clock : Clock
+    stepper : Stepper
+        What issues the steps: operation by operation at first.
     """
 
     def __init__(self, recipe: Recipe, seeds: Seeds, data: RunData, model: nn.Module) -> None:
@@ -148,7 +111,10 @@ class Run:
         attach_generator(self.model, self.dropout)
         maximise = larger_is_better(settings.monitored)
         self.schedule = Schedule.start(
-            settings.scheduler, initial=settings.lr, epochs=settings.epochs, maximise=maximise
+            settings.scheduler,
+            initial=settings.initial_lr,
+            epochs=settings.epochs,
+            maximise=maximise,
         )
         stopping = settings.early_stopping
         self.patience = Patience.start(stopping) if stopping else None
@@ -156,6 +122,7 @@ class Run:
         self.bounds = batch_bounds(
             len(data.train), settings.batch_size, drop_last=settings.drop_last
         )
+        self.stepper: Stepper = EagerSteps(self.step, data, self.bounds)
         self.epoch = self.steps = 0
         names = CURVES + (TEST_CURVES if settings.uses_test_every_epoch else ())
         self.curves: dict[str, list[float]] = {name: [] for name in names}
@@ -180,12 +147,25 @@ class Run:
 
     def run_epoch(self) -> dict[str, float]:
         """Train and evaluate one epoch; the entries it adds to the curves."""
-        rate = self.schedule.rate
+        self.begin_epoch()
+        self.stepper.issue(0, len(self.bounds))
+        return self.finish_epoch(self.measure().tolist())
+
+    def begin_epoch(self) -> None:
+        """Set the learning rate and draw the order of the coming epoch."""
+        epoch = self.epoch + 1
         self.clock.start()
-        self._train(rate)
-        self.clock.lap()
-        values = {"lr": rate, **self._measure()}
+        set_rate(self.step.optimizer, self.schedule.rate)
+        self.model.train()
+        self.step.totals.zero_()
+        self.dropout.manual_seed(epoch_seed(self.seeds.dropout, epoch))
+        order = epoch_order(self.seeds.order, epoch, len(self.data.train)).to(self.device)
+        self.stepper.begin(order, self._augmentation(epoch))
+
+    def finish_epoch(self, numbers: Sequence[float]) -> dict[str, float]:
+        """Take what `measure` found on the device; the entries it adds to the curves."""
         self.clock.stop()
+        values = self._values(numbers)
         self.epoch += 1
         self.steps += len(self.bounds)
         for name, curve in self.curves.items():
@@ -194,21 +174,6 @@ class Run:
         if not self.diverged:
             self._advance(values)
         return {name: values[name] for name in self.curves}
-
-    def _train(self, rate: float) -> None:
-        """Issue all steps of an epoch."""
-        epoch = self.epoch + 1
-        set_rate(self.step.optimizer, rate)
-        self.model.train()
-        self.step.totals.zero_()
-        self.dropout.manual_seed(epoch_seed(self.seeds.dropout, epoch))
-        train, count = self.data.train, len(self.data.train)
-        order = epoch_order(self.seeds.order, epoch, count).to(self.device)
-        augment = self._augmentation(epoch)
-        for start, stop in self.bounds:
-            rows = order[start:stop]
-            images = augment(train.images, rows) if augment else train.images.index_select(0, rows)
-            self.step(self.data.normaliser(images), train.targets[rows])
 
     def _augmentation(self, epoch: int) -> Augmentation | None:
         """Flips and crops of an epoch, where the recipe has any."""
@@ -224,34 +189,52 @@ class Run:
             device=self.device,
         )
 
-    def _measure(self) -> dict[str, float]:
-        """Everything an epoch is known by, in one transfer from the device."""
+    def measure(self) -> Tensor:
+        """Everything an epoch is known by, on the device, once its steps have been issued.
+
+        Returns
+        -------
+        Tensor of float64, shape (8,) or (11,)
+            Sums of `TrainStep.totals`, the largest weight, `Evaluation.totals` of the validation
+            split, and of the test split where the protocol asks for its curve.
+        """
+        self.clock.lap()
+        largest = get_total_norm(self.model.parameters(), norm_type=math.inf)
+        sums = [self.step.totals, largest.detach().double()[None]]
+        sums += [self.stepper.evaluate(split) for split in self.watched_splits]
+        found = torch.cat(sums)
+        self.clock.end()
+        return found
+
+    @property
+    def watched_splits(self) -> list[SplitTensors]:
+        """The splits on which every epoch is measured."""
         splits = [self.data.validation]
         if "test_loss" in self.curves:
             splits.append(self.data.test)
-        largest = get_total_norm(self.model.parameters(), norm_type=math.inf)
-        sums = [self.step.totals, largest.detach().double()[None]]
-        sums += [self.evaluate(split).totals for split in splits]
-        numbers: list[float] = torch.cat(sums).tolist()
+        return splits
+
+    def _values(self, numbers: Sequence[float]) -> dict[str, float]:
+        """An epoch's quantities by name, from the sums of `measure`."""
+        splits = self.watched_splits
         seen = self.bounds[-1][1]
-        scores = [Scores.of(numbers[:3], seen)]
+        scores = [Scores.of(list(numbers[:3]), seen)]
         scores += [
-            Scores.of(numbers[at : at + 3], len(s)) for at, s in zip((5, 8), splits, strict=False)
+            Scores.of(list(numbers[at : at + 3]), len(s))
+            for at, s in zip((5, 8), splits, strict=False)
         ]
-        values = {"gradient_norm": numbers[3] / len(self.bounds), "largest_weight": numbers[4]}
+        values = {
+            "lr": self.schedule.rate,
+            "gradient_norm": numbers[3] / len(self.bounds),
+            "largest_weight": numbers[4],
+        }
         for name, score in zip(("train", "val", "test"), scores, strict=False):
             values |= {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
         return values
 
     def evaluate(self, split: SplitTensors) -> Evaluation:
-        """Sums over a split with the present weights."""
-        return evaluate(
-            self.model,
-            split,
-            normaliser=self.data.normaliser,
-            objective=self.step.objective,
-            precision=self.recipe.training.precision,
-        )
+        """Sums and predictions over a split with the present weights."""
+        return evaluate_split(self.step, self.data, split)
 
     def _advance(self, values: Mapping[str, float]) -> None:
         """Tell an epoch's values to all that decide by them."""

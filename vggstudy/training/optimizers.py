@@ -20,7 +20,7 @@ def make_optimizer(
     where it would repeat a number of the host forever.
     """
     cuda = device.type == "cuda"
-    rate = torch.tensor(settings.lr, device=device) if cuda else settings.lr
+    rate = torch.tensor(settings.initial_lr, device=device) if cuda else settings.initial_lr
     decay = settings.weight_decay
     if settings.optimizer == "sgd":
         return torch.optim.SGD(

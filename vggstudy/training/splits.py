@@ -35,7 +35,8 @@ def split_rows(data: ImageCache, settings: DataSettings, *, split_seed: int) -> 
     """Draw the splits of a run, stratified by class.
 
     Test split and subsets depend on ``data.subset_seed`` alone and are the same for every run;
-    the validation split is drawn from the training split by the run's own seed.
+    the validation split is drawn from the training split by the run's own seed. An imbalance is
+    made before that, so that validation images have it too; test images never have it.
 
     Raises
     ------
@@ -52,6 +53,9 @@ def split_rows(data: ImageCache, settings: DataSettings, *, split_seed: int) -> 
         test = _subset(pool, data.labels, count, "test", rng=test_rng)
         pool = np.setdiff1d(pool, test, assume_unique=True)
     pool = _subset(pool, data.labels, settings.train, "train", rng=train_rng)
+    if settings.imbalance > 1:
+        rng = np.random.default_rng([settings.subset_seed, 2])
+        pool = pool[imbalanced_sample(data.labels[pool], settings.imbalance, rng=rng)]
     rng = np.random.default_rng(split_seed)
     validation = _validation(pool, data.labels, settings.validation, rng=rng)
     train = np.setdiff1d(pool, validation, assume_unique=True)
@@ -90,6 +94,44 @@ def stratified_sample(labels: Rows, count: int, *, rng: np.random.Generator) -> 
     return np.sort(np.concatenate(chosen))
 
 
+def imbalanced_sample(labels: Rows, ratio: float, *, rng: np.random.Generator) -> Rows:
+    """Places of a random sample whose class counts fall exponentially, class by class.
+
+    Parameters
+    ----------
+    labels : ndarray of int64, shape (N,)
+        Of C classes, which should be equally frequent.
+    ratio : float
+        Images of the first class per image of the last, at least 1.
+
+    Returns
+    -------
+    ndarray of int64
+        Indices into ``labels``, ascending. A larger ratio keeps a subset of what a smaller one
+        keeps, given the same generator.
+
+    Notes
+    -----
+    Class c = 0, ..., C - 1 in the order of the labels keeps floor(n ratio^(-c / (C - 1))) images,
+    at least one, where n is the size of the smallest class: the profile is exact also where the
+    classes differ a little.
+
+    References
+    ----------
+    Cui, Jia, Lin, Song, Belongie (2019), Class-balanced loss based on effective number of samples,
+    section 5.1: long-tailed CIFAR, n_i mu^i, of which the ratio is the imbalance factor.
+    """
+    values, sizes = np.unique(labels, return_counts=True)
+    decay = np.arange(len(values)) / max(1, len(values) - 1)
+    # The tolerance keeps 5000 / 100 = 50 images where the power gives 49.999...
+    counts = np.maximum(1, np.floor(sizes.min() * ratio**-decay + 1e-9)).astype(np.int64)
+    chosen = [
+        rng.permutation(np.flatnonzero(labels == value))[:count]
+        for value, count in zip(values, counts, strict=True)
+    ]
+    return np.sort(np.concatenate(chosen))
+
+
 def _subset(
     rows: Rows, labels: Rows, count: int | None, name: str, *, rng: np.random.Generator
 ) -> Rows:
@@ -121,6 +163,6 @@ def _check_classes(data: ImageCache, train: Rows) -> None:
         name = data.classes[int(np.argmin(counts))]
         msg = (
             f"class {name!r} has no images among the {len(train)} of the training split: "
-            "raise data.train or lower data.validation"
+            "raise data.train, or lower data.validation or data.imbalance"
         )
         raise DataError(msg)
