@@ -16,13 +16,17 @@ UNITS = {
     "selected_epoch": "epochs",
     "generalisation_gap": "fraction",
     "curve_stability": "nats",
+    "train_loss_stability": "nats",
+    "final_gradient_norm": "nats per unit of a weight",
+    "final_lr": "learning rate",
+    "initial_lr": "learning rate",
 }
 """Units of recorded columns whose name does not say them."""
 
 
 def is_fraction(column: str) -> bool:
     """Whether a column holds fractions in [0, 1], by its name."""
-    return column == "accuracy" or column.endswith("_accuracy")
+    return column == "accuracy" or column.endswith(("_accuracy", "_recall"))
 
 
 def outcome_id(column: str) -> str:

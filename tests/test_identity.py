@@ -177,8 +177,8 @@ def nested(annotation: Any) -> type[Settings] | None:
 OTHER: dict[str, Any] = {
     "data.name": "synthetic", "data.train": 100, "data.test": 50, "data.validation": 0.2,
     "data.imbalance": 10.0, "data.subset_seed": 1, "data.classes": 5, "data.resize": 64,
-    "data.data_norm": True, "data.flip": True, "data.crop": 4, "model.depth": 19, "model.width": 0.5,
-    "model.batch_norm": True, "model.head": "512", "model.dropout": 0.5,
+    "data.data_norm": True, "data.flip": True, "data.crop": 4, "model.depth": 19,
+    "model.width": 0.5, "model.batch_norm": True, "model.head": "512", "model.dropout": 0.5,
     "model.init": "he_normal", "training.batch_size": 64, "training.drop_last": True,
     "training.epochs": 50, "training.optimizer": "sgd", "training.lr": 0.01,
     "training.lr_scaling": "linear", "training.lr_reference_batch": 64, "training.momentum": 0.9,

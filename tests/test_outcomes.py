@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 
-from vggstudy.outcomes import MEASURED, curve_stability, measured
+from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.outcomes import FINAL, MEASURED, curve_stability, measured, study_frame
+from vggstudy.plan import make_plan
+from vggstudy.protocol import Protocol
+from vggstudy.training.results import CURVES, TEST_CURVES
 
 
 def test_stability_is_the_spread_of_the_last_third_s_steps() -> None:
@@ -31,7 +36,63 @@ def test_a_loss_that_was_not_finite_before_the_last_third_does_not_matter() -> N
 
 
 def test_every_measured_column_is_made() -> None:
-    row = measured({"curves": {"val_loss": [1.0, 0.5, 0.4]}, "epochs": 3}, {"total_s": 6.0})
+    timings = {"train_s": 4.0, "evaluate_s": 2.0, "total_s": 9.0}
+    row = measured({"curves": {"val_loss": [1.0, 0.5, 0.4]}, "epochs": 3}, timings)
     assert set(row) == set(MEASURED)
     assert row["curve_stability"] == pytest.approx(0.4 / math.sqrt(2))
     assert row["seconds_per_epoch"] == 2.0
+    assert row["seconds"] == 9.0
+
+
+def test_gaps_are_positive_where_training_is_better() -> None:
+    metrics = {"train_accuracy": 0.9, "test_accuracy": 0.7, "train_loss": 0.25, "test_loss": 1.0}
+    row = measured({"metrics": metrics}, {})
+    assert row["generalisation_gap"] == pytest.approx(0.2)
+    assert row["generalisation_gap_loss"] == 0.75
+
+
+def test_every_curve_has_its_last_value() -> None:
+    curves = {name: [2.0, 1.0] for name in (*CURVES, *TEST_CURVES)}
+    row = measured({"curves": {**curves, "lr": [0.1, 0.01]}}, {})
+    assert {f"final_{name}" for name in curves} == set(FINAL)
+    assert all(row[name] == 1.0 for name in FINAL if name != "final_lr")
+    assert (row["initial_lr"], row["final_lr"]) == (0.1, 0.01)
+
+
+def test_the_worst_recall_leaves_out_classes_without_test_images() -> None:
+    assert measured({"test_recall": [0.5, None, 0.25]}, {})["worst_recall"] == 0.25
+    assert measured({"test_recall": [None, None]}, {})["worst_recall"] is None
+
+
+def test_recalls_of_single_classes_are_columns_where_a_protocol_asks_for_them(
+    tmp_path: Path,
+) -> None:
+    asked = {"outcomes": ["class_2_recall", "class_12_recall", "worst_recall"]}
+    protocol = Protocol.model_validate(
+        {
+            "schema": 1,
+            "name": "x",
+            "design": {"replicates": 1, "seed": 0},
+            "data": {"name": "digits"},
+            "model": {"depth": 11},
+            "analysis": asked,
+        }
+    )
+    plan = make_plan(protocol)
+    store = StudyStore.create(tmp_path / "x", "", protocol.digest(), "x")
+    run = plan.runs[0]
+    result = {"test_recall": [0.1, 0.2, 0.75], "data": {"majority_rate": 0.1}}
+    store.write_record(
+        RunRecord(
+            run_id=run.run_id, cell_id=run.cell_id, study_seed=0, replicate=0,
+            seeding="independent", levels={}, recipe={}, status="diverged",
+            attempts=[
+                {"number": 1, "started_at": "2026-01-01T00:00:00Z", "duration_s": 1.0,
+                 "failure": None}
+            ],
+            result=result, timings={}, environment={},
+        )
+    )  # fmt: skip
+    row = study_frame(plan, store).iloc[0]
+    assert row["class_2_recall"] == 0.75
+    assert row["class_12_recall"] is None or math.isnan(row["class_12_recall"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from statistics import stdev
@@ -29,10 +30,30 @@ METRICS = (
 )
 """Measured at the selected checkpoint; fractions in [0, 1], losses in nats."""
 
+FINAL = tuple(
+    f"final_{curve}"
+    for curve in (
+        "train_loss",
+        "train_accuracy",
+        "val_loss",
+        "val_accuracy",
+        "test_loss",
+        "test_accuracy",
+        "gradient_norm",
+        "lr",
+    )
+)
+"""Every curve at its last epoch; those of the test split where a protocol asks for them."""
+
 MEASURED = (
     *METRICS,
+    "worst_recall",
     "generalisation_gap",
+    "generalisation_gap_loss",
     "curve_stability",
+    "train_loss_stability",
+    *FINAL,
+    "initial_lr",
     "epochs",
     "selected_epoch",
     "steps",
@@ -42,7 +63,10 @@ MEASURED = (
     "parameters",
     "parameters_and_statistics",
 )
-"""Columns that an analysis may take as its outcome."""
+"""Columns that an analysis may take as its outcome, besides `CLASS_RECALL`."""
+
+CLASS_RECALL = re.compile(r"class_(0|[1-9]\d{0,2})_recall")
+"""Column of one class's recall, by the place of the class from 0; made where it is asked for."""
 
 
 def comparisons(plan: Plan) -> int:
@@ -88,7 +112,8 @@ def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) ->
     DataFrame
         ``run_id``, ``cell_id``, one column a factor, ``replicate``, ``outcome`` (converged,
         failed_to_learn, diverged, crashed or missing), ``completion``, the columns of `MEASURED`,
-        ``attempts`` and ``majority_rate``.
+        the recall of the classes that the protocol's outcomes name, ``attempts`` and
+        ``majority_rate``.
 
     Raises
     ------
@@ -101,7 +126,8 @@ def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) ->
     with store.index() as index:
         records = {row.run_id: row for row in index.rows() if row.run_id in plan.by_id}
     _refuse_damaged(store, records)
-    rows = [_row(run, records.get(run.run_id), label) for run in plan.runs]
+    recalls = _recalls_asked(plan)
+    rows = [_row(run, records.get(run.run_id), label, recalls) for run in plan.runs]
     return pd.DataFrame(rows, columns=columns(plan))
 
 
@@ -115,9 +141,16 @@ def columns(plan: Plan) -> list[str]:
         "outcome",
         "completion",
         *MEASURED,
+        *_recalls_asked(plan),
         "attempts",
         "majority_rate",
     ]
+
+
+def _recalls_asked(plan: Plan) -> list[str]:
+    """Recalls of single classes among the protocol's outcomes."""
+    asked = (plan.protocol.analysis.outcome, *plan.protocol.analysis.outcomes)
+    return [name for name in dict.fromkeys(asked) if CLASS_RECALL.fullmatch(name)]
 
 
 def _refuse_damaged(store: StudyStore, records: Mapping[str, IndexRow]) -> None:
@@ -137,6 +170,7 @@ def _row(
     run: PlannedRun,
     record: IndexRow | None,
     label: Labeller,
+    recalls: Sequence[str],
 ) -> dict[str, Any]:
     """The row of one planned run."""
     base: dict[str, Any] = {
@@ -155,30 +189,57 @@ def _row(
         "outcome": given.outcome,
         "completion": given.completion,
         **measured(result, summary["timings"]),
+        **{name: _class_recall(result, name) for name in recalls},
         "attempts": len(summary["attempts"]),
         "majority_rate": result.get("data", {}).get("majority_rate"),
     }
 
 
+def _class_recall(result: Mapping[str, Any], name: str) -> float | None:
+    """Recall of the class that a column names; None where there is none."""
+    found = CLASS_RECALL.fullmatch(name)
+    recalls = result.get("test_recall") or []
+    at = int(found[1]) if found else len(recalls)
+    return recalls[at] if at < len(recalls) else None
+
+
 def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of `MEASURED` for one record."""
-    metrics = result.get("metrics", {})
-    train, test = metrics.get("train_accuracy"), metrics.get("test_accuracy")
+    metrics, curves = result.get("metrics", {}), result.get("curves", {})
     epochs = result.get("epochs")
-    total = timings.get("total_s")
+    spent = [timings.get(name) for name in ("train_s", "evaluate_s")]
     return {
         **{name: metrics.get(name) for name in METRICS},
-        "generalisation_gap": train - test if None not in (train, test) else None,
-        "curve_stability": curve_stability(result.get("curves", {}).get("val_loss", ())),
+        "worst_recall": min(
+            (value for value in result.get("test_recall") or () if value is not None), default=None
+        ),
+        "generalisation_gap": _excess(metrics, "train_accuracy", "test_accuracy"),
+        "generalisation_gap_loss": _excess(metrics, "test_loss", "train_loss"),
+        "curve_stability": curve_stability(curves.get("val_loss", ())),
+        "train_loss_stability": curve_stability(curves.get("train_loss", ())),
+        **{name: _at(curves, name.removeprefix("final_"), -1) for name in FINAL},
+        "initial_lr": _at(curves, "lr", 0),
         "epochs": epochs,
         "selected_epoch": result.get("selected_epoch"),
         "steps": result.get("steps"),
-        "seconds": total,
-        "seconds_per_epoch": total / epochs if total is not None and epochs else None,
+        "seconds": timings.get("total_s"),
+        "seconds_per_epoch": sum(spent) / epochs if epochs and None not in spent else None,
         "peak_memory_bytes": timings.get("peak_memory_bytes"),
         "parameters": result.get("parameters", {}).get("count"),
         "parameters_and_statistics": result.get("parameters_and_statistics"),
     }
+
+
+def _excess(metrics: Mapping[str, Any], larger: str, smaller: str) -> float | None:
+    """One metric less another; None where either is missing."""
+    first, second = metrics.get(larger), metrics.get(smaller)
+    return None if first is None or second is None else first - second
+
+
+def _at(curves: Mapping[str, Sequence[float | None]], name: str, epoch: int) -> float | None:
+    """A curve's value at an epoch; None where it was not recorded."""
+    curve = curves.get(name)
+    return curve[epoch] if curve else None
 
 
 def curve_stability(losses: Sequence[float | None]) -> float | None:

@@ -1,4 +1,7 @@
-"""Hypotheses and the source's figures against the design: keys that a kind needs, and names that the design knows."""
+"""Hypotheses and the source's figures against the design.
+
+Keys that a kind needs, and names that the design knows.
+"""
 
 from __future__ import annotations
 
