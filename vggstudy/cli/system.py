@@ -11,6 +11,7 @@ import click
 from vggstudy.cli.console import Console, common, size
 from vggstudy.errors import LedgerError
 from vggstudy.ledger import StudyStore
+from vggstudy.rescue import Rescue, mend_marker
 from vggstudy.study import find_study
 
 
@@ -21,8 +22,9 @@ def doctor_command(console: Console, study: str | None) -> int:
     """Check the installation, or check and mend STUDY.
 
     Of a study every record is read and its checksum compared, the index is made anew and the
-    leftovers of interrupted writes are removed. Exit code 5 if something is damaged: those runs
-    are executed again by 'vggstudy run'.
+    leftovers of interrupted writes are removed. A lost or damaged study.json is made anew from
+    protocol.toml, if that plans the runs that are recorded. Exit code 5 if something is damaged:
+    those runs are executed again by 'vggstudy run'.
     """
     if study is None:
         _installation(console)
@@ -32,6 +34,7 @@ def doctor_command(console: Console, study: str | None) -> int:
 
 def _study(console: Console, folder: Path) -> int:
     """Check one study; says what is wrong and what was mended."""
+    rescue = mend_marker(folder)
     store = _open(folder)
     damaged = store.damaged()
     removed: list[Path] = []
@@ -45,8 +48,11 @@ def _study(console: Console, folder: Path) -> int:
     if console.as_json:
         found = [{"path": str(path), "reason": reason} for path, reason in damaged]
         content = {"study": str(folder), "records": indexed, "damaged": found}
+        content["marker_made_anew"] = rescue is not None
         console.json("doctor", {**content, "removed": [str(path) for path in removed]})
     else:
+        if rescue is not None:
+            console.data(_rescued(folder, rescue))
         for path, reason in damaged:
             console.data(f"damaged: {path}: {reason}")
         for path in removed:
@@ -62,6 +68,17 @@ def _study(console: Console, folder: Path) -> int:
             )
         console.data("damaged files were found" if damaged else "every record is intact")
     return LedgerError.exit_code if damaged else 0
+
+
+def _rescued(folder: Path, rescue: Rescue) -> str:
+    """What a new marker rests on."""
+    others = f", {rescue.unplanned} others are not planned by it" if rescue.unplanned else ""
+    kept = f"; the damaged one is now {rescue.kept}" if rescue.kept else ""
+    return (
+        f"{folder / 'study.json'} was made anew from protocol.toml, which plans "
+        f"{rescue.planned} of the recorded runs{others}{kept}. Check that file: "
+        "edits of it and earlier amendments cannot be told"
+    )
 
 
 def _open(folder: Path) -> StudyStore:

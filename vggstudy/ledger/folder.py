@@ -7,11 +7,13 @@ from pathlib import Path
 from vggstudy.errors import LedgerError
 from vggstudy.ledger.files import TEMPORARY_SUFFIX, explain, read_bounded
 from vggstudy.ledger.marker import Marker
-from vggstudy.ledger.scan import RUNS_NAME
+from vggstudy.ledger.scan import RUNS_NAME, is_run_id
 from vggstudy.ledger.sealed import DamagedFileError
 
 MARKER_NAME = "study.json"
 PROTOCOL_NAME = "protocol.toml"
+
+_DOCTOR = f"; 'vggstudy doctor {{}}' makes it anew from {PROTOCOL_NAME}"
 
 
 def read_marker(path: Path) -> Marker:
@@ -29,12 +31,26 @@ def read_marker(path: Path) -> Marker:
         if not path.exists():
             msg = f"there is no study at {path}"
         else:
-            msg = f"{path} is not a study: it holds no {MARKER_NAME}"
+            msg = f"{path} is not a study: it holds no {MARKER_NAME}{_remedy(path)}"
         raise LedgerError(msg) from None
     except OSError as error:
         raise LedgerError(explain(error, marker, "read")) from error
     except DamagedFileError as error:
-        raise error.at(marker) from None
+        hint = "" if error.kind == "newer" else _DOCTOR.format(path)
+        raise DamagedFileError(error.kind, f"{error.reason}{hint}", str(marker)) from None
+
+
+def holds_runs(path: Path) -> bool:
+    """Whether a folder holds the folder of at least one run, as only studies do."""
+    try:
+        return any(is_run_id(item.name) for item in (path / RUNS_NAME).iterdir())
+    except OSError:
+        return False
+
+
+def _remedy(path: Path) -> str:
+    """How the marker of a study is made anew, where there are runs to tell by."""
+    return _DOCTOR.format(path) if holds_runs(path) else ""
 
 
 def refuse_occupied(path: Path, protocol_text: str) -> None:
@@ -54,7 +70,8 @@ def refuse_occupied(path: Path, protocol_text: str) -> None:
     if protocol and protocol.is_file() and protocol.read_bytes() == utf8(protocol_text):
         del entries[PROTOCOL_NAME]
     if entries:
-        msg = f"{path} is not a study and not empty (it holds {min(entries)}); use another folder"
+        hint = _remedy(path) or "; use another folder"
+        msg = f"{path} is not a study and not empty (it holds {min(entries)}){hint}"
         raise LedgerError(msg)
 
 
