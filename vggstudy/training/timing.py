@@ -38,11 +38,12 @@ class Clock:
         """Its training has been issued."""
         self._marks.append(self._mark())
 
+    def end(self) -> None:
+        """All of it has been issued."""
+        self._marks.append(self._mark())
+
     def stop(self) -> None:
         """It is over, and the device has been waited for."""
-        self._marks.append(self._mark())
-        if self._cuda:
-            torch.cuda.current_stream().synchronize()
         train, evaluation = self._between(0, 1), self._between(1, 2)
         self.epoch_s.append(train + evaluation)
         self.train_s += train
