@@ -16,16 +16,32 @@ if TYPE_CHECKING:
     from vggstudy.analysis.api import analyze, inputs_digest
     from vggstudy.analysis.claims import Claim, ClaimSet
     from vggstudy.analysis.flow import Flow
+    from vggstudy.analysis.model_requests import ModelRequest, ModelRequests
+    from vggstudy.analysis.models import FittedModels
     from vggstudy.analysis.result import AnalysisResult
     from vggstudy.analysis.table import RunTable
 
-__all__ = ["AnalysisResult", "Claim", "ClaimSet", "Flow", "RunTable", "analyze", "inputs_digest"]
+__all__ = [
+    "AnalysisResult",
+    "Claim",
+    "ClaimSet",
+    "FittedModels",
+    "Flow",
+    "ModelRequest",
+    "ModelRequests",
+    "RunTable",
+    "analyze",
+    "inputs_digest",
+]
 
 _MODULES = {
     "AnalysisResult": "result",
     "Claim": "claims",
     "ClaimSet": "claims",
+    "FittedModels": "models",
     "Flow": "flow",
+    "ModelRequest": "model_requests",
+    "ModelRequests": "model_requests",
     "RunTable": "table",
     "analyze": "api",
     "inputs_digest": "api",

@@ -6,11 +6,11 @@ and numeric ones other than the curve's, have one coefficient a level after thei
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
+from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.batched_ols import BatchedFits, resample_converged
 from vggstudy.analysis.bootstrap import calibrated
@@ -36,9 +36,6 @@ from vggstudy.analysis.ols import (
 from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.resampling import claim_generator
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 Robust = Literal["classical", "hc0", "hc2", "hc3", "hc4", "clustered"]
 
 SIGNIFICANT = 0.05
@@ -46,60 +43,6 @@ SIGNIFICANT = 0.05
 
 DROP_ABOVE, WITHHOLD_ABOVE = 0.01, 0.05
 """Shares of resamples without a fit: no bootstrap beside; no interval at all."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class AccuracyModel:
-    """The fitted model.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-    design : Design
-    fit : OlsFit
-        Over the N converged runs.
-    cell : ndarray of shape (N,)
-        Cell of each run, index into `Cells`.
-    covariance : ndarray of shape (P, P)
-    method : str
-        Of the covariance: ``hc3_t`` and so on; ``classical_t`` where a run determines its own fit.
-    df : int
-        Degrees of freedom of t.
-    coefficients : tuple of Interval
-        In the order of ``design.names``.
-    lack_of_fit : LackOfFit or None
-        None where there are no cells or replicates to spare.
-    diagnostics : Diagnostics or None
-        None with one residual degree of freedom.
-    cautions : tuple of Note
-    """
-
-    spec: ModelSpec
-    design: Design
-    fit: OlsFit
-    cell: IntArray
-    covariance: FloatArray
-    method: str
-    df: int
-    coefficients: tuple[Interval, ...]
-    lack_of_fit: LackOfFit | None
-    diagnostics: Diagnostics | None
-    cautions: tuple[Note, ...]
-
-    @property
-    def fitted(self) -> FloatArray:
-        """The model's mean of every cell of the grid; shape (C,)."""
-        return np.asarray(self.design.matrix @ self.fit.coefficients)
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a coefficient: estimate, interval, method."""
-        import pandas as pd
-
-        rows = [
-            (name, x.estimate, x.low, x.high, x.method)
-            for name, x in zip(self.design.names, self.coefficients, strict=True)
-        ]
-        return pd.DataFrame(rows, columns=["term", "estimate", "low", "high", "method"])
 
 
 def fit_accuracy_model(
@@ -160,6 +103,7 @@ def fit_accuracy_model(
         lack_of_fit=tested,
         diagnostics=judged,
         cautions=tuple(_cautions(cells, cell, tested, judged, determined=determined)),
+        confidence=confidence,
     )
 
 

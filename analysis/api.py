@@ -17,6 +17,8 @@ from vggstudy.analysis.hypotheses import judge
 from vggstudy.analysis.hypothesis_claims import registered
 from vggstudy.analysis.hypothesis_specs import HypothesisSpec
 from vggstudy.analysis.make_claims import ClaimMaker
+from vggstudy.analysis.model_requests import ModelRequests
+from vggstudy.analysis.models import FittedModels, fit_models
 from vggstudy.analysis.more_claims import more_claims
 from vggstudy.analysis.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
@@ -41,6 +43,7 @@ def analyze(
     shared_seeds: bool = False,
     further: Sequence[RunTable] = (),
     hypotheses: Sequence[HypothesisSpec] = (),
+    models: ModelRequests | None = None,
     headline_only: bool = False,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
@@ -67,8 +70,11 @@ def analyze(
         The same runs with other outcomes, of which means and contrasts are estimated besides.
     hypotheses : sequence of HypothesisSpec
         Registered hypotheses, to be judged together.
+    models : ModelRequests, optional
+        What the fitted models hold; by default as `ModelRequests` says.
     headline_only : bool
-        Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone.
+        Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
+        no model is fitted.
 
     Returns
     -------
@@ -77,7 +83,7 @@ def analyze(
     Raises
     ------
     AnalysisError
-        If a setting is out of range.
+        If a setting is out of range, or `models` name what the table does not have.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws)
     cells = Cells.from_table(table)
@@ -108,6 +114,17 @@ def analyze(
         },
         inputs_digest=inputs,
         hypotheses=judged,
+        models=None if headline_only else _models(maker, models),
+    )
+
+
+def _models(maker: ClaimMaker, requests: ModelRequests | None) -> FittedModels:
+    """The models beside the claims, at the same level."""
+    return fit_models(
+        maker.cells,
+        requests or ModelRequests(),
+        confidence=maker.confidence,
+        shared_seeds=maker.shared_seeds,
     )
 
 

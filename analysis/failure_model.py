@@ -17,18 +17,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vggstudy.analysis.arrays import FloatArray, IntArray
+from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.contrasts import Condition, Contrast
-from vggstudy.analysis.failure_design import Design, Terms, build_design
-from vggstudy.analysis.failure_result import Coefficient, Effect, FailureModel
+from vggstudy.analysis.contrasts import Condition
+from vggstudy.analysis.failure_design import Terms, build_design
+from vggstudy.analysis.failure_effects import effects_of, linear
+from vggstudy.analysis.failure_result import Coefficient, FailureModel
 from vggstudy.analysis.firth import Binomial, LogisticFit, fit_logistic
-from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.levels import write_level
-from vggstudy.analysis.profile import likelihood_ratio, profile_interval
-from vggstudy.analysis.profile_function import function_interval
+from vggstudy.analysis.profile import likelihood_ratio
 from vggstudy.analysis.separation import Separation, find_separation
-from vggstudy.errors import AnalysisError
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,89 +113,9 @@ def fit_failure_model(
     return replace(
         found,
         coefficients=_coefficients(found, model),
-        effects=_effects(found, cells),
+        effects=effects_of(found, cells),
         joint=likelihood_ratio(model, k, fit, slopes) if len(slopes) else None,
     )
-
-
-def odds_ratio(found: FailureModel, cells: Cells, contrast: Contrast) -> Interval:
-    """Geometric mean over the grid's cells of the odds ratio of two levels.
-
-    Parameters
-    ----------
-    found : FailureModel
-        Converged.
-    cells : Cells
-    contrast : Contrast
-        A difference or an interaction; its conditions must lie inside the model's.
-
-    Returns
-    -------
-    Interval
-        Of ``exp(sum of signed mean log odds)``.
-    """
-    row = np.zeros(len(found.design.names))
-    for group in contrast.groups(cells):
-        row += group.sign * found.design.rows_of(cells, group.cells).mean(axis=0)
-    return _exponential(_linear(found, row))
-
-
-def risk_difference(found: FailureModel, cells: Cells, contrast: Contrast) -> Interval | None:
-    """Difference of the mean fitted probabilities of two groups of the grid's cells.
-
-    Parameters
-    ----------
-    found : FailureModel
-        Converged.
-    cells : Cells
-    contrast : Contrast
-
-    Returns
-    -------
-    Interval or None
-        None where a limit could not be found.
-    """
-    groups = contrast.groups(cells)
-    rows = np.vstack([found.design.rows_of(cells, group.cells) for group in groups])
-    weights = np.concatenate([group.sign * group.weights for group in groups])
-
-    def difference(coefficients: FloatArray) -> tuple[float, FloatArray]:
-        p = 0.5 * (1 + np.tanh(0.5 * (rows @ coefficients)))
-        return float(weights @ p), np.asarray(rows.T @ (weights * p * (1 - p)))
-
-    model = Binomial(found.design.X, found.n)
-    return function_interval(model, found.k, found.fit, difference, confidence=found.confidence)
-
-
-def average_slope(found: FailureModel, cells: Cells) -> Interval:
-    """Mean over the grid's cells of the change of the log odds per unit of the axis.
-
-    Raises
-    ------
-    AnalysisError
-        If the model has no axis.
-    """
-    if found.design.terms.axis is None:
-        raise AnalysisError("the model has no numeric factor, and so no slope")
-    index = Contrast(conditions=grid(found.design, cells, found.where)).groups(cells)[0].cells
-    return _linear(found, slope_row(found.design, cells, index))
-
-
-def slope_row(design: Design, cells: Cells, index: IntArray) -> FloatArray:
-    """Weights of the coefficients that give the mean slope over some cells; shape (P,)."""
-    codes = cells.codes[index]
-    zero = np.zeros(len(index))
-    return np.asarray((design.rows(codes, zero + 1) - design.rows(codes, zero)).mean(axis=0))
-
-
-def grid(design: Design, cells: Cells, where: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Conditions of the cells that a model averages over: levels without any runs are left out."""
-    held = {condition.factor: condition.levels for condition in where}
-    table = cells.table
-    for name, used in zip(design.terms.factors, design.used_levels, strict=True):
-        if len(used) < len(table.levels[name]):
-            held[name] = used
-    return tuple(Condition(name, held[name]) for name in sorted(held))
 
 
 def _without_constants(cells: Cells, terms: Terms, where: tuple[Condition, ...]) -> Terms:
@@ -211,18 +128,6 @@ def _without_constants(cells: Cells, terms: Terms, where: tuple[Condition, ...])
     return Terms(terms.axis, kept, pairs)
 
 
-def _linear(found: FailureModel, row: FloatArray) -> Interval:
-    """Interval of a linear combination of the coefficients."""
-    model = Binomial(found.design.X, found.n)
-    return profile_interval(model, found.k, found.fit, row, confidence=found.confidence)
-
-
-def _exponential(x: Interval) -> Interval:
-    """From log odds to odds."""
-    estimate, low, high = (float(v) for v in np.exp([x.estimate, x.low, x.high]))
-    return replace(x, estimate=estimate, low=low, high=high)
-
-
 def _coefficients(found: FailureModel, model: Binomial) -> tuple[Coefficient, ...]:
     """One row a column of the design."""
     identity = np.eye(len(found.design.names))
@@ -230,49 +135,9 @@ def _coefficients(found: FailureModel, model: Binomial) -> tuple[Coefficient, ..
         Coefficient(
             term=name,
             se=float(found.fit.se[j]),
-            interval=_linear(found, identity[j]),
+            interval=linear(found, identity[j]),
             test=likelihood_ratio(model, found.k, found.fit, identity[j : j + 1]),
             infinite_without_penalty=bool(found.separation.infinite[j]),
         )
         for j, name in enumerate(found.design.names)
-    )
-
-
-def _effects(found: FailureModel, cells: Cells) -> tuple[Effect, ...]:
-    """Every level against the first, and the axis: odds by unit, risk from end to end."""
-    design, table = found.design, cells.table
-    conditions = grid(design, cells, found.where)
-    made = []
-    for name, used in zip(design.terms.factors, design.used_levels, strict=True):
-        held = tuple(c for c in conditions if c.factor != name)
-        for level in used[1:]:
-            contrast = Contrast((name,), ((used[0], level),), held)
-            words = [write_level(table.levels[name][i]) for i in (level, used[0])]
-            made.append(
-                Effect(
-                    f"{name}: {words[0]} against {words[1]}",
-                    odds_ratio(found, cells, contrast),
-                    risk_difference(found, cells, contrast),
-                )
-            )
-    if design.terms.axis:
-        made.append(_axis_effect(found, cells, conditions))
-    return tuple(made)
-
-
-def _axis_effect(found: FailureModel, cells: Cells, conditions: tuple[Condition, ...]) -> Effect:
-    """Odds ratio of one unit, risk difference between the ends of the axis."""
-    axis = found.design.terms.axis
-    if axis is None:
-        raise ValueError("no axis")
-    levels = {c.factor: c.levels for c in conditions}.get(axis.factor)
-    first, last = (levels[0], levels[-1]) if levels else (0, len(axis.levels) - 1)
-    held = tuple(c for c in conditions if c.factor != axis.factor)
-    contrast = Contrast((axis.factor,), ((first, last),), held)
-    unit = "doubling" if axis.scale == "log2" else "unit"
-    ends = f"{axis.levels[last]:g} against {axis.levels[first]:g}"
-    return Effect(
-        f"{axis.factor}: odds per {unit}, risk {ends}",
-        _exponential(average_slope(found, cells)),
-        risk_difference(found, cells, contrast),
     )

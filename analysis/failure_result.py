@@ -14,6 +14,7 @@ from vggstudy.analysis.firth import LogisticFit
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.profile import LikelihoodRatio
 from vggstudy.analysis.separation import Separation
+from vggstudy.analysis.text_tables import ends, p_value, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +50,9 @@ class Effect:
     Attributes
     ----------
     name : str
+    factors : tuple of str
+        One for a difference; two for an interaction, whose odds ratio is the ratio of two odds
+        ratios, and whose risk difference is a difference in differences.
     odds_ratio : Interval
         Geometric mean over cells.
     risk_difference : Interval or None
@@ -56,6 +60,7 @@ class Effect:
     """
 
     name: str
+    factors: tuple[str, ...]
     odds_ratio: Interval
     risk_difference: Interval | None
 
@@ -133,9 +138,7 @@ class FailureModel:
             self.statement(),
         ]
         for head, rows in self._tables():
-            table = [head, *rows]
-            widths = [max(len(row[i]) for row in table) for i in range(len(head))]
-            lines += ["", *(_padded(row, widths) for row in table)]
+            lines += ["", *text_table(head, rows)]
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:
@@ -154,16 +157,24 @@ class FailureModel:
         """Heads and rows of the coefficients and of the effects."""
         level = f"{self.confidence:.0%} interval"
         first: list[tuple[str, ...]] = [
-            (c.term, f"{c.interval.estimate:.4g}", f"{c.se:.3g}", _ends(c.interval), _p(c.test.p))
+            (
+                c.term,
+                f"{c.interval.estimate:.4g}",
+                f"{c.se:.3g}",
+                ends(c.interval.low, c.interval.high),
+                p_value(c.test.p),
+            )
             for c in self.coefficients
         ]
         second: list[tuple[str, ...]] = [
             (
                 e.name,
                 f"{e.odds_ratio.estimate:.4g}",
-                _ends(e.odds_ratio),
+                ends(e.odds_ratio.low, e.odds_ratio.high),
                 f"{e.risk_difference.estimate:.4g}" if e.risk_difference else "-",
-                _ends(e.risk_difference) if e.risk_difference else "limits not found",
+                ends(e.risk_difference.low, e.risk_difference.high)
+                if e.risk_difference
+                else "limits not found",
             )
             for e in self.effects
         ]
@@ -187,7 +198,7 @@ def _coefficient_row(c: Coefficient) -> dict[str, Any]:
 
 
 def _effect_row(e: Effect) -> dict[str, Any]:
-    row: dict[str, Any] = {"effect": e.name}
+    row: dict[str, Any] = {"effect": e.name, "factors": "*".join(e.factors)}
     for name, interval in (("odds_ratio", e.odds_ratio), ("risk_difference", e.risk_difference)):
         row[name] = interval.estimate if interval else None
         row[f"{name}_low"] = interval.low if interval else None
@@ -201,15 +212,3 @@ def _finite(row: dict[str, Any]) -> dict[str, Any]:
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in row.items()
     }
-
-
-def _ends(x: Interval) -> str:
-    return f"[{x.low:.4g}, {x.high:.4g}]"
-
-
-def _p(p: float) -> str:
-    return "< 0.0001" if p < 1e-4 else f"{p:.4f}"
-
-
-def _padded(row: tuple[str, ...], widths: list[int]) -> str:
-    return "  ".join(x.ljust(w) for x, w in zip(row, widths, strict=True)).rstrip()

@@ -10,7 +10,7 @@ from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.curves import Axis, axis_for, strata_of
 from vggstudy.analysis.evidence_parts import conditions_of_levels, from_interval, not_estimable
 from vggstudy.analysis.failure_design import Terms, build_design
-from vggstudy.analysis.failure_model import average_slope
+from vggstudy.analysis.failure_effects import average_slope
 from vggstudy.analysis.failure_result import FailureModel
 from vggstudy.analysis.firth import Binomial, fit_logistic
 from vggstudy.analysis.hypothesis_specs import NeededPart, PeakPart, SlopePart

@@ -31,3 +31,4 @@ class ModelCaution(StrEnum):
     SOME_RESAMPLES_FAILED = "some_resamples_failed"
     FEW_SEEDS = "few_seeds"
     SEEDS_LEFT_OUT = "seeds_left_out"
+    TAKEN_AS_INDEPENDENT = "taken_as_independent"

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from vggstudy.analysis.accuracy_model import AccuracyModel
+from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.fieller import FiellerSet, turning_set
 from vggstudy.analysis.model_reasons import ModelReason

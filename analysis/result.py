@@ -14,6 +14,7 @@ from vggstudy.analysis.contrasts import Condition, Contrast
 from vggstudy.analysis.flow import Flow
 from vggstudy.analysis.hypotheses import HypothesisResult
 from vggstudy.analysis.levels import Level
+from vggstudy.analysis.models import FittedModels
 from vggstudy.analysis.outcomes import LABELS
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.analysis.table import RunTable
@@ -48,6 +49,9 @@ class AnalysisResult:
         Registered hypotheses with their verdicts, in the protocol's order.
     sensitivity : Sensitivity or None
         Verdicts under other label rules, where they were asked for.
+    models : FittedModels or None
+        The failure model, the accuracy model and the components of variance; None where only
+        headline claims were asked for.
     """
 
     table: RunTable
@@ -59,13 +63,14 @@ class AnalysisResult:
     inputs_digest: str
     hypotheses: tuple[HypothesisResult, ...] = ()
     sensitivity: Sensitivity | None = None
+    models: FittedModels | None = None
 
     def to_frame(self) -> pd.DataFrame:
         """One row a claim."""
         return self.claims.to_frame()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values: settings, flow, warnings and claims."""
+        """Plain JSON values: settings, flow, warnings, claims, verdicts and models."""
         return {
             "inputs_digest": self.inputs_digest,
             "settings": dict(self.settings),
@@ -74,6 +79,7 @@ class AnalysisResult:
             "claims": [claim.to_dict() for claim in self.claims.values()],
             "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
             "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
+            "models": self.models.to_dict() if self.models else None,
         }
 
     def headline(self) -> list[Claim]:
@@ -102,6 +108,7 @@ class AnalysisResult:
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
         lines += [f"{h.id}: {h.verdict_in_words} ({h.text})" for h in self.hypotheses]
+        lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
 
     def _repr_html_(self) -> str:

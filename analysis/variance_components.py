@@ -134,7 +134,9 @@ class CellPlusSeed:
     f, p_value : float
         Test of no seed effects.
     seed_raw : float
-        Variance between seeds; may be negative.
+        Variance between seeds, ``(ms_seed - ms_residual) / divisor``; may be negative.
+    divisor : float
+        Of the seed variance in the expectation of `ms_seed`: the number of cells when balanced.
     """
 
     balanced: bool
@@ -147,6 +149,7 @@ class CellPlusSeed:
     f: float
     p_value: float
     seed_raw: float
+    divisor: float
 
     @property
     def seed(self) -> float:
@@ -210,4 +213,5 @@ def cell_plus_seed(values: FloatArray, cells: IntArray, seeds: IntArray) -> Cell
         f=ms_seed / ms_residual,
         p_value=float(fdtrc(df_seed, df_residual, ms_seed / ms_residual)),
         seed_raw=df_seed * (ms_seed - ms_residual) / float(np.trace(gram)),
+        divisor=float(np.trace(gram)) / df_seed,
     )

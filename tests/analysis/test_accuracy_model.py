@@ -9,11 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggstudy.analysis.accuracy_model import (
-    AccuracyModel,
-    coefficient_findings,
-    fit_accuracy_model,
-)
+from vggstudy.analysis.accuracy_model import coefficient_findings, fit_accuracy_model
+from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.fieller import delta_se, turning_set

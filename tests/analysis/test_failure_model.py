@@ -14,12 +14,8 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Condition, Contrast
 from vggstudy.analysis.curves import axis_of
 from vggstudy.analysis.failure_design import Terms, build_design
-from vggstudy.analysis.failure_model import (
-    average_slope,
-    fit_failure_model,
-    odds_ratio,
-    risk_difference,
-)
+from vggstudy.analysis.failure_effects import average_slope, odds_ratio, risk_difference
+from vggstudy.analysis.failure_model import fit_failure_model
 from vggstudy.analysis.failure_result import FailureModel
 from vggstudy.analysis.firth import SINGULAR
 from vggstudy.analysis.table import RunTable

@@ -17,7 +17,8 @@ from statsmodels.stats.diagnostic import het_breuschpagan
 from statsmodels.stats.outliers_influence import OLSInfluence
 from statsmodels.stats.stattools import jarque_bera
 
-from vggstudy.analysis.accuracy_model import AccuracyModel, fit_accuracy_model
+from vggstudy.analysis.accuracy_model import fit_accuracy_model
+from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.model_design import ModelSpec
 from vggstudy.analysis.ols import (
