@@ -32,20 +32,21 @@ class RunCurves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceClaim:
-    """A number that another study reports, and the claim of this one that answers it.
+    """What another study reports, and the claim of this one that answers it.
 
     Attributes
     ----------
     claim : str
         Id of this study's claim.
-    value : float
-        Theirs, in the claim's unit: a fraction for accuracies and probabilities.
+    value : float or str
+        Theirs: a number in the claim's unit (a fraction for accuracies and probabilities), or a
+        finding in words.
     reference : str
         Where they report it.
     """
 
     claim: str
-    value: float
+    value: float | str
     reference: str
 
 
@@ -79,6 +80,8 @@ class ReportContext:
         Training curves of the runs that gave data.
     source_claims : sequence of SourceClaim
         What the study that is repeated reports.
+    source_words : str or None
+        What that study is, in words.
     notes : sequence of str
         Sentences a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -98,4 +101,5 @@ class ReportContext:
     commands: Sequence[str] = ()
     curves: Sequence[RunCurves] = ()
     source_claims: Sequence[SourceClaim] = ()
+    source_words: str | None = None
     notes: Sequence[str] = ()

@@ -207,7 +207,6 @@ def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
     """The columns of `MEASURED` for one record."""
     metrics, curves = result.get("metrics", {}), result.get("curves", {})
     epochs = result.get("epochs")
-    spent = [timings.get(name) for name in ("train_s", "evaluate_s")]
     return {
         **{name: metrics.get(name) for name in METRICS},
         "worst_recall": min(
@@ -223,11 +222,17 @@ def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
         "selected_epoch": result.get("selected_epoch"),
         "steps": result.get("steps"),
         "seconds": timings.get("total_s"),
-        "seconds_per_epoch": sum(spent) / epochs if epochs and None not in spent else None,
+        "seconds_per_epoch": _seconds_per_epoch(timings, epochs),
         "peak_memory_bytes": timings.get("peak_memory_bytes"),
         "parameters": result.get("parameters", {}).get("count"),
         "parameters_and_statistics": result.get("parameters_and_statistics"),
     }
+
+
+def _seconds_per_epoch(timings: Mapping[str, Any], epochs: int | None) -> float | None:
+    """Seconds of an epoch's training and evaluation; None where they were not recorded."""
+    train, evaluate = timings.get("train_s"), timings.get("evaluate_s")
+    return None if train is None or evaluate is None or not epochs else (train + evaluate) / epochs
 
 
 def _excess(metrics: Mapping[str, Any], larger: str, smaller: str) -> float | None:

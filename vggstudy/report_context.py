@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.outcomes import labeller, measured
 from vggstudy.plan import level_text
-from vggstudy.protocol import LabelRule, resolve
-from vggstudy.report.context import ReportContext, RunCurves
+from vggstudy.protocol import LabelRule, Protocol, resolve
+from vggstudy.report.context import ReportContext, RunCurves, SourceClaim
 from vggstudy.study import Study
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def report_context(source: Source) -> ReportContext:
             title=source.protocol.title or None if source.protocol else None,
             question=source.protocol.question or None if source.protocol else None,
             commands=(f"vggstudy report {name} --factors {factors}",),
+            **_source(source.protocol),
         )
     study = source.study
     store = study.store()
@@ -57,8 +58,24 @@ def report_context(source: Source) -> ReportContext:
             f"vggstudy report {study.path.name}",
         ),
         curves=_curves(study, rows),
+        **_source(protocol),
         notes=_notes(study),
     )
+
+
+def _source(protocol: Protocol | None) -> dict[str, Any]:
+    """What the study that is repeated is and reports."""
+    source = protocol.source if protocol else None
+    if source is None:
+        return {}
+    words = " ".join(f"{source.title}: {source.summary}".split())
+    return {
+        "source_words": words.rstrip(": "),
+        "source_claims": tuple(
+            SourceClaim(claim=figure.claim, value=figure.value, reference=figure.where)
+            for figure in source.figures
+        ),
+    }
 
 
 def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:

@@ -34,6 +34,7 @@ def build(view: StudyView) -> Section:
     found = ((theirs, view.claims.get(theirs.claim)) for theirs in view.context.source_claims)
     pairs = [(theirs, ours) for theirs, ours in found if ours is not None]
     values = {
+        "words": view.context.source_words,
         "picture": _picture(pairs) if pairs else None,
         "unmatched": [x.claim for x in view.context.source_claims if not view.claims.get(x.claim)],
     }
@@ -45,8 +46,8 @@ def _picture(pairs: list[Pair]) -> Picture:
     groups = [_group(theirs, ours) for theirs, ours in pairs]
     columns = (
         Column("Claim", numeric=False),
-        Column("Theirs"),
-        Column("Ours"),
+        Column("Source study"),
+        Column("This study"),
         Column("Interval"),
     )
     rows = [
@@ -64,7 +65,7 @@ def _picture(pairs: list[Pair]) -> Picture:
         question="Do the source study's numbers lie in this study's intervals?",
         caption=(
             "Bars are this study's confidence intervals, the thin mark in each is its estimate; "
-            "the dark line is the value that the source study reports."
+            "the dark line is the value that the source study reports, where it reports a number."
         ),
         description=" ".join(
             f"{group.title}: theirs {_theirs(theirs, ours)}, ours {group.rows[0].numbers}."
@@ -82,12 +83,15 @@ def _picture(pairs: list[Pair]) -> Picture:
 def _group(theirs: SourceClaim, ours: Claim) -> ForestGroup:
     """A claim with both values."""
     title = capitalise(in_words(ours.estimand))
-    row = forest_row(ours, f"theirs {_theirs(theirs, ours)}")
-    return ForestGroup(title, "", (row,), reference=theirs.value * unit_of(ours).scale)
+    row = forest_row(ours, f"theirs: {_theirs(theirs, ours)}")
+    number = None if isinstance(theirs.value, str) else theirs.value * unit_of(ours).scale
+    return ForestGroup(title, "", (row,), reference=number)
 
 
 def _theirs(theirs: SourceClaim, ours: Claim) -> str:
-    """Their value at the decimals of ours."""
+    """Their words, or their value at the decimals of ours."""
+    if isinstance(theirs.value, str):
+        return theirs.value
     shown, unit = display(ours), unit_of(ours)
     decimals = shown.rounded.decimals if shown else 2
     return read(round_number(theirs.value, decimals=decimals, scale=unit.scale) + unit.suffix)

@@ -26,3 +26,16 @@ def test_without_a_source_study_the_section_says_so(tiny: AnalysisResult) -> Non
     assert "No source study&#39;s numbers are recorded" in render(tiny) or (
         "No source study's numbers are recorded" in render(tiny)
     )
+
+
+def test_a_finding_in_words_stands_beside_our_interval(tiny: AnalysisResult) -> None:
+    words = SourceClaim(claim="converged.p", value="mostly <fails>", reference="text")
+    context = ReportContext(source_claims=[words], source_words="An earlier study: 3 runs.")
+    values = s12_source.build(study_view(tiny, context)).values
+    (row,) = values["picture"].table.rows
+    assert row[1].text == "mostly <fails>"
+    assert row[3].claim == "converged.p"
+    page = render(tiny, context=context)
+    assert "An earlier study: 3 runs." in page
+    assert "mostly &lt;fails&gt;" in page
+    assert "<fails>" not in page
