@@ -204,7 +204,7 @@ def test_a_checkpoint_of_other_images_is_refused(
 ) -> None:
     images = prepare_data(make_recipe().data, cache_dir=cache_dir)
     other = replace(images, digest="other")
-    monkeypatch.setattr("vggstudy.training.run.prepare_data", lambda *args, **options: other)
+    monkeypatch.setattr("vggstudy.training.session.prepare_data", lambda *args, **options: other)
     with pytest.raises(CheckpointMismatch, match=r"data: the checkpoint has .* this run has other"):
         resume(make_recipe(), seeds, cache_dir, written)
 

@@ -43,9 +43,14 @@ def deterministic(device: torch.device, *, threads: int, precision: str) -> Iter
     precision : str
         "tf32" allows TensorFloat-32 in matrix products and convolutions on a GPU; anything else
         forbids it.
+
+    Raises
+    ------
+    ExecutionError
+        If the process has begun to use CUDA without a fixed workspace for cuBLAS.
     """
     if device.type == "cuda":
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", CUBLAS_WORKSPACE)
+        _fix_cublas_workspace()
     before = [getattr(owner, name) for owner, name in _SWITCHES]
     formats = [owner.fp32_precision for owner in _PRECISIONS]
     mode = torch.get_deterministic_debug_mode()
@@ -67,6 +72,19 @@ def deterministic(device: torch.device, *, threads: int, precision: str) -> Iter
         for (owner, name), value in zip(_SWITCHES, before, strict=True):
             setattr(owner, name, value)
         torch.set_deterministic_debug_mode(mode)
+
+
+def _fix_cublas_workspace() -> None:
+    """Fix the workspace of cuBLAS, which it reads once, before CUDA starts."""
+    if "CUBLAS_WORKSPACE_CONFIG" in os.environ:
+        return
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        msg = (
+            "this process has started CUDA without CUBLAS_WORKSPACE_CONFIG, which decides the bits "
+            f"of matrix products: set it to {CUBLAS_WORKSPACE} before the process starts"
+        )
+        raise ExecutionError(msg)
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = CUBLAS_WORKSPACE
 
 
 def open_device(name: str) -> torch.device:

@@ -17,6 +17,7 @@ from vggstudy.training.batches import RunData, SplitTensors, batch_bounds
 from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.layers import attach_generator
 from vggstudy.training.models import state_tensors
+from vggstudy.training.norms import use_native_norms
 from vggstudy.training.objective import Objective
 from vggstudy.training.optimizers import make_optimizer, restore_optimizer, set_rate
 from vggstudy.training.results import CURVES, TEST_CURVES
@@ -91,6 +92,8 @@ class Run:
         One value an epoch, not finite ones included.
     diverged : bool
     clock : Clock
+    draws : bool
+        Whether steps draw from the generator of dropout.
     stepper : Stepper
         What issues the steps: operation by operation at first.
     """
@@ -100,6 +103,8 @@ class Run:
         self.recipe, self.seeds, self.data = recipe, seeds, data
         self.device = data.train.targets.device
         self.model = model.to(self.device).to(memory_format=torch.channels_last)
+        if self.device.type == "cuda":
+            use_native_norms(self.model)
         self.step = TrainStep(
             model=self.model,
             optimizer=make_optimizer(settings, self.model.parameters(), self.device),
@@ -108,7 +113,7 @@ class Run:
             totals=torch.zeros(4, dtype=torch.float64, device=self.device),
         )
         self.dropout = torch.Generator(self.device)
-        attach_generator(self.model, self.dropout)
+        self.draws = attach_generator(self.model, self.dropout)
         maximise = larger_is_better(settings.monitored)
         self.schedule = Schedule.start(
             settings.scheduler,
@@ -175,10 +180,15 @@ class Run:
             self._advance(values)
         return {name: values[name] for name in self.curves}
 
+    @property
+    def augmented(self) -> bool:
+        """Whether the recipe has flips or crops."""
+        return bool(self.recipe.data.flip or self.recipe.data.crop)
+
     def _augmentation(self, epoch: int) -> Augmentation | None:
         """Flips and crops of an epoch, where the recipe has any."""
         data = self.recipe.data
-        if not (data.flip or data.crop):
+        if not self.augmented:
             return None
         return Augmentation.draw(
             len(self.data.train),

@@ -23,11 +23,27 @@ def make_optimizer(
     rate = torch.tensor(settings.initial_lr, device=device) if cuda else settings.initial_lr
     decay = settings.weight_decay
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(
+        sgd = torch.optim.SGD(
             parameters, lr=rate, momentum=settings.momentum, weight_decay=decay, fused=True
         )
+        if cuda and settings.momentum:
+            _begin_momentum(sgd)
+        return sgd
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
-    return kind(parameters, lr=rate, weight_decay=decay, fused=True, capturable=cuda)
+    adam = kind(parameters, lr=rate, weight_decay=decay, fused=True, capturable=cuda)
+    # A step outside a graph is a warm-up or a fall-back here, and nothing to warn of.
+    adam._warned_capturable_if_run_uncaptured = True
+    return adam
+
+
+def _begin_momentum(sgd: torch.optim.SGD) -> None:
+    """Begin at a momentum of zero, where torch's first step is another than all later ones.
+
+    A recorded step is the same every time; so the eager one must be too, to agree in every bit.
+    """
+    for group in sgd.param_groups:
+        for parameter in group["params"]:
+            sgd.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

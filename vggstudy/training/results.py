@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 CURVES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "lr", "gradient_norm")
@@ -44,11 +44,15 @@ class TrainingResult:
         Seconds and bytes, over all parts of an interrupted run.
     numerics : dict
         Versions, device and switches that the bits depend on.
+    execution : dict
+        How the device was used: lanes, recorded or eager steps and why. The bits do not depend
+        on it; empty where there was no choice.
     """
 
     result: dict[str, Any]
     timings: dict[str, Any]
     numerics: dict[str, Any]
+    execution: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""

@@ -1,0 +1,271 @@
+"""Where a lane's work is issued: a CUDA stream with graphs and memory of its own, or the host."""
+
+from __future__ import annotations
+
+import gc
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from functools import cache, partial
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from vggstudy.errors import ExecutionError
+from vggstudy.training.graphs import Body, Recorder
+
+MAX_STREAMS = 32
+"""Streams of one priority that torch has for a device; it hands out the same ones again."""
+
+
+class Pending(Protocol):
+    """Something that the device has been asked for."""
+
+    def ready(self) -> bool:
+        """Whether it is there; never waits."""
+
+
+class PendingNumbers(Pending, Protocol):
+    """Numbers on their way from the device."""
+
+    def values(self) -> list[float]:
+        """The numbers; waits for them."""
+
+
+class LaneStream(Protocol):
+    """Orders the work of one lane."""
+
+    def active(self) -> AbstractContextManager[object]:
+        """The block in which work is issued here."""
+
+    def mark(self) -> Pending:
+        """Ready once all that has been issued so far is done."""
+
+    def fetch(self, numbers: Tensor) -> PendingNumbers:
+        """Begin to move numbers to the host."""
+
+    def recorder(self, generator: torch.Generator | None) -> Recorder | None:
+        """Something that records what is issued here; None where that cannot be done."""
+
+    def wait(self) -> None:
+        """Wait until all that has been issued here is done."""
+
+
+class Done:
+    """Numbers that are there: on the host, work is done when it is issued."""
+
+    def __init__(self, numbers: list[float] | None = None) -> None:
+        self._numbers = numbers or []
+
+    def ready(self) -> bool:
+        """Always."""
+        return True
+
+    def values(self) -> list[float]:
+        """The numbers."""
+        return self._numbers
+
+
+class HostStream:
+    """The CPU: every operation is done when its call returns, and nothing is recorded."""
+
+    def active(self) -> AbstractContextManager[object]:
+        """No preparation is needed."""
+        return nullcontext()
+
+    def mark(self) -> Pending:
+        """Ready at once."""
+        return Done()
+
+    def fetch(self, numbers: Tensor) -> PendingNumbers:
+        """Ready at once."""
+        return Done(numbers.tolist())
+
+    def recorder(self, generator: torch.Generator | None) -> Recorder | None:  # noqa: ARG002
+        """The CPU has no graphs."""
+        return None
+
+    def wait(self) -> None:
+        """Nothing is under way."""
+
+
+class CudaStream:
+    """A stream of its own, with graphs on it.
+
+    Parameters
+    ----------
+    stream : torch.cuda.Stream
+    graphs : bool
+        Whether steps are recorded.
+    """
+
+    def __init__(self, stream: torch.cuda.Stream, *, graphs: bool = True) -> None:
+        self.stream = stream
+        self.graphs = graphs
+
+    def active(self) -> AbstractContextManager[object]:
+        """Everything inside is issued on this stream: steps, copies, evaluation, recording."""
+        return torch.cuda.stream(self.stream)
+
+    def mark(self) -> Pending:
+        """An event behind all that has been issued so far."""
+        return _Event(self.stream)
+
+    def fetch(self, numbers: Tensor) -> PendingNumbers:
+        """Copy into page-locked memory behind all that has been issued so far."""
+        return _Fetched(self.stream, numbers)
+
+    def recorder(self, generator: torch.Generator | None) -> Recorder | None:
+        """A recorder with a memory pool of its own."""
+        return CudaRecorder(self.stream, generator) if self.graphs else None
+
+    def wait(self) -> None:
+        """Wait for this stream alone."""
+        self.stream.synchronize()
+
+
+class _Event:
+    """A place in a stream."""
+
+    def __init__(self, stream: torch.cuda.Stream) -> None:
+        self.event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        self.event.record(stream)
+
+    def ready(self) -> bool:
+        return bool(self.event.query())  # type: ignore[no-untyped-call]
+
+
+class _Fetched(_Event):
+    """Numbers in page-locked memory; both tensors live until they are read."""
+
+    def __init__(self, stream: torch.cuda.Stream, numbers: Tensor) -> None:
+        self.device_numbers = numbers
+        self.numbers = torch.empty(numbers.shape, dtype=numbers.dtype, pin_memory=True)
+        self.numbers.copy_(numbers, non_blocking=True)
+        super().__init__(stream)
+
+    def values(self) -> list[float]:
+        self.event.synchronize()
+        values: list[float] = self.numbers.tolist()
+        return values
+
+
+class CudaRecorder:
+    """Records CUDA graphs of one lane.
+
+    All of a lane's graphs are recorded on its own stream, where cuBLAS keeps the workspace that
+    they use, and in a memory pool that no other lane knows. They may share that pool among them,
+    as they are never replayed at the same time and leave nothing in it that another one reads.
+    They are let go together: torch frees a stream's workspaces with the first of its graphs.
+
+    Parameters
+    ----------
+    stream : torch.cuda.Stream
+        The current stream wherever something is recorded or repeated.
+    generator : torch.Generator or None
+        From which recorded work draws.
+    """
+
+    def __init__(self, stream: torch.cuda.Stream, generator: torch.Generator | None) -> None:
+        self.stream = stream
+        self.generator = generator
+        self.pool = torch.cuda.graph_pool_handle()
+        self.graphs: list[torch.cuda.CUDAGraph] = []
+
+    def record(self, body: Body) -> Body:
+        """Capture a body; the device does nothing yet.
+
+        Raises
+        ------
+        RuntimeError
+            If the body waits for the device, or does something else that no graph can repeat.
+        """
+        graph = torch.cuda.CUDAGraph()
+        self.graphs.append(graph)
+        if self.generator is not None:
+            _register(graph, self.generator)
+        self.stream.synchronize()
+        with torch.cuda.stream(self.stream), _no_collection():
+            graph.capture_begin(pool=self.pool)
+            try:
+                body()
+            except BaseException:
+                with suppress(RuntimeError):  # it would only repeat that the capture is broken
+                    graph.capture_end()
+                raise
+            graph.capture_end()
+        replay: Callable[[], None] = graph.replay
+        return replay
+
+    def close(self) -> None:
+        """Let go of all graphs, once the stream has finished with them."""
+        self.stream.synchronize()
+        for graph in self.graphs:
+            graph.reset()
+        self.graphs.clear()
+
+
+def _register(graph: torch.cuda.CUDAGraph, generator: torch.Generator) -> None:
+    """Let a graph draw anew from a generator at each replay.
+
+    Later versions of torch do so for every generator that a capture draws from, and say that the
+    call is of no use any more.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*register_generator_state.*")
+        graph.register_generator_state(generator)
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep Python from freeing another lane's dead graph in the middle of a capture."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+@cache
+def lane_streams(device: torch.device, count: int, *, graphs: bool) -> tuple[LaneStream, ...]:
+    """Streams for a number of lanes, no two of them the same; the same ones at every call.
+
+    cuBLAS keeps a workspace for every stream that it has seen, so there should not be more of
+    them than are needed.
+
+    Raises
+    ------
+    ExecutionError
+        If torch has no so many different streams.
+    """
+    if device.type != "cuda":
+        return tuple(HostStream() for _ in range(count))
+    taken = distinct_streams(partial(torch.cuda.Stream, device), count)
+    return tuple(CudaStream(stream, graphs=graphs) for stream in taken)
+
+
+def distinct_streams(make: Callable[[], Any], count: int) -> list[Any]:
+    """Ask for streams until there are enough with handles of their own.
+
+    torch hands out streams from a fixed set, one after another and then again from the first;
+    other code of the process may have taken some.
+
+    Raises
+    ------
+    ExecutionError
+        If two rounds through that set do not bring enough.
+    """
+    found: dict[int, Any] = {}
+    for _ in range(2 * MAX_STREAMS):
+        if len(found) == count:
+            break
+        stream = make()
+        if stream.cuda_stream != 0:  # the default stream waits for all others
+            found.setdefault(stream.cuda_stream, stream)
+    if len(found) < count:
+        msg = f"{count} lanes need as many CUDA streams, torch has {len(found)}: set --lanes lower"
+        raise ExecutionError(msg)
+    return list(found.values())

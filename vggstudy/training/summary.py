@@ -1,0 +1,84 @@
+"""What a finished run amounts to: its selected checkpoint measured, its numbers collected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from vggstudy.training.batches import RunData
+from vggstudy.training.determinism import tensors_sha256
+from vggstudy.training.evaluate import Scores, class_recall
+from vggstudy.training.loop import Run
+from vggstudy.training.models import model_size, state_tensors
+from vggstudy.training.results import finite
+
+
+def summarise(run: Run) -> dict[str, Any]:
+    """Measure the selected checkpoint and collect what the run computed.
+
+    Leaves the selected weights in the model.
+    """
+    last = tensors_sha256(state_tensors(run.model))
+    metrics, recall, selected = _selected_metrics(run)
+    size = model_size(run.model)
+    return {
+        "status": "diverged" if run.diverged else "finished",
+        "stop_reason": run.stop_reason,
+        "epochs": run.epoch,
+        "steps": run.steps,
+        "selected_epoch": run.selected_epoch,
+        "curves": {name: [finite(v) for v in curve] for name, curve in run.curves.items()},
+        "metrics": metrics,
+        "test_recall": recall,
+        "final": {name: finite(run.curves[name][-1]) for name in ("val_loss", "val_accuracy")},
+        "parameters_sha256": last,
+        "selected_sha256": selected,
+        "parameters": {"count": size.count, "trainable": size.trainable},
+        "parameters_and_statistics": size.with_statistics,
+        "data": _describe_data(run.data),
+    }
+
+
+def _selected_metrics(
+    run: Run,
+) -> tuple[dict[str, float | None], list[float | None], str | None]:
+    """Metrics, recall and digest of the selected checkpoint; none if a run diverged before."""
+    names = ("train", "val", "test")
+    metrics: dict[str, float | None] = {
+        f"{name}_{kind}": None for name in names for kind in ("loss", "accuracy")
+    }
+    metrics["test_balanced_accuracy"] = None
+    n_classes = len(run.data.classes)
+    if run.selected_epoch is None:
+        return metrics, [None] * n_classes, None
+    if run.best.weights:
+        run.model.load_state_dict(run.best.weights)
+    for name, split in zip(
+        names, (run.data.train, run.data.validation, run.data.test), strict=True
+    ):
+        evaluation = run.evaluate(split)
+        scores = Scores.of(evaluation.totals.tolist(), len(split))
+        metrics[f"{name}_loss"] = finite(scores.loss)
+        metrics[f"{name}_accuracy"] = scores.accuracy
+    recall = class_recall(
+        evaluation.predictions.cpu().numpy(), run.data.test.targets.cpu().numpy(), n_classes
+    )
+    metrics["test_balanced_accuracy"] = float(np.mean([r for r in recall if r is not None]))
+    return metrics, recall, tensors_sha256(state_tensors(run.model))
+
+
+def _describe_data(data: RunData) -> dict[str, Any]:
+    """Sizes and statistics of the splits."""
+    validation = data.validation.targets.cpu().numpy()
+    statistics = data.statistics
+    return {
+        "digest": data.digest,
+        "n_train": len(data.train),
+        "n_validation": len(data.validation),
+        "n_test": len(data.test),
+        "classes": list(data.classes),
+        "majority_rate": int(np.bincount(validation).max()) / len(validation),
+        "channel_mean": list(statistics.mean) if statistics else None,
+        "channel_std": list(statistics.std) if statistics else None,
+    }
