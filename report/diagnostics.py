@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.formatting import round_number
+from vggstudy.report.i18n import gettext
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -59,9 +60,10 @@ def _monte_carlo(view: StudyView) -> Check | None:
         return None
     worst = max(shares)
     return Check(
-        "Largest Monte Carlo error of an interval's end, share of the interval's width",
+        gettext("Largest Monte Carlo error of an interval's end, share of the interval's width"),
         f"{round_number(worst, decimals=1, scale=100)}%",
-        f"at most {round_number(MOST_MONTE_CARLO, decimals=0, scale=100)}%",
+        gettext("at most %(limit)s")
+        % {"limit": f"{round_number(MOST_MONTE_CARLO, decimals=0, scale=100)}%"},
         worst <= MOST_MONTE_CARLO,
     )
 
@@ -71,14 +73,16 @@ def _fewest(view: StudyView) -> Check | None:
     if not view.cells:
         return None
     fewest = min(cell.n for cell in view.cells)
-    name = "Fewest labelled runs in a cell"
-    return Check(name, str(fewest), f"at least {FEWEST_RUNS}", fewest >= FEWEST_RUNS)
+    name = gettext("Fewest labelled runs in a cell")
+    limit = gettext("at least %(limit)s") % {"limit": FEWEST_RUNS}
+    return Check(name, str(fewest), limit, fewest >= FEWEST_RUNS)
 
 
 def _flat(view: StudyView) -> Check:
     """Whether the runs of a cell vary at all."""
     flat = sum(len(set(c.converged)) == 1 and len(c.converged) > 1 for c in view.cells)
-    return Check("Cells whose converged runs do not vary", str(flat), "0", flat == 0)
+    name = gettext("Cells whose converged runs do not vary")
+    return Check(name, str(flat), "0", flat == 0)
 
 
 def _borderline(view: StudyView) -> Check | None:
@@ -87,5 +91,5 @@ def _borderline(view: StudyView) -> Check | None:
     if not results:
         return None
     count = sum(result.verdict.value == "borderline" for result in results)
-    name = "Verdicts within two Monte Carlo errors of their threshold"
+    name = gettext("Verdicts within two Monte Carlo errors of their threshold")
     return Check(name, str(count), "0", count == 0)

@@ -13,6 +13,7 @@ from vggstudy.report.formatting import (
     round_number,
     typographic,
 )
+from vggstudy.report.i18n import gettext, mark
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -39,9 +40,14 @@ class Unit:
     suffix: str
     limits: tuple[float, ...]
 
+    @property
+    def words(self) -> str:
+        """The suffix in the report's language."""
+        return gettext(self.suffix) if self.suffix else ""
+
 
 PERCENT = Unit(100, "%", (0.0, 1.0))
-POINTS = Unit(100, " points", (-1.0, 0.0, 1.0))
+POINTS = Unit(100, mark(" points"), (-1.0, 0.0, 1.0))
 POINTS_OF_POINTS = Unit(100, " points", (-2.0, 0.0, 2.0))
 PLAIN = Unit(1, "", (0.0,))
 
@@ -74,7 +80,7 @@ class Display:
     @property
     def estimate(self) -> str:
         """The estimate with its unit: "84%", "23 points"."""
-        return f"{self.number}{self.unit.suffix}"
+        return f"{self.number}{self.unit.words}"
 
     @property
     def magnitude(self) -> str:
@@ -131,7 +137,7 @@ def level_estimate(claim: Claim, *, decimals: int) -> str:
     rounded = round_interval(
         claim.estimate, None, None, references=marks, scale=unit.scale, decimals=decimals
     )
-    return f"{rounded.estimate}{unit.suffix}"
+    return f"{rounded.estimate}{unit.words}"
 
 
 def alternative_ends(claim: Claim, other: Alternative) -> str | None:

@@ -4,43 +4,90 @@ from __future__ import annotations
 
 import re
 
-FRIENDLY = {
-    "batch_norm": "batch normalisation",
-    "batch_size": "batch size",
-    "data_norm": "data normalisation",
-    "lr": "learning rate",
-    "train_accuracy": "training accuracy",
-    "train_loss": "training loss",
-    "val_accuracy": "validation accuracy",
-    "val_loss": "validation loss",
+from vggstudy.report.i18n import gettext, mark
+
+NAMES = {
+    "accuracy": mark("accuracy"),
+    "batch_norm": mark("batch normalisation"),
+    "batch_size": mark("batch size"),
+    "confidence": mark("confidence"),
+    "curve_stability": mark("curve stability"),
+    "data_norm": mark("data normalisation"),
+    "depth": mark("depth"),
+    "dropout": mark("dropout"),
+    "epochs": mark("epochs"),
+    "generalisation_gap": mark("generalisation gap"),
+    "init": mark("initialisation"),
+    "label_rule": mark("label rule"),
+    "loss": mark("loss"),
+    "lr": mark("learning rate"),
+    "method": mark("method"),
+    "model": mark("model"),
+    "momentum": mark("momentum"),
+    "optimizer": mark("optimizer"),
+    "outcome": mark("outcome"),
+    "parameters": mark("parameters"),
+    "parameters_and_statistics": mark("parameters and statistics"),
+    "peak_memory_bytes": mark("peak memory in bytes"),
+    "precision": mark("precision"),
+    "resamples": mark("resamples"),
+    "scheduler": mark("scheduler"),
+    "seconds": mark("seconds"),
+    "seconds_per_epoch": mark("seconds per epoch"),
+    "seed": mark("seed"),
+    "selected_epoch": mark("selected epoch"),
+    "steps": mark("steps"),
+    "test_accuracy": mark("test accuracy"),
+    "test_balanced_accuracy": mark("balanced test accuracy"),
+    "test_loss": mark("test loss"),
+    "train_accuracy": mark("training accuracy"),
+    "train_loss": mark("training loss"),
+    "val_accuracy": mark("validation accuracy"),
+    "val_loss": mark("validation loss"),
+    "weight_decay": mark("weight decay"),
+    "width": mark("width"),
 }
-"""Friendly names of columns; every other name loses its underscores."""
+"""Names that the report has words for; every other name loses its underscores."""
 
 METHODS = {
-    "clopper_pearson": "Clopper-Pearson",
-    "clopper_pearson_effective": "Clopper-Pearson on the effective number of runs",
-    "fieller_cell": "Fieller",
-    "fieller_firth": "Fieller on Firth's estimates",
-    "mover_product": "MOVER",
-    "mover_wilson": "MOVER on Wilson limits",
-    "mover_wilson_effective": "MOVER on Wilson limits of the effective number of runs",
-    "newcombe": "Newcombe",
-    "newcombe_effective": "Newcombe on the effective number of runs",
-    "student_t": "Student t",
-    "welch": "Welch",
-    "satterthwaite": "Satterthwaite",
+    "bca": mark("BCa bootstrap"),
+    "calibrated_bootstrap": mark("calibrated bootstrap"),
+    "clopper_pearson": mark("Clopper-Pearson"),
+    "clopper_pearson_effective": mark("Clopper-Pearson on the effective number of runs"),
+    "clopper_pearson_of_pairs": mark("Clopper-Pearson on pairs"),
+    "fieller_cell": mark("Fieller"),
+    "fieller_firth": mark("Fieller on Firth's estimates"),
+    "jeffreys": mark("Jeffreys"),
+    "lee_bounds": mark("Lee bounds"),
+    "mover_product": mark("MOVER"),
+    "mover_wilson": mark("MOVER on Wilson limits"),
+    "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),
+    "newcombe": mark("Newcombe"),
+    "newcombe_effective": mark("Newcombe on the effective number of runs"),
+    "percentile": mark("percentile bootstrap"),
+    "profile_penalised_likelihood": mark("profile penalised likelihood"),
+    "satterthwaite": mark("Satterthwaite"),
+    "seeds_t": mark("Student t on seeds"),
+    "student_t": mark("Student t"),
+    "studentized": mark("studentized bootstrap"),
+    "welch": mark("Welch"),
+    "wilson": mark("Wilson"),
 }
 """How an interval was made; every other name loses its underscores."""
 
 
 def method_words(method: str | None) -> str:
     """The method of an interval in words."""
-    return "–" if method is None else METHODS.get(method, method.replace("_", " "))
+    if method is None:
+        return "–"
+    return gettext(METHODS[method]) if method in METHODS else method.replace("_", " ")
 
 
 def friendly(name: str) -> str:
     """A column's name in words."""
-    return FRIENDLY.get(name) or name.replace("_", " ").strip() or name
+    if name in NAMES:
+        return gettext(NAMES[name])
+    return name.replace("_", " ").strip() or name
 
 
 def capitalise(text: str) -> str:

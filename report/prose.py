@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.display import Display, display, level_estimate, read, size_of
-from vggstudy.report.i18n import gettext
-from vggstudy.report.names import capitalise, friendly, in_words
+from vggstudy.report.estimands import estimand
+from vggstudy.report.i18n import gettext, pgettext
+from vggstudy.report.names import capitalise, friendly
+from vggstudy.report.phrases import phrase
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -32,7 +34,7 @@ def claim_sentence(view: StudyView, claim: Claim, *, factor: Factor | None = Non
         return Sentence(unavailable(view, claim, factor), claim.id)
     if factor is None:
         text = gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % {
-            "estimand": capitalise(in_words(claim.estimand)),
+            "estimand": capitalise(estimand(view, claim)),
             "estimate": read(shown.estimate),
             "interval": read(shown.interval),
             "n": size_of(claim),
@@ -68,7 +70,9 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
         "first": first.label,
         "outcome": outcome_words(view, claim),
         "magnitude": shown.magnitude,
-        "verb": gettext("higher") if (claim.estimate or 0) > 0 else gettext("lower"),
+        "verb": pgettext("difference", "higher")
+        if (claim.estimate or 0) > 0
+        else pgettext("difference", "lower"),
         "later": later,
         "earlier": earlier,
         "interval": read(shown.interval),
@@ -79,11 +83,13 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
 
 def _at(factor: Factor, claim: Claim, end: int) -> str:
     """A level that an interaction compares: "at depth 19", "with batch normalisation"."""
+    if factor.is_switch:
+        on = factor.levels[end]
+        words = pgettext("at", "with %(factor)s") if on else pgettext("at", "without %(factor)s")
+        return words % {"factor": factor.label}
     pair = claim.conditions.get(factor.name)
-    phrase = (
-        f"{factor.label} {pair.split('..')[end]}" if pair else factor.phrase(factor.levels[end])
-    )
-    return phrase if factor.is_switch else f"at {phrase}"
+    level = pair.split("..")[end] if pair else factor.text(factor.levels[end])
+    return gettext("at %(factor)s %(level)s") % {"factor": factor.label, "level": level}
 
 
 def _part(view: StudyView, claim: Claim) -> str:
@@ -97,24 +103,28 @@ def _part(view: StudyView, claim: Claim) -> str:
 
 def unavailable(view: StudyView, claim: Claim, factor: Factor | None) -> str:
     """That a claim has no interval, and why."""
-    what = capitalise(in_words(claim.estimand))
+    what = capitalise(estimand(view, claim))
     if factor is not None and not claim.conditions:
-        levels = (factor.phrase(factor.levels[-1]), factor.phrase(factor.levels[0]))
-        what = capitalise(outcome_words(view, claim)) + ", {} against {}".format(*levels)
-    reason = claim.reason_text or claim.reason or gettext("no reason given")
+        what = gettext("%(outcome)s, %(later)s against %(earlier)s") % {
+            "outcome": capitalise(outcome_words(view, claim)),
+            "later": factor.phrase(factor.levels[-1]),
+            "earlier": factor.phrase(factor.levels[0]),
+        }
+    reason = phrase(claim.reason_text or claim.reason or "") or gettext("no reason given")
     return gettext("%(what)s: not available, because %(reason)s.") % {
         "what": what,
-        "reason": in_words(reason).rstrip("."),
+        "reason": reason.rstrip("."),
     }
 
 
 def outcome_words(view: StudyView, claim: Claim) -> str:
     """What a claim measures: "probability of convergence", "test accuracy among ..."."""
-    measure = friendly(view.outcome)
-    return {
-        "converged": "probability of convergence",
-        "expected": f"expected {measure} over all runs",
-    }.get(claim.outcome, f"{friendly(claim.outcome)} among runs that converged")
+    measure = view.outcome if claim.outcome in ("converged", "expected") else claim.outcome
+    words = {
+        "converged": gettext("probability of convergence"),
+        "expected": gettext("expected %(measure)s over all runs"),
+    }.get(claim.outcome, gettext("%(measure)s among runs that converged"))
+    return words % {"measure": friendly(measure)}
 
 
 def _effect(view: StudyView, claim: Claim, factor: Factor, shown: Display) -> str:
@@ -126,7 +136,8 @@ def _effect(view: StudyView, claim: Claim, factor: Factor, shown: Display) -> st
         "earlier_phrase": factor.phrase(earlier),
         "lead": _lead(view, claim),
         "magnitude": shown.magnitude,
-        "verb": _verb(claim),
+        "verb": gettext("higher") if (claim.estimate or 0) > 0 else gettext("lower"),
+        "change": _change(claim) % {"magnitude": shown.magnitude},
         "interval": read(shown.interval),
         "n": size_of(claim),
     }
@@ -135,8 +146,7 @@ def _effect(view: StudyView, claim: Claim, factor: Factor, shown: Display) -> st
         return _difference_only(claim, switch=factor.is_switch) % values
     values["later"], values["earlier"] = numbers
     if claim.outcome == "converged":
-        counted = " of " in str(values["later"])
-        values["later"] = f"{values['later']} {'runs' if counted else 'of runs'}"
+        values["later"] = _of_runs(view, claim, factor, str(values["later"]))
     pattern = _pattern(claim, switch=factor.is_switch)
     return pattern % values
 
@@ -171,31 +181,32 @@ def _pattern(claim: Claim, *, switch: bool) -> str:
     if claim.outcome == "converged" and switch:
         return gettext(
             "With %(factor)s, %(later)s converged against %(earlier)s without: "
-            "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
+            "%(change)s, %(interval)s, n = %(n)s."
         )
     if claim.outcome == "converged":
         return gettext(
             "At %(later_phrase)s, %(later)s converged against %(earlier)s "
-            "at %(earlier_phrase)s: %(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
+            "at %(earlier_phrase)s: %(change)s, %(interval)s, n = %(n)s."
         )
     if switch:
         return gettext(
             "%(lead)s %(later)s with %(factor)s against %(earlier)s without: "
-            "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
+            "%(change)s, %(interval)s, n = %(n)s."
         )
     return gettext(
         "%(lead)s %(later)s at %(later_phrase)s against %(earlier)s at %(earlier_phrase)s: "
-        "%(magnitude)s %(verb)s, %(interval)s, n = %(n)s."
+        "%(change)s, %(interval)s, n = %(n)s."
     )
 
 
-def _verb(claim: Claim) -> str:
-    """The word that the estimate's sign chooses."""
+def _change(claim: Claim) -> str:
+    """The words that the estimate's sign chooses."""
     if not claim.estimate:
-        return gettext("of difference")
-    if claim.outcome == "converged" and not claim.conditions:
-        return gettext("more") if claim.estimate > 0 else gettext("fewer")
-    return gettext("higher") if claim.estimate > 0 else gettext("lower")
+        return gettext("%(magnitude)s of difference")
+    rises = claim.estimate > 0
+    if claim.outcome == "converged":
+        return gettext("%(magnitude)s more") if rises else gettext("%(magnitude)s fewer")
+    return gettext("%(magnitude)s higher") if rises else gettext("%(magnitude)s lower")
 
 
 def _level(
@@ -205,9 +216,22 @@ def _level(
     claim = view.claims.mean(_outcome(view, effect), {factor.name: level})
     if claim is None or claim.estimate is None or not claim.available:
         return None
-    if claim.outcome == "converged" and claim.k in (0, claim.n):
-        return f"{claim.k} of {claim.n}"
+    if _is_counted(claim):
+        return gettext("%(k)s of %(n)s") % {"k": claim.k, "n": claim.n}
     return read(level_estimate(claim, decimals=shown.rounded.decimals))
+
+
+def _is_counted(claim: Claim) -> bool:
+    """Whether runs are counted where a percentage would be a bare 0% or 100%."""
+    return claim.outcome == "converged" and claim.k in (0, claim.n)
+
+
+def _of_runs(view: StudyView, effect: Claim, factor: Factor, share: str) -> str:
+    """The later level's share, with the word that says of what."""
+    claim = view.claims.mean(effect.outcome, {factor.name: factor.levels[-1]})
+    if claim is not None and _is_counted(claim):
+        return gettext("%(k)s of %(n)s runs") % {"k": claim.k, "n": claim.n}
+    return gettext("%(share)s of runs") % {"share": share}
 
 
 def _outcome(view: StudyView, claim: Claim) -> str:

@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from vggstudy.report.display import alternative_ends, display, read
-from vggstudy.report.names import capitalise, in_words, method_words
+from vggstudy.report.i18n import gettext, mark
+from vggstudy.report.names import capitalise, method_words
+from vggstudy.report.phrases import phrase
 from vggstudy.report.text import clean
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
-NOT_AVAILABLE = "not available"
-ABSENT = "n/a"
+NOT_AVAILABLE = mark("not available")
+ABSENT = mark("n/a")
 SAFE = ",;=@:*+!/()[]"
 """Characters that may stand in a data link as they are."""
 
@@ -101,25 +103,27 @@ def _mark(index: int) -> str:
 
 
 def entry(value: object) -> Entry:
-    """An entry of text."""
-    return value if isinstance(value, Entry) else Entry(str(value))
+    """An entry of text; the words for what is missing in the report's language."""
+    if isinstance(value, Entry):
+        return value
+    return Entry(gettext(value) if value in (NOT_AVAILABLE, ABSENT) else str(value))
 
 
 def estimate_entry(claim: Claim | None) -> Entry:
     """The claim's estimate with its unit."""
     shown = None if claim is None else display(claim)
     if shown is None:
-        return Entry(ABSENT)
+        return entry(ABSENT)
     return Entry(read(shown.estimate))
 
 
 def interval_entry(claim: Claim | None) -> Entry:
     """The claim's interval, bound to the claim; "n/a" without one."""
     if claim is None:
-        return Entry(ABSENT)
+        return entry(ABSENT)
     shown = display(claim)
     if shown is None or not claim.available:
-        return Entry(ABSENT)
+        return entry(ABSENT)
     return Entry(read(shown.ends), claim.id, _beside(claim), _cautions(claim))
 
 
@@ -135,7 +139,7 @@ def _beside(claim: Claim) -> tuple[Beside, ...]:
 
 def _cautions(claim: Claim) -> tuple[str, ...]:
     """The claim's cautions in words."""
-    return tuple(capitalise(in_words(note.text)).rstrip(".") for note in claim.warnings)
+    return tuple(capitalise(phrase(note.text)).rstrip(".") for note in claim.warnings)
 
 
 def download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Download:

@@ -16,6 +16,7 @@ from vggstudy.analysis.levels import encode, write_level
 from vggstudy.analysis.outcomes import outcome_id
 from vggstudy.report.context import ReportContext
 from vggstudy.report.flow import Flow
+from vggstudy.report.i18n import gettext, pgettext
 from vggstudy.report.names import friendly
 
 if TYPE_CHECKING:
@@ -69,24 +70,31 @@ class Factor:
     def text(self, level: Level) -> str:
         """The level alone: yes and no for a switch."""
         if self.is_switch:
-            return "yes" if level else "no"
+            return pgettext("level", "yes") if level else pgettext("level", "no")
         return write_level(level)
 
     def short(self, level: Level) -> str:
         """The level where the factor is named already: "19", "with"."""
         if self.is_switch:
-            return "with" if level else "without"
+            return gettext("with") if level else gettext("without")
         return write_level(level)
 
     def setting(self, level: Level) -> str:
         """The level as a label: "depth 19", "batch normalisation: yes"."""
-        return f"{self.label}: {self.text(level)}" if self.is_switch else self.phrase(level)
+        if not self.is_switch:
+            return self.phrase(level)
+        return gettext("%(factor)s: %(level)s") % {
+            "factor": self.label,
+            "level": self.text(level),
+        }
 
     def phrase(self, level: Level) -> str:
         """The level in a sentence: "depth 19", "with batch normalisation"."""
         if self.is_switch:
-            return f"{'with' if level else 'without'} {self.label}"
-        return f"{self.label} {write_level(level)}"
+            words = gettext("with %(factor)s") if level else gettext("without %(factor)s")
+            return words % {"factor": self.label}
+        words = gettext("%(factor)s %(level)s")
+        return words % {"factor": self.label, "level": write_level(level)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vggstudy.report.display import PLAIN, level_text, size_of, unit_of
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
+from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.prose import outcome_words
 from vggstudy.report.sections.rows import forest_row
@@ -32,9 +33,9 @@ def pair_label(factor: Factor, claim: Claim) -> str:
     """The two levels that a claim about one factor compares: "19 against 11"."""
     held = claim.conditions.get(factor.name, "")
     earlier, _, later = held.partition("..")
-    if later:
-        return f"{later} against {earlier}"
-    return f"{factor.short(factor.levels[-1])} against {factor.short(factor.levels[0])}"
+    if not later:
+        earlier, later = factor.short(factor.levels[0]), factor.short(factor.levels[-1])
+    return gettext("%(later)s against %(earlier)s") % {"later": later, "earlier": earlier}
 
 
 def contrast_picture(
@@ -62,13 +63,7 @@ def contrast_picture(
         lambda canvas: draw_forest(groups, canvas),
         key=key,
         question=question,
-        caption=(
-            f"Bars are {level_text(shown[0][0].level)} confidence intervals, the thin mark in each "
-            "is the estimate; the dark line marks no difference. Contrasts average the cells of "
-            "the plan with equal weights."
-            + (" *: over the largest complete part of the grid." if partial else "")
-            + (f" The first {MOST_ROWS} of each outcome are drawn." if cut else "")
-        ),
+        caption=_caption(level_text(shown[0][0].level), partial=partial, cut=cut),
         description=" ".join(
             f"{group.title}, {row.label}: {row.numbers}." for group in groups for row in group.rows
         ),
@@ -79,6 +74,20 @@ def contrast_picture(
             [(c.id, c.estimate, c.low, c.high, c.level, size_of(c), c.reason) for c, _ in claims],
         ),
     )
+
+
+def _caption(level: str, *, partial: bool, cut: bool) -> str:
+    """What the bars are, which cells they average, and what is left out."""
+    text = gettext(
+        "Bars are %(level)s confidence intervals, the thin mark in each is the estimate; the dark "
+        "line marks no difference. Contrasts average the cells of the plan with equal weights."
+    )
+    text %= {"level": level}
+    if partial:
+        text += " " + gettext("*: over the largest complete part of the grid.")
+    if cut:
+        text += " " + gettext("The first %(n)s of each outcome are drawn.") % {"n": MOST_ROWS}
+    return text
 
 
 def _groups(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> list[ForestGroup]:
@@ -93,7 +102,7 @@ def _groups(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> list[Forest
             for claim, label in members[:MOST_ROWS]
         ]
         title = capitalise(outcome_words(view, members[0][0]))
-        axis = friendly(outcome) if unit is PLAIN else "difference (percentage points)"
+        axis = friendly(outcome) if unit is PLAIN else gettext("difference (percentage points)")
         groups.append(ForestGroup(title, axis, tuple(rows), reference=0.0))
     return groups
 
@@ -101,17 +110,17 @@ def _groups(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> list[Forest
 def _table(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> Table:
     """Every contrast in words."""
     columns = (
-        Column("Contrast", numeric=False),
-        Column("Difference"),
-        Column("Interval"),
+        Column(gettext("Contrast"), numeric=False),
+        Column(gettext("Difference")),
+        Column(gettext("Interval")),
         Column("n"),
     )
     rows = []
     for claim, label in claims:
         words = f"{capitalise(label)}, {outcome_words(view, claim)}"
         if view.claims.is_offered(claim):
-            words += f" ({view.place(claim)} only)"
+            words += " " + gettext("(%(place)s only)") % {"place": view.place(claim)}
         rows.append(
             (entry(words), estimate_entry(claim), interval_entry(claim), entry(size_of(claim)))
         )
-    return Table("Contrasts", columns, tuple(rows))
+    return Table(gettext("Contrasts"), columns, tuple(rows))

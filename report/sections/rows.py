@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.display import display, read
 from vggstudy.report.figures.forest import ForestRow
+from vggstudy.report.i18n import gettext
 from vggstudy.report.tables import NOT_AVAILABLE
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ def forest_row(claim: Claim, label: str) -> ForestRow:
     """A claim as a row, in the unit of print."""
     shown = display(claim)
     if shown is None or not claim.available:
-        return ForestRow(label, NOT_AVAILABLE, None, None, None)
+        return ForestRow(label, gettext(NOT_AVAILABLE), None, None, None)
     scale = shown.unit.scale
     ends = (claim.estimate, claim.low, claim.high)
     numbers = [None if value is None else value * scale for value in ends]

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.diagnostics import checks
 from vggstudy.report.display import POINTS, Unit, level_text, size_of, unit_of
+from vggstudy.report.estimands import estimand
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.i18n import gettext
-from vggstudy.report.names import capitalise, friendly, in_words
+from vggstudy.report.names import capitalise, friendly
+from vggstudy.report.phrases import phrase
 from vggstudy.report.prose import claim_sentence, outcome_words
 from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.headline import Headline, headline_claims
@@ -47,10 +49,11 @@ def build(view: StudyView) -> Section:
 
 def _warnings(view: StudyView) -> list[str]:
     """What a reader must know before any number."""
-    warnings = [str(note) for note in view.context.notes]
-    warnings += [f"{capitalise(in_words(text)).rstrip('.')}." for text in view.result.warnings]
+    warnings = [phrase(str(note)) for note in view.context.notes]
+    warnings += [f"{capitalise(phrase(text)).rstrip('.')}." for text in view.result.warnings]
     warnings += [
-        f"{check.name}: {check.value}; the limit is {check.limit}."
+        gettext("%(check)s: %(value)s; the limit is %(limit)s.")
+        % {"check": check.name, "value": check.value, "limit": check.limit}
         for check in checks(view)
         if not check.passed
     ]
@@ -63,7 +66,12 @@ def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
     groups = [_group(view, key, headlines) for key in keys]
     level = level_text(headlines[0][0].level)
     partial = any(claim.conditions for claim, _ in headlines)
-    columns = [Column("Claim", numeric=False), Column("Estimate"), Column("Interval"), Column("n")]
+    columns = [
+        Column(gettext("Claim"), numeric=False),
+        Column(gettext("Estimate")),
+        Column(gettext("Interval")),
+        Column("n"),
+    ]
     rows = [
         (
             entry(row_label(view, claim, factor)),
@@ -76,22 +84,30 @@ def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-headline",
-        question="How large are the main effects?",
-        caption=(
-            f"Bars are {level} confidence intervals, the thin mark in each is the estimate; "
-            "the dark line marks no difference. Every effect averages the cells of the plan with "
-            "equal weights. Differences are in percentage points, the later level minus the "
-            "earlier, with minus without."
-            + (" *: over the largest complete part of the grid." if partial else "")
-        ),
+        question=gettext("How large are the main effects?"),
+        caption=_caption(level, partial=partial),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
-        table=Table("Headline claims", tuple(columns), tuple(rows)),
+        table=Table(gettext("Headline claims"), tuple(columns), tuple(rows)),
         data=download(
             "headline.csv",
             ("id", "estimate", "low", "high", "level", "n"),
             [(c.id, c.estimate, c.low, c.high, c.level, size_of(c)) for c, _ in headlines],
         ),
     )
+
+
+def _caption(level: str, *, partial: bool) -> str:
+    """What the bars are, and which cells they average."""
+    text = gettext(
+        "Bars are %(level)s confidence intervals, the thin mark in each is the estimate; the dark "
+        "line marks no difference. Every effect averages the cells of the plan with equal "
+        "weights. Differences are in percentage points, the later level minus the earlier, with "
+        "minus without."
+    )
+    text %= {"level": level}
+    if partial:
+        text += " " + gettext("*: over the largest complete part of the grid.")
+    return text
 
 
 def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) -> ForestGroup:
@@ -103,7 +119,7 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
     points = unit == POINTS
     return ForestGroup(
         title=capitalise(outcome_words(view, claims[0])),
-        axis="difference (percentage points)" if points else friendly(view.outcome),
+        axis=gettext("difference (percentage points)") if points else friendly(view.outcome),
         rows=tuple(rows),
         reference=0.0 if points else None,
     )
@@ -112,13 +128,17 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
 def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bool = False) -> str:
     """What a row is about: the factor and its two levels, else the estimand."""
     if factor is None:
-        return capitalise(in_words(claim.estimand))
-    if factor.is_switch:
-        text = capitalise(factor.label) + ("" if short else ": with against without")
-    else:
-        earlier, later = factor.text(factor.levels[0]), factor.text(factor.levels[-1])
-        text = f"{capitalise(factor.label)}: {later} against {earlier}"
+        return capitalise(estimand(view, claim))
+    text = capitalise(factor.label)
+    if not (factor.is_switch and short):
+        text = gettext("%(factor)s: %(later)s against %(earlier)s") % {
+            "factor": text,
+            "later": factor.short(factor.levels[-1]),
+            "earlier": factor.short(factor.levels[0]),
+        }
     if short:
         return text + ("*" if claim.conditions else "")
     text = f"{text}, {outcome_words(view, claim)}"
-    return f"{text} ({view.place(claim)} only)" if claim.conditions else text
+    if claim.conditions:
+        text += " " + gettext("(%(place)s only)") % {"place": view.place(claim)}
+    return text

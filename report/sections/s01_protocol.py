@@ -11,7 +11,6 @@ from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import Column, Entry, Table, download, entry
 from vggstudy.report.view import Cell, StudyView
 
-DEVIATION_COLUMNS = ("Field", "Planned", "Executed", "Reason", "Date", "Claims affected")
 SHORT_DIGEST = 8
 
 
@@ -43,19 +42,22 @@ def build(view: StudyView) -> Section:
 
 def _factors(view: StudyView) -> Table:
     """Factors and their levels."""
-    columns = (Column("Factor", numeric=False), Column("Levels", numeric=False))
+    columns = (Column(gettext("Factor"), numeric=False), Column(gettext("Levels"), numeric=False))
     rows = [
         (entry(capitalise(f.label)), entry(", ".join(f.text(level) for level in f.levels)))
         for f in view.factors
     ]
-    return Table("Factors and levels", columns, tuple(rows))
+    return Table(gettext("Factors and levels"), columns, tuple(rows))
 
 
 def _pairs(settings: object) -> Table | None:
     """The base recipe, or None where no protocol came with the runs."""
     rows = [tuple(entry(value) for value in row) for row in settings]  # type: ignore[attr-defined]
-    columns = tuple(Column(name, numeric=False) for name in ("Section", "Setting", "Value"))
-    return Table("Settings that all runs share", columns, tuple(rows)) if rows else None
+    columns = tuple(
+        Column(name, numeric=False)
+        for name in (gettext("Section"), gettext("Setting"), gettext("Value"))
+    )
+    return Table(gettext("Settings that all runs share"), columns, tuple(rows)) if rows else None
 
 
 def _deviations(view: StudyView) -> Table | None:
@@ -73,10 +75,17 @@ def _deviations(view: StudyView) -> Table | None:
         if stage.excluded:
             rows.append(_lost(view, stage.reason, stage.excluded))
     columns = tuple(
-        Column(name, numeric=False, fixed=name in ("Field", "Planned", "Executed", "Date"))
-        for name in DEVIATION_COLUMNS
+        Column(name, numeric=False, fixed=fixed)
+        for name, fixed in (
+            (gettext("Field"), True),
+            (gettext("Planned"), True),
+            (gettext("Executed"), True),
+            (gettext("Reason"), False),
+            (gettext("Date"), True),
+            (gettext("Claims affected"), False),
+        )
     )
-    return Table("Deviations from the protocol", columns, tuple(rows)) if rows else None
+    return Table(gettext("Deviations from the protocol"), columns, tuple(rows)) if rows else None
 
 
 def _lost(view: StudyView, reason: str, count: int) -> tuple[Entry, ...]:
@@ -91,16 +100,21 @@ def _lost(view: StudyView, reason: str, count: int) -> tuple[Entry, ...]:
 def _coverage(view: StudyView) -> Picture:
     """The tile map: which planned runs gave data."""
     names = [f.name for f in view.factors]
-    keys = [Key(TINT, "all planned runs analysed")]
+    keys = [Key(TINT, gettext("all planned runs analysed"))]
     if any(0 < cell.n < cell.planned for cell in view.cells):
-        keys.append(Key(SHADE, "some runs lost", VERMILLION))
+        keys.append(Key(SHADE, gettext("some runs lost"), VERMILLION))
     if any(cell.n == 0 for cell in view.cells):
-        keys.append(Key(PAPER, "no data", VERMILLION))
+        keys.append(Key(PAPER, gettext("no data"), VERMILLION))
     if any(None in view.row(panel) for panel in view.panels):
-        keys.append(Key(PAPER, "dotted: not in the plan", MUTED))
+        keys.append(Key(PAPER, gettext("dotted: not in the plan"), MUTED))
     complete = sum(cell.n == cell.planned for cell in view.cells)
     columns = [Column(capitalise(f.label)) for f in view.factors]
-    columns += [Column("Planned"), Column("Analysed"), Column("Crashed"), Column("Not run yet")]
+    columns += [
+        Column(gettext("Planned")),
+        Column(gettext("Analysed")),
+        Column(gettext("Crashed")),
+        Column(gettext("Not run yet")),
+    ]
     rows = [
         (*cell.levels, cell.planned, cell.n, cell.counts["crashed"], cell.counts["missing"])
         for cell in view.cells
@@ -113,10 +127,11 @@ def _coverage(view: StudyView) -> Picture:
     return picture(
         lambda canvas: draw_grid(view, _tile, keys, canvas),
         key="fig-coverage",
-        question="Which part of the planned grid was run?",
-        caption="Each tile is a cell: runs analysed of runs planned.",
-        description=f"{complete} of {len(view.cells)} cells are complete.",
-        table=Table("Coverage of the grid", tuple(columns), tuple(shown)),
+        question=gettext("Which part of the planned grid was run?"),
+        caption=gettext("Each tile is a cell: runs analysed of runs planned."),
+        description=gettext("%(n)s of %(cells)s cells are complete.")
+        % {"n": complete, "cells": len(view.cells)},
+        table=Table(gettext("Coverage of the grid"), tuple(columns), tuple(shown)),
         data=download("coverage.csv", [*names, "planned", "analysed", "crashed", "missing"], rows),
     )
 

@@ -114,9 +114,9 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
             title = capitalise(factor.label)
             groups.append(ForestGroup(title, "", tuple(rows), limits=(0.0, 100.0)))
     columns = (
-        Column("Level", numeric=False),
-        Column("Probability"),
-        Column("Interval"),
+        Column(gettext("Level"), numeric=False),
+        Column(gettext("Probability")),
+        Column(gettext("Interval")),
         Column("k/n"),
     )
     rows_text = [
@@ -130,20 +130,14 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
     ]
     level = level_text(levels[0][2].level)
     methods = (method_words(claim.method) for _, _, claim in levels if claim.method)
-    method = ", ".join(dict.fromkeys(methods))
     partial = any(len(claim.conditions) > 1 for _, _, claim in levels)
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-convergence-levels",
-        question="How often do runs converge at each level?",
-        caption=(
-            f"Probability of convergence in percent, averaged over the cells with that level with "
-            f"equal weights; bars are {level} confidence intervals "
-            f"({method}), the thin mark in each is the estimate."
-            + (" *: over the largest complete part of the grid." if partial else "")
-        ),
+        question=gettext("How often do runs converge at each level?"),
+        caption=_levels_caption(level, ", ".join(dict.fromkeys(methods)), partial=partial),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
-        table=Table("Probability of convergence by level", columns, tuple(rows_text)),
+        table=Table(gettext("Probability of convergence by level"), columns, tuple(rows_text)),
         data=download(
             "convergence_levels.csv",
             ("id", "factor", "level", "estimate", "low", "high", "confidence", "method", "n"),
@@ -155,13 +149,26 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
     )
 
 
+def _levels_caption(level: str, methods: str, *, partial: bool) -> str:
+    """What the bars are, and which cells they average."""
+    text = gettext(
+        "Probability of convergence in percent, averaged over the cells with that level with "
+        "equal weights; bars are %(level)s confidence intervals (%(methods)s), the thin mark in "
+        "each is the estimate."
+    )
+    text %= {"level": level, "methods": methods}
+    if partial:
+        text += " " + gettext("*: over the largest complete part of the grid.")
+    return text
+
+
 def _cell_picture(view: StudyView) -> Picture:
     """The heat map, every tile with its k of n."""
     keys = [Key(viridis(p), f"{round(100 * p)}%") for p in (0.0, 0.25, 0.5, 0.75, 1.0)]
     if any(not cell.n for cell in view.cells):
-        keys.append(Key(PAPER, "no data", MUTED))
+        keys.append(Key(PAPER, gettext("no data"), MUTED))
     columns = [Column(capitalise(f.label)) for f in view.factors]
-    columns += [Column("k/n"), Column("Probability"), Column("Interval")]
+    columns += [Column("k/n"), Column(gettext("Probability")), Column(gettext("Interval"))]
     rows = [
         (
             *_level_entries(view, cell),
@@ -172,19 +179,20 @@ def _cell_picture(view: StudyView) -> Picture:
         for cell in view.cells
     ]
     claims = [cell.probability for cell in view.cells if cell.probability is not None]
-    level = display(claims[0]) if claims else None
+    level = level_text(claims[0].level) if claims else ""
     never = sum(cell.n > 0 and cell.k == 0 for cell in view.cells)
     return picture(
         lambda canvas: draw_grid(view, _tile, keys, canvas),
         key="fig-convergence-cells",
-        question="In which cells do runs converge?",
-        caption=(
+        question=gettext("In which cells do runs converge?"),
+        caption=gettext(
             "Each tile prints k/n, the runs that converged of those with a label; the colour is "
-            f"their share. The table has the exact {level.level if level else ''} interval of "
-            "every cell."
-        ),
-        description=f"{len(view.cells)} cells; in {never} of them no run converged.",
-        table=Table("Convergence by cell", tuple(columns), tuple(rows)),
+            "their share. The table has the exact %(level)s interval of every cell."
+        )
+        % {"level": level},
+        description=gettext("%(cells)s cells; in %(n)s of them no run converged.")
+        % {"cells": len(view.cells), "n": never},
+        table=Table(gettext("Convergence by cell"), tuple(columns), tuple(rows)),
         data=download(
             "convergence_cells.csv",
             [*(f.name for f in view.factors), "k", "n", "estimate", "low", "high", "method"],

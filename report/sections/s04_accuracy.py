@@ -45,32 +45,43 @@ def build(view: StudyView) -> Section:
 def _picture(view: StudyView, axis: Factor) -> Picture:
     """All panels, and the table of all cells."""
     unit = outcome_scale(view)
-    measure = friendly(view.outcome) + (" in percent" if unit == 100 else "")
+    measure = friendly(view.outcome)
+    if unit == 100:
+        measure = gettext("%(measure)s in percent") % {"measure": measure}
     claims = [c.accuracy for c in view.cells if c.accuracy is not None and display(c.accuracy)]
     first = display(claims[0]) if claims else None
-    interval = f"the band its {first.level} confidence interval" if first else "no interval"
     order = [axis, *view.panel_factors]
     columns = [Column(capitalise(f.label)) for f in order]
     columns += [
         Column(name)
-        for name in ("Converged/run", "Mean", "SD", "Interval", "Expected", "Its interval")
+        for name in (
+            gettext("Converged/run"),
+            gettext("Mean"),
+            gettext("SD"),
+            gettext("Interval"),
+            gettext("Expected"),
+            gettext("Its interval"),
+        )
     ]
     return picture(
         lambda canvas: draw_accuracy(view, axis, canvas, unit=unit),
         key="fig-accuracy",
-        question=f"How accurate are the runs that converged, by {axis.label}?",
-        caption=(
-            f"{capitalise(measure)} among runs that converged: dots are runs, the thin mark is "
-            f"their mean, {interval}. Below, the share of runs that failed with their number "
-            "(failed to learn; purple: diverged)."
-        ),
-        description=(
-            f"{len(view.panels)} panels over {len(axis.levels)} levels of {axis.label}; "
-            f"{sum(c.k for c in view.cells)} runs converged, "
-            f"{sum(c.n - c.k for c in view.cells)} failed."
-        ),
+        question=gettext("How accurate are the runs that converged, by %(factor)s?")
+        % {"factor": axis.label},
+        caption=_caption(capitalise(measure), first.level if first else None),
+        description=gettext(
+            "%(panels)s panels over %(levels)s levels of %(factor)s; %(converged)s runs "
+            "converged, %(failed)s failed."
+        )
+        % {
+            "panels": len(view.panels),
+            "levels": len(axis.levels),
+            "factor": axis.label,
+            "converged": sum(c.k for c in view.cells),
+            "failed": sum(c.n - c.k for c in view.cells),
+        },
         table=Table(
-            "Accuracy by cell, among runs that converged",
+            gettext("Accuracy by cell, among runs that converged"),
             tuple(columns),
             tuple(_row(view, order, cell, unit) for cell in _ordered(view)),
         ),
@@ -85,6 +96,26 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
             ],
         ),
     )
+
+
+def _caption(measure: str, level: str | None) -> str:
+    """What dots, marks and bands are."""
+    words = {"measure": measure, "level": level}
+    if level is None:
+        text = gettext(
+            "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, "
+            "no interval."
+        )
+    else:
+        text = gettext(
+            "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, "
+            "the band its %(level)s confidence interval."
+        )
+    below = gettext(
+        "Below, the share of runs that failed with their number (failed to learn; purple: "
+        "diverged)."
+    )
+    return f"{text % words} {below}"
 
 
 def _ordered(view: StudyView) -> list[Cell]:

@@ -56,9 +56,9 @@ def _runs(view: StudyView, factor: Factor) -> Picture:
     measure = friendly(view.outcome)
     columns = (
         Column(capitalise(factor.label), numeric=False),
-        Column("Converged/run"),
-        Column("Mean"),
-        Column("Interval"),
+        Column(gettext("Converged/run")),
+        Column(gettext("Mean")),
+        Column(gettext("Interval")),
     )
     rows = [
         (
@@ -72,17 +72,25 @@ def _runs(view: StudyView, factor: Factor) -> Picture:
     return picture(
         lambda canvas: draw_accuracy(margin, factor, canvas, unit=unit),
         key=f"fig-levels-{view.factors.index(factor)}",
-        question=f"How accurate are the runs at each level of {factor.label}?",
-        caption=(
-            f"{capitalise(measure)} of all runs that converged, whatever their other factors; the "
-            "mark and its band are the mean over cells with equal weights and its confidence "
-            "interval, drawn where every cell of the level has enough converged runs."
-        ),
+        question=gettext("How accurate are the runs at each level of %(factor)s?")
+        % {"factor": factor.label},
+        caption=gettext(
+            "%(measure)s of all runs that converged, whatever their other factors; the mark and "
+            "its band are the mean over cells with equal weights and its confidence interval, "
+            "drawn where every cell of the level has enough converged runs."
+        )
+        % {"measure": capitalise(measure)},
         description=" ".join(
-            f"{capitalise(factor.phrase(c.levels[0]))}: {c.k} of {c.n} runs converged."
+            gettext("%(level)s: %(k)s of %(n)s runs converged.")
+            % {"level": capitalise(factor.phrase(c.levels[0])), "k": c.k, "n": c.n}
             for c in margin.cells
         ),
-        table=Table(f"{capitalise(measure)} by {factor.label}", columns, tuple(rows)),
+        table=Table(
+            gettext("%(measure)s by %(factor)s")
+            % {"measure": capitalise(measure), "factor": factor.label},
+            columns,
+            tuple(rows),
+        ),
         data=download(
             f"{factor.name}_runs.csv",
             (factor.name, "converged", view.outcome),
@@ -134,6 +142,7 @@ def _contrasts(view: StudyView, factor: Factor) -> Picture | None:
         view,
         claims,
         key=f"fig-contrasts-{view.factors.index(factor)}",
-        question=f"How large are the differences between levels of {factor.label}?",
+        question=gettext("How large are the differences between levels of %(factor)s?")
+        % {"factor": factor.label},
         filename=f"{factor.name}_contrasts.csv",
     )

@@ -91,18 +91,23 @@ def _picture(view: StudyView, switches: list[Factor], outcome: str) -> Picture |
         return None
     shares = outcome == "converged"
     percent = shares or outcome_scale(view) == 100
-    measure = "the share of runs that converge" if shares else friendly(view.outcome)
+    measure = gettext("the share of runs that converge") if shares else friendly(view.outcome)
     pairs = [match for items in found.values() for match in items]
     drawn = [panel for panel in panels if panel.pairs]
     limits = _limits([*values, *_ends(drawn)], shares=shares)
     return picture(
         lambda canvas: draw_slopes(drawn, canvas, limits=limits, percent=percent),
         key="fig-switch-converged" if shares else "fig-switch-outcome",
-        question=f"What does a switch change in {measure}, all else equal?",
+        question=gettext("What does a switch change in %(measure)s, all else equal?")
+        % {"measure": measure},
         caption=_caption(view, drawn, shares=shares),
         description=" ".join(
-            f"{panel.title}: {sum(b > a for a, b in panel.pairs)} of {len(panel.pairs)} matched "
-            "pairs of cells are higher with it."
+            gettext("%(factor)s: %(k)s of %(n)s matched pairs of cells are higher with it.")
+            % {
+                "factor": panel.title,
+                "k": sum(b > a for a, b in panel.pairs),
+                "n": len(panel.pairs),
+            }
             for panel in drawn
         ),
         table=_table(view, pairs, measure),
@@ -126,15 +131,21 @@ def _picture(view: StudyView, switches: list[Factor], outcome: str) -> Picture |
 
 def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
     """What a line is, and what the thick one."""
-    text = (
-        "Each thin line joins two cells that differ in nothing else; ×n marks lines that coincide."
-    )
+    text = [
+        gettext(
+            "Each thin line joins two cells that differ in nothing else; ×n marks lines that "
+            "coincide."
+        )
+    ]
     if not shares:
-        text += " Cells in which fewer than two runs converged have no line."
+        text.append(gettext("Cells in which fewer than two runs converged have no line."))
     if any(panel.means for panel in panels):
         level = level_text(float(view.settings.get("confidence", 0.95)))
-        text += f" The thick line joins the averages over cells; bars are {level} intervals."
-    return text
+        words = gettext(
+            "The thick line joins the averages over cells; bars are %(level)s intervals."
+        )
+        text.append(words % {"level": level})
+    return " ".join(text)
 
 
 def _panel(view: StudyView, factor: Factor, found: list[Match], outcome: str) -> SlopePanel:
@@ -183,13 +194,22 @@ def _limits(values: list[float], *, shares: bool) -> tuple[float, float]:
 def _table(view: StudyView, pairs: list[Match], measure: str) -> Table:
     """Every matched pair with its difference."""
     several = len({match.switch.name for match in pairs}) > 1
-    columns = [Column("Switch", numeric=False)] if several else []
+    columns = [Column(gettext("Switch"), numeric=False)] if several else []
     columns += [
         Column(capitalise(f.label)) for f in view.factors if several or f is not pairs[0].switch
     ]
-    columns += [Column(name) for name in ("Without", "With", "Difference", "Interval")]
+    columns += [
+        Column(name)
+        for name in (
+            gettext("Without"),
+            gettext("With"),
+            gettext("Difference"),
+            gettext("Interval"),
+        )
+    ]
     rows = tuple(_row(view, match, several=several) for match in pairs)
-    return Table(f"Matched cells: {measure}", tuple(columns), rows)
+    caption = gettext("Matched cells: %(measure)s") % {"measure": measure}
+    return Table(caption, tuple(columns), rows)
 
 
 def _row(view: StudyView, match: Match, *, several: bool) -> tuple[Entry, ...]:

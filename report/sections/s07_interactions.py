@@ -6,7 +6,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from vggstudy.report.display import level_text
-from vggstudy.report.figures.accuracy import scale_of
+from vggstudy.report.figures.accuracy import axis_name, scale_of
 from vggstudy.report.figures.interaction import STYLES, Panel, Point, draw_interactions
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.i18n import gettext
@@ -71,24 +71,22 @@ def _lines(view: StudyView, pairs: list[tuple[Factor, Factor]]) -> Picture | Non
     cut = any(len(second.levels) > len(STYLES) for _, second, _ in found)
     level = level_text(claims[0].level)
     columns = (
-        Column("Where", numeric=False),
-        Column("Probability"),
-        Column("Interval"),
+        Column(gettext("Where"), numeric=False),
+        Column(gettext("Probability")),
+        Column(gettext("Interval")),
         Column("k/n"),
     )
     return picture(
         lambda canvas: draw_interactions(panels, canvas, limits=(-3.0, 103.0)),
         key="fig-interactions",
-        question="Does the effect of one factor on convergence depend on another?",
-        caption=(
-            "Probability of convergence at every two levels, averaged over the cells that share "
-            f"them with equal weights; bars are {level} confidence intervals. Parallel lines "
-            "are no interaction in percentage points."
-            + (" Of many levels the first, the middle and the last have a line." if cut else "")
+        question=gettext("Does the effect of one factor on convergence depend on another?"),
+        caption=_caption(level, cut=cut),
+        description=" ".join(
+            gettext("%(title)s: %(n)s lines.") % {"title": panel.title, "n": len(panel.lines)}
+            for panel in panels
         ),
-        description=" ".join(f"{panel.title}: {len(panel.lines)} lines." for panel in panels),
         table=Table(
-            "Probability of convergence at two levels",
+            gettext("Probability of convergence at two levels"),
             columns,
             tuple(_row(view, claim) for claim in claims),
         ),
@@ -98,6 +96,19 @@ def _lines(view: StudyView, pairs: list[tuple[Factor, Factor]]) -> Picture | Non
             [(c.id, c.estimate, c.low, c.high, c.level, c.k, c.n) for c in claims],
         ),
     )
+
+
+def _caption(level: str, *, cut: bool) -> str:
+    """What the bars are, how to read the lines, and which are drawn."""
+    text = gettext(
+        "Probability of convergence at every two levels, averaged over the cells that share them "
+        "with equal weights; bars are %(level)s confidence intervals. Parallel lines are no "
+        "interaction in percentage points."
+    )
+    text %= {"level": level}
+    if cut:
+        text += " " + gettext("Of many levels the first, the middle and the last have a line.")
+    return text
 
 
 def _points(view: StudyView, first: Factor, second: Factor) -> list[tuple[Level, Level, Claim]]:
@@ -129,8 +140,11 @@ def _panel(first: Factor, second: Factor, points: list[tuple[Level, Level, Claim
         for line in _drawn(second)
     )
     scale = scale_of(first)
-    axis = capitalise(first.label) + (" (log scale)" if scale.logarithmic else "")
-    return Panel(f"{capitalise(first.label)} and {second.label}", axis, scale, lines)
+    title = gettext("%(first)s and %(second)s") % {
+        "first": capitalise(first.label),
+        "second": second.label,
+    }
+    return Panel(title, axis_name(first, scale), scale, lines)
 
 
 def _point(claim: Claim | None) -> Point | None:
@@ -153,7 +167,10 @@ def _row(view: StudyView, claim: Claim) -> tuple[Entry, ...]:
 
 def _compared(factor: Factor, claim: Claim) -> str:
     """A factor with the levels compared; a switch needs none."""
-    return factor.label if factor.is_switch else f"{factor.label} {pair_label(factor, claim)}"
+    if factor.is_switch:
+        return factor.label
+    words = gettext("%(factor)s %(level)s")
+    return words % {"factor": factor.label, "level": pair_label(factor, claim)}
 
 
 def _contrasts(view: StudyView) -> Picture | None:
@@ -169,6 +186,6 @@ def _contrasts(view: StudyView) -> Picture | None:
         view,
         claims,
         key="fig-interaction-contrasts",
-        question="How large are the differences in differences?",
+        question=gettext("How large are the differences in differences?"),
         filename="interaction_contrasts.csv",
     )

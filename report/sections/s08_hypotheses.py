@@ -11,8 +11,9 @@ from vggstudy.report.display import PLAIN, Display, Unit, level_text, read, unit
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
-from vggstudy.report.i18n import gettext
-from vggstudy.report.names import capitalise, in_words
+from vggstudy.report.i18n import gettext, mark
+from vggstudy.report.names import capitalise
+from vggstudy.report.phrases import phrase
 from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import StudyView
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from vggstudy.analysis.verdicts import Evidence
 
 VERDICTS = {
-    "supported": "supported",
-    "contradicted": "contradicted",
-    "inconclusive": "inconclusive",
-    "borderline": "borderline",
-    "not_estimable": "not estimable",
+    "supported": mark("supported"),
+    "contradicted": mark("contradicted"),
+    "inconclusive": mark("inconclusive"),
+    "borderline": mark("borderline"),
+    "not_estimable": mark("not estimable"),
 }
 
 
@@ -68,8 +69,15 @@ def build(view: StudyView) -> Section:
 
 def _verdict(result: HypothesisResult) -> tuple[str, str, str, str]:
     """Id, verdict, registered text, and why it could not be estimated."""
-    reason = in_words(result.reason.text).rstrip(".") + "." if result.reason else ""
-    return result.id, gettext(result.verdict_in_words), result.text, capitalise(reason)
+    reason = phrase(result.reason.text).rstrip(".") + "." if result.reason else ""
+    return result.id, verdict_words(result), result.text, capitalise(reason)
+
+
+def verdict_words(result: HypothesisResult) -> str:
+    """The verdict; a borderline one with the number of resamples on which it hangs."""
+    if result.verdict.value == "borderline":
+        return gettext("borderline at this B (%(resamples)s)") % {"resamples": result.resamples}
+    return gettext(VERDICTS[result.verdict.value])
 
 
 def parts_of(view: StudyView, result: HypothesisResult) -> Iterator[Part]:
@@ -110,8 +118,8 @@ def _forest(parts: list[Part]) -> Picture:
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-hypotheses",
-        question="On which side of their thresholds do the registered hypotheses lie?",
-        caption=(
+        question=gettext("On which side of their thresholds do the registered hypotheses lie?"),
+        caption=gettext(
             "Bars are confidence intervals at the level adjusted over all hypotheses (Holm), the "
             "thin mark in each is the estimate; the dark line is the registered threshold."
         ),
@@ -145,8 +153,8 @@ def _group(part: Part) -> ForestGroup:
         None if value is None or not math.isfinite(value) else value * scale
         for value in (evidence.estimate, evidence.low, evidence.high)
     ]
-    row = ForestRow(VERDICTS[evidence.verdict.value], numbers, *values)
-    title = f"{part.key}: {evidence.rule}"
+    row = ForestRow(gettext(VERDICTS[evidence.verdict.value]), numbers, *values)
+    title = f"{part.key}: {phrase(evidence.rule)}"
     reference = None if part.threshold is None else part.threshold * scale
     return ForestGroup(title, "", (row,), reference=reference)
 
@@ -154,13 +162,13 @@ def _group(part: Part) -> ForestGroup:
 def _parts_table(parts: list[Part]) -> Table:
     """The evidence, part by part."""
     columns = (
-        Column("Part", numeric=False, fixed=True),
-        Column("Estimand", numeric=False),
-        Column("Rule", numeric=False),
-        Column("Estimate"),
-        Column("Interval"),
-        Column("Level"),
-        Column("Verdict", numeric=False, fixed=True),
+        Column(gettext("Part"), numeric=False, fixed=True),
+        Column(gettext("Estimand"), numeric=False),
+        Column(gettext("Rule"), numeric=False),
+        Column(gettext("Estimate")),
+        Column(gettext("Interval")),
+        Column(gettext("Level")),
+        Column(gettext("Verdict"), numeric=False, fixed=True),
     )
     rows = []
     for part in parts:
@@ -169,31 +177,32 @@ def _parts_table(parts: list[Part]) -> Table:
             (
                 entry(part.key),
                 entry(evidence.estimand),
-                entry(evidence.rule),
+                entry(phrase(evidence.rule)),
                 entry(read(shown.estimate) if shown else ABSENT),
                 Entry(read(shown.ends), evidence=part.key) if shown else entry(ABSENT),
                 entry(level_text(evidence.level)),
-                entry(VERDICTS[evidence.verdict.value]),
+                entry(gettext(VERDICTS[evidence.verdict.value])),
             )
         )
-    return Table("Evidence on each part", columns, tuple(rows))
+    return Table(gettext("Evidence on each part"), columns, tuple(rows))
 
 
 def _table(results: tuple[HypothesisResult, ...], parts: list[Part]) -> Table:
     """One row a hypothesis: what was registered and what came of it."""
     columns = (
-        Column("Id", numeric=False, fixed=True),
-        Column("Registered", numeric=False),
-        Column("Level"),
-        Column("Verdict", numeric=False, fixed=True),
+        Column(gettext("Id"), numeric=False, fixed=True),
+        Column(gettext("Registered"), numeric=False),
+        Column(gettext("Level")),
+        Column(gettext("Verdict"), numeric=False, fixed=True),
     )
     rows = [
         (
             entry(result.id),
             entry(result.text),
             entry(level_text(result.level)),
-            entry(capitalise(result.verdict_in_words)),
+            entry(capitalise(verdict_words(result))),
         )
         for result in results
     ]
-    return Table(f"{len(results)} hypotheses in {len(parts)} parts", columns, tuple(rows))
+    caption = gettext("%(n)s hypotheses in %(parts)s parts")
+    return Table(caption % {"n": len(results), "parts": len(parts)}, columns, tuple(rows))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from statistics import median, stdev
 
 from vggstudy.report.context import RunCurves
+from vggstudy.report.display import POINTS, read
 from vggstudy.report.figures.curves import MOST_LINES, Band, CurvePanel, draw_curves
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
@@ -19,8 +20,11 @@ from vggstudy.report.view import Cell, Level, StudyView
 LAST = 5
 """Epochs at the end over which a curve's unrest is measured."""
 
-MOST_POINTS = 40
+MOST_POINTS = 25
 """Epochs of a line that are drawn: of more, evenly spaced ones."""
+
+DIGITS = 6
+"""Significant digits of the bands' data: far more than a curve can show."""
 
 MOST_FAILED = 10
 """Failed runs of a panel that are drawn."""
@@ -59,15 +63,10 @@ def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) 
     return picture(
         lambda canvas: draw_curves(panels, labels, canvas, percent=scale == 100),
         key=f"fig-curves-{index}",
-        question=f"How does the {words} develop while runs train?",
-        caption=(
-            f"{capitalise(words)} after each epoch. Lines are medians over the runs that "
-            "converged and still trained at that epoch, drawn while that is at least half of "
-            "them; bands reach from the lowest to the highest run. Failed runs are thin lines "
-            f"below, at most {MOST_FAILED} a panel."
-            + ("" if every else " Of many levels the first, the middle and the last are drawn.")
-        ),
-        description=f"{len(panels)} panels of {len(labels)} lines over epochs.",
+        question=gettext("How does the %(measure)s develop while runs train?") % {"measure": words},
+        caption=_caption(capitalise(words), every=every),
+        description=gettext("%(panels)s panels of %(lines)s lines over epochs.")
+        % {"panels": len(panels), "lines": len(labels)},
         table=_table(view, runs, name, scale),
         data=download(
             f"curves_{name}.csv",
@@ -75,6 +74,19 @@ def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) 
             _band_rows(view, runs, name),
         ),
     )
+
+
+def _caption(measure: str, *, every: bool) -> str:
+    """What lines and bands are, and what is left out."""
+    text = gettext(
+        "%(measure)s after each epoch. Lines are medians over the runs that converged and still "
+        "trained at that epoch, drawn while that is at least half of them; bands reach from the "
+        "lowest to the highest run. Failed runs are thin lines below, at most %(n)s a panel."
+    )
+    text %= {"measure": measure, "n": MOST_FAILED}
+    if not every:
+        text += " " + gettext("Of many levels the first, the middle and the last are drawn.")
+    return text
 
 
 def _is_share(name: str) -> bool:
@@ -163,13 +175,17 @@ def _epochs(runs: Sequence[RunCurves], name: str) -> list[tuple[int, list[float]
 def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) -> Table:
     """Cell by cell: how long, how restless at the end, and the gap to the test data."""
     columns = [Column(capitalise(factor.label)) for factor in view.factors]
-    columns += [Column(word) for word in ("Runs", "Epochs", "Unrest", "Gap")]
+    columns += [
+        Column(word)
+        for word in (gettext("Runs"), gettext("Epochs"), gettext("Unrest"), gettext("Gap"))
+    ]
     rows = [_row(view, cell, _of_cell(view, runs, cell), name, scale) for cell in view.cells]
-    caption = (
-        f"{capitalise(friendly(name))} of the runs that converged: median number of epochs; median "
-        f"standard deviation of the last {LAST} epochs (unrest); median accuracy on the training "
-        "data less that on the test data (gap)"
+    caption = gettext(
+        "%(measure)s of the runs that converged: median number of epochs; median standard "
+        "deviation of the last %(n)s epochs (unrest); median accuracy on the training data less "
+        "that on the test data (gap)"
     )
+    caption %= {"measure": capitalise(friendly(name)), "n": LAST}
     return Table(caption, tuple(columns), tuple(rows))
 
 
@@ -211,7 +227,7 @@ def _number(values: Sequence[float], scale: int) -> str:
     if not values:
         return ABSENT
     text = round_number(median(values), decimals=1 if scale == 100 else 3, scale=scale)
-    return f"{text} points".replace("-", "−") if scale == 100 else text.replace("-", "−")
+    return read(f"{text}{POINTS.words}" if scale == 100 else text)
 
 
 def _band_rows(view: StudyView, runs: Sequence[RunCurves], name: str) -> list[tuple[object, ...]]:
@@ -227,7 +243,7 @@ def _band_rows(view: StudyView, runs: Sequence[RunCurves], name: str) -> list[tu
         if band is not None:
             numbers = zip(band.epochs, band.low, band.middle, band.high, strict=True)
             rows += [
-                (*cell.levels, epoch, len(members), low, middle, high)
-                for epoch, low, middle, high in numbers
+                (*cell.levels, epoch, len(members), *(f"{number:.{DIGITS}g}" for number in values))
+                for epoch, *values in numbers
             ]
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import mean, median, stdev
 
 from vggstudy.report.diagnostics import checks
+from vggstudy.report.display import POINTS
 from vggstudy.report.figures.residuals import draw_residuals
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
@@ -20,13 +21,18 @@ def build(view: StudyView) -> Section:
     """Build the section."""
     found = checks(view)
     columns = (
-        Column("Check", numeric=False),
-        Column("Value"),
-        Column("Limit"),
-        Column("Passed", numeric=False),
+        Column(gettext("Check"), numeric=False),
+        Column(gettext("Value")),
+        Column(gettext("Limit")),
+        Column(gettext("Passed"), numeric=False),
     )
     rows = [
-        (entry(c.name), entry(c.value), entry(c.limit), entry("yes" if c.passed else "no"))
+        (
+            entry(c.name),
+            entry(c.value),
+            entry(c.limit),
+            entry(gettext("yes") if c.passed else gettext("no")),
+        )
         for c in found
     ]
     return Section(
@@ -34,7 +40,7 @@ def build(view: StudyView) -> Section:
         "diagnostics",
         gettext("Diagnostics"),
         {
-            "checks": Table("Checks on the analysis", columns, tuple(rows)),
+            "checks": Table(gettext("Checks on the analysis"), columns, tuple(rows)),
             "failed": sum(not check.passed for check in found),
             "residuals": _residuals(view),
             "resamples": view.settings.get("resamples", ""),
@@ -55,28 +61,42 @@ def _residuals(view: StudyView) -> Picture | None:
     ]
     spreads = sorted(stdev(cell.converged) for cell in cells)
     measure = friendly(view.outcome)
-    words = "points" if unit == 100 else measure
+    words = POINTS.words.strip() if unit == 100 else measure
     numbers = [
         round_number(value, decimals=2 if unit == 100 else 4, scale=unit)
         for value in (spreads[0], median(spreads), spreads[-1])
     ]
-    columns = tuple(Column(name) for name in ("Smallest SD", "Median SD", "Largest SD", "Cells"))
+    columns = tuple(
+        Column(name)
+        for name in (
+            gettext("Smallest SD"),
+            gettext("Median SD"),
+            gettext("Largest SD"),
+            gettext("Cells"),
+        )
+    )
+    axis = gettext("mean %(measure)s of the cell") % {"measure": measure}
+    if unit == 100:
+        axis = gettext("%(measure)s (percent)") % {"measure": axis}
     return picture(
         lambda canvas: draw_residuals(
             points,
             canvas,
-            axis=f"mean {measure} of the cell" + (" (percent)" if unit == 100 else ""),
-            unit=f"run less mean ({words})",
+            axis=axis,
+            unit=gettext("run less mean (%(unit)s)") % {"unit": words},
         ),
         key="fig-residuals",
-        question="Do runs scatter alike in all cells?",
-        caption=(
-            f"Every run that converged: its {measure} less the mean of its cell, against that "
+        question=gettext("Do runs scatter alike in all cells?"),
+        caption=gettext(
+            "Every run that converged: its %(measure)s less the mean of its cell, against that "
             "mean. Intervals do not assume that the scatter is the same in all cells."
-        ),
-        description=f"{len(points)} runs in {len(cells)} cells with two converged runs or more.",
+        )
+        % {"measure": measure},
+        description=gettext("%(n)s runs in %(cells)s cells with two converged runs or more.")
+        % {"n": len(points), "cells": len(cells)},
         table=Table(
-            f"{capitalise(measure)}: standard deviation within cells",
+            gettext("%(measure)s: standard deviation within cells")
+            % {"measure": capitalise(measure)},
             columns,
             (tuple(map(entry, (*numbers, len(cells)))),),
         ),

@@ -10,15 +10,22 @@ from vggstudy.report.display import PLAIN, Display, level_text, read, unit_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
-from vggstudy.report.i18n import gettext
-from vggstudy.report.names import capitalise, in_words
+from vggstudy.report.i18n import gettext, mark
+from vggstudy.report.names import capitalise
+from vggstudy.report.phrases import phrase
 from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import StudyView
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
-    from vggstudy.analysis.sensitivity import Outcome, Sensitivity
+    from vggstudy.analysis.sensitivity import Outcome, Sensitivity, Specification
+
+CHECKPOINTS = {"best": mark("best checkpoint"), "final": mark("final checkpoint")}
+UNFINISHED = {
+    "failed": mark("unfinished as failed"),
+    "converged": mark("unfinished as converged"),
+}
 
 MOST_CLAIMS = 3
 """Headline claims whose estimates are drawn; the table has all of them."""
@@ -64,10 +71,37 @@ def alike(outcomes: Sequence[Outcome]) -> tuple[Rules, ...]:
 def _name(group: list[Outcome], groups: int) -> str:
     """The rules of a group in a few words."""
     if groups == 1:
-        return f"each of the {len(group)} rules" if len(group) > 1 else group[0].specification.name
+        if len(group) > 1:
+            return gettext("each of the %(n)s rules") % {"n": len(group)}
+        return specification_words(group[0].specification)
     others = len(group) - 1
-    more = f" (and {others} more alike)" if others else ""
-    return f"{group[0].specification.name}{more}"
+    first = specification_words(group[0].specification)
+    if not others:
+        return first
+    return gettext("%(rule)s (and %(n)s more alike)") % {"rule": first, "n": others}
+
+
+def specification_words(specification: Specification) -> str:
+    """A label rule: "margin 0.05, best checkpoint, unfinished as failed"."""
+    parts = [gettext("margin %(margin)s") % {"margin": f"{specification.margin:g}"}]
+    if specification.checkpoint:
+        parts.append(gettext(CHECKPOINTS[specification.checkpoint]))
+    if specification.unfinished:
+        parts.append(gettext(UNFINISHED[specification.unfinished]))
+    return ", ".join(parts)
+
+
+def _sentence(found: Sensitivity) -> str:
+    """How many verdicts change, and what could not be varied."""
+    text = gettext(
+        "%(changed)s of %(total)s verdicts change under at least one of %(rules)s label rules"
+    )
+    text %= {
+        "changed": len(found.changed),
+        "total": len(found.outcomes[0].verdicts),
+        "rules": len(found.outcomes),
+    }
+    return f"{text}; {phrase(found.note)}" if found.note else text
 
 
 def build(view: StudyView) -> Section:
@@ -75,12 +109,12 @@ def build(view: StudyView) -> Section:
     found = view.result.sensitivity
     values: dict[str, object] = {"sentence": None, "curve": None, "table": None}
     if found is not None and not found.outcomes:
-        values["sentence"] = capitalise(in_words(found.note)).rstrip(".") + "."
+        values["sentence"] = capitalise(phrase(found.note)).rstrip(".") + "."
     elif found is not None:
         rules = alike(found.outcomes)
-        sentence = capitalise(in_words(found.sentence())).rstrip(".") + "."
+        sentence = capitalise(_sentence(found)).rstrip(".") + "."
         if len(rules) == 1:
-            sentence += " All of these rules give every run the same label."
+            sentence += " " + gettext("All of these rules give every run the same label.")
         values = {
             "sentence": sentence,
             "curve": _curve(view, found, rules),
@@ -92,11 +126,11 @@ def build(view: StudyView) -> Section:
 def _specifications(rules: Sequence[Rules]) -> Table:
     """One row for rules that agree."""
     columns = (
-        Column("Label rule", numeric=False),
-        Column("Rules"),
-        Column("Runs converged"),
-        Column("Verdicts changed"),
-        Column("Which", numeric=False),
+        Column(gettext("Label rule"), numeric=False),
+        Column(gettext("Rules")),
+        Column(gettext("Runs converged")),
+        Column(gettext("Verdicts changed")),
+        Column(gettext("Which"), numeric=False),
     )
     rows = [
         (
@@ -108,7 +142,7 @@ def _specifications(rules: Sequence[Rules]) -> Table:
         )
         for one in rules
     ]
-    return Table("Verdicts under each label rule", columns, tuple(rows))
+    return Table(gettext("Verdicts under each label rule"), columns, tuple(rows))
 
 
 def _curve(view: StudyView, found: Sensitivity, rules: Sequence[Rules]) -> Picture | None:
@@ -124,13 +158,16 @@ def _curve(view: StudyView, found: Sensitivity, rules: Sequence[Rules]) -> Pictu
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-specifications",
-        question="How much do the estimates depend on the label rule?",
-        caption=(
-            f"Bars are {level} confidence intervals under each rule, the thin mark in each is the "
-            f"estimate. Of the headline claims that the rule moves the first {MOST_CLAIMS} are "
-            "drawn, the table has all; rules that agree in everything share a row."
+        question=gettext("How much do the estimates depend on the label rule?"),
+        caption=gettext(
+            "Bars are %(level)s confidence intervals under each rule, the thin mark in each is the "
+            "estimate. Of the headline claims that the rule moves the first %(n)s are drawn, the "
+            "table has all; rules that agree in everything share a row."
+        )
+        % {"level": level, "n": MOST_CLAIMS},
+        description=" ".join(
+            gettext("%(title)s: %(n)s rows.") % {"title": g.title, "n": len(g.rows)} for g in groups
         ),
-        description=" ".join(f"{g.title}: {len(g.rows)} rows." for g in groups),
         table=_table(claims, rules),
         data=download(
             "sensitivity.csv",
@@ -163,22 +200,22 @@ def _group(claim: Claim, rules: Sequence[Rules]) -> ForestGroup:
         shown, label = _shown(claim, one.outcome), one.name
         value = one.outcome.estimates.get(claim.id)
         if shown is None or value is None:
-            rows.append(ForestRow(label, ABSENT, None, None, None))
+            rows.append(ForestRow(label, gettext(ABSENT), None, None, None))
             continue
         scaled = [end * shown.unit.scale for end in value]
         rows.append(ForestRow(label, f"{read(shown.number)} {read(shown.ends)}", *scaled))
-    axis = "" if unit_of(claim) is PLAIN else "percent or percentage points"
+    axis = "" if unit_of(claim) is PLAIN else gettext("percent or percentage points")
     return ForestGroup(claim.id, axis, tuple(rows), claim.reference)
 
 
 def _table(claims: list[Claim], rules: Sequence[Rules]) -> Table:
     """Every claim under every rule."""
     columns = (
-        Column("Claim", numeric=False),
-        Column("Label rule", numeric=False),
-        Column("Estimate"),
-        Column("Interval"),
-        Column("Changed", numeric=False),
+        Column(gettext("Claim"), numeric=False),
+        Column(gettext("Label rule"), numeric=False),
+        Column(gettext("Estimate")),
+        Column(gettext("Interval")),
+        Column(gettext("Changed"), numeric=False),
     )
     rows = []
     for claim in claims:
@@ -192,7 +229,7 @@ def _table(claims: list[Claim], rules: Sequence[Rules]) -> Table:
                     Entry(read(shown.ends), evidence=f"{claim.id} {name}")
                     if shown
                     else entry(ABSENT),
-                    entry("yes" if claim.id in one.outcome.changed else "no"),
+                    entry(gettext("yes") if claim.id in one.outcome.changed else gettext("no")),
                 )
             )
-    return Table("Estimates under each label rule", columns, tuple(rows))
+    return Table(gettext("Estimates under each label rule"), columns, tuple(rows))

@@ -9,6 +9,7 @@ from vggstudy.report.cite import bibtex, study_apa
 from vggstudy.report.display import size_of
 from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly, method_words
+from vggstudy.report.phrases import phrase
 from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import (
     Column,
@@ -53,25 +54,37 @@ def build(view: StudyView) -> Section:
 
 def _artefacts(view: StudyView) -> Table:
     """What the numbers rest on, each with what identifies it."""
-    columns = (Column("Artefact", numeric=False), Column("Identified by", numeric=False))
+    columns = (
+        Column(gettext("Artefact"), numeric=False),
+        Column(gettext("Identified by"), numeric=False),
+    )
     context = view.context
     settings = dict(view.settings)
     if context.label_rule:
         settings["label_rule"] = ", ".join(f"{name} {value}" for name, value in context.label_rule)
     rows = [
-        ("Protocol", context.protocol_digest or "none: the runs came as a table"),
-        ("Inputs (protocol and runs)", view.result.inputs_digest),
-        ("vggstudy", f"version {__version__}"),
+        (
+            gettext("Protocol"),
+            context.protocol_digest or gettext("none: the runs came as a table"),
+        ),
+        (gettext("Inputs (protocol and runs)"), view.result.inputs_digest),
+        ("vggstudy", gettext("version %(version)s") % {"version": __version__}),
         *((capitalise(friendly(name)), value) for name, value in sorted(settings.items())),
     ]
-    return Table("Artefacts", columns, tuple(tuple(map(entry, row)) for row in rows))
+    return Table(gettext("Artefacts"), columns, tuple(tuple(map(entry, row)) for row in rows))
 
 
 def _environment(view: StudyView) -> Table | None:
     """Machine and versions of the runs."""
-    columns = (Column("Environment", numeric=False), Column("Value", numeric=False))
-    rows = [tuple(map(entry, row)) for row in view.context.environment]
-    return Table("Environment of the runs", columns, tuple(rows)) if rows else None
+    columns = (
+        Column(gettext("Environment"), numeric=False),
+        Column(gettext("Value"), numeric=False),
+    )
+    rows = [
+        (entry(phrase(name)), entry("; ".join(map(phrase, value.split("; ")))))
+        for name, value in view.context.environment
+    ]
+    return Table(gettext("Environment of the runs"), columns, tuple(rows)) if rows else None
 
 
 def _listed(view: StudyView) -> list[Claim]:
@@ -95,11 +108,11 @@ def _listed(view: StudyView) -> list[Claim]:
 def _claims(listed: list[Claim]) -> Table:
     """One row a claim: the place that links to a claim lead to."""
     columns = (
-        Column("Id", numeric=False),
-        Column("Estimate"),
-        Column("Interval"),
+        Column(gettext("Id"), numeric=False),
+        Column(gettext("Estimate")),
+        Column(gettext("Interval")),
         Column("n"),
-        Column("Method", numeric=False),
+        Column(gettext("Method"), numeric=False),
     )
     rows = [
         (
@@ -111,7 +124,7 @@ def _claims(listed: list[Claim]) -> Table:
         )
         for claim in listed
     ]
-    return Table("Claims", columns, tuple(rows))
+    return Table(gettext("Claims"), columns, tuple(rows))
 
 
 def _download(listed: list[Claim]) -> Download:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vggstudy.report.display import level_text, size_of
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
-from vggstudy.report.names import capitalise, friendly, in_words, method_words
+from vggstudy.report.i18n import gettext, mark
+from vggstudy.report.names import capitalise, friendly, method_words
+from vggstudy.report.phrases import phrase
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
     ABSENT,
@@ -26,17 +29,17 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 QUESTIONS = {
-    "needed": "Which {} is needed for half of the runs to converge?",
-    "peak": "At which {} are the runs that converged most accurate?",
+    "needed": mark("Which %(factor)s is needed for half of the runs to converge?"),
+    "peak": mark("At which %(factor)s are the runs that converged most accurate?"),
 }
 CAPTIONS = {
-    "needed": (
-        "The {} at which half of the runs converge; an end beyond the levels that were run is "
-        "open, and its bar runs to the edge."
+    "needed": mark(
+        "The %(factor)s at which half of the runs converge; an end beyond the levels that were "
+        "run is open, and its bar runs to the edge."
     ),
-    "peak": (
-        "The turning point of a quadratic in the {} among runs that converged. An interval that "
-        "is not bounded means that no turning point is identified."
+    "peak": mark(
+        "The turning point of a quadratic in the %(factor)s among runs that converged. An "
+        "interval that is not bounded means that no turning point is identified."
     ),
 }
 
@@ -52,14 +55,17 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
     if not any(claim.available for claim in claims):
         return None
     groups = [_group(view, claims, factor) for factor in dict.fromkeys(c.quantity for c in claims)]
-    words = friendly(claims[0].quantity) if len(groups) == 1 else "level"
+    words = friendly(claims[0].quantity) if len(groups) == 1 else gettext("level")
     methods = dict.fromkeys(method_words(claim.method) for claim in claims if claim.method)
-    bars = f" Bars are {level_text(claims[0].level)} confidence intervals ({', '.join(methods)})."
+    bars = gettext("Bars are %(level)s confidence intervals (%(methods)s).") % {
+        "level": level_text(claims[0].level),
+        "methods": ", ".join(methods),
+    }
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key=f"fig-{outcome}",
-        question=QUESTIONS[outcome].format(words),
-        caption=CAPTIONS[outcome].format(words) + bars,
+        question=gettext(QUESTIONS[outcome]) % {"factor": words},
+        caption=gettext(CAPTIONS[outcome]) % {"factor": words} + " " + bars,
         description=" ".join(f"{row.label}: {row.numbers}." for g in groups for row in g.rows),
         table=_table(view, claims, words),
         data=download(
@@ -81,15 +87,15 @@ def _group(view: StudyView, claims: list[Claim], factor: str) -> ForestGroup:
 
 def _stratum(view: StudyView, claim: Claim) -> str:
     """Where a claim holds."""
-    return capitalise(view.place(claim)) or "All cells"
+    return capitalise(view.place(claim)) or gettext("All cells")
 
 
 def _table(view: StudyView, claims: list[Claim], words: str) -> Table:
     """Every stratum, with the reason where there is no interval."""
     columns = (
-        Column("Where", numeric=False),
+        Column(gettext("Where"), numeric=False),
         Column(capitalise(words)),
-        Column("Interval"),
+        Column(gettext("Interval")),
         Column("n"),
     )
     rows = [
@@ -101,10 +107,11 @@ def _table(view: StudyView, claims: list[Claim], words: str) -> Table:
         )
         for c in claims
     ]
-    return Table(f"{capitalise(words)} by stratum", columns, tuple(rows))
+    caption = gettext("%(name)s by stratum") % {"name": capitalise(words)}
+    return Table(caption, columns, tuple(rows))
 
 
 def _reason(claim: Claim) -> Entry:
     """That there is no interval, with the reason as a note below the table."""
-    reason = capitalise(in_words(claim.reason_text or claim.reason or "")).rstrip(".")
-    return Entry(ABSENT, cautions=(reason,) if reason else ())
+    reason = capitalise(phrase(claim.reason_text or claim.reason or "")).rstrip(".")
+    return replace(entry(ABSENT), cautions=(reason,) if reason else ())
