@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.context import SourceClaim
 from vggstudy.report.display import display, read, unit_of
+from vggstudy.report.estimands import estimand
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
 from vggstudy.report.i18n import gettext
-from vggstudy.report.names import capitalise, in_words
+from vggstudy.report.names import capitalise
 from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.tables import (
@@ -35,24 +36,24 @@ def build(view: StudyView) -> Section:
     pairs = [(theirs, ours) for theirs, ours in found if ours is not None]
     values = {
         "words": view.context.source_words,
-        "picture": _picture(pairs) if pairs else None,
+        "picture": _picture(view, pairs) if pairs else None,
         "unmatched": [x.claim for x in view.context.source_claims if not view.claims.get(x.claim)],
     }
     return Section(12, "source", gettext("Source study against this study"), values)
 
 
-def _picture(pairs: list[Pair]) -> Picture:
+def _picture(view: StudyView, pairs: list[Pair]) -> Picture:
     """One group a claim: their value is the dark line."""
-    groups = [_group(theirs, ours) for theirs, ours in pairs]
+    groups = [_group(view, theirs, ours) for theirs, ours in pairs]
     columns = (
-        Column("Claim", numeric=False),
-        Column("Source study"),
-        Column("This study"),
-        Column("Interval"),
+        Column(gettext("Claim"), numeric=False),
+        Column(gettext("Source study")),
+        Column(gettext("This study")),
+        Column(gettext("Interval")),
     )
     rows = [
         (
-            entry(f"{capitalise(in_words(ours.estimand))} ({theirs.reference})"),
+            entry(f"{capitalise(estimand(view, ours))} ({theirs.reference})"),
             entry(_theirs(theirs, ours)),
             estimate_entry(ours),
             interval_entry(ours),
@@ -62,16 +63,21 @@ def _picture(pairs: list[Pair]) -> Picture:
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-source",
-        question="Do the source study's numbers lie in this study's intervals?",
-        caption=(
+        question=gettext("Do the source study's numbers lie in this study's intervals?"),
+        caption=gettext(
             "Bars are this study's confidence intervals, the thin mark in each is its estimate; "
             "the dark line is the value that the source study reports, where it reports a number."
         ),
         description=" ".join(
-            f"{group.title}: theirs {_theirs(theirs, ours)}, ours {group.rows[0].numbers}."
+            gettext("%(claim)s: theirs %(theirs)s, ours %(ours)s.")
+            % {
+                "claim": group.title,
+                "theirs": _theirs(theirs, ours),
+                "ours": group.rows[0].numbers,
+            }
             for group, (theirs, ours) in zip(groups, pairs, strict=True)
         ),
-        table=Table("The source study's numbers and ours", columns, tuple(rows)),
+        table=Table(gettext("The source study's numbers and ours"), columns, tuple(rows)),
         data=download(
             "source.csv",
             ("id", "theirs", "reference", "estimate", "low", "high"),
@@ -80,10 +86,11 @@ def _picture(pairs: list[Pair]) -> Picture:
     )
 
 
-def _group(theirs: SourceClaim, ours: Claim) -> ForestGroup:
+def _group(view: StudyView, theirs: SourceClaim, ours: Claim) -> ForestGroup:
     """A claim with both values."""
-    title = capitalise(in_words(ours.estimand))
-    row = forest_row(ours, f"theirs: {_theirs(theirs, ours)}")
+    title = capitalise(estimand(view, ours))
+    label = gettext("theirs: %(value)s") % {"value": _theirs(theirs, ours)}
+    row = forest_row(ours, label)
     number = None if isinstance(theirs.value, str) else theirs.value * unit_of(ours).scale
     return ForestGroup(title, "", (row,), reference=number)
 
@@ -94,4 +101,4 @@ def _theirs(theirs: SourceClaim, ours: Claim) -> str:
         return theirs.value
     shown, unit = display(ours), unit_of(ours)
     decimals = shown.rounded.decimals if shown else 2
-    return read(round_number(theirs.value, decimals=decimals, scale=unit.scale) + unit.suffix)
+    return read(round_number(theirs.value, decimals=decimals, scale=unit.scale) + unit.words)
