@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -77,15 +76,9 @@ def estimate_cost(study: Study, progress: Progress, corners: Sequence[Corner] = 
 
 def seconds_by_cell(study: Study) -> dict[str, list[float]]:
     """Seconds of the finished runs, by cell id; empty for a study that has none."""
-    found: dict[str, list[float]] = defaultdict(list)
-    if not study.exists:
-        return found
-    with study.store().index() as index:
-        for row in index.rows(curves=False):
-            total = row.summary.get("timings", {}).get("total_s")
-            if total is not None and row.cell_id is not None:
-                found[row.cell_id].append(float(total))
-    return found
+    from vggstudy.execution.packing import measured_seconds
+
+    return measured_seconds(study.store()) if study.exists else {}
 
 
 def _record_bytes(run: PlannedRun) -> float:

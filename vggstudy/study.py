@@ -18,7 +18,7 @@ from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_pro
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.execution import ExecutionOptions, Listener, Tally
+    from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
     from vggstudy.labels import Label
     from vggstudy.outcomes import Labeller
 
@@ -162,6 +162,7 @@ class Study:
         only: Sequence[str] = (),
         limit: int | None = None,
         listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None = None,
+        engine: Engine | None = None,
     ) -> Tally:
         """Execute what is lacking; whatever has a result stays as it is.
 
@@ -177,6 +178,8 @@ class Study:
             Execute at most so many runs.
         listener : callable, optional
             Makes the listener from the runs and the options; silent by default.
+        engine : Engine, optional
+            Where runs are executed: `SlurmEngine`, `RayEngine`; on this machine by default.
 
         Raises
         ------
@@ -201,7 +204,7 @@ class Study:
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
             with _entered(listener(runs, chosen) if listener else Silent()) as watching:
-                return execute(runs, store, chosen, watching)
+                return (engine or execute)(runs, store, chosen, watching)
 
     @cached_property
     def _label(self) -> Labeller:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vggstudy.cli.console import Console, common, duration, size
+from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.plan import describe_levels, level_text, select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.study import Study, find_study
@@ -133,6 +134,7 @@ def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list
     metavar="SECONDS",
     help="Kill a worker that finishes no epoch for so long.",
 )
+@engine_options
 @click.option("--dry-run", is_flag=True, help="List the runs that would be executed.")
 @common
 def run_command(
@@ -144,13 +146,22 @@ def run_command(
     limit: int | None,
     *,
     dry_run: bool,
+    engine_name: str,
+    slurm: tuple[str, ...],
+    detach: bool,
+    ray_address: str | None,
+    pack: int | None,
     **execution: Any,
 ) -> int:
     """Execute the runs that the study of PROTOCOL lacks.
 
     Always resumes: runs with a result stay as they are, an interrupted run goes on from its
-    checkpoint. The first Ctrl-C lets running runs write a checkpoint and stops.
+    checkpoint. The first Ctrl-C lets running runs write a checkpoint and stops. With --engine slurm
+    it only stops waiting: the jobs go on, and the same command finds them again.
     """
+    choice = EngineChoice(
+        name=engine_name, slurm=slurm, ray_address=ray_address, pack=pack, detach=detach
+    )
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
     for warning in loaded.warnings:
@@ -158,7 +169,8 @@ def run_command(
     if dry_run:
         _list_runs(console, study, only, limit)
         return 0
-    return _execute(console, study, only, limit, _options(loaded.path, **execution))
+    execution["jobs"] = choice.jobs(execution["jobs"], split(execution["devices"]))
+    return _execute(console, study, only, limit, _options(loaded.path, **execution), choice)
 
 
 def _options(
@@ -209,8 +221,10 @@ def _execute(
     only: Sequence[str],
     limit: int | None,
     options: ExecutionOptions,
+    choice: EngineChoice,
 ) -> int:
     """Execute and say what came of it."""
+    from vggstudy.cli.engines import RemoteProgress
     from vggstudy.cli.progress import LiveProgress, PlainProgress
     from vggstudy.cost import seconds_by_cell
     from vggstudy.execution.eta import Estimator
@@ -219,11 +233,15 @@ def _execute(
         by_id = study.plan.by_id
         estimator = Estimator(runs, jobs=chosen.jobs, known=seconds_by_cell(study))
         kind = LiveProgress if console.live else PlainProgress
+        kind = RemoteProgress if choice.remote else kind
         return kind(
             console, runs, lambda record: study.label(by_id[record.run_id], record), estimator
         )
 
-    tally = study.run(options=options, only=only, limit=limit, listener=watch)
+    engine = choice.make()
+    if choice.name != "slurm":
+        refuse_held(study)
+    tally = study.run(options=options, only=only, limit=limit, listener=watch, engine=engine)
     progress = study.progress()
     if console.as_json:
         counts = {"executed": tally.finished, "interrupted": tally.interrupted}
@@ -231,6 +249,9 @@ def _execute(
     else:
         nothing = "nothing to run; " if not tally.finished + tally.crashed + tally.left else ""
         console.say(f"{study.path}: {nothing}{progress_line(progress)}")
+    if choice.detach:
+        console.say("the same command finds the jobs again; 'vggstudy status' tells their state")
+        return 0
     if tally.interrupted:
         console.say("interrupted; the same command goes on from here")
         return INTERRUPTED
@@ -246,12 +267,15 @@ def status_command(console: Console, study: str) -> None:
 
     opened = Study.open(study)
     progress = opened.progress()
+    queue = queue_counts(console, opened, progress)
     cells = cell_table(opened.to_frame(), opened.plan.factors)
     if console.as_json:
         content = {"name": opened.protocol.name, "study": str(opened.path)}
-        console.json("status", {**content, **progress_counts(progress), "cells": cells})
+        counts = {**progress_counts(progress), **({"slurm": queue} if queue else {})}
+        console.json("status", {**content, **counts, "cells": cells})
         return
-    console.data(f"{opened.protocol.name} in {opened.path}: {progress_line(progress)}")
+    line = f"{progress_line(progress)}{queue_text(queue)}"
+    console.data(f"{opened.protocol.name} in {opened.path}: {line}")
     _print_cells(console, opened, cells)
 
 
@@ -321,10 +345,8 @@ def show_command(console: Console, study: str, run_id: str) -> None:
             f"{duration(attempt['duration_s'])}, {ended}"
         )
     if record.result:
-        console.data(
-            f"parameters: {record.result['parameters']['count']:,}, "
-            f"SHA-256 {record.result['parameters_sha256']}"
-        )
+        count = record.result.get("parameters", {}).get("count", 0)
+        console.data(f"parameters: {count:,}, SHA-256 {record.result.get('parameters_sha256')}")
     _curves(console, record.result.get("curves", {}))
 
 

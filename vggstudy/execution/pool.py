@@ -221,7 +221,7 @@ class _Pool:
             self.pending.appendleft(worker.run)
         worker.run, worker.idle = None, True
         if self.fatal is None:
-            self.fatal = _refusal(name, message)
+            self.fatal = refusal(name, message)
             self.stop_workers()
 
     def on_death(self, worker: WorkerProcess, kind: FailureKind = "killed") -> None:
@@ -291,7 +291,7 @@ class _Pool:
             os.write(self.wakeup_write, b"!")
 
 
-def _refusal(name: str, message: str) -> StudyError:
+def refusal(name: str, message: str) -> StudyError:
     """The error that a worker met, from the name of its class."""
     if name == "ProtocolError":  # its message has been rendered, with the name of the file
         return errors.ProtocolError(message.removeprefix("protocol: "))
