@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from vggstudy.report.figures.compact import compact
 from vggstudy.report.figures.style import CANVASES, VARIABLES, Canvas, drawing
 from vggstudy.report.tables import Download, Table
 from vggstudy.report.text import clean
@@ -78,20 +78,20 @@ def picture(
 
 def finish(figure: Figure, key: str, title: str, description: str) -> str:
     """Inline SVG with prefixed ids, scoped style, CSS colours, a title and a description."""
-    source = _adapt(_shorten(_save(figure)), key)
+    colours = {sentinel: f"var({name})" for sentinel, name in VARIABLES.items()}
+    inside = compact(_save(figure), key, colours)
     width, height = figure.get_size_inches() * figure.dpi
-    head = (
+    return (
         f'<svg id="{key}" class="plot" role="img" aria-labelledby="{key}-title {key}-desc" '
         f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         'xmlns="http://www.w3.org/2000/svg">'
         f'<title id="{key}-title">{escape(clean(title))}</title>'
-        f'<desc id="{key}-desc">{escape(clean(description))}</desc>'
+        f'<desc id="{key}-desc">{escape(clean(description))}</desc>{inside}</svg>'
     )
-    return head + source
 
 
 def _save(figure: Figure) -> str:
-    """Matplotlib's SVG from its first element on, without a date."""
+    """Matplotlib's SVG, without a date."""
     buffer = io.StringIO()
     with warnings.catch_warnings():
         # The browser sets the text: what glyphs matplotlib's own font lacks is of no interest.
@@ -101,54 +101,4 @@ def _save(figure: Figure) -> str:
             format="svg",
             metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
         )
-    return re.sub(r"\A.*?<svg\b[^>]*>\s*", "", buffer.getvalue(), flags=re.DOTALL)
-
-
-def _shorten(source: str) -> str:
-    """Drop what a page does not need: line breaks, fonts, unused ids, digits below 0.01 px."""
-    source = re.sub(r">\s+<", "><", source)
-    names: dict[str, str] = {}
-    for used in re.findall(r'(?:href="#|url\(#)([^")]+)', source):
-        names.setdefault(used, f"i{len(names)}")
-
-    def tag(text: str) -> str:
-        text = re.sub(r"\n\s*", " ", text)
-        text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
-        text = re.sub(r' transform="rotate\(-0 [^)]*\)"', "", text)
-        text = re.sub(r"(\d+\.\d{2})\d+", r"\1", text)
-        text = text.replace("xlink:href", "href")
-        text = re.sub(
-            r' id="([^"]*)"', lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", text
-        )
-        return re.sub(r'(href="#|url\(#)([^")]+)', lambda m: m[1] + names[m[2]], text)
-
-    return re.sub(
-        r'<g( clip-path="[^"]*")?>((?:<use [^>]*>(?:</use>)?)+)</g>', _hoist, _each_tag(source, tag)
-    )
-
-
-def _hoist(match: re.Match[str]) -> str:
-    """Give a style that all markers of a group share to the group."""
-    styles = set(re.findall(r' style="([^"]*)"', match[2]))
-    if len(styles) != 1 or match[2].count(" style=") != match[2].count("<use "):
-        return match[0]
-    bare = re.sub(r' style="[^"]*"', "", match[2])
-    return f'<g{match[1] or ""} style="{styles.pop()}">{bare}</g>'
-
-
-def _adapt(source: str, key: str) -> str:
-    """Prefix ids and what refers to them, scope the style, name colours by CSS variables."""
-
-    def tag(text: str) -> str:
-        text = text.replace(' id="', f' id="{key}-').replace('href="#', f'href="#{key}-')
-        text = text.replace("url(#", f"url(#{key}-")
-        for sentinel, variable in VARIABLES.items():
-            text = text.replace(sentinel, f"var({variable})")
-        return text
-
-    return re.sub(r"(<style[^>]*>)\*\{", rf"\1#{key} *{{", _each_tag(source, tag))
-
-
-def _each_tag(source: str, change: Callable[[str], str]) -> str:
-    """Change tags and leave the text between them alone: it may be anybody's."""
-    return re.sub(r"<[^>]*>", lambda match: change(match[0]), source)
+    return buffer.getvalue()

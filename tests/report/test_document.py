@@ -46,7 +46,7 @@ def parse(page: str) -> Element:
 def text_of(element: Element) -> str:
     """All text of an element, with ordinary spaces and minus signs."""
     text = "".join(element.itertext())
-    return text.replace("\N{MINUS SIGN}", "-").replace("\N{NO-BREAK SPACE}", " ")
+    return text.replace("\N{MINUS SIGN}", "-").replace("\N{NO-BREAK SPACE}", " ").strip()
 
 
 def printed_intervals(tree: Element) -> Iterator[tuple[str, str]]:

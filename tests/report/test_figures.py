@@ -49,7 +49,11 @@ def test_two_figures_share_no_id_and_refer_only_to_their_own(tiny: AnalysisResul
 
 
 def test_the_style_of_a_figure_stays_inside_it() -> None:
-    assert re.findall(r"<style[^>]*>(.*?)</style>", forest("k"), re.DOTALL)[0].startswith("#k *{")
+    sheet = re.findall(r"<style>(.*?)</style>", forest("k"), re.DOTALL)
+    rules = [rule for rule in sheet[0].split("}") if rule]
+    assert len(sheet) == 1
+    assert rules
+    assert all(re.match(r"#k( \.\w+)?\{", rule) for rule in rules)
 
 
 def test_text_from_data_is_neither_markup_nor_mathematics_nor_a_reference() -> None:
