@@ -20,6 +20,15 @@ from vggstudy.plan import PlannedRun
 STDERR_TAIL = 4000
 """Bytes at the end of a dead worker's stderr that are searched for its last words."""
 
+ALLOCATOR = {
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**34),
+    "MALLOC_TOP_PAD_": str(2**26),
+}
+"""glibc keeps what a step frees for the next one. By default it returns every large block to the
+kernel, and getting its pages back, zeroed, takes a fifth of a narrow network's time on a CPU
+(benchmarks/NOTES.md). Other allocators ignore these names; a user's own values are left alone."""
+
 
 class WorkerProcess:
     """One worker: its process, its socket and the run it is busy with."""
@@ -96,8 +105,8 @@ class WorkerProcess:
 
 
 def _environment(threads: int) -> dict[str, str]:
-    """A worker's environment: bounded threads, deterministic cuBLAS, this package importable."""
-    environment = dict(os.environ)
+    """A worker's environment: threads, memory, deterministic cuBLAS, this package importable."""
+    environment = {**ALLOCATOR, **os.environ}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         environment[name] = str(threads)
     environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
