@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -17,6 +17,12 @@ from vggstudy.training.graphs import Body, Recorder
 
 MAX_STREAMS = 32
 """Streams of one priority that torch has for a device; it hands out the same ones again."""
+
+
+BROKEN: list[torch.cuda.CUDAGraph] = []
+"""Captures that could not be ended. Up to torch 2.12 the allocator goes on asking such a graph
+whose memory is whose, and refuses to empty its cache: they must stay, and the process should do
+with one lane."""
 
 
 class Pending(Protocol):
@@ -191,12 +197,19 @@ class CudaRecorder:
             try:
                 body()
             except BaseException:
-                with suppress(RuntimeError):  # it would only repeat that the capture is broken
-                    graph.capture_end()
+                self._abandon(graph)
                 raise
             graph.capture_end()
         replay: Callable[[], None] = graph.replay
         return replay
+
+    def _abandon(self, graph: torch.cuda.CUDAGraph) -> None:
+        """End a capture that failed."""
+        try:
+            graph.capture_end()
+        except RuntimeError:  # it says once more that the capture is broken
+            self.graphs.remove(graph)
+            BROKEN.append(graph)
 
     def close(self) -> None:
         """Let go of all graphs, once the stream has finished with them."""
