@@ -79,7 +79,7 @@ class Cells:
         size = math.prod(shape)
         if size > MAX_CELLS:
             raise AnalysisError(f"the levels span {size} cells; at most {MAX_CELLS} are supported")
-        index = np.ravel_multi_index(tuple(table.codes.T), shape).astype(np.int64)
+        index = _cell_index(table, shape)
         flat_counts = np.bincount(index * len(LABELS) + table.label, minlength=size * len(LABELS))
         counts = flat_counts.reshape(size, len(LABELS)).astype(np.int64)
         converged = _Moments.of(index[table.label == 0], table.value[table.label == 0], size)
@@ -88,7 +88,7 @@ class Cells:
         return cls(
             table=table,
             shape=shape,
-            codes=np.stack(np.unravel_index(np.arange(size), shape), axis=1).astype(np.int64),
+            codes=np.indices(shape).reshape(len(shape), size).T.astype(np.int64),
             counts=counts,
             n=counts[:, :3].sum(axis=1).astype(np.float64),
             k=counts[:, 0].astype(np.float64),
@@ -166,3 +166,10 @@ class _Moments:
         flat = (n >= 2) & (np.sqrt(np.nan_to_num(variance)) <= ZERO_SPREAD * largest)
         start = np.concatenate([[0], np.cumsum(count)]).astype(np.int64)
         return cls(n, mean, np.where(flat, 0.0, variance), flat, value, start)
+
+
+def _cell_index(table: RunTable, shape: tuple[int, ...]) -> IntArray:
+    """Cell of each run, shape (N,); all in the only cell where there is no factor."""
+    if not shape:
+        return np.zeros(len(table), dtype=np.int64)
+    return np.asarray(np.ravel_multi_index(tuple(table.codes.T), shape), dtype=np.int64)

@@ -124,7 +124,9 @@ def build_table(
         for name in request.factors
     }
     codes = _codes(columns, levels, places)
-    _check_duplicates(codes, replicate, places, levels, problems)
+    _check_duplicates(
+        codes, replicate, places, levels, problems, frame.drop(columns=request.outcome)
+    )
     problems.raise_if_any()
     order = _canonical_order(codes, replicate)
     return {
@@ -143,8 +145,6 @@ def build_table(
 def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Problems) -> None:
     """Every needed column exists once and plays one part."""
     names = [str(name) for name in frame.columns]
-    if not request.factors:
-        problems.add("no factors: name at least one column whose levels are compared")
     for name in sorted({x for x in request.factors if request.factors.count(x) > 1}):
         problems.add(f"factor {name!r} is named more than once")
     for name in sorted({x for x in names if names.count(x) > 1}):
@@ -300,8 +300,9 @@ def _check_duplicates(
     places: IntArray,
     levels: Mapping[str, Sequence[Level]],
     problems: _Problems,
+    frame: pd.DataFrame,
 ) -> None:
-    """Two rows of one cell never share a replicate."""
+    """Two rows of one cell never share a replicate; a factor that was not named looks like that."""
     seen: dict[tuple[Any, ...], int] = {}
     again: list[int] = []
     text: dict[int, str] = {}
@@ -315,6 +316,24 @@ def _check_duplicates(
             text[i] = f"{cell}, replicate {name}"
     named = "; ".join(text[i] for i in again[:SHOWN])
     problems.add_rows(again, f"replicates must differ within a cell ({named})")
+    if again:
+        at = places.tolist().index(again[0])
+        first = seen[*codes[at].tolist(), replicate[at]]
+        for name in _unnamed_factors(frame, first, again[0], {*levels}):
+            problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
+
+
+def _unnamed_factors(frame: pd.DataFrame, first: int, second: int, named: set[str]) -> list[str]:
+    """Columns that differ between two rows and take few values, as factors do."""
+    other = {*named, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+    few = max(2, len(frame) // 3)
+    return [
+        str(name)
+        for name in frame.columns
+        if str(name) not in other
+        and frame[name].iloc[first] != frame[name].iloc[second]
+        and 1 < frame[name].nunique() <= few
+    ][:SHOWN]
 
 
 def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:

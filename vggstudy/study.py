@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import ExecutionError, LedgerError, ProtocolError
 from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.ledger.files import explain
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 
@@ -121,7 +122,10 @@ class Study:
     @property
     def exists(self) -> bool:
         """Whether the study has a folder with a marker."""
-        return (self.path / "study.json").exists()
+        try:
+            return (self.path / "study.json").exists()
+        except OSError as error:  # a name too long, a folder that may not be entered
+            raise LedgerError(explain(error, self.path, "opened")) from None
 
     def store(self) -> StudyStore:
         """The ledger, for reading."""
@@ -252,6 +256,14 @@ class Study:
             StudyStore.open(self.path, readonly=True)
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; False where the system will not even look for it."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
 def find_study(path: str | Path) -> Path:
     """The folder of a study, given by its path or its name below ``studies/``.
 
@@ -261,12 +273,15 @@ def find_study(path: str | Path) -> Path:
         If there is neither, naming the studies that there are.
     """
     folder = Path(path)
-    if folder.name == "study.json" and folder.is_file():
-        return folder.parent
-    if folder.exists():
-        return folder
-    if len(folder.parts) == 1 and (STUDIES / folder).is_dir():
-        return STUDIES / folder
+    try:
+        if folder.name == "study.json" and folder.is_file():
+            return folder.parent
+        if folder.exists():
+            return folder
+        if len(folder.parts) == 1 and (STUDIES / folder).is_dir():
+            return STUDIES / folder
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise LedgerError(explain(error, folder, "opened")) from None
     known = sorted(marker.parent.name for marker in STUDIES.glob("*/study.json"))
     there = f"; studies here: {', '.join(known)}" if known else ""
     msg = f"there is no study at {folder}{there}"

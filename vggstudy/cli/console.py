@@ -39,6 +39,11 @@ class Console:
         """A result: stdout."""
         click.echo(printable(text))
 
+    def text(self, text: str) -> None:
+        """A result that a program may read: as it is, but on a terminal nothing may steer that."""
+        terminal = sys.stdout is not None and sys.stdout.isatty()
+        click.echo(printable(text) if terminal else text, nl=False, color=True)  # strip nothing
+
     def say(self, text: str) -> None:
         """A message: stderr, unless quiet."""
         if not self.quiet:
@@ -51,7 +56,9 @@ class Console:
     def json(self, kind: str, content: Mapping[str, Any]) -> None:
         """A result as JSON, with its format and version."""
         document = {"format": f"vggstudy-{kind}", "version": 1, **content}
-        click.echo(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+        self.text(
+            inert_json(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
+        )
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """A table of plain text, numbers to the right."""
@@ -65,6 +72,13 @@ class Console:
         return terminal and not self.quiet and os.environ.get("TERM") != "dumb"
 
 
+def inert_json(text: str) -> str:
+    """A JSON text that says the same, with whatever would steer a terminal as an escape of JSON."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def _message(text: str) -> None:
     """Write to stderr; without a reader the message is lost and the work goes on."""
     with contextlib.suppress(BrokenPipeError):
@@ -73,7 +87,7 @@ def _message(text: str) -> None:
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:
     """Lines of a table: a column is right-aligned when all its cells look like numbers."""
-    cells = [[printable("" if cell is None else str(cell)) for cell in row] for row in rows]
+    cells = [[escape("" if cell is None else str(cell)) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
     numeric = [
         bool(cells) and all(re.match(r"^$|^[<>~]?[-+]?[\d.,]", row[i]) for row in cells)
@@ -113,10 +127,25 @@ class _Sentence(logging.Formatter):
         return printable(f"vggstudy: {level}{record.getMessage()}")
 
 
+class _Once(logging.Filter):
+    """Lets a message pass once: a command may open a study's index more than once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        text = record.getMessage()
+        new = text not in self.seen
+        self.seen.add(text)
+        return new
+
+
 def _log_to_stderr(*, verbose: bool, quiet: bool) -> None:
     """Show the package's log messages: warnings, and with --verbose everything."""
     handler = logging.StreamHandler()
     handler.setFormatter(_Sentence())
+    handler.addFilter(_Once())
     logger = logging.getLogger("vggstudy")
     logger.handlers[:] = [handler]
     logger.propagate = False

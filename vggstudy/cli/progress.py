@@ -57,7 +57,7 @@ class PlainProgress:
         """Print why the attempt failed."""
         self.estimator.forget(run, retry=retry)
         after = "will be tried again" if retry else "gave up; it stays pending for the next run"
-        reason = failure["message"].splitlines()[0][:200]
+        reason = next(iter(failure["message"].splitlines()), "no reason known")[:200]
         self.line(f"{run_name(run)}: crashed ({reason}); {after}")
 
     def note(self, text: str) -> None:
@@ -95,7 +95,7 @@ class LiveProgress(PlainProgress):
         """Add the run's bar."""
         super().started(run, worker=worker)
         epochs = run.recipe.training.epochs
-        name = bar_name(run, self.progress.console.width)
+        name = printable(bar_name(run, self.progress.console.width))
         self.tasks[run.run_id] = self.progress.add_task(name, total=epochs, info="")
 
     def epoch(self, run: PlannedRun, report: Mapping[str, Any]) -> None:

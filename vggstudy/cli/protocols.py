@@ -124,7 +124,7 @@ def protocols_command(console: Console, name: str | None) -> None:
             content = loaded.protocol.model_dump(mode="json", by_alias=True)
             console.json("protocol", {"path": str(loaded.path), "protocol": content})
         else:
-            click.echo(loaded.text, nl=False)
+            console.text(loaded.text)
         return
     rows = []
     for key, path in shipped.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common
+from vggstudy.cli.console import Console, common, inert_json
 from vggstudy.errors import OutputError, StudyError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def analyze_command(
     target = output or opened.claims_path
     text = published_claims(result).to_json()
     if console.as_json:
-        click.echo(text, nl=False)
+        console.text(inert_json(text))
     else:
         console.data(result.summary())
     if target is not None:  # after printing: a study that cannot be written can be analysed
@@ -188,11 +188,11 @@ def cite_command(
         return None
     if claim_id is None:
         if console.as_json:
-            click.echo(claims.to_json())
+            console.text(inert_json(claims.to_json()) + "\n")
         else:
             console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
         return None
-    click.echo(cite(find_claim(claims, claim_id), "json" if console.as_json else style))
+    console.text(cite(find_claim(claims, claim_id), "json" if console.as_json else style) + "\n")
     return None
 
 
@@ -210,9 +210,9 @@ def _export_claims(
 
 def _title(source: str) -> str | None:
     """The title of a study; a table or a claims file has none."""
-    from vggstudy.study import Study, find_study
+    from vggstudy.study import Study, find_study, is_file
 
-    if Path(source).is_file() and Path(source).name != "study.json":
+    if is_file(source) and Path(source).name != "study.json":
         return None
     protocol = Study.open(find_study(source)).protocol
     return protocol.title or protocol.name
@@ -259,7 +259,7 @@ def export_command(
     else:
         text = _frame_text(frame, "json" if console.as_json else kind)
         if output is None:
-            click.echo(text, nl=False)
+            console.text(text)
         else:
             _write(output, text)
     if output is not None:
@@ -313,8 +313,9 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
 def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
     """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
     from vggstudy.results import analyze_source, inputs_digest
+    from vggstudy.study import is_file
 
-    if source.endswith(".json") and Path(source).is_file() and Path(source).name != "study.json":
+    if source.endswith(".json") and is_file(source) and Path(source).name != "study.json":
         return read_claims(Path(source))
     opened = open_for(source, protocol_file, factors)
     known = opened.claims_path

@@ -255,7 +255,10 @@ def _execute(
     if tally.interrupted:
         console.say("interrupted; the same command goes on from here")
         return INTERRUPTED
-    return RUNS_REMAIN if tally.crashed or (progress.lacking and limit is None and not only) else 0
+    remain = tally.crashed or (progress.lacking and limit is None and not only)
+    if remain and console.quiet:  # everything else that would say so is silent
+        console.warn(f"{study.path}: {progress_line(progress)}")
+    return RUNS_REMAIN if remain else 0
 
 
 @click.command("status")

@@ -14,13 +14,13 @@ an upgrade from the former one in `RunRecord.from_json`, and a fixture in tests/
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from vggstudy.identity import canonical_json
+from vggstudy.ledger.checks import FIELDS, record_problem
 from vggstudy.ledger.files import explain, read_bounded
 from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
 
@@ -30,21 +30,7 @@ SCHEMA = 1
 Status = Literal["finished", "diverged", "crashed"]
 FailureKind = Literal["out_of_memory", "killed", "timeout", "exception"]
 
-_STATUSES = ("finished", "diverged", "crashed")
 _PROVENANCE = ("attempts", "timings", "environment")
-_TYPES: dict[str, type] = {
-    "run_id": str,
-    "cell_id": str,
-    "study_seed": int,
-    "replicate": int,
-    "seeding": str,
-    "levels": dict,
-    "recipe": dict,
-    "status": str,
-    "result": dict,
-    "provenance": dict,
-}
-_PROVENANCE_TYPES: dict[str, type] = {"attempts": list, "timings": dict, "environment": dict}
 
 
 class Failure(TypedDict):
@@ -109,7 +95,7 @@ class RunRecord:
 
     def deterministic(self) -> dict[str, Any]:
         """Everything outside the provenance, as it is written."""
-        fields = {name: getattr(self, name) for name in _TYPES if name != "provenance"}
+        fields = {name: getattr(self, name) for name in FIELDS if name != "provenance"}
         return {"format": FORMAT, "schema": SCHEMA, **fields}
 
     def deterministic_json(self) -> str:
@@ -133,7 +119,9 @@ class RunRecord:
         """
         provenance = {name: getattr(self, name) for name in _PROVENANCE}
         payload = {**self.deterministic(), "provenance": provenance}
-        problem = _problem({**payload, "provenance": {**provenance, "attempts": [*self.attempts]}})
+        problem = record_problem(
+            {**payload, "provenance": {**provenance, "attempts": [*self.attempts]}}
+        )
         if problem:
             msg = f"record of run {self.run_id}: {problem}"
             raise ValueError(msg)
@@ -150,12 +138,12 @@ class RunRecord:
         """
         raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
         payload = unseal(raw, form=FORMAT, newest=SCHEMA)
-        problem = _problem(payload)
+        problem = record_problem(payload)
         if problem:
             raise DamagedFileError("foreign", f"not a record that vggstudy writes: {problem}")
         provenance = payload["provenance"]
         return cls(
-            **{name: payload[name] for name in _TYPES if name != "provenance"},
+            **{name: payload[name] for name in FIELDS if name != "provenance"},
             **{name: provenance[name] for name in _PROVENANCE},
         )
 
@@ -208,70 +196,3 @@ def read_standing_record(path: Path, *, run_id: str) -> RunRecord | DamagedFileE
 def _os_reason(error: OSError, path: Path) -> str:
     """What the operating system said, without the path."""
     return explain(error, path, "read").removeprefix(f"{path} ")
-
-
-def _problem(payload: Mapping[str, Any]) -> str | None:
-    """The first field that is missing, of a wrong type, or at odds with another."""
-    provenance = payload.get("provenance")
-    inner = provenance if isinstance(provenance, Mapping) else {}
-    problem = _type_problem(payload, _TYPES) or _type_problem(inner, _PROVENANCE_TYPES)
-    if problem:
-        return problem
-    if payload["status"] not in _STATUSES:
-        return f"status must be one of {', '.join(_STATUSES)}, got {payload['status']!r}"
-    if not all(isinstance(attempt, Mapping) for attempt in inner["attempts"]):
-        return "attempts must be objects"
-    return _result_problem(payload["status"], payload["result"])
-
-
-def _type_problem(payload: Mapping[str, Any], types: Mapping[str, type]) -> str | None:
-    """The first field that is missing or of a wrong type."""
-    for name, expected in types.items():
-        if name not in payload:
-            return f"{name} is missing"
-        value = payload[name]
-        wanted = Mapping if expected is dict else expected
-        if not isinstance(value, wanted) or (expected is int and isinstance(value, bool)):
-            return f"{name} must be {expected.__name__}, got {type(value).__name__}"
-    return None
-
-
-def _result_problem(status: str, result: Mapping[str, Any]) -> str | None:
-    """What is wrong with a result, as far as readers rely on it."""
-    if status == "crashed":
-        return "a crashed run has no result" if result else None
-    if result.get("status", status) != status:
-        return f"status is {status!r}, that of the result {result['status']!r}"
-    for name in ("metrics", "final", "data", "curves"):
-        if not isinstance(result.get(name, {}), Mapping):
-            return f"result.{name} must be an object"
-    for name, value in [*result.get("metrics", {}).items(), *result.get("final", {}).items()]:
-        if not _is_number(value):
-            return f"the result's {name} must be a number or null, got {value!r}"
-    return _curves_problem(result.get("curves", {}))
-
-
-def _curves_problem(curves: Mapping[str, Any]) -> str | None:
-    """Curves are lists of numbers or null, all of one length."""
-    for name, values in curves.items():
-        if not isinstance(values, (list, tuple)) or not _are_numbers(values):
-            return f"result.curves.{name} must be a list of numbers or null"
-    lengths = {name: len(values) for name, values in curves.items()}
-    if len(set(lengths.values())) > 1:
-        return f"curves must be of one length, got {lengths}"
-    return None
-
-
-def _are_numbers(values: Sequence[object]) -> bool:
-    """Whether all values are numbers or None.
-
-    Their types say so at once; infinite ones are refused where a text is read or written.
-    """
-    return {*map(type, values)} <= {float, int, type(None)} or all(map(_is_number, values))
-
-
-def _is_number(value: object) -> bool:
-    """Whether a value is a finite number or None."""
-    if value is None:
-        return True
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
