@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.errors import AnalysisError
 from vggstudy.outcomes import relabelled_frame
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
-from vggstudy.study import Study, find_study
+from vggstudy.protocol.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study import Study, find_study, is_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def open_source(
     if isinstance(source, Study):
         return _from_study(source)
     if isinstance(source, (str, Path)):
-        if Path(source).is_file() and Path(source).name != "study.json":
+        if is_file(source) and Path(source).name != "study.json":
             return _from_csv(Path(source), protocol, factors)
         if Path(source).suffix in {".csv", ".tsv", ".txt"}:
             msg = f"{source}: there is no such file"
@@ -272,14 +273,24 @@ def _from_study(study: Study) -> Source:
     settings = study.protocol.analysis
     frame = study.to_frame()
     names = [settings.outcome, *settings.outcomes]
+    frames = dict.fromkeys(names, frame)
+    if asked := [name for name in names if name in ENSEMBLE_OUTCOMES]:
+        frames |= dict.fromkeys(asked, _ensembles(study, frame))
     for outcome in names:
-        _require_measured(frame, outcome)
-    first, *further = (_study_table(study, outcome, frame) for outcome in names)
+        _require_measured(frames[outcome], outcome)
+    first, *further = (_study_table(study, name, own) for name, own in frames.items())
     return Source(first, settings, study=study, protocol=study.protocol, further=tuple(further))
 
 
+def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """The study's ensembles, one a row."""
+    from vggstudy.ensembles import ensemble_frame  # NumPy
+
+    return ensemble_frame(study.plan, study.store(), frame)
+
+
 def _study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
-    """A study's runs with one outcome."""
+    """A study's runs, or ensembles of them, with one outcome."""
     from vggstudy.analysis.table import RunTable
 
     return RunTable.from_frame(
@@ -320,7 +331,7 @@ def _asked(
 ) -> tuple[AnalysisSettings, LabelRule, tuple[str, ...]]:
     """What is asked of a table that is no study's."""
     names = tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
-    if not names:
+    if not names and protocol is None:
         msg = (
             f"{where}: which columns are factors? "
             "Say --factors depth,batch_size,... or --protocol FILE"

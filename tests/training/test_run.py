@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from vggstudy.errors import DataError, ExecutionError
 from vggstudy.identity import Seeds
+from vggstudy.probabilities import ImageProbabilities
 from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training import EpochReport, TrainingResult, prepare_data, train_run
 from vggstudy.training.loop import Best
@@ -82,6 +84,19 @@ def test_final_selects_the_last_epoch(train: Train) -> None:
     result = train(training_selection="final", training_lr=0.05).result
     assert result["selected_epoch"] == 3
     assert result["selected_sha256"] == result["parameters_sha256"]
+
+
+def test_stored_probabilities_give_the_recorded_accuracy_and_change_nothing_else(
+    train: Train,
+) -> None:
+    plain = train().result
+    kept = train(training_store_probabilities=True).result
+    stored = ImageProbabilities.from_json(kept.pop("test_probabilities"))
+    assert kept == plain
+    assert stored.values.shape == (24, 4)
+    assert stored.accuracy == plain["metrics"]["test_accuracy"]
+    # Sums of four float32 numbers are off by a few units of 2^-24 at most.
+    assert np.allclose(stored.values.sum(axis=1), 1, atol=1e-6)
 
 
 def test_recall_averages_to_the_balanced_accuracy(train: Train) -> None:

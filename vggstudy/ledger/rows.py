@@ -25,6 +25,9 @@ COLUMNS = (
 )
 """Columns of the table, the curves last because they are loaded least."""
 
+UNINDEXED = ("curves", "test_probabilities")
+"""What of a result is kept apart from its summary, or in the record alone."""
+
 _CHECKED = ("run_id", "cell_id", "status", "kind", "reason", "environment_id", "summary")
 
 
@@ -84,7 +87,7 @@ class IndexRow:
 
 def intact_values(record: RunRecord) -> tuple[Any, ...]:
     """Values of the table's columns for an intact record."""
-    result = {name: value for name, value in record.result.items() if name != "curves"}
+    result = {name: value for name, value in record.result.items() if name not in UNINDEXED}
     scalars = {name: item for name, item in record.timings.items() if not _is_list(item)}
     summary = {
         "study_seed": record.study_seed,

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
 from vggstudy.protocol.document import parse_document, read_text, unfit_values
+from vggstudy.protocol.ensemble_checks import ensemble_problems
 from vggstudy.protocol.factors import resolve
 from vggstudy.protocol.grid import FACTORS, CellRecipe, Place, grid
 from vggstudy.protocol.hypothesis_checks import hypothesis_problems
@@ -147,6 +148,7 @@ def _validate(
             cells, more = grid(protocol, doubtful=doubtful)
             if not any(path[:1] == ("design",) for path in removed):
                 more += hypothesis_problems(protocol)
+                more += ensemble_problems(protocol, cells)
             problems += _new(more, removed)
             return protocol, cells, problems
         problems += _new(found, removed)

@@ -92,6 +92,9 @@ class AnalysisSettings(Settings):
         default_factory=list, max_length=50
     )
     """Further recorded quantities whose means and differences are estimated besides."""
+    ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
+    """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
+    replicates of a cell are cut into disjoint ensembles of this size."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence level of the intervals."""
     resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999

@@ -186,6 +186,9 @@ class TrainingSettings(Settings):
     that of early stopping, else val_loss. "final" takes the last epoch."""
     test_every_epoch: bool = False
     """Record the test loss and accuracy of every epoch, not only of the selected checkpoint."""
+    store_probabilities: bool = False
+    """Keep the class probabilities of every test image at the selected checkpoint in the run's
+    record, for ensembles of replicates: 4 bytes an image and class, a third more as text."""
     early_stopping: EarlyStopping | None = None
     """Early stopping; none by default."""
     scheduler: Scheduler = Scheduler()

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn import functional
 
 from vggstudy.training.batches import SplitTensors
 from vggstudy.training.objective import Objective
@@ -77,21 +78,49 @@ def evaluate(
     Leaves the model in evaluation mode.
     """
     device = split.targets.device
-    side = split.images.shape[1]
-    batch = max(MIN_EVALUATION_BATCH, EVALUATION_PIXELS[device.type] // side**2)
     model.eval()
     totals = torch.zeros(3, dtype=torch.float64, device=device)
     predictions = torch.empty_like(split.targets)
-    for start in range(0, len(split), batch):
-        targets = split.targets[start : start + batch]
+    for start, stop in _bounds(split):
+        targets = split.targets[start:stop]
         with autocast(device, precision):
-            logits = model(normaliser(split.images[start : start + batch]))
+            logits = model(normaliser(split.images[start:stop]))
         loss = objective(logits, targets)
         predicted = logits.argmax(dim=1)
-        predictions[start : start + batch] = predicted
+        predictions[start:stop] = predicted
         correct = (predicted == targets).sum()
         totals += torch.stack((loss.total, loss.weight, correct)).double()
     return Evaluation(totals, predictions)
+
+
+@torch.inference_mode()
+def class_probabilities(
+    model: nn.Module, split: SplitTensors, *, normaliser: Normaliser, precision: str
+) -> Tensor:
+    """Softmax of a model's output in evaluation mode, in the batches of `evaluate`.
+
+    Leaves the model in evaluation mode.
+
+    Returns
+    -------
+    Tensor of float32, shape (N, classes)
+        On the model's device.
+    """
+    device = split.targets.device
+    model.eval()
+    found = []
+    for start, stop in _bounds(split):
+        with autocast(device, precision):
+            logits = model(normaliser(split.images[start:stop]))
+        found.append(functional.softmax(logits.float(), dim=1))
+    return torch.cat(found)
+
+
+def _bounds(split: SplitTensors) -> list[tuple[int, int]]:
+    """Begin and end of the batches in which a split is evaluated."""
+    pixels = EVALUATION_PIXELS[split.targets.device.type] // split.images.shape[1] ** 2
+    batch = max(MIN_EVALUATION_BATCH, pixels)
+    return [(start, min(start + batch, len(split))) for start in range(0, len(split), batch)]
 
 
 def class_recall(

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from vggstudy.probabilities import ImageProbabilities
 from vggstudy.training.batches import RunData
 from vggstudy.training.determinism import tensors_sha256
-from vggstudy.training.evaluate import Scores, class_recall
+from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
 from vggstudy.training.models import model_size, state_tensors
 from vggstudy.training.results import finite
@@ -22,6 +23,7 @@ def summarise(run: Run) -> dict[str, Any]:
     last = tensors_sha256(state_tensors(run.model))
     metrics, recall, selected = _selected_metrics(run)
     size = model_size(run.model)
+    kept = run.recipe.training.store_probabilities and selected is not None
     return {
         "status": "diverged" if run.diverged else "finished",
         "stop_reason": run.stop_reason,
@@ -37,7 +39,21 @@ def summarise(run: Run) -> dict[str, Any]:
         "parameters": {"count": size.count, "trainable": size.trainable},
         "parameters_and_statistics": size.with_statistics,
         "data": _describe_data(run.data),
+        **({"test_probabilities": _probabilities(run)} if kept else {}),
     }
+
+
+def _probabilities(run: Run) -> dict[str, Any]:
+    """Class probabilities of the test images by the weights that the model has now."""
+    test = run.data.test
+    values = class_probabilities(
+        run.model,
+        test,
+        normaliser=run.data.normaliser,
+        precision=run.recipe.training.precision,
+    )
+    targets = test.targets.cpu().numpy().astype(np.uint16)
+    return ImageProbabilities(values.cpu().numpy(), targets).to_json()
 
 
 def _selected_metrics(
