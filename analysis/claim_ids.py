@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from vggstudy.analysis.contrasts import Contrast, is_headline
 from vggstudy.analysis.levels import encode, write_level
-from vggstudy.analysis.outcomes import outcome_id
+from vggstudy.analysis.outcomes import EVERY_RUN, outcome_id
 from vggstudy.analysis.table import RunTable
 
 QUANTITIES = {0: "mean", 1: "diff", 2: "did"}
@@ -66,10 +66,11 @@ def _level(table: RunTable, factor: str, index: int) -> str:
 
 def estimand(outcome: str, contrast: Contrast, table: RunTable) -> str:
     """One phrase: what is estimated, where, averaged over what."""
+    among = "of all runs" if table.label_rule == EVERY_RUN else "among converged runs"
     what = {
         "converged": "probability of converging",
         "expected": f"expected {table.outcome} of a run, failed runs included",
-    }.get(outcome, f"mean {table.outcome} among converged runs")
+    }.get(outcome, f"mean {table.outcome} {among}")
     if len(contrast.factors) == 2:
         what = f"difference in differences of the {what}"
     elif contrast.factors:

@@ -24,6 +24,21 @@ UNITS = {
 """Units of recorded columns whose name does not say them."""
 
 
+COSTS = (
+    "seconds",
+    "seconds_per_epoch",
+    "peak_memory_bytes",
+    "parameters",
+    "parameters_and_statistics",
+    "initial_lr",
+)
+"""Columns that say nothing of what a run has learned: as further outcomes their means are taken
+over all runs that gave data."""
+
+EVERY_RUN = "every run that gave data"
+"""The label rule of a table in which all of them count."""
+
+
 def is_fraction(column: str) -> bool:
     """Whether a column holds fractions in [0, 1], by its name."""
     return column == "accuracy" or column.endswith(("_accuracy", "_recall"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.levels import Level, is_numeric, write_level
-from vggstudy.analysis.outcomes import LABELS, is_fraction
+from vggstudy.analysis.outcomes import EVERY_RUN, LABELS, is_fraction
 from vggstudy.analysis.table_checks import TableRequest, build_table, load_csv
 from vggstudy.identity import digest
 
@@ -140,6 +140,15 @@ class RunTable:
         labels = [LABELS[code] for code in self.label.tolist()]
         own = {"replicate": list(self.replicate), "outcome": labels, self.outcome: self.value}
         return pd.DataFrame({**levels, **own})
+
+    def of_every_run(self) -> RunTable:
+        """The same runs, where failed ones that have a value count like converged ones.
+
+        Means are then over all runs, which is what is asked of a cost such as the seconds of an
+        epoch; converging means nothing in such a table.
+        """
+        counts = (self.label <= LABELS.index("diverged")) & ~np.isnan(self.value)
+        return replace(self, label=np.where(counts, 0, self.label), label_rule=EVERY_RUN)
 
     def content_digest(self) -> str:
         """SHA-256 of what the table holds; the order of the input's rows does not enter."""

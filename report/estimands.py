@@ -68,11 +68,18 @@ def _quantity(view: StudyView, claim: Claim) -> str:
     what = {
         "converged": gettext("probability of converging"),
         "expected": gettext("expected %(measure)s of a run, failed runs included"),
-    }.get(claim.outcome, gettext("mean %(measure)s among converged runs"))
+    }.get(claim.outcome, _mean(claim))
     what %= {"measure": friendly(measure)}
     if claim.quantity == "did":
         return gettext("difference in differences of the %(what)s") % {"what": what}
     return gettext("difference in %(what)s") % {"what": what} if claim.factors else what
+
+
+def _mean(claim: Claim) -> str:
+    """The mean of a measure: of a cost over all runs, otherwise among converged ones."""
+    if " of all runs" in claim.estimand:
+        return gettext("mean %(measure)s of all runs")
+    return gettext("mean %(measure)s among converged runs")
 
 
 def _compared(factor: Factor, claim: Claim) -> str:

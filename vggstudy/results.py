@@ -279,7 +279,14 @@ def _from_study(study: Study) -> Source:
     for outcome in names:
         _require_measured(frames[outcome], outcome)
     first, *further = (_study_table(study, name, own) for name, own in frames.items())
-    return Source(first, settings, study=study, protocol=study.protocol, further=tuple(further))
+    return Source(first, settings, study=study, protocol=study.protocol, further=_counted(further))
+
+
+def _counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
+    """Tables of further outcomes; those of costs count every run, whatever it has learned."""
+    from vggstudy.analysis.outcomes import COSTS
+
+    return tuple(one.of_every_run() if one.outcome in COSTS else one for one in further)
 
 
 def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
@@ -311,7 +318,7 @@ def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> 
         RunTable.read_csv(path, names, outcome=outcome, margin=rule.margin)
         for outcome in (settings.outcome, *settings.outcomes)
     )
-    return Source(table, settings, path=path, protocol=protocol, further=tuple(further))
+    return Source(table, settings, path=path, protocol=protocol, further=_counted(further))
 
 
 def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]) -> Source:
@@ -323,7 +330,7 @@ def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequenc
         RunTable.from_frame(frame, factors=names, outcome=outcome, margin=rule.margin)
         for outcome in (settings.outcome, *settings.outcomes)
     )
-    return Source(table, settings, protocol=protocol, further=tuple(further))
+    return Source(table, settings, protocol=protocol, further=_counted(further))
 
 
 def _asked(

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from vggstudy.analysis import analyze
 from vggstudy.analysis.levels import canonical_level, encode, ordered_levels, write_level
+from vggstudy.analysis.outcomes import LABELS
 from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError
 
@@ -213,3 +215,31 @@ def test_table_becomes_the_frame_that_makes_it() -> None:
     again = RunTable.from_frame(table.to_frame(), factors=["depth"])
     assert again.content_digest() == table.content_digest()
     assert table.to_frame()["depth"].tolist() == [11, 11, 19]
+
+
+def test_a_cost_is_averaged_over_every_run_that_gave_data() -> None:
+    frame = pd.DataFrame(
+        {
+            "depth": [11, 11, 11, 11, 19, 19],
+            "replicate": [0, 1, 2, 3, 0, 1],
+            "outcome": [
+                "converged",
+                "failed_to_learn",
+                "diverged",
+                "crashed",
+                "missing",
+                "missing",
+            ],
+            "seconds_per_epoch": [1.0, 2.0, 6.0, np.nan, np.nan, np.nan],
+        }
+    )
+    table = RunTable.from_frame(frame, factors=["depth"], outcome="seconds_per_epoch")
+    every = table.of_every_run()
+    assert [every.count(label) for label in LABELS] == [3, 0, 0, 1, 2]
+    claims = analyze(every, resamples=199).claims
+    assert claims["seconds_per_epoch.mean@depth=11"].estimate == 3.0
+    assert "mean seconds_per_epoch of all runs" in claims["seconds_per_epoch.mean"].estimand
+    assert (
+        "among converged runs"
+        in analyze(table, resamples=199).claims["seconds_per_epoch.mean"].estimand
+    )
