@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import resource
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -22,6 +21,7 @@ from vggstudy.training.datasets import prepare_data
 from vggstudy.training.determinism import deterministic, device_model, numerics, tensors_sha256
 from vggstudy.training.loop import Run
 from vggstudy.training.models import build_model, check_batches, state_tensors
+from vggstudy.training.peak_memory import peak_bytes, reset_peak
 from vggstudy.training.results import EpochReport, TrainingResult, finite
 from vggstudy.training.splits import split_rows
 from vggstudy.training.summary import summarise
@@ -178,6 +178,7 @@ class Session:
 
     def __init__(self, job: Job, site: Site, data: RunData | None = None) -> None:
         started = time.perf_counter()
+        reset_peak()
         self.job, self.site = job, site
         loaded = data if data is not None else site.load(job)
         parts = Parts(data_s=time.perf_counter() - started)
@@ -261,7 +262,7 @@ def _set_up(
 
 
 def _peak_memory(device: torch.device) -> int:
-    """Most bytes held: by the run on a GPU, by the process so far on a CPU."""
+    """Most bytes held: by the run on a GPU, by the process during the run on a CPU."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return peak_bytes()
