@@ -45,6 +45,8 @@ def build(view: StudyView) -> Section:
 def _picture(view: StudyView, pairs: list[Pair]) -> Picture:
     """One group a claim: their value is the dark line."""
     groups = [_group(view, theirs, ours) for theirs, ours in pairs]
+    intervals = [g for g, (_, ours) in zip(groups, pairs, strict=True) if ours.available]
+    drawn = intervals or groups  # a claim without an interval is in the table alone
     columns = (
         Column(gettext("Claim"), numeric=False),
         Column(gettext("Source study")),
@@ -61,7 +63,7 @@ def _picture(view: StudyView, pairs: list[Pair]) -> Picture:
         for theirs, ours in pairs
     ]
     return picture(
-        lambda canvas: draw_forest(groups, canvas),
+        lambda canvas: draw_forest(drawn, canvas),
         key="fig-source",
         question=gettext("Do the source study's numbers lie in this study's intervals?"),
         caption=gettext(
