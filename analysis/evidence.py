@@ -88,7 +88,15 @@ class Evaluator:
             return not_estimable(claim.id, rule, level, reason, claim.estimate)
         interval = interval_of(claim)
         verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
-        found = from_interval(claim.id, rule, verdict, level, interval, claim.warnings)
+        found = from_interval(
+            claim.id,
+            rule,
+            verdict,
+            level,
+            interval,
+            claim.warnings,
+            thresholds=(part.threshold,),
+        )
         return replace(found, estimate=claim.estimate)
 
     def _equivalence(self, part: EquivalencePart, level: float) -> Evidence:
@@ -114,7 +122,15 @@ class Evaluator:
         )
         verdict = within(test.interval, margin=part.margin)
         shown = 1 - 2 * (1 - level)
-        return from_interval(claim.id, rule, verdict, shown, test.interval, claim.warnings)
+        return from_interval(
+            claim.id,
+            rule,
+            verdict,
+            shown,
+            test.interval,
+            claim.warnings,
+            thresholds=(-part.margin, part.margin),
+        )
 
     def _difference(self, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
         """A difference and its standard error, adjusted by cell or paired by replicate."""
@@ -145,6 +161,7 @@ class Evaluator:
             outcome=outcome,
             confidence=level,
             seed=self.maker.resampling.seed,
+            shared_seeds=self.maker.shared_seeds,
         )
         name = f"{part.outcome}.rank.{'*'.join(sorted(part.factors))}"
         rule = "every model stated to be better lies above, all pairs at once"
@@ -190,6 +207,7 @@ def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> E
         beyond(interval, threshold=0.0, above=True),
         level,
         interval,
+        thresholds=(0.0,),
     )
 
 

@@ -45,8 +45,10 @@ def from_interval(
     level: float,
     interval: Interval,
     cautions: tuple[Note, ...] = (),
+    *,
+    thresholds: tuple[float, ...],
 ) -> Evidence:
-    """Evidence from an interval that was set against its threshold."""
+    """Evidence from an interval that was set against its thresholds."""
     return Evidence(
         estimand,
         rule,
@@ -57,6 +59,7 @@ def from_interval(
         interval.high,
         interval.method,
         cautions=cautions,
+        thresholds=thresholds,
     )
 
 

@@ -45,7 +45,9 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     cautions: tuple[Note, ...] = ()
     if found.separation.separated:
         cautions = (Note(Caution.SEPARATED.value, found.statement()),)
-    return from_interval(name, rule, verdict, level, interval, cautions)
+    return from_interval(
+        name, rule, verdict, level, interval, cautions, thresholds=(part.threshold,)
+    )
 
 
 def _fitted(
@@ -190,7 +192,15 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     interval = Interval(math.nan, found.low, found.high, "profile_penalised_likelihood")
     verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
     return Evidence(
-        name, rule, verdict, level, found.estimate, found.low, found.high, interval.method
+        name,
+        rule,
+        verdict,
+        level,
+        found.estimate,
+        found.low,
+        found.high,
+        interval.method,
+        thresholds=(part.threshold,),
     )
 
 

@@ -50,6 +50,9 @@ class Evidence:
     parts : tuple of Evidence
         What it is composed of, where it is a conjunction.
     cautions : tuple of Note
+    thresholds : tuple of float
+        What the interval is set against: one number, or both margins of an equivalence; none where
+        it is composed of others.
     """
 
     estimand: str
@@ -63,6 +66,7 @@ class Evidence:
     reason: Note | None = None
     parts: tuple[Evidence, ...] = ()
     cautions: tuple[Note, ...] = ()
+    thresholds: tuple[float, ...] = ()
 
 
 def beyond(interval: Interval, *, threshold: float, above: bool) -> Verdict:

@@ -105,30 +105,44 @@ def _apa(claim: Claim, shown: Display) -> str:
 
 
 def _latex(claim: Claim, shown: Display) -> str:
-    parts = shown.rounded
     unit = shown.unit.suffix.replace("%", r"\%")
+    return f"${shown.number}${unit}, {latex_interval(shown)}, $n = {size_of(claim)}$"
+
+
+def latex_interval(shown: Display) -> str:
+    """The interval with its level in LaTeX; numbers in math mode, where a hyphen is a minus."""
+    unit = r"\%" if shown.unit == PERCENT else ""
+    low, high = shown.rounded.low, shown.rounded.high
     level = shown.level.replace("%", r"\%")
-    low, high = _math(parts.low or r"-\infty"), _math(parts.high or r"\infty")
-    ends = f"[{low}, {high}]" + (unit if shown.unit == PERCENT else "")
-    return f"{_math(shown.number)}{unit}, {level} CI~{ends}, $n = {size_of(claim)}$"
+    return f"{level} CI~" + _ends(
+        None if low is None else f"${low}$", None if high is None else f"${high}$", unit
+    )
+
+
+def _ends(low: str | None, high: str | None, unit: str = "") -> str:
+    """Both ends in brackets; an interval that is open to one side in words."""
+    if low is not None and high is not None:
+        return f"[{low}, {high}]{unit}"
+    if high is not None:
+        return f"up to {high}{unit}"
+    return "without bounds" if low is None else f"from {low}{unit}"
 
 
 def _siunitx(claim: Claim, shown: Display) -> str:
     parts = shown.rounded
     level = shown.level.replace("%", "")
 
-    def quantity(number: str | None, infinite: str) -> str:
-        if number is None:
-            return f"${infinite}$"
+    def quantity(number: str) -> str:
         if shown.unit == PERCENT:
             return rf"\qty{{{number}}}{{\percent}}"
         return rf"\num{{{number}}}"
 
     suffix = "" if shown.unit == PERCENT else shown.unit.suffix
-    low, high = quantity(parts.low, r"-\infty"), quantity(parts.high, r"\infty")
+    low = None if parts.low is None else quantity(parts.low)
+    high = None if parts.high is None else quantity(parts.high)
     return (
-        rf"{quantity(shown.number, '')}{suffix}, \qty{{{level}}}{{\percent}} CI "
-        rf"[{low}, {high}], \(n = \num{{{size_of(claim)}}}\)"
+        rf"{quantity(shown.number)}{suffix}, \qty{{{level}}}{{\percent}} CI "
+        rf"{_ends(low, high)}, \(n = \num{{{size_of(claim)}}}\)"
     )
 
 
@@ -139,11 +153,6 @@ _STYLES: dict[str, Callable[[Claim, Display], str]] = {
     "latex": _latex,
     "siunitx": _siunitx,
 }
-
-
-def _math(number: str | None) -> str:
-    """A number in math mode, where a hyphen is a minus sign."""
-    return f"${number}$"
 
 
 def _escape_markdown(text: str) -> str:

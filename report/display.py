@@ -89,10 +89,16 @@ class Display:
 
     @property
     def ends(self) -> str:
-        """The interval alone: "[12, 34]", "[0, 17]%"."""
-        low = self.rounded.low or "-∞"
-        high = self.rounded.high or "∞"
-        return f"[{low}, {high}]{self.unit.suffix.strip() if self.unit is PERCENT else ''}"
+        """The interval alone: "[12, 34]", "[0, 17]%"; with one end "up to 12" or "from 34"."""
+        low, high = self.rounded.low, self.rounded.high
+        unit = self.unit.suffix if self.unit is PERCENT else ""
+        if low is not None and high is not None:
+            return f"[{low}, {high}]{unit}"
+        if high is not None:
+            return gettext("up to %(end)s") % {"end": f"{high}{unit}"}
+        if low is not None:
+            return gettext("from %(end)s") % {"end": f"{low}{unit}"}
+        return gettext("without bounds")
 
     @property
     def interval(self) -> str:

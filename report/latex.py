@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from vggstudy._version import __version__
 from vggstudy.errors import AnalysisError
-from vggstudy.report.cite import cite
-from vggstudy.report.display import PERCENT, Display, display, size_of
+from vggstudy.report.cite import cite, latex_interval
+from vggstudy.report.display import Display, display, size_of
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -25,7 +25,7 @@ FORMS = ("apa", "estimate", "interval", "n")
 DEFINITION = re.compile(r"\\vgg@def\{(?P<form>[^{}]*)\}\{(?P<key>[^{}]*)\}\{(?P<text>.*)\}\s*$")
 """A line that defines one form of one claim."""
 
-_PREAMBLE = r"""\makeatletter
+PREAMBLE = r"""\makeatletter
 \def\vgg@def#1#2#3{\expandafter\gdef\csname vgg@#1@#2\endcsname{#3}}
 \def\vgg[#1]#2{\ifcsname vgg@#1@#2\endcsname
   \csname vgg@#1@#2\expandafter\endcsname\else\vgg@unknown{#1}{#2}\fi}
@@ -56,7 +56,7 @@ def macros(claims: Iterable[Claim], *, inputs_digest: str) -> str:
     lines = [
         f"% {FORMAT}; made by vggstudy {__version__}; use: \\vgg[{'|'.join(FORMS)}]{{id}}",
         f"% inputs SHA-256 {inputs_digest}",
-        _PREAMBLE.rstrip(),
+        PREAMBLE.rstrip(),
     ]
     seen: dict[str, str] = {}
     for claim in claims:
@@ -83,8 +83,4 @@ def definitions(claim: Claim) -> Iterator[str]:
 def _parts(claim: Claim, shown: Display) -> tuple[str, str, str]:
     """Estimate, interval and size alone."""
     unit = shown.unit.suffix.replace("%", r"\%")
-    low = shown.rounded.low or r"-\infty"
-    high = shown.rounded.high or r"\infty"
-    ends = f"[${low}$, ${high}$]" + (unit if shown.unit == PERCENT else "")
-    level = shown.level.replace("%", r"\%")
-    return f"${shown.number}${unit}", f"{level} CI~{ends}", f"{size_of(claim)}"
+    return f"${shown.number}${unit}", latex_interval(shown), f"{size_of(claim)}"

@@ -17,7 +17,16 @@ from typing import TYPE_CHECKING
 
 from vggstudy.errors import AnalysisError
 from vggstudy.report.display import display, size_of
-from vggstudy.report.latex import DEFINITION, FORMS, definitions, tex_key
+from vggstudy.report.latex import DEFINITION, FORMS, PREAMBLE, definitions, tex_key
+from vggstudy.report.paper import (
+    Text,
+    is_latex,
+    joined,
+    plain,
+    read_lines,
+    uncommented,
+    with_inputs,
+)
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim, ClaimSet
@@ -31,13 +40,20 @@ END_ERRORS = 4 * math.sqrt(2)
 UNCOMPARED = {"display", "claim_digest", "inputs_digest", "code_version"}
 """Fields of a claim that are no finding."""
 
-MACRO = re.compile(r"\\vgg\s*(?:\[(?P<form>[^\]]*)\])?\s*\{(?P<id>[^{}]*)\}")
-INPUT = re.compile(r"\\(?:input|include)\s*\{(?P<file>[^{}]+)\}")
-COMMENT = re.compile(r"(?<!\\)%.*")
+MACRO = re.compile(r"\\vgg(?![A-Za-z@])\s*(?:\[(?P<form>[^\]]*)\])?\s*\{(?P<id>[^{}]*)\}")
+REDEFINED = re.compile(
+    r"\\\w*[cC]ommand\*?\s*\{?\s*\\vgg\b|"
+    r"\\[gex]?def\s*\\vgg\b|\\let\s*(?:\\vgg\b|\\[A-Za-z@]+\s*=?\s*\\vgg\b)|vgg@"
+)
+"""What would make the macro print something else, or go by another name."""
+
+NUMBER = r"[<>]?-?\d+(?:\.\d+)?"
 LITERAL = re.compile(
-    r"(?:(?P<estimate>[<>]?-?\d+(?:\.\d+)?(?:%| points)?)(?: (?:more|fewer|higher|lower))?,? )?"
-    r"(?P<interval>\d+(?:\.\d+)?% CI \[[^\]]*\]%?)"
-    r"(?:, n = (?P<n>\d+))?"
+    rf"(?:(?P<estimate>(?<![\w.]){NUMBER}(?:%| points)?)"
+    r"(?: (?:more|fewer|higher|lower))?[,;]? \(?)?"
+    r"(?P<level>\d+(?:\.\d+)?%) (?:CI|confidence interval)[:=,]? ?(?:= )?"
+    rf"(?P<ends>\[[^\]\n]*\]%?|(?:up to|from) {NUMBER}%?|without bounds)\)?"
+    r"(?:[,;]? \(?n ?= ?(?P<n>\d{1,3}(?:[, ]\d{3})+|\d+))?"
 )
 
 
@@ -86,7 +102,7 @@ def verify_paper(path: Path, claims: ClaimSet) -> Verification:
         If it cannot be read, or holds nothing that could be checked.
     """
     checker = _Checker(claims)
-    for file in _with_inputs(path, set()):
+    for file in with_inputs(path):
         checker.check(file)
     if not checker.checked:
         msg = f"{path} holds no \\vgg macro and no interval: there is nothing to verify"
@@ -162,43 +178,15 @@ def _moved(claim: Claim, own: Claim) -> str | None:
     return None
 
 
-def _with_inputs(path: Path, seen: set[Path]) -> Iterator[Path]:
-    """The file and, for LaTeX, the files that it inputs, each once."""
-    seen.add(path.resolve())
-    yield path
-    if path.suffix != ".tex":
-        return
-    for line in _lines(path):
-        for match in INPUT.finditer(COMMENT.sub("", line)):
-            named = path.parent / match["file"]
-            file = named if named.suffix else named.with_suffix(".tex")
-            if file.is_file() and file.resolve() not in seen:
-                yield from _with_inputs(file, seen)
-
-
-def _lines(path: Path) -> list[str]:
-    """The lines of a text file.
-
-    Raises
-    ------
-    AnalysisError
-        If it cannot be read.
-    """
-    try:
-        return path.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise AnalysisError(msg) from None
-
-
 class _Checker:
-    """Checks files line by line against one set of claims."""
+    """Checks files against one set of claims."""
 
     def __init__(self, claims: ClaimSet) -> None:
         self.checked = 0
         self.mismatches: list[Mismatch] = []
         self._keys = {tex_key(claim.id): claim for claim in claims.values()}
         self._defined = {line for claim in claims.values() for line in definitions(claim)}
+        self._defined |= {uncommented(line).strip() for line in PREAMBLE.splitlines()}
         self._printed: dict[str, list[tuple[str, int]]] = defaultdict(list)
         for claim in claims.values():
             shown = display(claim)
@@ -206,40 +194,48 @@ class _Checker:
                 self._printed[shown.interval].append((shown.estimate, size_of(claim)))
 
     def check(self, path: Path) -> None:
-        """Check one file."""
-        latex = path.suffix == ".tex"
-        lines = _lines(path)
-        digest = next((line for line in lines[:3] if "inputs SHA-256 " in line), None)
-        if latex and digest is not None:
-            self._check_digest(path, digest)
-        for number, line in enumerate(lines, start=1):
-            text = COMMENT.sub("", line) if latex else line
-            if r"\vgg@def" in text:
-                self._check_definition(path, number, text)
-                continue
-            for match in MACRO.finditer(text):
-                self._check_macro(path, number, match)
-            # A literal may be broken over two lines: read on to the end of the next one.
-            following = lines[number] if number < len(lines) else ""
-            self._check_literals(path, number, text, following)
+        """Check one file; what it found is in the order of its lines."""
+        lines = read_lines(path)
+        before = len(self.mismatches)
+        if is_latex(path):
+            self._check_digest(path)
+            for number, line in enumerate(lines, start=1):
+                if REDEFINED.search(line):
+                    self._check_definition(path, number, line)
+                    lines[number - 1] = ""
+        text = joined(lines)
+        for match in MACRO.finditer(text.content):
+            self._check_macro(path, text.line(match.start()), match)
+        self._check_literals(path, plain(lines))
+        self.mismatches[before:] = sorted(self.mismatches[before:], key=lambda found: found.line)
 
     def _report(self, path: Path, line: int, text: str) -> None:
         self.mismatches.append(Mismatch(str(path), line, text))
 
-    def _check_digest(self, path: Path, line: str) -> None:
+    def _check_digest(self, path: Path) -> None:
         """Macros must come from the study's inputs."""
-        self.checked += 1
-        ours = {claim.inputs_digest for claim in self._keys.values()}
-        if line.rpartition(" ")[2] not in ours:
-            self._report(path, 2, "these macros were made from other inputs than the study's")
+        with path.open(encoding="utf-8-sig") as file:
+            head = [line.strip() for line, _ in zip(file, range(3), strict=False)]
+        for number, line in enumerate(head, start=1):
+            if line.startswith("% inputs SHA-256 "):
+                self.checked += 1
+                ours = {claim.inputs_digest for claim in self._keys.values()}
+                if line.rpartition(" ")[2] not in ours:
+                    text = "these macros were made from other inputs than the study's"
+                    self._report(path, number, text)
 
     def _check_definition(self, path: Path, number: int, line: str) -> None:
-        """A macro's text must be what the study's claim prints."""
-        found = DEFINITION.match(line.strip())
-        if found is None:
+        """What touches the macro must be what the study's own file of macros says."""
+        if line.strip() in self._defined:
+            self.checked += r"\vgg@def{" in line
             return
         self.checked += 1
-        if line.strip() not in self._defined:
+        found = DEFINITION.match(line.strip())
+        if found is None:
+            self._report(
+                path, number, r"this changes what \vgg prints, so its numbers are not known"
+            )
+        else:
             self._report(path, number, f"{found['key']} ({found['form']}) is not the study's")
 
     def _check_macro(self, path: Path, number: int, match: re.Match[str]) -> None:
@@ -255,19 +251,15 @@ class _Checker:
             said = f"has no form {form!r}" if form else "needs a form in brackets"
             self._report(path, number, f"\\vgg {said}: choose one of {', '.join(FORMS)}")
 
-    def _check_literals(self, path: Path, number: int, line: str, following: str) -> None:
+    def _check_literals(self, path: Path, text: Text) -> None:
         """Every interval must be one that a claim prints."""
-        text = _plain(line)
-        joined = f"{text} {_plain(following)}"
-        for match in LITERAL.finditer(joined):
-            if match.start("interval") >= len(text):
-                return
-            if "[" not in text[match.start("interval") :] and "[" not in joined:
-                continue
+        for match in LITERAL.finditer(text.content):
             self.checked += 1
-            printed = self._printed.get(match["interval"], [])
+            printed = self._printed.get(f"{match['level']} CI {match['ends']}", [])
             if not any(_fits(match, estimate, n) for estimate, n in printed):
-                self._report(path, number, f"no claim of the study prints {match[0]!r}")
+                said = match[0].strip()
+                number = text.line(match.start("level"))
+                self._report(path, number, f"no claim of the study prints {said!r}")
 
 
 def _fits(match: re.Match[str], estimate: str, n: int) -> bool:
@@ -276,14 +268,5 @@ def _fits(match: re.Match[str], estimate: str, n: int) -> bool:
     bare = estimate.removesuffix(" points").removesuffix("%")
     # A sentence's verb carries the sign: "23 points fewer, 95% CI [-34, -12]".
     known = {estimate, bare, estimate.lstrip("-"), bare.lstrip("-")}
-    return (said is None or said in known) and (match["n"] is None or int(match["n"]) == n)
-
-
-def _plain(text: str) -> str:
-    """A line as the program prints it: without LaTeX's or Markdown's own signs."""
-    text = re.sub(r"\\qty\{([^{}]*)\}\{\\percent\}", r"\1%", text)
-    text = re.sub(r"\\num\{([^{}]*)\}", r"\1", text)
-    text = text.replace(r"\infty", "∞").replace(r"\%", "%").replace("~", " ").replace("\u2212", "-")
-    text = re.sub(r"[$*`]|\\[()\[\],]", lambda m: m[0][1:] if m[0] in (r"\[", r"\]") else "", text)
-    text = re.sub(r"\[([^\[\],%]+)%, ([^\[\],%]+)%\]", r"[\1, \2]%", text)
-    return re.sub(r"\s+", " ", text.replace("\N{NO-BREAK SPACE}", " "))
+    size = match["n"] and int(re.sub("[, ]", "", match["n"]))
+    return (said is None or said in known) and (size is None or size == n)

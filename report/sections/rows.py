@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import display, read
+from vggstudy.report.display import Display, display, read
 from vggstudy.report.figures.forest import ForestRow
 from vggstudy.report.i18n import gettext
 from vggstudy.report.tables import NOT_AVAILABLE
@@ -21,7 +21,12 @@ def forest_row(claim: Claim, label: str) -> ForestRow:
     scale = shown.unit.scale
     ends = (claim.estimate, claim.low, claim.high)
     numbers = [None if value is None else value * scale for value in ends]
+    return ForestRow(label, row_text(shown), *numbers)
+
+
+def row_text(shown: Display) -> str:
+    """Estimate and interval beside a bar; an axis in points says so itself."""
+    if shown.rounded.estimate is None:
+        return read(shown.ends)
     points = shown.unit.suffix.strip() == "points"
-    estimate = shown.number if points else shown.estimate
-    text = f"{read(str(estimate))} {read(shown.ends)}"
-    return ForestRow(label, text, *numbers)
+    return f"{read(shown.number if points else shown.estimate)} {read(shown.ends)}"

@@ -167,3 +167,141 @@ def test_every_available_claim_has_every_form(tiny: AnalysisResult) -> None:
     available = [claim for claim in tiny.claims.values() if claim.available]
     assert text.count("\n\\vgg@def{") == len(FORMS) * len(available)
     assert f"inputs SHA-256 {tiny.inputs_digest}" in text
+
+
+OPEN = "needed.batch_size"
+"""A claim whose interval is open below."""
+
+
+@pytest.fixture
+def claims(tiny: AnalysisResult) -> ClaimSet:
+    """Claims with a share of many runs, and a level that is only bounded above."""
+    many = replace(tiny.claims["converged.p"], n=12_400, k=6_200)
+    needed = replace(
+        tiny.claims["converged.p"],
+        id=OPEN,
+        outcome="needed",
+        quantity="batch_size",
+        unit="batch_size",
+        estimate=None,
+        low=None,
+        high=21.4,
+        k=3,
+        n=40,
+    )
+    made = dict(tiny.claims)
+    made |= {"converged.p": many.sealed(), OPEN: needed.sealed()}
+    return ClaimSet(made.values())
+
+
+def verified(folder: Path, name: str, content: str | bytes, claims: ClaimSet) -> list[str]:
+    """What is wrong with a file of that content, without the folder's name."""
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return [str(m).removeprefix(f"{folder}/") for m in verify_paper(path, claims).mismatches]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "{estimate}, 95% CI {low}, {high}{end}, n = 12",
+        "{estimate}\n95% CI {low},\n{high}{end}, n\n= 12",
+        "{estimate},\r\n95% CI\r\n{low}, {high}{end},\r\nn = 12",
+        "{estimate} (95% CI: {low}; {high}{end}; n = 12)",
+        "{estimate} (95 % confidence interval {low}, {high}{end})",
+        "**{estimate}**, 95% CI = {low}, {high}{end}, *n* = 12",
+        "{estimate}, 95\N{NO-BREAK SPACE}% CI {low}, {high}{end}",
+    ],
+)
+def test_an_interval_is_found_however_it_is_typed(
+    typed: str, tiny: AnalysisResult, tmp_path: Path
+) -> None:
+    claim = tiny.claims[EFFECT]
+    estimate, _, rest = cite(replace(claim, k=12, n=12), "apa").partition(", 95% CI ")
+    low, high = rest.partition("]")[0].split(", ")
+    parts = {"estimate": estimate, "low": low, "high": high, "end": "]%"}
+    claims = ClaimSet([replace(claim, k=12, n=12).sealed()])
+    right = f"A title\n\n{typed.format(**parts)}\n"
+    assert verified(tmp_path, "paper.md", right, claims) == []
+    parts["high"] = high[:-1] + str((int(high[-1]) + 1) % 10)
+    wrong = verified(tmp_path, "paper.md", f"A title\n\n{typed.format(**parts)}\n", claims)
+    assert [text.partition(": no claim")[0] for text in wrong] in (["paper.md:3"], ["paper.md:4"])
+
+
+@pytest.mark.parametrize("size", ["12400", "12,400", "12{,}400", r"\num{12400}", r"12\,400"])
+def test_a_size_may_have_separators(size: str, claims: ClaimSet, tmp_path: Path) -> None:
+    text = cite(claims["converged.p"], "latex")
+    assert text.endswith("$n = 12400$")
+    typed = text.replace("$n = 12400$", f"$n = {size}$")
+    assert verified(tmp_path, "paper.tex", typed, claims) == []
+    (wrong,) = verified(tmp_path, "paper.tex", typed.replace("12", "13", 1), claims)
+    assert wrong.startswith("paper.tex:1: no claim of the study prints ")
+
+
+@pytest.mark.parametrize("style", ["apa", "latex", "siunitx", "text", "md"])
+def test_an_interval_that_is_open_to_one_side_is_words(
+    style: Style, claims: ClaimSet, tmp_path: Path
+) -> None:
+    text = cite(claims[OPEN], style)
+    assert "CI" in text
+    assert "up to" in text
+    assert "infty" not in text
+    name = "paper.tex" if style in ("latex", "siunitx") else "paper.md"
+    assert verified(tmp_path, name, text, claims) == []
+    assert len(verified(tmp_path, name, text.replace("21", "22"), claims)) == 1
+
+
+def test_another_rounding_is_not_what_the_study_prints(claims: ClaimSet, tmp_path: Path) -> None:
+    text = cite(claims[EFFECT], "apa")
+    low = text.partition("[")[2].partition(",")[0]
+    assert len(verified(tmp_path, "paper.md", text.replace(low, f"{low}0"), claims)) == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        r"\renewcommand{\vgg}[2][]{84\%}",
+        r"\def\vgg[#1]#2{84\%}",
+        r"\let\number\vgg",
+        r"\let\vgg\relax",
+        r"\NewDocumentCommand\vgg{om}{84}",
+        r"\DeclareRobustCommand{\vgg}{84}",
+        r"\expandafter\def\csname vgg@apa@converged.p\endcsname{84\%}",
+        r"\makeatletter\vgg@def{apa}{converged.p}{84\%}\makeatother",
+        r"\vgg@def{apa}{converged.p}{84\%}\relax",
+    ],
+)
+def test_a_macro_that_is_made_to_print_something_else_is_found(
+    line: str, tiny: AnalysisResult, tmp_path: Path
+) -> None:
+    path = paper(tmp_path, tiny.claims, text=f"one\n{line}")
+    number = path.read_text().splitlines().index(line) + 1
+    (wrong,) = verify_paper(path, tiny.claims).mismatches
+    assert str(wrong).startswith(f"{path}:{number}: this changes what \\vgg prints")
+
+
+def test_files_that_are_input_are_found_as_tex_finds_them(
+    tiny: AnalysisResult, tmp_path: Path
+) -> None:
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "one.tex").write_text("\\input parts/two\n", "utf-8")
+    (tmp_path / "parts" / "two.tex").write_text("95\\% CI [1, 2]\n\\input{parts/one}\n", "utf-8")
+    (wrong,) = verified(tmp_path, "paper.tex", "\\include{parts/one}\\input{glyphs}", tiny.claims)
+    assert wrong.startswith("parts/two.tex:1: ")
+
+
+def test_a_byte_order_mark_is_no_text(claims: ClaimSet, tmp_path: Path) -> None:
+    text = "\ufeff" + cite(claims[EFFECT], "apa")
+    assert verified(tmp_path, "paper.md", text, claims) == []
+
+
+def test_what_is_hidden_in_markdown_is_no_part_of_it(claims: ClaimSet, tmp_path: Path) -> None:
+    text = f"<!-- 95% CI [1, 2]\n -->\n{cite(claims[EFFECT], 'md')}"
+    assert verified(tmp_path, "paper.md", text, claims) == []
+
+
+def test_what_is_no_text_is_refused_with_what_to_do(claims: ClaimSet, tmp_path: Path) -> None:
+    with pytest.raises(AnalysisError, match="line 2 is not UTF-8; save it as text in UTF-8"):
+        verified(tmp_path, "paper.tex", b"one\n\xe9t\xe9 95\\% CI [1, 2]", claims)
+    with pytest.raises(AnalysisError, match="is a folder: name the paper's file"):
+        verify_paper(tmp_path, claims)
