@@ -7,6 +7,9 @@ from pathlib import Path
 
 from vggstudy.errors import ExecutionError
 
+LACKS_MEMORY = ("out of memory", "can't allocate memory", "alloc_failed")
+"""Words of torch, CUDA and its libraries, which have no class of their own for it."""
+
 
 class Interrupted(Exception):  # noqa: N818 - a request that was met, not an error
     """A run was asked to stop; its checkpoint, where one was asked for, is on disk.
@@ -46,3 +49,11 @@ class CheckpointMismatch(ExecutionError):  # noqa: N818 - named in the package's
     def __reduce__(self) -> tuple[type[CheckpointMismatch], tuple[Path, tuple[str, ...]]]:
         """Survive the way from a worker process."""
         return type(self), (self.path, self.differences)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether a failure says that memory ran out, on the host or on a device."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    text = str(error).lower()
+    return any(words in text for words in LACKS_MEMORY)

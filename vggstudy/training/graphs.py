@@ -23,6 +23,9 @@ WARM_UP_STEPS = 2
 """Runs of each body before it is recorded: the first creates the optimizer's state and the
 libraries' handles and workspaces, the second runs as all later ones do."""
 
+TIMED_STEPS = 8
+"""Most steps that are timed once they are recorded."""
+
 Body = Callable[[], None]
 
 
@@ -31,6 +34,9 @@ class Recorder(Protocol):
 
     def record(self, body: Body) -> Body:
         """Record a body without effect on any tensor's value; calling the result repeats it."""
+
+    def time(self, replay: Body, times: int) -> float:
+        """Seconds that repeating a recording takes on an idle device, on average."""
 
     def close(self) -> None:
         """Let go of all recordings; none may be repeated afterwards."""
@@ -92,6 +98,11 @@ class GraphSteps:
     augmented : bool
         Whether epochs have flips or crops.
     recorder : Recorder
+
+    Attributes
+    ----------
+    step_s : float
+        Seconds that a step takes on an idle device.
     """
 
     def __init__(
@@ -118,6 +129,7 @@ class GraphSteps:
             self._warm_up([*bodies.values(), *passes])
             self.replays = {size: recorder.record(body) for size, body in bodies.items()}
             self.passes = [recorder.record(body) for body in passes]
+            self.step_s = self._time_step(recorder)
         finally:
             before.restore()
 
@@ -167,6 +179,13 @@ class GraphSteps:
             for _ in range(WARM_UP_STEPS):
                 self.position.zero_()
                 body()
+
+    def _time_step(self, recorder: Recorder) -> float:
+        """Time some steps of the first size, which stay within the order."""
+        size, replay = next(iter(self.replays.items()))
+        times = min(TIMED_STEPS, len(self.order) // size)
+        self.position.zero_()
+        return recorder.time(replay, times)
 
 
 def _no_augmentation(count: int, device: torch.device) -> Augmentation:

@@ -6,10 +6,9 @@ import logging
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
-import torch
-
-from vggstudy.training.failures import Interrupted
+from vggstudy.training.failures import Interrupted, lacks_memory
 from vggstudy.training.graphs import GraphSteps, Recorder
 from vggstudy.training.lane_streams import LaneStream, Pending, PendingNumbers
 from vggstudy.training.results import EpochReport, TrainingResult
@@ -61,6 +60,8 @@ class Lane:
     ----------
     refused : str or None
         Why steps could not be recorded; they are issued one operation after another then.
+    step_s : float
+        Seconds that a recorded step takes on an idle device; 0 where none is recorded.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Lane:
         self.sums: PendingNumbers | None = None
         self.refused: str | None = None
         self.recorder: Recorder | None = None
+        self.step_s = 0.0
         if graphs and session.run.stop_reason is None:
             self._record()
 
@@ -89,6 +91,11 @@ class Lane:
     def between_epochs(self) -> bool:
         """Whether nothing of an epoch is under way."""
         return self.next_step is None and self.sums is None
+
+    @property
+    def execution(self) -> dict[str, Any]:
+        """How steps are issued, and why not recorded where they could have been."""
+        return {"steps": "recorded" if self.recorder else "single", "steps_reason": self.refused}
 
     def turn(self) -> Turn:
         """Issue some steps, or take an epoch's sums if they are there; never waits.
@@ -176,13 +183,12 @@ class Lane:
                     augmented=run.augmented,
                     recorder=recorder,
                 )
-            except torch.OutOfMemoryError:
-                recorder.close()
-                raise
             except RuntimeError as error:
-                recorder.close()
                 run.step.optimizer.zero_grad(set_to_none=True)
+                recorder.close()
+                if lacks_memory(error):
+                    raise
                 self.refused = f"{type(error).__name__}: {str(error).splitlines()[0]}"
                 logger.warning("steps cannot be recorded and are issued singly: %s", self.refused)
             else:
-                self.recorder = recorder
+                self.recorder, self.step_s = recorder, run.stepper.step_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -202,6 +203,16 @@ class CudaRecorder:
             graph.capture_end()
         replay: Callable[[], None] = graph.replay
         return replay
+
+    def time(self, replay: Body, times: int) -> float:
+        """Wait for all lanes, then time some replays: nothing else is on the device meanwhile."""
+        torch.cuda.synchronize(self.stream.device)
+        started = time.perf_counter()
+        with torch.cuda.stream(self.stream):
+            for _ in range(times):
+                replay()
+        self.stream.synchronize()
+        return (time.perf_counter() - started) / times
 
     def _abandon(self, graph: torch.cuda.CUDAGraph) -> None:
         """End a capture that failed."""

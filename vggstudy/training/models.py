@@ -71,14 +71,31 @@ def describe_model(recipe: Recipe, n_classes: int, side: int) -> ModelSize:
     side : int
         Side of the images in pixels.
     """
-    bare = recipe.model.model_copy(update={"weights": None, "weights_file": None, "init": "torch"})
-    with torch.random.fork_rng(devices=[]):
-        try:
-            with torch.device("meta"):
-                model = _build(bare, n_classes=n_classes, side=side, weights_path=None)
-        except NotImplementedError:  # torchvision's RegNets read their sizes from tensors
+    try:
+        model = bare_model(recipe.model, n_classes=n_classes, side=side)
+    except NotImplementedError:  # torchvision's RegNets read their sizes from tensors
+        with torch.random.fork_rng(devices=[]):
+            bare = _without_weights(recipe.model)
             model = _build(bare, n_classes=n_classes, side=side, weights_path=None)
     return model_size(model)
+
+
+def bare_model(settings: ModelSettings, *, n_classes: int, side: int) -> nn.Module:
+    """The network as shapes alone, on the device "meta".
+
+    Raises
+    ------
+    NotImplementedError
+        If the model cannot be built without computing.
+    """
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        bare = _without_weights(settings)
+        return _build(bare, n_classes=n_classes, side=side, weights_path=None)
+
+
+def _without_weights(settings: ModelSettings) -> ModelSettings:
+    """The same network with nothing to load or to draw."""
+    return settings.model_copy(update={"weights": None, "weights_file": None, "init": "torch"})
 
 
 def model_size(model: nn.Module) -> ModelSize:

@@ -89,6 +89,8 @@ def train_run(
         with stream.active():
             session = Session(Job(recipe=recipe, seeds=seeds, checkpoint=checkpoint), site)
         lane = Lane(session, stream)
+        if site.device.type == "cuda":
+            session.execution = {"lanes": 1, "lanes_reason": None, **lane.execution}
         try:
             while not lane.over:
                 if should_stop is not None and should_stop():

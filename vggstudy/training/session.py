@@ -169,6 +169,8 @@ class Session:
     run : Run
     execution : dict
         How the run is computed: never what it depends on.
+    held_bytes : int or None
+        What the run was measured to hold of its device's memory, where it shares that.
 
     Raises
     ------
@@ -190,6 +192,7 @@ class Session:
         )
         self.keeper.resume(self.run)
         self.execution: dict[str, Any] = {}
+        self.held_bytes: int | None = None
 
     def finish_epoch(self, numbers: Sequence[float]) -> EpochReport:
         """Take an epoch's sums; write a checkpoint, if it is time to."""
@@ -217,7 +220,7 @@ class Session:
         timings = {
             **self.run.clock.state(),
             **asdict(parts),
-            "peak_memory_bytes": _peak_memory(device),
+            "peak_memory_bytes": self.held_bytes or _peak_memory(device),
         }
         precision = self.job.recipe.training.precision
         bits = numerics(device, threads=self.site.threads, precision=precision)
