@@ -15,7 +15,7 @@ DECLARED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help quickstart test lint format types imports docs wheel-check coverage dev clean distclean
+.PHONY: help quickstart test lint format types imports docs wheel-check coverage messages dev clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,13 @@ wheel-check: $(DEV) ## Only build the wheel and run it in a clean environment
 
 coverage: $(DEV) ## Simulate the coverage of the intervals (long)
 	$(BIN)/python -m pytest -n $(WORKERS) -m coverage $(PYTEST_ARGS)
+
+messages: $(DEV) ## Collect the report's messages, update and compile its catalogues
+	$(BIN)/pybabel -q extract -F pyproject.toml -k mark --omit-header --add-location file \
+	  --sort-by-file -w 98 -o report/locale/messages.pot report
+	$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete -w 98 \
+	  -i report/locale/messages.pot -d report/locale
+	$(BIN)/pybabel -q compile -d report/locale
 
 dev: $(DEV) ## Set up the development environment
 

@@ -11,7 +11,7 @@ from vggstudy.report.display import PLAIN, Display, Unit, level_text, read, unit
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
-from vggstudy.report.i18n import gettext, mark
+from vggstudy.report.i18n import gettext, mark, pgettext
 from vggstudy.report.names import capitalise
 from vggstudy.report.phrases import phrase
 from vggstudy.report.sections.base import Section
@@ -167,7 +167,7 @@ def _parts_table(parts: list[Part]) -> Table:
         Column(gettext("Rule"), numeric=False),
         Column(gettext("Estimate")),
         Column(gettext("Interval")),
-        Column(gettext("Level")),
+        Column(pgettext("confidence", "Level")),
         Column(gettext("Verdict"), numeric=False, fixed=True),
     )
     rows = []
@@ -192,7 +192,7 @@ def _table(results: tuple[HypothesisResult, ...], parts: list[Part]) -> Table:
     columns = (
         Column(gettext("Id"), numeric=False, fixed=True),
         Column(gettext("Registered"), numeric=False),
-        Column(gettext("Level")),
+        Column(pgettext("confidence", "Level")),
         Column(gettext("Verdict"), numeric=False, fixed=True),
     )
     rows = [

@@ -82,7 +82,14 @@ def analyze_command(
 @factors_option
 @protocol_option
 @output_option
-@click.option("--lang", "language", default="en", show_default=True, help="Language.")
+@click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "ko"]),
+    default="en",
+    show_default=True,
+    help="Language of the report.",
+)
 @common
 def report_command(
     console: Console,
