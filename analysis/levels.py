@@ -28,10 +28,12 @@ def canonical_level(value: object) -> Level:
     Raises
     ------
     ValueError
-        If the value is missing (None, NaN), infinite, or empty text.
+        If the value is missing (None, NaN), infinite, an integer beyond 64 bits, or empty text.
     """
     plain = value.item() if hasattr(value, "item") else value
     if isinstance(plain, (bool, int)):
+        if abs(plain) >= 2**63:
+            raise ValueError("is an integer of 64 bits or more")
         return plain
     if isinstance(plain, float):
         if not math.isfinite(plain):

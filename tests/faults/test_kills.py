@@ -12,7 +12,7 @@ import pytest
 
 from vggstudy.ledger import StudyStore
 
-QUICK_KILLS = 40
+QUICK_KILLS = 24
 CAMPAIGN_KILLS = 1000
 MOST_LIVES = 12
 """A study that has been resumed so often is let finish."""

@@ -16,7 +16,7 @@ import pytest
 
 from vggstudy.ledger import StudyStore
 
-QUICK_CUTS = 12
+QUICK_CUTS = 8
 CAMPAIGN_CUTS = 300
 SHARES = (0.0, 0.5, 0.999)
 """Of a file's bytes that are left, in the exhaustive part."""
