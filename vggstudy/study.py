@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
     from vggstudy.labels import Label
+    from vggstudy.ledger.conduct import Trial
     from vggstudy.outcomes import Labeller
 
 STUDIES = Path("studies")
@@ -194,7 +195,7 @@ class Study:
         ExecutionError
             If records cannot be written, or ``jobs`` or ``limit`` is less than 1.
         """
-        from vggstudy.execution import Silent, execute, resolve_options
+        from vggstudy.execution import execute, resolve_options
 
         if limit is not None and limit < 1:
             msg = f"limit must be at least 1, got {limit}"
@@ -207,8 +208,12 @@ class Study:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
-            with _entered(listener(runs, chosen) if listener else Silent()) as watching:
-                return (engine or execute)(runs, store, chosen, watching)
+            with _entered(_watching(listener, runs, chosen)) as watching:
+                settled = _settled(chosen, store, runs, watching, measured=engine is None)
+                if settled.jobs == chosen.jobs:
+                    return (engine or execute)(runs, store, settled, watching)
+            with _entered(_watching(listener, runs, settled)) as watching:
+                return (engine or execute)(runs, store, settled, watching)
 
     @cached_property
     def _label(self) -> Labeller:
@@ -293,6 +298,36 @@ def protocol_text(protocol: Protocol) -> str:
     import tomlkit
 
     return tomlkit.dumps(protocol.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+def _watching(
+    listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None,
+    runs: Sequence[PlannedRun],
+    options: ExecutionOptions,
+) -> Any:
+    """The listener to runs under these options; one that tells nobody where there is none."""
+    from vggstudy.execution import Silent
+
+    return listener(runs, options) if listener else Silent()
+
+
+def _settled(
+    options: ExecutionOptions,
+    store: StudyStore,
+    runs: Sequence[PlannedRun],
+    watching: Listener,
+    *,
+    measured: bool,
+) -> ExecutionOptions:
+    """The options with the study's own threads: `vggstudy.execution.layout`."""
+    from vggstudy.execution import measure_divisions, settle
+
+    def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Trial, ...]:
+        return measure_divisions(
+            candidates, runs=runs, store=store, options=options, note=watching.note
+        )
+
+    return settle(options, store, runs, measure=measure if measured else None, note=watching.note)
 
 
 @contextlib.contextmanager

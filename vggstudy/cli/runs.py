@@ -114,9 +114,7 @@ def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list
 @click.option(
     "--threads",
     type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="Threads of a run on CPU; one number for the whole study.",
+    help="Threads of a run on CPU, for the whole study; measured once and kept by default.",
 )
 @set_option
 @click.option("--only", multiple=True, metavar="FACTOR=LEVEL", help="Only such runs.")
@@ -178,7 +176,7 @@ def _options(
     *,
     jobs: int | None,
     devices: str,
-    threads: int,
+    threads: int | None,
     retries: int,
     timeout: float | None,
 ) -> ExecutionOptions:

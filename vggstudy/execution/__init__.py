@@ -2,6 +2,8 @@
 
 from vggstudy.execution.engine import Engine
 from vggstudy.execution.events import Listener, Silent
+from vggstudy.execution.layout import settle
+from vggstudy.execution.measurement import measure_divisions
 from vggstudy.execution.options import ExecutionOptions, resolve_options
 from vggstudy.execution.pool import Tally, execute
 
@@ -12,5 +14,7 @@ __all__ = [
     "Silent",
     "Tally",
     "execute",
+    "measure_divisions",
     "resolve_options",
+    "settle",
 ]

@@ -71,7 +71,7 @@ def attempt_run(
         attempts=[*earlier_attempts(store, run.run_id), attempt],
         result=trained.result,
         timings=trained.timings,
-        environment={**capture(), "numerics": trained.numerics},
+        environment={**capture(), "numerics": trained.numerics, **_layout(options)},
     )
     store.write_record(record)
     checkpoint.unlink(missing_ok=True)
@@ -153,6 +153,13 @@ def _kind(error: Exception) -> FailureKind:
     memory = isinstance(error, MemoryError) or name == "OutOfMemoryError"
     memory = memory or "out of memory" in text or "can't allocate memory" in text
     return "out_of_memory" if memory else "exception"
+
+
+def _layout(options: ExecutionOptions) -> dict[str, Any]:
+    """How the machine was shared while a run on CPU was executed."""
+    if options.devices != ("cpu",):
+        return {}
+    return {"layout": {"workers": options.jobs, "threads": options.threads}}
 
 
 def _environment(device: str) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class ExecutionOptions:
         Folders in which a relative ``data.root`` is looked for, in order.
     cache_dir : Path or None
         Where decoded images are kept; the user's cache folder by default.
+    jobs_given, threads_given : bool
+        Whether somebody named these numbers; `layout` may choose others where nobody did.
     """
 
     jobs: int
@@ -46,6 +48,8 @@ class ExecutionOptions:
     checkpoint_every_s: float = 10.0
     data_roots: tuple[Path, ...] = ()
     cache_dir: Path | None = None
+    jobs_given: bool = True
+    threads_given: bool = True
 
 
 def available_cores() -> int:
@@ -57,7 +61,7 @@ def resolve_options(
     *,
     jobs: int | None = None,
     devices: Sequence[str] = (),
-    threads: int = 1,
+    threads: int | None = None,
     retries: int = 1,
     timeout_s: float | None = None,
     data_roots: Sequence[Path] = (),
@@ -79,15 +83,17 @@ def resolve_options(
             msg = f"device '{device}' is unknown: write cpu, cuda or cuda:N"
             raise ExecutionError(msg)
     named = tuple("cuda:0" if device == "cuda" else device for device in devices) or ("cpu",)
-    workers = len(named) if named != ("cpu",) else max(1, available_cores() // threads)
+    workers = len(named) if named != ("cpu",) else max(1, available_cores() // (threads or 1))
     environment = os.environ.get("VGGSTUDY_DATA")
     roots = [*data_roots, *([Path(environment)] if environment else [])]
     return ExecutionOptions(
         jobs=jobs or workers,
         devices=named,
-        threads=threads,
+        threads=threads or 1,
         retries=retries,
         timeout_s=timeout_s,
         data_roots=tuple(roots),
         cache_dir=cache_dir,
+        jobs_given=jobs is not None,
+        threads_given=threads is not None,
     )

@@ -1,8 +1,9 @@
 """A worker process: takes runs over a socket, one after another, until its driver hangs up.
 
 Started by `pool` as ``python -m vggstudy.execution.worker FD``. Messages are tuples: the driver
-sends ``("prepare", data settings)``, ``("run", PlannedRun)`` and ``("stop",)``; the worker answers
-``("ready",)``, ``("epoch", report)``, ``("done", RunRecord)``, ``("interrupted",)``,
+sends ``("prepare", data settings)``, ``("measure", (PlannedRun, threads))``,
+``("run", PlannedRun)`` and ``("stop",)``; the worker answers ``("ready",)``, ``("prepared",)``,
+``("measured", steps/s)``, ``("epoch", report)``, ``("done", RunRecord)``, ``("interrupted",)``,
 ``("refused", StudyError class name, message)`` and ``("log", text)``.
 """
 
@@ -21,6 +22,7 @@ from vggstudy.errors import StudyError
 from vggstudy.execution.attempt import attempt_run
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import StudyStore
+from vggstudy.plan import PlannedRun
 
 _PR_SET_PDEATHSIG = 1
 
@@ -79,6 +81,8 @@ class Worker:
                     verify=True,  # once an execution: a flipped bit would change every result
                 )
             return ("prepared",)
+        if kind == "measure":
+            return ("measured", self.measure(*payload))
         try:
             record = attempt_run(
                 payload,
@@ -91,6 +95,20 @@ class Worker:
         except Interrupted:
             return ("interrupted",)
         return ("done", record)
+
+    def measure(self, run: PlannedRun, threads: int) -> float:
+        """Steps a second of a run with so many threads."""
+        from vggstudy.training.determinism import open_device
+        from vggstudy.training.session import Job, Site
+        from vggstudy.training.speed import steps_per_second
+
+        site = Site(
+            device=open_device(self.device),
+            threads=threads,
+            data_roots=self.options.data_roots,
+            cache_dir=self.options.cache_dir,
+        )
+        return steps_per_second(Job(recipe=run.recipe, seeds=run.seeds), site)
 
 
 class _ToDriver(logging.Handler):
