@@ -15,6 +15,7 @@ import pytest
 from vggstudy.errors import LedgerError
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger import index as index_module
+from vggstudy.ledger import records as records_module
 from vggstudy.ledger.database import INDEX_NAME, SCHEMA
 from vggstudy.ledger.index import StudyIndex
 from vggstudy.ledger.record import read_record_file
@@ -42,7 +43,7 @@ def read_paths(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         found.append(run_id)
         return original(path, run_id=run_id)
 
-    monkeypatch.setattr(index_module, "read_record_file", spy)
+    monkeypatch.setattr(records_module, "read_record_file", spy)
     return found
 
 

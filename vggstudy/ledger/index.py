@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import sqlite3
 import time
 from collections import Counter
@@ -12,10 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vggstudy.errors import LedgerError
 from vggstudy.ledger import database
-from vggstudy.ledger.files import explain
-from vggstudy.ledger.record import read_record_file
+from vggstudy.ledger.records import records_of
 from vggstudy.ledger.rows import (
     COLUMNS,
     CorruptIndexError,
@@ -26,7 +23,7 @@ from vggstudy.ledger.rows import (
     intact_values,
     row_of,
 )
-from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, RunFile, scan_runs
+from vggstudy.ledger.scan import RunFile
 from vggstudy.ledger.sealed import DamagedFileError
 
 _log = logging.getLogger(__name__)
@@ -47,7 +44,7 @@ class StudyIndex:
     """Rows about every record of a study, without opening the records' files again.
 
     A missing, damaged, older or newer index is made anew from the records, which only the log
-    says; where its file cannot be used it is kept in memory.
+    says; where its file cannot be used, and for packed records, it is kept in memory.
 
     Attributes
     ----------
@@ -59,10 +56,11 @@ class StudyIndex:
 
     def __init__(self, folder: Path, *, in_memory: bool = False) -> None:
         self.folder = folder
-        self.in_memory = in_memory
+        self._records = records_of(folder)
+        self.in_memory = in_memory or self._records.packed
         self._ids: tuple[str, ...] = ()
         self._connection = database.connect(None)
-        if not in_memory:
+        if not self.in_memory:
             self._open_file()
 
     @classmethod
@@ -136,7 +134,7 @@ class StudyIndex:
     def damaged(self) -> list[tuple[Path, str]]:
         """The records that cannot be trusted, with the reason."""
         return [
-            (self._record_path(row.run_id), row.reason)
+            (self._records.path(row.run_id), row.reason)
             for row in self.rows(curves=False)
             if row.reason is not None
         ]
@@ -164,10 +162,6 @@ class StudyIndex:
             _log.warning("making the index of %s anew: %s", self.folder, error)
             self._start_anew()
 
-    def _record_path(self, run_id: str) -> Path:
-        """File of a run's record."""
-        return self.folder / RUNS_NAME / run_id / RECORD_NAME
-
     def _page(self, ids: Sequence[str], *, curves: bool) -> list[IndexRow]:
         """The rows of these runs, but for those whose record is gone by now."""
         names = ", ".join(COLUMNS if curves else COLUMNS[:-1])
@@ -175,7 +169,7 @@ class StudyIndex:
         values = self._connection.execute(query, (ids[0], ids[-1])).fetchall()
         found = {row.run_id: row for row in (row_of(item, curves=curves) for item in values)}
         for run_id in ids:
-            if run_id not in found and os.path.lexists(self._record_path(run_id)):
+            if run_id not in found and self._records.holds(run_id):
                 msg = f"the row of run {run_id} is lost"
                 raise CorruptIndexError(msg)
         return [found[run_id] for run_id in ids if run_id in found]
@@ -194,7 +188,7 @@ class StudyIndex:
         """Compare the files with the rows and read what differs."""
         now = time.time_ns()
         gone = {row[0]: row[1:] for row in self._connection.execute(_KNOWN)}
-        files = self._files()
+        files = self._records.files()
         changed = [file for file in files if gone.pop(file.run_id, ()) != _current(file)]
         with self._connection:
             for run_id in gone:
@@ -207,21 +201,11 @@ class StudyIndex:
 
         self._ids = tuple(sorted(file.run_id for file in files))
 
-    def _files(self) -> list[RunFile]:
-        """The records' files; none where the folder is missing."""
-        try:
-            return list(scan_runs(self.folder))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise LedgerError(explain(error, self.folder / RUNS_NAME, "read")) from error
-
     def _index(self, file: RunFile, now: int) -> None:
         """Read a record and write its row."""
         settled = 0 < max(file.stamp[:2]) < now - _UNSETTLED_NS
-        path = self._record_path(file.run_id)
         try:
-            record = read_record_file(path, run_id=file.run_id)
+            record = self._records.read(file.run_id)
         except FileNotFoundError:
             self._forget(file.run_id)
             return

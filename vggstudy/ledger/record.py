@@ -159,7 +159,7 @@ def read_record_file(path: Path, *, run_id: str) -> RunRecord:
         If it cannot be read or trusted; the message begins with the path.
     """
     try:
-        record = RunRecord.from_json(read_bounded(path))
+        data = read_bounded(path)
     except FileNotFoundError:
         if not path.is_symlink():
             raise
@@ -167,6 +167,19 @@ def read_record_file(path: Path, *, run_id: str) -> RunRecord:
         raise DamagedFileError("unreadable", reason, str(path)) from None
     except OSError as error:
         raise DamagedFileError("unreadable", _os_reason(error, path), str(path)) from error
+    return record_at(data, path, run_id=run_id)
+
+
+def record_at(data: bytes, path: Path, *, run_id: str) -> RunRecord:
+    """The record that these bytes of a file hold, which must be that of a given run.
+
+    Raises
+    ------
+    DamagedFileError
+        If it cannot be trusted; the message begins with the path.
+    """
+    try:
+        record = RunRecord.from_json(data)
     except DamagedFileError as error:
         raise error.at(path) from None
     if record.run_id != run_id:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from os import W_OK, access
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from vggstudy.errors import ExecutionError, LedgerError
 from vggstudy.ledger.files import (
@@ -29,8 +29,9 @@ from vggstudy.ledger.folder import (
 )
 from vggstudy.ledger.lock import hold_lock
 from vggstudy.ledger.marker import Amendment, Marker
-from vggstudy.ledger.record import RunRecord, read_record_file, read_standing_record
-from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run_id, scan_runs
+from vggstudy.ledger.record import RunRecord, read_standing_record
+from vggstudy.ledger.records import records_of
+from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run_id
 from vggstudy.ledger.sealed import DamagedFileError
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 CHECKPOINT_NAME = "checkpoint.pt"
 
 _log = logging.getLogger(__name__)
-
-_T = TypeVar("_T")
 
 
 class StudyStore:
@@ -58,6 +57,7 @@ class StudyStore:
         self.path = path
         self.readonly = readonly
         self._marker = marker
+        self._records = records_of(path)
 
     @classmethod
     def create(cls, path: Path, protocol_text: str, protocol_digest: str, name: str) -> StudyStore:
@@ -117,6 +117,12 @@ class StudyStore:
 
     def _ensure_writable(self) -> None:
         """Refuse early what would fail after hours; restore a ``runs`` folder lost in a copy."""
+        if self._records.packed:
+            msg = (
+                f"{self.path} holds packed records, which are only read; "
+                f"'vggstudy unpack {self.path} FOLDER' makes a study that can go on"
+            )
+            raise LedgerError(msg)
         runs = self.path / RUNS_NAME
         try:
             runs.mkdir(exist_ok=True)
@@ -204,7 +210,8 @@ class StudyStore:
 
     def record_path(self, run_id: str) -> Path:
         """File of a run's record, which need not exist."""
-        return self.run_dir(run_id) / RECORD_NAME
+        self.run_dir(run_id)  # refuses what is no run's id
+        return self._records.path(run_id)
 
     def checkpoint_path(self, run_id: str) -> Path:
         """File of an unfinished run's checkpoint, in a folder that is made if it is missing.
@@ -284,9 +291,9 @@ class StudyStore:
         DamagedFileError
             If its record is damaged; names the file and the damage.
         """
-        path = self.record_path(run_id)
+        self.run_dir(run_id)  # refuses what is no run's id
         try:
-            return read_record_file(path, run_id=run_id)
+            return self._records.read(run_id)
         except FileNotFoundError:
             msg = f"run {run_id} has no record in {self.path}"
             raise LedgerError(msg) from None
@@ -318,23 +325,23 @@ class StudyStore:
             if isinstance(found, DamagedFileError)
         ]
         foreign = "not the folder of a run (16 hexadecimal digits); move it elsewhere"
-        return damaged + [(path, foreign) for path in self._listed(foreign_entries)]
+        return damaged + [(path, foreign) for path in self._foreign()]
 
     def _read_all(self) -> Iterator[tuple[Path, RunRecord | DamagedFileError]]:
         """Every record, or what is wrong with it, ordered by run id."""
-        for run_id in sorted(file.run_id for file in self._listed(scan_runs)):
-            path = self.record_path(run_id)
+        for run_id in sorted(file.run_id for file in self._records.files()):
+            path = self._records.path(run_id)
             try:
-                yield path, read_record_file(path, run_id=run_id)
+                yield path, self._records.read(run_id)
             except DamagedFileError as error:
                 yield path, error
             except FileNotFoundError:
                 continue  # deleted since it was listed
 
-    def _listed(self, scan: Callable[[Path], Iterator[_T]]) -> list[_T]:
-        """What a scan of the study finds; nothing where the runs' folder is missing."""
+    def _foreign(self) -> list[Path]:
+        """What lies among the runs' folders; nothing where there are none."""
         try:
-            return list(scan(self.path))
+            return list(foreign_entries(self.path))
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -377,7 +384,8 @@ class StudyStore:
         self._refuse_readonly()
         runs = self.path / RUNS_NAME
         try:
-            folders = [self.path, runs, *(item for item in runs.iterdir() if item.is_dir())]
+            own = (item for item in runs.iterdir() if is_run_id(item.name))
+            folders = [self.path, runs, *(i for i in own if i.is_dir() and not i.is_symlink())]
             return [
                 path
                 for folder in folders
