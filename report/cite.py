@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Style = Literal["text", "md", "json", "apa", "latex", "siunitx"]
 SHORT_DIGEST = 12
+AUTHORS = "The authors of the study"
+"""Stands where a citation needs a name; a study does not know who made it."""
 
 
 def find_claim(claims: Mapping[str, Claim], claim_id: str) -> Claim:
@@ -183,6 +185,7 @@ def bibtex(*, name: str | None, inputs_digest: str) -> str:
     return "\n".join(
         (
             f"@misc{{vggstudy-{inputs_digest[:SHORT_DIGEST]},",
+            f"  author = {{{{{AUTHORS}}}}},",
             f"  title = {{{{{title}}}}},",
             f"  note = {{Replicated training study analysed with vggstudy {__version__}; "
             f"inputs SHA-256 {inputs_digest}}},",

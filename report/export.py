@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import PurePath
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vggstudy._version import __version__
 from vggstudy.errors import AnalysisError
-from vggstudy.report.cite import SHORT_DIGEST, bibtex, cite, display_strings, escape_bibtex
+from vggstudy.report.cite import AUTHORS, SHORT_DIGEST, bibtex, cite, display_strings, escape_bibtex
 from vggstudy.report.display import display
 from vggstudy.report.latex import macros
 from vggstudy.report.names import capitalise, in_words
@@ -72,6 +73,7 @@ def _entry(claim: Claim) -> str:
     return "\n".join(
         (
             f"@misc{{vggstudy-claim-{claim.claim_digest[:SHORT_DIGEST]},",
+            f"  author = {{{{{AUTHORS}}}}},",
             f"  title = {{{{{words}}}}},",
             f"  note = {{{escape_bibtex(note)}}},",
             "}",
@@ -87,9 +89,9 @@ def _cff(claims: ClaimSet, title: str | None) -> str:
             "cff-version: 1.2.0",
             "message: If you cite numbers of this study, name their claims and this digest.",
             "type: dataset",
-            f"title: {json.dumps(title or UNTITLED, ensure_ascii=False)}",
+            f"title: {_yaml(title or UNTITLED)}",
             "authors:",
-            '  - name: "The authors of the study"',
+            f"  - name: {_yaml(AUTHORS)}",
             "identifiers:",
             "  - type: other",
             f"    value: {json.dumps(f'sha256:{digest}')}",
@@ -103,6 +105,12 @@ def _cff(claims: ClaimSet, title: str | None) -> str:
             "",
         )
     )
+
+
+def _yaml(text: str) -> str:
+    """A string in double quotes; what YAML would read as a line's end is escaped."""
+    quoted = json.dumps(text, ensure_ascii=False)
+    return re.sub("[\x7f-\x9f\u2028\u2029\ufeff]", lambda m: f"\\u{ord(m[0]):04x}", quoted)
 
 
 def _jsonld(claims: ClaimSet, title: str | None) -> str:

@@ -6,15 +6,20 @@ import json
 import re
 import shutil
 import subprocess
+from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
+from jsonschema import Draft7Validator
+from ruamel.yaml import YAML
 
 from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
+from vggstudy.report.cite import cite
 from vggstudy.report.export import export
-from vggstudy.report.latex import macros, tex_key
+from vggstudy.report.latex import tex_key
 
 TITLE = 'Does "it" help: 100% & more {really}?'
 
@@ -32,14 +37,28 @@ def test_bibtex_entries_balance_their_braces_and_carry_digests(tiny: AnalysisRes
     assert all(c.claim_digest in e for c, e in zip(available, entries[1:], strict=True))
 
 
-def test_citation_cff_says_what_its_format_requires(tiny: AnalysisResult) -> None:
-    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-    content = yaml.safe_load(export(tiny.claims, "CITATION.cff", title=TITLE))
-    assert {"cff-version", "message", "title", "authors"} <= set(content)
+def cff_schema() -> Any:
+    """The schema of the Citation File Format."""
+    folder = resources.files("check_jsonschema.builtin_schemas.vendor")
+    return json.loads((folder / "citation-file-format.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("title", [TITLE, "a: b # c", "- 1", "\N{SNOWMAN} \\ \t \x85", None])
+def test_citation_cff_is_valid_and_carries_the_digest(
+    title: str | None, tiny: AnalysisResult
+) -> None:
+    content = YAML(typ="safe").load(export(tiny.claims, "CITATION.cff", title=title))
+    Draft7Validator(cff_schema()).validate(content)
     assert content["cff-version"] == "1.2.0"
-    assert content["title"] == TITLE
+    assert content["title"] == (title or "Replicated training study")
     assert content["identifiers"][0]["value"] == f"sha256:{tiny.inputs_digest}"
     assert all(author["name"] for author in content["authors"])
+
+
+def test_the_program_s_own_citation_cff_is_valid(repository: Path) -> None:
+    content = YAML(typ="safe").load((repository / "CITATION.cff").read_text("utf-8"))
+    content["date-released"] = str(content.get("date-released", "2026-01-01"))
+    Draft7Validator(cff_schema()).validate(content)
 
 
 def test_json_ld_holds_every_claim_with_its_numbers(tiny: AnalysisResult) -> None:
@@ -74,25 +93,71 @@ def test_a_name_that_says_nothing_is_refused(name: str, message: str, tiny: Anal
         export(tiny.claims, name, title=None)
 
 
+def write_paper(folder: Path, claims: ClaimSet, *, title: str = "converged.p") -> Path:
+    """A paper with ten macros in its text, one in a heading, one in a caption, and a literal."""
+    study = folder / "claims.json"
+    study.write_text(claims.to_json(), "utf-8")
+    files = [part for name in ("claims.tex", "claims.bib") for part in ("--export", folder / name)]
+    assert _invoke(["cite", str(study), *map(str, files)]) == 0
+    available = [claim for claim in claims.values() if claim.available]
+    uses = "\n".join(f"\\vgg[apa]{{{tex_key(claim.id)}}}" for claim in available[:10])
+    paper = folder / "paper.tex"
+    paper.write_text(
+        "\\documentclass{article}\n\\usepackage{hyperref}\n\\input{claims}\n\\begin{document}\n"
+        f"\\tableofcontents\n\\section{{At \\vgg[estimate]{{{title}}}}}\n{uses}\n"
+        "\\begin{figure}\\caption{\\vgg[interval]{converged.p}}\\end{figure}\n"
+        f"In words: {cite(claims['expected.mean'], 'latex')}.\n"
+        f"\\nocite{{*}}\\bibliographystyle{{plain}}\\bibliography{{claims}}\n\\end{{document}}\n",
+        "utf-8",
+    )
+    return paper
+
+
+def tex(program: str, paper: Path) -> subprocess.CompletedProcess[str]:
+    """Run a program of TeX on a paper, in its folder."""
+    options = [] if program == "bibtex" else ["-interaction=nonstopmode"]
+    command = [program, *options, paper.stem if program == "bibtex" else paper.name]
+    return subprocess.run(
+        command, cwd=paper.parent, capture_output=True, check=False, text=True, errors="replace"
+    )
+
+
 @pytest.mark.latex
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
-@pytest.mark.parametrize(("name", "code"), [("converged.p", 0), ("converged.q", 1)])
-def test_pdflatex_takes_ten_macros_and_stops_at_an_unknown_id(
-    name: str, code: int, tiny: AnalysisResult, tmp_path: Path
+def test_a_paper_with_ten_macros_compiles_and_is_verified_until_a_digit_changes(
+    tiny: AnalysisResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    available = [claim for claim in tiny.claims.values() if claim.available]
-    text = macros(available, inputs_digest=tiny.inputs_digest)
-    (tmp_path / "claims.tex").write_text(text)
-    uses = " ".join(f"\\vgg[apa]{{{tex_key(claim.id)}}}" for claim in available[:10])
-    (tmp_path / "paper.tex").write_text(
-        "\\documentclass{article}\\usepackage{hyperref}\\input{claims}\\begin{document}"
-        f"\\tableofcontents\\section{{At \\vgg[estimate]{{{name}}}}}{uses}"
-        "\\begin{figure}\\caption{\\vgg[interval]{converged.p}}\\end{figure}\\end{document}"
-    )
-    command = ["pdflatex", "-interaction=nonstopmode", "paper.tex"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == code
-    assert (tmp_path / "paper.pdf").exists() is (code == 0)
+    paper = write_paper(tmp_path, tiny.claims)
+    for program in ("pdflatex", "bibtex", "pdflatex", "pdflatex"):
+        done = tex(program, paper)
+        assert done.returncode == 0, done.stdout
+    assert "Warning--" not in (tmp_path / "paper.blg").read_text()
+    assert "undefined" not in (tmp_path / "paper.log").read_text(errors="replace")
+    listed = (tmp_path / "paper.bbl").read_text().replace("\n", " ")
+    assert re.sub(" +", " ", listed).count("SHA-256") == listed.count("\\bibitem")
+    assert (tmp_path / "paper.pdf").stat().st_size > 10_000
+
+    verify = ["cite", "verify", str(paper), "--against", str(tmp_path / "claims.json")]
+    assert _invoke(verify) == 0
+    capsys.readouterr()
+    lines = paper.read_text("utf-8").splitlines(keepends=True)
+    number = next(i for i, line in enumerate(lines) if line.startswith("In words"))
+    place = lines[number].index("[$") + 2
+    digit = str((int(lines[number][place]) + 1) % 10)
+    lines[number] = lines[number][:place] + digit + lines[number][place + 1 :]
+    paper.write_text("".join(lines), "utf-8")
+    assert _invoke(verify) == 1
+    assert f"{paper}:{number + 1}: no claim of the study prints" in capsys.readouterr().out
+
+
+@pytest.mark.latex
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="pdflatex is not installed")
+def test_pdflatex_stops_at_an_unknown_id(tiny: AnalysisResult, tmp_path: Path) -> None:
+    paper = write_paper(tmp_path, tiny.claims, title="converged.q")
+    done = tex("pdflatex", paper)
+    assert done.returncode == 1
+    assert "there is no claim `converged.q'" in done.stdout
+    assert not (tmp_path / "paper.pdf").exists()
 
 
 def test_cite_verify_tells_right_wrong_and_unknown_by_its_exit_code(
