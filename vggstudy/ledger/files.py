@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import time
@@ -15,6 +16,9 @@ MAX_FILE_BYTES = 64 * 2**20
 """Largest file of a study that is read: a record of 10,000 epochs takes about 2 MiB."""
 
 TEMPORARY_SUFFIX = ".tmp"
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
+"""Names that `write_atomic` gives; other temporaries are somebody else's."""
 
 _ADVICE = {
     errno.ENOSPC: "free some space there and run again",
@@ -147,6 +151,7 @@ def remove_temporaries(folder: Path, *, older_than_s: float) -> Iterator[Path]:
     now = time.time()
     for path in sorted(folder.glob(f".*{TEMPORARY_SUFFIX}")):
         with suppress(FileNotFoundError):
-            if now - path.lstat().st_mtime >= older_than_s:
+            own = _TEMPORARY.fullmatch(path.name) is not None
+            if own and now - path.lstat().st_mtime >= older_than_s:
                 path.unlink()
                 yield path

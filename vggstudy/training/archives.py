@@ -28,6 +28,12 @@ MAX_EXPANSION = 200
 """An archive may unpack to this many times its size (or to `MIN_TOTAL_BYTES`, if that is more):
 image files hardly compress, decompression bombs do by a thousand times and more."""
 
+MAX_MEMBERS = 2_000_000
+"""Most files and folders of a data set: they are listed in memory, at half a kilobyte each."""
+
+MAX_HEADER = 2**20
+"""Longest extended header of a member of a tar archive, in bytes: names and times."""
+
 MAX_DEPTH = 16
 """Deepest folder that is looked into; links that lead back to a parent end here."""
 
@@ -111,7 +117,9 @@ class Folder:
     def contents(self, wanted: Collection[str]) -> Iterator[tuple[str, bytes]]:
         """Relative path and bytes of every wanted file."""
         for name in wanted:
-            yield name, (self.path / name).read_bytes()
+            file = self.path / name
+            _check_size(name, file.stat().st_size, self.path)
+            yield name, file.read_bytes()
 
 
 def _file_entry(file: Path, path: PurePosixPath) -> Entry:
@@ -143,7 +151,9 @@ class TarArchive:
     def entries(self) -> Iterator[Entry]:
         """All folders and files, each checked; the stream is read to its end."""
         with self._stream() as (archive, stream):
-            for member in archive:
+            for count, member in enumerate(archive, start=1):
+                _check_count(count, self.path)
+                archive.members = []  # type: ignore[attr-defined] # tarfile would keep them all
                 yield Entry(_safe(member.name, self.path), member.isdir(), member.size)
                 if not (member.isdir() or (member.isreg() and not member.issparse())):
                     msg = f"{self.path}: {member.name} is a link or device, which is refused"
@@ -155,6 +165,7 @@ class TarArchive:
         """Relative path and bytes of every wanted file, in the archive's order."""
         with self._stream() as (archive, _):
             for member in archive:
+                archive.members = []  # type: ignore[attr-defined]
                 name = str(_safe(member.name, self.path))
                 if member.isreg() and name in wanted:
                     _check_size(name, member.size, self.path)
@@ -166,7 +177,7 @@ class TarArchive:
         """The archive over a bounded stream; damage becomes a `DataError`."""
         with _reporting_damage(self.path), closing(self._decompressed()) as raw:
             stream = BoundedReader(raw, self.path)
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
+            with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as archive:
                 yield archive, stream
 
     def _decompressed(self) -> IO[bytes] | gzip.GzipFile:
@@ -176,6 +187,17 @@ class TarArchive:
         if self.path.name.endswith(".gz"):
             return gzip.open(self.path)
         return self.path.open("rb")
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose extended headers, which tarfile reads whole, are of bounded size."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo | None:
+        """Process the member's header (tarfile's documented hook)."""
+        if not self.isreg() and self.size > MAX_HEADER:
+            msg = f"a header of {self.size} bytes, more than the {MAX_HEADER} that one may have"
+            raise tarfile.ReadError(msg)
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +210,7 @@ class ZipArchive:
         """All folders and files, each checked."""
         with _reporting_damage(self.path), zipfile.ZipFile(self.path) as archive:
             members = archive.infolist()
+            _check_count(len(members), self.path)
             total = sum(member.file_size for member in members)
             if total > _total_limit(self.path):
                 raise _bomb(self.path)
@@ -255,6 +278,13 @@ def _safe(name: str, archive: Path) -> PurePosixPath:
         msg = f"{archive}: the path {name!r} leads out of the archive, which is refused"
         raise DataError(msg)
     return path
+
+
+def _check_count(count: int, path: Path) -> None:
+    """Refuse a tree of more files than memory should hold."""
+    if count > MAX_MEMBERS:
+        msg = f"{path} holds more than {MAX_MEMBERS:,} files and folders, which is refused"
+        raise DataError(msg)
 
 
 def _check_size(name: str, size: int, archive: Path) -> None:

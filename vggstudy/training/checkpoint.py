@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import os
-import pickle
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,8 @@ def write_checkpoint(
     partial = path.with_name(f"{path.name}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        partial.unlink(missing_ok=True)  # never write through a link that somebody put there
+        with partial.open("xb") as file:
             file.write(MAGIC)
             file.write(hashlib.sha256(content).digest())
             file.write(content)
@@ -69,7 +71,7 @@ def read_checkpoint(path: Path, *, fingerprint: Mapping[str, Any]) -> dict[str, 
         If it cannot be read.
     """
     try:
-        data = path.read_bytes()
+        data = _read_file(path)
     except OSError as error:
         msg = f"cannot read the checkpoint {path}: {error.strerror or error}"
         raise ExecutionError(msg) from error
@@ -78,7 +80,8 @@ def read_checkpoint(path: Path, *, fingerprint: Mapping[str, Any]) -> dict[str, 
         raise DamagedCheckpoint(path)
     try:
         stored = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+    except Exception as error:
+        # Its checksum is right, so somebody made it: an unpickler may then raise anything.
         raise DamagedCheckpoint(path) from error
     parts = ("fingerprint", "state")
     if not (isinstance(stored, dict) and all(isinstance(stored.get(x), dict) for x in parts)):
@@ -88,6 +91,15 @@ def read_checkpoint(path: Path, *, fingerprint: Mapping[str, Any]) -> dict[str, 
         raise CheckpointMismatch(path, differences)
     state: dict[str, Any] = stored["state"]
     return state
+
+
+def _read_file(path: Path) -> bytes:
+    """All bytes of an ordinary file; never waits for a pipe, never reads a device."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+        return file.read()
 
 
 def _sync_folder(folder: Path) -> None:
