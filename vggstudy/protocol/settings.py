@@ -180,7 +180,9 @@ class TrainingSettings(Settings):
     output: Literal["logits", "softmax", "log_softmax"] = "logits"
     """What is fed to the loss. Cross entropy takes logits; the others repeat a common mistake."""
     precision: Literal["float32", "tf32", "bfloat16"] = "float32"
-    """Arithmetic of the forward and backward pass."""
+    """Arithmetic of the forward and backward pass. "bfloat16": products in bfloat16, weights, sums
+    and updates in float32 (autocast). "tf32": products of a GPU in TensorFloat-32; on a CPU, which
+    has no such arithmetic, the same bits as float32. A run's record states what was used."""
     selection: Monitor | Literal["final"] | None = None
     """Quantity that selects the checkpoint on which the test accuracy is measured; by default
     that of early stopping, else val_loss. "final" takes the last epoch."""

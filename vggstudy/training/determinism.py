@@ -133,6 +133,7 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "cudnn_benchmark": torch.backends.cudnn.benchmark,
         "cublas_workspace": os.environ.get("CUBLAS_WORKSPACE_CONFIG") if cuda else None,
+        "precision": "float32" if precision == "tf32" and not cuda else precision,
         "tf32": precision == "tf32" and cuda,
         "autocast": "bfloat16" if precision == "bfloat16" else None,
     }
