@@ -201,4 +201,5 @@ def _names(value: str) -> str:
     if more:
         words = gettext("%(names)s and %(n)s more")
         return words % {"names": _names(more["names"]), "n": more["n"]}
-    return re.sub(r"\b([A-Za-z]\w*)(?=[=,;]|$)", lambda match: friendly(match[1]), value)
+    named = re.sub(r"\b([A-Za-z]\w*)(?=[=,;]|$)", lambda match: friendly(match[1]), value)
+    return named.replace("=", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")

@@ -49,12 +49,18 @@ REDEFINED = re.compile(
 
 NUMBER = r"[<>]?-?\d+(?:\.\d+)?"
 LITERAL = re.compile(
-    rf"(?:(?P<estimate>(?<![\w.]){NUMBER}(?:%| points)?)"
-    r"(?: (?:more|fewer|higher|lower))?[,;]? \(?)?"
-    r"(?P<level>\d+(?:\.\d+)?%) (?:CI|confidence interval)[:=,]? ?(?:= )?"
-    rf"(?P<ends>\[[^\]\n]*\]%?|(?:up to|from) {NUMBER}%?|without bounds)\)?"
+    rf"(?:(?P<estimate>(?<![\w.]){NUMBER}(?:%p?| points)?)"
+    r"(?: (?:more|fewer|higher|lower|더 (?:높다|낮다|크다|작다)))?[,;]? ?\(?)?"
+    r"(?P<level>\d+(?:\.\d+)?%) (?:CI|confidence interval|신뢰구간)[:=,]? ?(?:= )?"
+    rf"(?P<ends>\[[^\]\n]*\]%?|(?:up to|from|상한|하한) {NUMBER}%?|without bounds|한계 없음)\)?"
     r"(?:[,;]? \(?n ?= ?(?P<n>\d{1,3}(?:[, ]\d{3})+|\d+))?"
 )
+
+
+"""As the report prints it in one of its languages, or as papers write it."""
+
+ENDS = {"상한": "up to", "하한": "from", "한계 없음": "without bounds"}
+"""Words for open ends in the report's other languages, with the English ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,16 +261,23 @@ class _Checker:
         """Every interval must be one that a claim prints."""
         for match in LITERAL.finditer(text.content):
             self.checked += 1
-            printed = self._printed.get(f"{match['level']} CI {match['ends']}", [])
+            printed = self._printed.get(f"{match['level']} CI {_ends(match['ends'])}", [])
             if not any(_fits(match, estimate, n) for estimate, n in printed):
                 said = match[0].strip()
                 number = text.line(match.start("level"))
                 self._report(path, number, f"no claim of the study prints {said!r}")
 
 
+def _ends(said: str) -> str:
+    """The ends of an interval as the program prints them in English."""
+    for word, english in ENDS.items():
+        said = said.replace(word, english)
+    return said
+
+
 def _fits(match: re.Match[str], estimate: str, n: int) -> bool:
     """Whether the estimate before an interval and the n behind it are the claim's."""
-    said = match["estimate"]
+    said = match["estimate"] and match["estimate"].replace("%p", " points")
     bare = estimate.removesuffix(" points").removesuffix("%")
     # A sentence's verb carries the sign: "23 points fewer, 95% CI [-34, -12]".
     known = {estimate, bare, estimate.lstrip("-"), bare.lstrip("-")}

@@ -45,7 +45,12 @@ TICKS = 20.0
 LINE = 14.0
 TITLE = 11.0
 KEY = 24.0
+KEY_ROW = 17.0
 BOTTOM = 16.0
+
+
+Key = tuple[float, str, str, str]
+"""Place, name, colour and stroke of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,9 @@ def draw_curves(
     apart = APART if any(panel.failed for panel in panels) else 0.0
     head = LINE * max(title.count("\n") + 1 for title in titles) + 8
     step = head + PLOT + (SPACE + apart if apart else 0.0) + TICKS
-    height = KEY + math.ceil(len(panels) / columns) * step + BOTTOM
+    keys = _keys(lines, canvas, failed=bool(apart))
+    key = KEY + KEY_ROW * (len(keys) - 1)
+    height = key + math.ceil(len(panels) / columns) * step + BOTTOM
     figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
     figure.patch.set_visible(False)
     last = max(epoch for panel in panels for epoch in _epochs(panel))
@@ -104,7 +111,7 @@ def draw_curves(
     )
     for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(index, columns)
-        x, top = LEFT + column * (width + GAP), KEY + row * step + head
+        x, top = LEFT + column * (width + GAP), key + row * step + head
 
         def box(y: float, tall: float, x: float = x) -> tuple[float, float, float, float]:
             return (x / canvas.width, 1 - (y + tall) / height, width / canvas.width, tall / height)
@@ -119,7 +126,7 @@ def draw_curves(
             _dress(
                 below, limits, last, first=column == 0, percent=percent, numbered=True, apart=True
             )
-    _draw_key(figure, lines, canvas, height, failed=bool(apart))
+    _draw_key(figure, keys, canvas, height)
     place = 0.5 + LEFT / 2 / canvas.width
     figure.text(
         place,
@@ -209,17 +216,29 @@ def _dress(
         axes.set_yticklabels([])
 
 
-def _draw_key(
-    figure: Figure, lines: Sequence[str], canvas: Canvas, height: float, *, failed: bool
-) -> None:
-    """What each line is."""
-    from matplotlib.lines import Line2D
-
+def _keys(lines: Sequence[str], canvas: Canvas, *, failed: bool) -> list[list[Key]]:
+    """What each line is, in as many rows as the width needs."""
     entries = [(name, *style) for name, style in zip(lines, STYLES, strict=False)]
     entries += [(pgettext("runs, axis", "failed"), VERMILLION, "-")] if failed else []
-    x, y = LEFT, 1 - 8 / height
-    for name, colour, dashes in entries:
-        ends = [x / canvas.width, (x + 22) / canvas.width]
-        figure.add_artist(Line2D(ends, [y, y], color=colour, ls=dashes, lw=1.8))
-        figure.text((x + 28) / canvas.width, y, name, va="center", fontsize=SMALL, color=INK)
-        x += 28 + text_width(name) + 14
+    rows: list[list[Key]] = [[]]
+    x = LEFT
+    for entry in entries:
+        end = x + 28 + text_width(entry[0])
+        if end > canvas.width and rows[-1]:
+            rows.append([])
+            x, end = LEFT, LEFT + end - x
+        rows[-1].append((x, *entry))
+        x = end + 14
+    return rows
+
+
+def _draw_key(figure: Figure, rows: Sequence[Sequence[Key]], canvas: Canvas, height: float) -> None:
+    """A short stroke and its name for each line."""
+    from matplotlib.lines import Line2D
+
+    for index, row in enumerate(rows):
+        y = 1 - (8 + index * KEY_ROW) / height
+        for x, name, colour, dashes in row:
+            ends = [x / canvas.width, (x + 22) / canvas.width]
+            figure.add_artist(Line2D(ends, [y, y], color=colour, ls=dashes, lw=1.8))
+            figure.text((x + 28) / canvas.width, y, name, va="center", fontsize=SMALL, color=INK)

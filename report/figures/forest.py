@@ -79,27 +79,43 @@ class _Layout:
     ----------
     row : float
         Height of a row.
-    bar : float
-        Middle of the bar below the row's top.
+    words, numbers, bar : float
+        Middles of the words, the numbers and the bar below the row's top.
     left, right : float
         Ends of the axis.
     """
 
     width: float
     row: float
+    words: float
+    numbers: float
     bar: float
     left: float
     right: float
 
     @classmethod
     def of(cls, groups: Sequence[ForestGroup], canvas: Canvas) -> _Layout:
-        """Words and numbers beside the bars where there is room, else above them."""
+        """Words and numbers beside the bars where there is room, else above them.
+
+        Above them they share a line where they can, and else have one each.
+        """
         rows = [row for group in groups for row in group.rows]
         words = max(text_width(row.label) for row in rows) + 14
         numbers = max(text_width(row.numbers, BOLD) for row in rows) + 14
-        if canvas.narrow or canvas.width - words - numbers < 220:
-            return cls(canvas.width, 40.0, 27.0, INSET, canvas.width - INSET)
-        return cls(canvas.width, 24.0, 12.0, words, canvas.width - numbers)
+        width, right = canvas.width, canvas.width - INSET
+        if not canvas.narrow and width - words - numbers >= 220:
+            return cls(width, 24.0, 12.0, 12.0, 12.0, words, width - numbers)
+        if all(text_width(row.label) + text_width(row.numbers, BOLD) + 8 <= width for row in rows):
+            return cls(width, 40.0, 9.0, 9.0, 27.0, INSET, right)
+        return cls(width, 55.0, 9.0, 24.0, 42.0, INSET, right)
+
+    def room(self, row: ForestRow) -> float:
+        """How wide a row's words may be."""
+        if self.beside:
+            return self.left - 6
+        if self.words < self.numbers:
+            return self.width
+        return self.width - text_width(row.numbers, BOLD) - 8
 
     @property
     def beside(self) -> bool:
@@ -137,7 +153,12 @@ def _draw_group(
         return layout.left + (value - low) / (high - low) * (layout.right - layout.left)
 
     axes.text(
-        0, top + 14, fit(group.title, layout.width, TEXT), size=TEXT, weight="bold", va="center"
+        0,
+        top + 14,
+        fit(group.title, layout.width, TEXT * BOLD / SMALL),
+        size=TEXT,
+        weight="bold",
+        va="center",
     )
     marks = [(x(tick), GRID, 1.0) for tick in ticks]
     if group.reference is not None and low <= group.reference <= high:
@@ -162,11 +183,16 @@ def _draw_row(
     marks: Sequence[tuple[float, str, float]],
 ) -> None:
     """Words, numbers and the interval; lines cross the bar's band only, never the words."""
-    words = layout.bar if layout.beside else 9.0
-    room = layout.left - 6 if layout.beside else layout.width - text_width(row.numbers, BOLD) - 8
-    axes.text(0, top + words, fit(row.label, room), va="center", size=SMALL)
+    label = fit(row.label, layout.room(row))
+    axes.text(0, top + layout.words, label, va="center", size=SMALL)
     axes.text(
-        layout.width, top + words, row.numbers, va="center", ha="right", size=SMALL, weight="bold"
+        layout.width,
+        top + layout.numbers,
+        row.numbers,
+        va="center",
+        ha="right",
+        size=SMALL,
+        weight="bold",
     )
     reach = layout.row / 2 if layout.beside else 11.0
     middle = top + layout.bar

@@ -101,7 +101,9 @@ def _sentence(found: Sensitivity) -> str:
         "total": len(found.outcomes[0].verdicts),
         "rules": len(found.outcomes),
     }
-    return f"{text}; {phrase(found.note)}" if found.note else text
+    if not found.note:
+        return text
+    return gettext("%(text)s; %(note)s") % {"text": text, "note": phrase(found.note)}
 
 
 def build(view: StudyView) -> Section:
