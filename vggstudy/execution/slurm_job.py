@@ -17,10 +17,11 @@ import logging
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from vggstudy.errors import StudyError
 from vggstudy.execution.engine import has_result
@@ -39,6 +40,9 @@ WARNING_S = 120
 
 PATIENCE = 0.5
 """Part of the warning time that epochs under way are given to end."""
+
+IDLE_RESTARTS = 2
+"""So often a job that got nowhere is requeued: it may have been warned at its very start."""
 
 _log = logging.getLogger(__name__)
 
@@ -83,7 +87,8 @@ class PackJob:
         with _warned(self.warning_s) as warning:
             tally = execute(lacking, store, self.options, _Log(), stopped_by=(signal.SIGINT,))
         if warning.time_is_short and tally.interrupted:
-            if tally.finished or _checkpoints(store, lacking) != before:
+            restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+            if tally.finished or _checkpoints(store, lacking) != before or restarts < IDLE_RESTARTS:
                 _requeue()
             else:
                 _log.warning("the time limit is too short for one epoch: the job is not requeued")
@@ -115,7 +120,6 @@ class _Warning:
         """The first of all signals counts."""
         if not self.stopping:
             self.stopping = True
-            _log.info("stopping: every run writes a checkpoint at the end of its epoch")
             signal.alarm(self.patience_s)
             os.kill(os.getpid(), signal.SIGINT)
 
@@ -168,6 +172,11 @@ def _log_to_stderr() -> None:
 
 class _Log(Silent):
     """Writes what happens to the job's log."""
+
+    def epoch(self, run: PlannedRun, report: Mapping[str, Any]) -> None:
+        """Only the first of a run: logs of many jobs lie on a shared file system."""
+        if report["epoch"] == 1:
+            _log.info("run %s: first epoch done", run.run_id)
 
     def finished(self, run: PlannedRun, record: RunRecord) -> None:
         """One line a run."""
