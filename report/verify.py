@@ -50,7 +50,7 @@ REDEFINED = re.compile(
 NUMBER = r"[<>]?-?\d+(?:\.\d+)?"
 LITERAL = re.compile(
     rf"(?:(?P<estimate>(?<![\w.]){NUMBER}(?:%p?| points)?)"
-    r"(?: (?:more|fewer|higher|lower|더 (?:높다|낮다|크다|작다)))?[,;]? ?\(?)?"
+    r"(?: (?:more|fewer|higher|lower|더 (?:높다|낮다|크다|작다)))?(?:[,;]? \(?|\())?"
     r"(?P<level>\d+(?:\.\d+)?%) (?:CI|confidence interval|신뢰구간)[:=,]? ?(?:= )?"
     rf"(?P<ends>\[[^\]\n]*\]%?|(?:up to|from|상한|하한) {NUMBER}%?|without bounds|한계 없음)\)?"
     r"(?:[,;]? \(?n ?= ?(?P<n>\d{1,3}(?:[, ]\d{3})+|\d+))?"
