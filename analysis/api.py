@@ -20,6 +20,8 @@ from vggstudy.analysis.make_claims import ClaimMaker
 from vggstudy.analysis.model_requests import ModelRequests
 from vggstudy.analysis.models import FittedModels, fit_models
 from vggstudy.analysis.more_claims import more_claims
+from vggstudy.analysis.named_claims import named_claims
+from vggstudy.analysis.outcomes import outcome_id
 from vggstudy.analysis.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.analysis.table import RunTable
@@ -44,6 +46,7 @@ def analyze(
     further: Sequence[RunTable] = (),
     hypotheses: Sequence[HypothesisSpec] = (),
     models: ModelRequests | None = None,
+    named: Sequence[str] = (),
     headline_only: bool = False,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
@@ -72,6 +75,9 @@ def analyze(
         Registered hypotheses, to be judged together.
     models : ModelRequests, optional
         What the fitted models hold; by default as `ModelRequests` says.
+    named : sequence of str
+        Ids of claims that are made besides, e.g. those that a source study's figures are set
+        against; an id of what the table does not have makes none.
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
@@ -91,11 +97,16 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(cells, confidence, resampling, inputs, shared_seeds)
     made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
-    for other in further:
-        own = replace(maker, cells=Cells.from_table(other))
-        made.update((claim.id, claim) for claim in own.all_claims(only=other.outcome))
-    judged = judge(hypotheses, Evaluator(maker), confidence=confidence)
-    claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
+    others = {
+        outcome_id(other.outcome): replace(maker, cells=Cells.from_table(other))
+        for other in further
+    }
+    for own in others.values():
+        only = own.cells.table.outcome
+        made.update((c.id, c) for c in own.all_claims(only=only, headline_only=headline_only))
+    made = {**named_claims(named, maker, others), **made}
+    judged = judge(hypotheses, Evaluator(maker, others), confidence=confidence)
+    claims = ClaimSet(registered(made, hypotheses, judged, maker, others).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
     flow = Flow.of(table)
     return AnalysisResult(

@@ -55,11 +55,12 @@ def _stratum(name: ClaimName, maker: ClaimMaker, text: str) -> tuple[Axis, tuple
 
 
 def _robust(name: ClaimName, maker: ClaimMaker, text: str) -> Claim:
-    """A robust quantity of one cell, or an effect size of two."""
+    """A robust quantity of one cell, an interquartile mean of several, or an effect size of two."""
     plain = "mean" if name.quantity in OF_ONE_CELL else "diff"
     asked = parse_claim(text.replace(f".{name.quantity}", f".{plain}", 1), maker.cells.table)
     groups = asked.contrast.groups(maker.cells)
     wrong = asked.outcome != maker.cells.table.outcome
-    if wrong or any(group.cells.size > 1 for group in groups):
+    several = name.quantity != "iqm" and any(group.cells.size > 1 for group in groups)
+    if wrong or several:
         raise AnalysisError(f"'{text}': {name.quantity} is of the outcome in single cells")
     return robust_claim(maker, name.quantity, asked.contrast)

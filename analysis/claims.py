@@ -129,6 +129,11 @@ class Claim:
         """Plain JSON values; never NaN."""
         return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
 
+    def offering(self, other: Claim) -> Claim:
+        """The refused claim with the one on the largest complete part in its place."""
+        text = f"{self.reason_text}; the largest complete part of the grid is {other.id}"
+        return replace(self, reason_text=text, offered=other.id).sealed()
+
     def sealed(self) -> Claim:
         """The claim with the digest of its content."""
         return replace(self, claim_digest=self.content_digest())

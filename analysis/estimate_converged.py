@@ -18,17 +18,21 @@ from vggstudy.analysis.finding import Finding, caution
 from vggstudy.analysis.proportions import (
     PooledCounts,
     clopper_pearson,
+    clustered_counts,
     mover_sum,
     pooled_counts,
     wilson,
 )
 from vggstudy.analysis.reasons import Caution, Note
+from vggstudy.analysis.seed_sums import shares_by_seed
 
 WIDE_BELOW = 10
 """Runs below which the interval of a probability is called wide."""
 
 
-def estimate_converged(cells: Cells, groups: list[Group], *, confidence: float) -> Finding:
+def estimate_converged(
+    cells: Cells, groups: list[Group], *, confidence: float, shared_seeds: bool = False
+) -> Finding:
     """Probability of converging, or a signed sum of such probabilities.
 
     Parameters
@@ -37,6 +41,8 @@ def estimate_converged(cells: Cells, groups: list[Group], *, confidence: float) 
     groups : list of Group
         From `Contrast.groups`.
     confidence : float
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: replicates are then clusters.
 
     Returns
     -------
@@ -49,6 +55,9 @@ def estimate_converged(cells: Cells, groups: list[Group], *, confidence: float) 
         return Finding(None, None, problem)
     counts = [pooled_counts(cells.k[g.cells], cells.n[g.cells], g.weights) for g in groups]
     notes = _cautions(counts)
+    if shared_seeds:
+        counts, found_notes = _clustered(cells, groups, counts)
+        notes = (*notes, *found_notes)
     suffix = "" if all(count.exact for count in counts) else "_effective"
     if len(groups) == 1:
         exact = clopper_pearson(counts[0].k, counts[0].n, confidence=confidence)
@@ -60,6 +69,27 @@ def estimate_converged(cells: Cells, groups: list[Group], *, confidence: float) 
     reach = len(groups) / 2
     interval = interval.clipped(-reach, reach)
     return Finding(interval.estimate, interval, cautions=notes)
+
+
+def _clustered(
+    cells: Cells, groups: list[Group], counts: list[PooledCounts]
+) -> tuple[list[PooledCounts], tuple[Note, ...]]:
+    """Effective counts of groups of several cells, and what to know of them.
+
+    Single cells stay: their runs have seeds of their own. Differences take their groups as
+    independent, which is wide where seeds act on both alike.
+    """
+    found = [
+        clustered_counts(count, shares_by_seed(cells, group.cells, group.weights))
+        if group.cells.size > 1
+        else count
+        for group, count in zip(groups, counts, strict=True)
+    ]
+    fewer = [(a.n, b.n) for a, b in zip(counts, found, strict=True) if b.n < a.n]
+    if not fewer:
+        return found, ()
+    text = "; ".join(f"{had:g} runs count as {now:.3g}" for had, now in fewer)
+    return found, (caution(Caution.SHARED_SEEDS, f"runs share seeds across cells: {text}"),)
 
 
 def _cautions(counts: list[PooledCounts]) -> tuple[Note, ...]:

@@ -21,10 +21,18 @@ from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.availability import unavailable
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
+from vggstudy.analysis.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.finding import Finding, caution, refused
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.proportions import clopper_pearson, mover_sum, pooled_counts, wilson
+from vggstudy.analysis.proportions import (
+    clopper_pearson,
+    clustered_counts,
+    mover_sum,
+    pooled_counts,
+    wilson,
+)
 from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.seed_sums import by_seed, cell_of, shares_by_seed
 from vggstudy.analysis.student import satterthwaite, t_quantile
 
 
@@ -44,7 +52,9 @@ class _Parts:
     failed: FloatArray
 
 
-def estimate_expected(cells: Cells, groups: list[Group], *, confidence: float) -> Finding:
+def estimate_expected(
+    cells: Cells, groups: list[Group], *, confidence: float, shared_seeds: bool = False
+) -> Finding:
     """Expected outcome over all runs, or a signed sum of averages of it.
 
     Parameters
@@ -53,11 +63,14 @@ def estimate_expected(cells: Cells, groups: list[Group], *, confidence: float) -
         Of an outcome with bounds, such as an accuracy.
     groups : list of Group
     confidence : float
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: replicates are then clusters.
 
     Returns
     -------
     Finding
-        Refused where a cell has no labelled run, or where failed runs score above converged ones.
+        Refused where a cell has no labelled run, where failed runs score above converged ones, or
+        where failed runs have no outcome and nothing can stand in for it.
 
     Raises
     ------
@@ -70,13 +83,15 @@ def estimate_expected(cells: Cells, groups: list[Group], *, confidence: float) -
     problem = unavailable(cells, used, cells.n, minimum=1, what="labelled runs")
     if problem:
         return Finding(None, None, problem)
+    if lost := unknown_failures(cells, used):
+        return Finding(None, None, lost)
     parts = [_parts(cells, group) for group in groups]
     if any((part.converged < part.failed).any() for part in parts):
         text = "in a cell the failed runs score above the converged ones"
         return refused(Reason.FAILED_ABOVE_CONVERGED, text)
     single = len(groups) == 1
     intervals = [
-        _group(cells, group, part, confidence=confidence, exact=single)
+        _group(cells, group, part, confidence=confidence, exact=single, shared=shared_seeds)
         for group, part in zip(groups, parts, strict=True)
     ]
     notes = _cautions(cells, used.tolist())
@@ -89,18 +104,14 @@ def estimate_expected(cells: Cells, groups: list[Group], *, confidence: float) -
 def _parts(cells: Cells, group: Group) -> _Parts:
     """Shares and means of a group's cells, with what stands in for those that are unknown."""
     at = group.cells
-    low, high = cells.table.bounds or (0.0, 1.0)
-    known = cells.failed_n > 0
-    fallback = cells.table.chance if cells.table.chance is not None else low
-    if known.any():
-        fallback = float(np.average(cells.failed_mean[known], weights=cells.failed_n[known]))
-    failed = np.where(known, np.nan_to_num(cells.failed_mean), fallback)[at]
+    _, high = cells.table.bounds or (0.0, 1.0)
+    failed = np.where(cells.failed_n > 0, np.nan_to_num(cells.failed_mean), failed_value(cells))[at]
     converged = np.where(cells.k > 0, np.nan_to_num(cells.mean), high)[at]
     return _Parts(cells.k[at] / cells.n[at], converged, failed)
 
 
 def _group(
-    cells: Cells, group: Group, parts: _Parts, *, confidence: float, exact: bool
+    cells: Cells, group: Group, parts: _Parts, *, confidence: float, exact: bool, shared: bool
 ) -> Interval:
     """MOVER interval of the equally weighted mean of theta over a group's cells."""
     at, weights = group.cells, group.weights
@@ -110,15 +121,18 @@ def _group(
     down = up = 0.0
     if total > 0:
         counts = pooled_counts(cells.k[at], cells.n[at], gain / total)
+        if shared:
+            counts = clustered_counts(counts, shares_by_seed(cells, at, gain / total))
         limits = (clopper_pearson if exact else wilson)(counts.k, counts.n, confidence=confidence)
         down, up = total * (limits.estimate - limits.low), total * (limits.high - limits.estimate)
-    half = _half_width(cells, group, weights * parts.share, confidence, failed=False)
-    other = _half_width(cells, group, weights * (1 - parts.share), confidence, failed=True)
+    width = _half_over_seeds if shared else _half_width
+    half = width(cells, group, weights * parts.share, confidence, failed=False)
+    other = width(cells, group, weights * (1 - parts.share), confidence, failed=True)
     low = estimate - float(np.sqrt(down**2 + half**2 + other**2))
     high = estimate + float(np.sqrt(up**2 + half**2 + other**2))
     if (cells.k[at] > 0).all():
         ceiling = float(weights @ parts.converged)
-        ceiling += _half_width(cells, group, weights, confidence, failed=False)
+        ceiling += width(cells, group, weights, confidence, failed=False)
         high = min(high, max(ceiling, estimate))
     return Interval(estimate, low, high, "mover_product").clipped(*(cells.table.bounds or (0, 1)))
 
@@ -144,13 +158,42 @@ def _half_width(
     return t_quantile(spread.df, confidence) * spread.se
 
 
+def _half_over_seeds(
+    cells: Cells, group: Group, weights: FloatArray, confidence: float, *, failed: bool
+) -> float:
+    """The same with replicates as clusters, by Liang and Zeger's variance times G / (G - 1).
+
+    Runs' departures from their cells' means are summed within each replicate.
+    """
+    count = (cells.failed_n if failed else cells.k)[group.cells]
+    mean = np.nan_to_num(cells.failed_mean if failed else cells.mean)
+    present = np.isin(cells.table.label, (1, 2) if failed else (0,)) & ~np.isnan(cells.table.value)
+    per_run = np.zeros((len(cells), 1))
+    per_run[group.cells, 0] = np.where(count > 0, weights / np.maximum(count, 1), 0.0)
+    rest = np.where(present, cells.table.value - mean[cell_of(cells)], 0.0)
+    sums = by_seed(cells, per_run, rest, present, complete=False).values
+    if sums.size < 2:
+        return 0.0
+    se = float(np.sqrt(sums.size / (sums.size - 1) * (sums @ sums)))
+    return t_quantile(sums.size - 1, confidence) * se
+
+
 def _cautions(cells: Cells, used: list[int]) -> tuple[Note, ...]:
-    """Cells in which at most one run converged."""
+    """Cells in which at most one run converged, and failed runs whose outcome is not known."""
+    lost = float((cells.n - cells.k - cells.failed_n)[used].sum())
+    notes = []
+    if lost:
+        text = (
+            f"{lost:.0f} failed runs have no outcome: they count as the failed runs that have one"
+        )
+        if not cells.failed_n.any():
+            text = f"{lost:.0f} failed runs have no outcome: they count as {failed_value(cells):g}"
+        notes.append(caution(Caution.FAILED_VALUE_ASSUMED, text))
     few = [c for c in used if cells.k[c] <= 1]
     if not few:
-        return ()
+        return tuple(notes)
     if len(used) == 1:
         text = f"{cells.k[few[0]]:.0f} of {cells.n[few[0]]:.0f} runs converged"
     else:
         text = f"in {len(few)} of {len(used)} cells at most one run converged"
-    return (caution(Caution.FEW_CONVERGED, text),)
+    return (*notes, caution(Caution.FEW_CONVERGED, text))

@@ -1,7 +1,7 @@
 """Secondary quantities of single cells and matched pairs of cells.
 
-Interquartile mean and median of a cell; Hedges' g, Cliff's delta and the probability of
-improvement of two cells. Differences in the outcome's unit come first.
+Interquartile mean (of several cells too, `pooled_iqm`) and median of a cell; Hedges' g, Cliff's
+delta and the probability of improvement of two cells. Differences in the outcome's unit come first.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.effects import cliffs_delta, standardised_difference
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.finding import Finding, caution, refused
+from vggstudy.analysis.pooled_iqm import estimate_pooled_iqm
 from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.robust import (
@@ -53,7 +54,7 @@ def estimate_robust(
     quantity : str
     cells : Cells
     groups : list of Group
-        Of one cell each.
+        Of one cell each; the interquartile mean also takes one group of several.
     claim_id : str
         Names the random stream.
     confidence : float
@@ -65,6 +66,10 @@ def estimate_robust(
         Refused where a cell has too few converged runs, or their values do not vary.
     """
     used = np.concatenate([group.cells for group in groups])
+    if quantity == "iqm" and used.size > 1:
+        return estimate_pooled_iqm(
+            cells, used, claim_id=claim_id, confidence=confidence, resampling=resampling
+        )
     what = "converged runs"
     problem = unavailable(cells, used, cells.k, minimum=MINIMUM[quantity], what=what)
     if problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from vggstudy.analysis.claim_lookup import claim_at
@@ -30,6 +31,7 @@ from vggstudy.analysis.hypothesis_specs import (
     SlopePart,
 )
 from vggstudy.analysis.make_claims import ClaimMaker
+from vggstudy.analysis.named_claims import maker_of
 from vggstudy.analysis.ranks import Model, Ranking, rank_models
 from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.student import Spread
@@ -44,10 +46,13 @@ class Evaluator:
     Attributes
     ----------
     maker : ClaimMaker
+    further : mapping of str to ClaimMaker
+        Makers of claims on further outcomes, by the first word of their ids.
     kept : dict
     """
 
     maker: ClaimMaker
+    further: Mapping[str, ClaimMaker] = field(default_factory=dict)
     kept: dict[tuple[str, float], Evidence] = field(default_factory=dict)
 
     def evidence(self, part: Part, level: float) -> Evidence:
@@ -79,9 +84,13 @@ class Evaluator:
             return model_evidence.needed(part, self.maker, level)
         return model_evidence.peak(part, self.maker, level)
 
+    def _maker(self, text: str) -> ClaimMaker:
+        """The maker of claims on the outcome that an id begins with."""
+        return maker_of(text, self.maker, self.further)
+
     def _claim(self, part: ClaimPart, level: float) -> Evidence:
         """A claim's interval at the level, against the threshold."""
-        claim = claim_at(part.claim, replace(self.maker, confidence=level))
+        claim = claim_at(part.claim, replace(self._maker(part.claim), confidence=level))
         rule = f"{claim.id} {part.direction} {part.threshold:g}"
         if not claim.available:
             reason = Note(claim.reason or "", claim.reason_text or "")
@@ -101,18 +110,18 @@ class Evaluator:
 
     def _equivalence(self, part: EquivalencePart, level: float) -> Evidence:
         """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""
-        cells = self.maker.cells
-        asked = parse_claim(part.claim, cells.table)
-        if len(asked.contrast.factors) != 1 or asked.outcome != cells.table.outcome:
+        maker = self._maker(part.claim)
+        asked = parse_claim(part.claim, maker.cells.table)
+        if len(asked.contrast.factors) != 1 or asked.outcome != maker.cells.table.outcome:
             raise AnalysisError(
                 f"'{part.claim}': equivalence is of a difference of means of converged runs"
             )
-        claim = self.maker.claim(asked.outcome, asked.contrast)
+        claim = maker.claim(asked.outcome, asked.contrast)
         rule = f"{claim.id} within {part.margin:g} by two one-sided tests"
         if claim.estimate is None or claim.low is None:
             reason = Note(claim.reason or "", claim.reason_text or "")
             return not_estimable(claim.id, rule, level, reason, claim.estimate)
-        estimate, spread = self._difference(asked.contrast, part.adjust)
+        estimate, spread = _difference(maker, asked.contrast, part.adjust)
         test = tost(
             estimate,
             spread,
@@ -131,20 +140,6 @@ class Evaluator:
             claim.warnings,
             thresholds=(-part.margin, part.margin),
         )
-
-    def _difference(self, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
-        """A difference and its standard error, adjusted by cell or paired by replicate."""
-        cells = self.maker.cells
-        groups = contrast.groups(cells)
-        try:
-            if adjust == "pair":
-                pairs = paired_differences(cells, groups)
-                spread = paired_spread(pairs)
-                return float(pairs.mean()), spread
-            estimate = float(sum(g.sign * (g.weights @ cells.mean[g.cells]) for g in groups))
-            return estimate, spread_by_cell(cells, groups)
-        except ValueError as error:
-            raise AnalysisError(str(error)) from None
 
     def _ranking(self, part: RankingPart, level: float) -> Evidence:
         """Every pair that the stated order decides, by simultaneous comparisons."""
@@ -221,3 +216,18 @@ def _name(part: Part) -> str:
         return f"needed.diff.{part.compare}"
     kind = "converged.slope" if isinstance(part, SlopePart) else "peak"
     return f"{kind}.{part.along}"
+
+
+def _difference(maker: ClaimMaker, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
+    """A difference and its standard error, adjusted by cell or paired by replicate."""
+    cells = maker.cells
+    groups = contrast.groups(cells)
+    try:
+        if adjust == "pair":
+            pairs = paired_differences(cells, groups)
+            spread = paired_spread(pairs)
+            return float(pairs.mean()), spread
+        estimate = float(sum(g.sign * (g.weights @ cells.mean[g.cells]) for g in groups))
+        return estimate, spread_by_cell(cells, groups)
+    except ValueError as error:
+        raise AnalysisError(str(error)) from None

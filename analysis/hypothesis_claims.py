@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vggstudy.analysis.claim_lookup import claim_at
 from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.hypotheses import HypothesisResult
 from vggstudy.analysis.hypothesis_specs import ClaimPart, EquivalencePart, HypothesisSpec
 from vggstudy.analysis.make_claims import ClaimMaker
-from vggstudy.errors import AnalysisError
+from vggstudy.analysis.named_claims import named_claims
 
 
 def registered(
@@ -18,6 +17,7 @@ def registered(
     specs: Sequence[HypothesisSpec],
     results: Sequence[HypothesisResult],
     maker: ClaimMaker,
+    further: Mapping[str, ClaimMaker],
 ) -> dict[str, Claim]:
     """The claims, those that a hypothesis names marked as registered.
 
@@ -32,6 +32,8 @@ def registered(
     results : sequence of HypothesisResult
         In the same order.
     maker : ClaimMaker
+    further : mapping of str to ClaimMaker
+        Makers of claims on further outcomes, by the first word of their ids.
     """
     made = dict(claims)
     done: set[str] = set()
@@ -39,7 +41,9 @@ def registered(
         for part, evidence in zip(spec.parts, result.parts, strict=True):
             if not isinstance(part, (ClaimPart, EquivalencePart)):
                 continue
-            claim = _named(part.claim, made, maker)
+            found = named_claims([part.claim], maker, further)
+            # Where there is none, the evidence says so, with its reason.
+            claim = next((made.get(key, one) for key, one in found.items()), None)
             if claim is None or claim.id in done:
                 continue
             done.add(claim.id)
@@ -48,12 +52,3 @@ def registered(
                 claim, registered=True, verdict=evidence.verdict.value, reference=threshold
             ).sealed()
     return made
-
-
-def _named(text: str, made: Mapping[str, Claim], maker: ClaimMaker) -> Claim | None:
-    """The claim that an id names, made if need be; None if the table has no such thing."""
-    try:
-        claim = claim_at(text, maker)
-    except AnalysisError:
-        return None  # the evidence says so, with its reason
-    return made.get(claim.id, claim)

@@ -13,7 +13,13 @@ from vggstudy.analysis.arrays import BoolArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_ids import claim_id, conditions_of, estimand, quantity_of
 from vggstudy.analysis.claims import Alternative, Claim
-from vggstudy.analysis.contrasts import Contrast, differences, interactions, marginal_means
+from vggstudy.analysis.contrasts import (
+    Contrast,
+    Group,
+    differences,
+    interactions,
+    marginal_means,
+)
 from vggstudy.analysis.estimate_converged import estimate_converged
 from vggstudy.analysis.estimate_expected import estimate_expected
 from vggstudy.analysis.estimate_mean import Resampling, estimate_mean
@@ -97,9 +103,8 @@ class ClaimMaker:
         if part is None or part == contrast:
             yield claim
             return
-        offered = self.claim(outcome, part, note=self._part_note(contrast, part))
-        text = f"{claim.reason_text}; the largest complete part of the grid is {offered.id}"
-        yield replace(claim, reason_text=text, offered=offered.id).sealed()
+        offered = self.claim(outcome, part, note=self.part_note(contrast, part))
+        yield claim.offering(offered)
         yield offered
 
     def claim(self, outcome: str, contrast: Contrast, note: Note | None = None) -> Claim:
@@ -154,11 +159,15 @@ class ClaimMaker:
     def _estimate(self, outcome: str, contrast: Contrast, name: str) -> Finding:
         """The estimator of an outcome."""
         groups = contrast.groups(self.cells)
+        # The runs of one cell never share seeds with one another.
+        shared = self.shared_seeds and sum(group.cells.size for group in groups) > 1
         if outcome == "converged":
-            return estimate_converged(self.cells, groups, confidence=self.confidence)
+            return estimate_converged(
+                self.cells, groups, confidence=self.confidence, shared_seeds=shared
+            )
         if outcome == "expected":
-            return estimate_expected(self.cells, groups, confidence=self.confidence)
-        estimate = estimate_shared if self.shared_seeds and contrast.factors else estimate_mean
+            return self._expected(groups, name, shared=shared)
+        estimate = estimate_shared if shared else estimate_mean
         finding = estimate(
             self.cells,
             groups,
@@ -175,12 +184,29 @@ class ClaimMaker:
             seed=self.resampling.seed,
         )
 
+    def _expected(self, groups: list[Group], name: str, *, shared: bool) -> Finding:
+        """Expected outcome by its two parts; differences over seeds where cells share them."""
+        found = estimate_expected(
+            self.cells, groups, confidence=self.confidence, shared_seeds=shared
+        )
+        if not shared or found.reason is not None or len(groups) == 1:
+            return found
+        over_seeds = estimate_shared(
+            self.cells,
+            groups,
+            claim_id=name,
+            confidence=self.confidence,
+            resampling=self.resampling,
+            everyone=True,
+        )
+        return replace(over_seeds, cautions=(*found.cautions, *over_seeds.cautions))
+
     def _usable(self, outcome: str) -> BoolArray:
         """Cells that an average of the outcome can include."""
         averaged = outcome not in {"converged", "expected"}
         return self.cells.k >= 2 if averaged else self.cells.n >= 1
 
-    def _part_note(self, contrast: Contrast, part: Contrast) -> Note | None:
+    def part_note(self, contrast: Contrast, part: Contrast) -> Note | None:
         """How much of the grid a sub-grid keeps; ordinary conditions speak for themselves."""
         if all(len(condition.levels) == 1 for condition in part.conditions):
             return None

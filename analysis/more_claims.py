@@ -11,13 +11,19 @@ from vggstudy.analysis.claim_ids import claim_id, estimand
 from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.contrasts import Condition, Contrast, differences, marginal_means
 from vggstudy.analysis.curves import MIN_LEVELS, Axis, axis_of, peak_claim_id, strata_of
-from vggstudy.analysis.estimate_robust import OF_ONE_CELL, OF_TWO_CELLS, estimate_robust
+from vggstudy.analysis.estimate_robust import (
+    MINIMUM,
+    OF_ONE_CELL,
+    OF_TWO_CELLS,
+    estimate_robust,
+)
 from vggstudy.analysis.estimate_threshold import Needed, estimate_threshold, needed_claim_id
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.levels import write_level
 from vggstudy.analysis.make_claims import ClaimMaker, Subject
 from vggstudy.analysis.outcomes import unit
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.subgrid import complete_part
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.turning_point import estimate_turning_point
 
@@ -44,6 +50,7 @@ def more_claims(maker: ClaimMaker) -> Iterator[Claim]:
     maker : ClaimMaker
     """
     yield from _robust(maker)
+    yield from _pooled(maker)
     for axis in axes_of(maker.cells.table):
         for stratum in strata_of(maker.cells.table, axis):
             yield peak_claim(maker, axis, stratum)
@@ -117,8 +124,29 @@ def _robust(maker: ClaimMaker) -> Iterator[Claim]:
                 yield robust_claim(maker, quantity, contrast)
 
 
-def robust_claim(maker: ClaimMaker, quantity: str, contrast: Contrast) -> Claim:
-    """One robust quantity of one or two cells."""
+def _pooled(maker: ClaimMaker) -> Iterator[Claim]:
+    """Interquartile means over the whole grid and at each level; refused ones with an offer."""
+    made: dict[str, Claim] = {}
+    for contrast in marginal_means(maker.cells.table):
+        if len(contrast.conditions) > 1 or contrast.groups(maker.cells)[0].cells.size == 1:
+            continue
+        claim = robust_claim(maker, "iqm", contrast)
+        part = None
+        if claim.reason == Reason.MISSING_CELLS:
+            part = complete_part(contrast, maker.cells, maker.cells.k >= MINIMUM["iqm"])
+        if part is not None and part != contrast:
+            offered = robust_claim(maker, "iqm", part, maker.part_note(contrast, part))
+            claim = claim.offering(offered)
+            made.setdefault(claim.id, claim)
+            made.setdefault(offered.id, offered)
+        made.setdefault(claim.id, claim)
+    yield from made.values()
+
+
+def robust_claim(
+    maker: ClaimMaker, quantity: str, contrast: Contrast, note: Note | None = None
+) -> Claim:
+    """One robust quantity of one or two cells, or an interquartile mean of several."""
     table = maker.cells.table
     plain = claim_id(table.outcome, contrast, table)
     head, _, tail = plain.partition(".")
@@ -132,7 +160,7 @@ def robust_claim(maker: ClaimMaker, quantity: str, contrast: Contrast) -> Claim:
         resampling=maker.resampling,
     )
     words = estimand(table.outcome, contrast, table).split(", ", 1)
-    where = f", {words[1]}" if len(words) > 1 else ""
+    where = f", {words[1]}".replace(", averaged over", ", pooled over") if len(words) > 1 else ""
     subject = Subject(
         name,
         WORDS[quantity].format(table.outcome) + where,
@@ -141,4 +169,4 @@ def robust_claim(maker: ClaimMaker, quantity: str, contrast: Contrast) -> Claim:
         UNITS.get(quantity, unit(table.outcome)),
         REFERENCES.get(quantity),
     )
-    return maker.claim_of(finding, subject, contrast)
+    return maker.claim_of(finding, subject, contrast, note)

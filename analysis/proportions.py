@@ -10,6 +10,7 @@ References
 .. [3] Newcombe (1998), Statistics in Medicine 17, 873-890, method 10.
 .. [4] Hoeffding (1956), Annals of Mathematical Statistics 27, 713-721, theorem 5.
 .. [5] Zou & Donner (2008), Statistics in Medicine 27, 1693-1702 (MOVER), eq. 2 and 3.
+.. [6] Korn & Graubard (1998), Survey Methodology 24, 193-201, section 2 (proportions of clusters).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr, bdtrc, betaincinv
+from scipy.special import bdtr, bdtrc, betaincinv, stdtrit
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import Interval, check_confidence, normal_quantile
@@ -170,6 +171,33 @@ def pooled_counts(k: FloatArray, n: FloatArray, weights: FloatArray) -> PooledCo
     share = float(weights @ (k / n))
     snapped = min(max(share, 0.0), 1.0) if 1e-12 < share < 1 - 1e-12 else round(share)
     return PooledCounts(snapped * size, size, exact=False)
+
+
+def clustered_counts(counts: PooledCounts, shares: FloatArray) -> PooledCounts:
+    """Counts with the effective size of dependent trials ([6]_): p(1 - p) over their variance.
+
+    The size is taken times ``(t(n - 1) / t(G - 1))^2``, which pays for estimating that variance. It
+    is never larger than the number of trials, nor smaller than that of clusters, each of which says
+    as much as one trial at least. Where all trials agree the variance says nothing, and the number
+    of trials stays.
+
+    Parameters
+    ----------
+    counts : PooledCounts
+        As if all trials were independent.
+    shares : ndarray of shape (G,)
+        Weighted share of successes in each cluster.
+    """
+    size, p = shares.size, counts.k / counts.n
+    if size < 2 or not 0 < p < 1 or counts.n <= size:
+        return counts
+    variance = float(shares.var(ddof=1)) / size
+    least = min(float(size), counts.n)
+    if variance > 0:
+        ratio = float(stdtrit(counts.n - 1, 0.975) / stdtrit(size - 1, 0.975))
+        effective = min(max(p * (1 - p) / variance * ratio**2, least), counts.n)
+        return PooledCounts(p * effective, effective, exact=effective == counts.n)
+    return counts
 
 
 def _check_counts(k: float, n: float) -> None:

@@ -14,7 +14,7 @@ References
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import ndtr
@@ -25,13 +25,17 @@ from vggstudy.analysis.bootstrap import quantile
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Condition, Contrast, Group
 from vggstudy.analysis.estimate_expected import estimate_expected
+from vggstudy.analysis.failed_values import unknown_failures
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.intervals import Interval, normal_quantile
 from vggstudy.analysis.levels import write_level
+from vggstudy.analysis.model_reasons import ModelReason
 from vggstudy.analysis.multiplicity import CellMeans, max_t, pairwise
 from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.resampling import claim_generator
-from vggstudy.analysis.student import satterthwaite, t_interval
+from vggstudy.analysis.seed_ranks import MIN_SEEDS, compare_over_seeds
+from vggstudy.analysis.shared_seeds import models_by_seed
+from vggstudy.analysis.student import satterthwaite, student_t, t_interval
 from vggstudy.analysis.table import RunTable
 
 DRAWS = 20_000
@@ -155,6 +159,7 @@ def rank_models(
     outcome: str,
     confidence: float,
     seed: int,
+    shared_seeds: bool = False,
 ) -> Ranking:
     """Rank the combinations of some factors, averaged over all others with equal weights.
 
@@ -169,12 +174,16 @@ def rank_models(
         Of all comparisons, and so of all rank intervals, together.
     seed : int
         With the family's name, the seed of the draws behind the critical value.
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: models are compared within seeds.
     """
     models = models_of(cells.table, factors)
     name = f"{outcome}.rank.{'*'.join(sorted(factors))}"
     if not 2 <= len(models) <= MAX_MODELS:
         text = f"{len(models)} models; a ranking compares 2 to {MAX_MODELS}"
         return _refused(outcome, confidence, Note(Reason.TOO_FEW_RUNS.value, text))
+    if shared_seeds:
+        return _rank_over_seeds(cells, models, name, outcome, confidence, seed)
     rank = _rank_expected if outcome == "expected" else _rank_converged
     return rank(cells, models, name, outcome, confidence, seed)
 
@@ -276,6 +285,44 @@ def _rank_converged(
     single = [_alone(means, row, confidence) for row in rows]
     comparisons = [Comparison(i, j, compared.interval(k)) for k, (i, j) in enumerate(pairs)]
     return _ranking(outcome, models, single, comparisons, confidence)
+
+
+def _rank_over_seeds(
+    cells: Cells, models: list[Model], name: str, outcome: str, confidence: float, seed: int
+) -> Ranking:
+    """All pairs of models' means within seeds, of converged runs or of all."""
+    everyone = outcome == "expected"
+    weights = np.zeros((len(cells), len(models)))
+    for column, model in enumerate(models):
+        group = model.contrast.groups(cells)[0]
+        weights[group.cells, column] = group.weights
+    used = np.flatnonzero(weights.any(axis=1))
+    if everyone and (lost := unknown_failures(cells, used)):
+        return _refused(outcome, confidence, lost)
+    found = models_by_seed(cells, weights, everyone=everyone)
+    if len(found.seeds) < MIN_SEEDS:
+        what = "labelled" if everyone else "converged"
+        text = f"{len(found.seeds)} seeds have {what} runs in every cell; {MIN_SEEDS} are needed"
+        return _refused(outcome, confidence, Note(ModelReason.TOO_FEW_SEEDS.value, text))
+    try:
+        compared = compare_over_seeds(
+            found.values, confidence=confidence, rng=claim_generator(seed, name)
+        )
+    except ValueError as error:
+        return _refused(outcome, confidence, Note(Reason.NO_VARIANCE.value, str(error)))
+    single = [_over_seeds(column, confidence) for column in found.values.T]
+    comparisons = [
+        Comparison(i, j, x) for (i, j), x in zip(compared.pairs, compared.intervals, strict=True)
+    ]
+    return _ranking(outcome, models, single, comparisons, confidence)
+
+
+def _over_seeds(values: FloatArray, confidence: float) -> Interval:
+    """One model's mean with Student's interval over seeds; no width where seeds agree."""
+    mean = float(values.mean())
+    if not values.std() > 0:
+        return Interval(mean, mean, mean, "seeds_t")
+    return replace(student_t(values, confidence=confidence), method="seeds_t")
 
 
 def _alone(means: CellMeans, row: FloatArray, confidence: float) -> Interval:

@@ -35,6 +35,8 @@ class Caution(StrEnum):
     PLAIN_BOOTSTRAP = "plain_bootstrap"
     SELECTION = "selection"
     SEPARATED = "separated"
+    SHARED_SEEDS = "shared_seeds"
+    FAILED_VALUE_ASSUMED = "failed_value_assumed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,20 +6,22 @@ bootstrap of whole seeds stands beside it from 20 seeds on; below, it is too nar
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from vggstudy.analysis import bootstrap
-from vggstudy.analysis.arrays import FloatArray
+from vggstudy.analysis.arrays import BoolArray, FloatArray
 from vggstudy.analysis.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.estimate_mean import Resampling
+from vggstudy.analysis.failed_values import outcome_of_all
 from vggstudy.analysis.finding import Finding, refused
 from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.outcomes import LABELS
 from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.resampling import Strata, claim_generator, linear_deviations
+from vggstudy.analysis.seed_sums import SeedContrasts, by_seed, cell_of
 from vggstudy.analysis.student import student_t
 
 MIN_SEEDS, WARN_SEEDS, BOOTSTRAP_SEEDS = 3, 5, 20
@@ -30,30 +32,12 @@ def replicates(cells: Cells) -> list[str]:
     """Replicate of every converged run, in the order of ``cells.values``."""
     table = cells.table
     learned = np.flatnonzero(table.label == LABELS.index("converged"))
-    index = np.ravel_multi_index(tuple(table.codes[learned].T), cells.shape)
+    index = cell_of(cells)[learned]
     order = np.lexsort((table.value[learned], index))
     return [table.replicate[i] for i in learned[order].tolist()]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SeedContrasts:
-    """One contrast a seed.
-
-    Attributes
-    ----------
-    seeds : tuple of str
-        Replicates with a converged run in every cell of the contrast; G of them.
-    values : ndarray of shape (G,)
-    incomplete : int
-        Replicates that lack a converged run in some of the cells.
-    """
-
-    seeds: tuple[str, ...]
-    values: FloatArray
-    incomplete: int
-
-
-def seed_contrasts(cells: Cells, groups: list[Group]) -> SeedContrasts:
+def seed_contrasts(cells: Cells, groups: list[Group], *, everyone: bool = False) -> SeedContrasts:
     """The contrast within each replicate.
 
     Parameters
@@ -61,21 +45,35 @@ def seed_contrasts(cells: Cells, groups: list[Group]) -> SeedContrasts:
     cells : Cells
     groups : list of Group
         From `Contrast.groups`.
+    everyone : bool
+        Of all labelled runs, failed ones included; by default of converged runs alone.
     """
-    table = cells.table
     weights = np.zeros(len(cells))
     for group in groups:
         weights[group.cells] = group.sign * group.weights
-    needed = int((weights != 0).sum())
-    index = np.ravel_multi_index(tuple(table.codes.T), cells.shape)
-    mine = np.flatnonzero(weights[index] != 0)
-    names, seed = np.unique([table.replicate[i] for i in mine.tolist()], return_inverse=True)
-    learned = table.label[mine] == LABELS.index("converged")
-    present = np.bincount(seed[learned], minlength=names.size)
-    at, who = mine[learned], seed[learned]
-    sums = np.bincount(who, weights[index[at]] * table.value[at], names.size)
-    complete = present == needed
-    return SeedContrasts(tuple(names[complete].tolist()), sums[complete], int((~complete).sum()))
+    value = outcome_of_all(cells) if everyone else cells.table.value
+    return by_seed(cells, weights[:, None], value, _present(cells, everyone=everyone))
+
+
+def models_by_seed(cells: Cells, weights: FloatArray, *, everyone: bool) -> SeedContrasts:
+    """Weighted means of several sets of cells within each replicate.
+
+    Parameters
+    ----------
+    cells : Cells
+    weights : ndarray of shape (C, K)
+        K of two or more.
+    everyone : bool
+        Of all labelled runs, or of converged ones alone.
+    """
+    value = outcome_of_all(cells) if everyone else cells.table.value
+    return by_seed(cells, weights, value, _present(cells, everyone=everyone))
+
+
+def _present(cells: Cells, *, everyone: bool) -> BoolArray:
+    """Runs that count: labelled ones, or the converged among them."""
+    label = cells.table.label
+    return np.asarray(np.isin(label, (0, 1, 2)) if everyone else label == 0)
 
 
 def estimate_shared(
@@ -85,6 +83,7 @@ def estimate_shared(
     claim_id: str,
     confidence: float,
     resampling: Resampling,
+    everyone: bool = False,
 ) -> Finding:
     """Mean of the outcome among converged runs, or a contrast of such means, over seeds.
 
@@ -95,23 +94,25 @@ def estimate_shared(
     claim_id : str
     confidence : float
     resampling : Resampling
+    everyone : bool
+        Of all labelled runs, failed ones included.
 
     Returns
     -------
     Finding
         Refused below `MIN_SEEDS` complete seeds and where the seeds' contrasts do not vary.
     """
-    found = seed_contrasts(cells, groups)
+    found = seed_contrasts(cells, groups, everyone=everyone)
     count = len(found.seeds)
     if count < MIN_SEEDS:
+        what = "labelled" if everyone else "converged"
         text = (
-            f"needs at least {MIN_SEEDS} seeds with converged runs in every cell, has {count} of "
+            f"needs at least {MIN_SEEDS} seeds with {what} runs in every cell, has {count} of "
             f"{count + found.incomplete}"
         )
         return refused_by_model(ModelReason.TOO_FEW_SEEDS, text)
     values = found.values
-    largest = float(np.abs(cells.values).max())
-    if values.std(ddof=1) <= ZERO_SPREAD * largest:
+    if values.std(ddof=1) <= ZERO_SPREAD * float(np.nanmax(np.abs(cells.table.value))):
         estimate = float(values.mean())
         return refused(Reason.NO_VARIANCE, "all seeds give the same value", estimate)
     interval = replace(student_t(values, confidence=confidence), method="seeds_t")

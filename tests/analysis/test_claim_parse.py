@@ -91,7 +91,11 @@ def test_every_other_claim_is_made_again_from_its_id(
     maker = ClaimMaker(cells, 0.95, Resampling("calibrated", 999, 1, 131_072), result.inputs_digest)
     others = [x for x in result.claims.values() if x.quantity not in {"p", "mean", "diff", "did"}]
     for claim in others[::13]:
-        assert claim_at(claim.id, maker) == claim
+        made = claim_at(claim.id, maker)
+        # What is offered in place of a refused claim belongs to the analysis that offers it.
+        offers = claim.offered or any(note.code == "sub_grid" for note in claim.warnings)
+        assert (made.estimate, made.low, made.high) == (claim.estimate, claim.low, claim.high)
+        assert offers or made == claim
 
 
 @pytest.mark.parametrize(
@@ -99,7 +103,7 @@ def test_every_other_claim_is_made_again_from_its_id(
     [
         ("peak.batch_size@depth=11", "must hold each of batch_norm, data_norm, depth"),
         ("needed.width", "no factor 'width'"),
-        ("accuracy.iqm", "iqm is of the outcome in single cells"),
+        ("accuracy.median", "median is of the outcome in single cells"),
         ("converged.hedges_g.depth", "hedges_g is of the outcome in single cells"),
     ],
 )

@@ -85,14 +85,14 @@ def test_the_level_needed_is_covered(
     most: float,
     simulated: Callable[..., None],
 ) -> None:
-    studies = 2_000
+    studies = 1_200
     share = _threshold_coverage(n, slope, level, studies, np.random.default_rng(12))
     case = f"slope {slope:g}, at {level:g}, n={n}"
     simulated(GROUP, case, share, studies, least=least, most=most)
 
 
 @pytest.mark.coverage
-@pytest.mark.parametrize(("n", "studies"), [(5, 400), (10, 400)])
+@pytest.mark.parametrize(("n", "studies"), [(5, 200), (10, 200)])
 def test_a_difference_of_levels_is_covered(
     n: int, studies: int, simulated: Callable[..., None]
 ) -> None:
@@ -108,7 +108,7 @@ def test_a_difference_of_levels_is_covered(
 
 
 @pytest.mark.coverage
-@pytest.mark.parametrize(("n", "studies"), [(5, 600), (10, 600)])
+@pytest.mark.parametrize(("n", "studies"), [(5, 400), (10, 400)])
 def test_a_risk_difference_is_covered(n: int, studies: int, simulated: Callable[..., None]) -> None:
     rng = np.random.default_rng(14)
     design = np.vstack([np.column_stack([LINE, np.full(8, arm)]) for arm in (0.0, 1.0)])
