@@ -52,7 +52,7 @@ def test_jobs_outlive_their_driver_and_are_found_again(slurm: MiniSlurm, long: B
             driver.communicate()
         assert in_slurm(long, "left") == {"queued": 2, "running": 0}
         _, messages = long.call("run", "small.toml", "--study", "left", *CELL, code=5)
-        assert "2 runs of the study are in SLURM's queue" in messages
+        assert "2 of the study's runs are in SLURM's queue" in messages
     finally:
         slurm.ask("scontrol", "update", "nodename=n1,n2", "state=resume")
     slurm.wait(lambda: long.training("left"))

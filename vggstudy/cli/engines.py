@@ -156,7 +156,7 @@ def refuse_held(study: Study) -> None:
     held = _held(study)
     if isinstance(held, dict) and held:
         msg = (
-            f"{len(held)} runs of the study are in SLURM's queue and would be executed twice: "
+            f"{len(held)} of the study's runs are in SLURM's queue and would be executed twice: "
             f"use --engine slurm, or end the jobs first (scancel --me, names as in "
             f"{study.path}/slurm)"
         )
@@ -165,7 +165,7 @@ def refuse_held(study: Study) -> None:
 
 def queue_counts(console: Console, study: Study, progress: Progress) -> dict[str, int]:
     """Lacking runs that SLURM's queue holds, by "queued" and "running"; empty without a queue."""
-    held = _held(study)
+    held = _held(study) if progress.lacking else {}
     if isinstance(held, str):
         console.warn(f"which runs are queued is unknown: {held}")
         return {}

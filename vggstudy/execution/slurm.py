@@ -146,10 +146,12 @@ class _Driver:
                 mine = {each: by_id.pop(each) for each in pack if each in by_id}
                 if not mine or submission is None:
                     continue
+                job = Job(submission, index, mine)
                 if phase(state_of(states, name, index)) == "ended":
-                    by_id |= mine
+                    self.collect(job)  # what has come since the caller looked
+                    by_id |= job.left
                 else:
-                    self.jobs.append(Job(submission, index, mine))
+                    self.jobs.append(job)
         held = sum(len(job.left) for job in self.jobs)
         if held:
             self.listener.note(f"{held} of {len(runs)} runs are in SLURM's queue already")
@@ -256,7 +258,7 @@ class _Driver:
         found = job.submission.refusal(job.index)
         if found is not None:
             raise refusal(*found)
-        lost = [run for run in job.left.values() if not self._is_crashed(run)]
+        lost = [run for run in job.left.values() if not self._took_crash(run)]
         if lost:
             self.on_loss(job, state, lost)
 
@@ -267,8 +269,8 @@ class _Driver:
             if folder.is_dir():
                 os.listdir(folder)  # noqa: PTH208 - only the request matters
 
-    def _is_crashed(self, run: PlannedRun) -> bool:
-        """Whether the run's every attempt failed; counts it."""
+    def _took_crash(self, run: PlannedRun) -> bool:
+        """Take in that a run's every attempt failed, if that is so."""
         record = standing_record(self.store, run.run_id)
         if record is None or record.status != "crashed":
             return False
