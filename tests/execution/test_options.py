@@ -17,6 +17,8 @@ from vggstudy.execution import options, resolve_options
         ({"jobs": 0}, "jobs must be at least 1, got 0"),
         ({"jobs": -1}, "jobs must be at least 1, got -1"),
         ({"threads": 0}, "threads must be at least 1, got 0"),
+        ({"lanes": 0}, "lanes must be at least 1, got 0"),
+        ({"lanes": 25}, "lanes must be at most 24, got 25"),
         ({"retries": -1}, "retries must be at least 0, got -1"),
         ({"devices": ["gpu"]}, "device 'gpu' is unknown: write cpu, cuda or cuda:N"),
     ],

@@ -108,7 +108,7 @@ ALONE: dict[str, dict[str, Any]] = {}
 def lanes(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lanes]:
     made = Lanes(cache_dir, monkeypatch)
     yield made
-    for each in made.made:
+    for each in reversed(made.made):  # each restores the switches that it found
         each.close()
 
 

@@ -106,6 +106,16 @@ def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list
     return run_pilot(study, resolve_options(devices=split(devices), data_roots=roots))
 
 
+def _lanes(context: click.Context, parameter: click.Parameter, value: str) -> int | None:  # noqa: ARG001 - click's signature
+    """A number of lanes; None for "auto"."""
+    if value == "auto":
+        return None
+    if not value.isascii() or not value.isdecimal():
+        msg = f"'{value}' is neither auto nor a number"
+        raise click.BadParameter(msg)
+    return int(value)
+
+
 @click.command("run")
 @click.argument("protocol")
 @study_option
@@ -115,6 +125,14 @@ def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list
     "--threads",
     type=click.IntRange(1, 256),
     help="Threads of a run on CPU, for the whole study; measured once and kept by default.",
+)
+@click.option(
+    "--lanes",
+    default="auto",
+    show_default=True,
+    callback=_lanes,
+    metavar="auto|N",
+    help="Runs at a time on each GPU; auto measures how many gain, 1 on CPU.",
 )
 @set_option
 @click.option("--only", multiple=True, metavar="FACTOR=LEVEL", help="Only such runs.")
@@ -177,6 +195,7 @@ def _options(
     jobs: int | None,
     devices: str,
     threads: int | None,
+    lanes: int | None,
     retries: int,
     timeout: float | None,
 ) -> ExecutionOptions:
@@ -187,6 +206,7 @@ def _options(
         jobs=jobs,
         devices=split(devices),
         threads=threads,
+        lanes=lanes,
         retries=retries,
         timeout_s=timeout,
         data_roots=(protocol.resolve().parent, Path.cwd()),

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.environment import capture
 from vggstudy.errors import LedgerError, StudyError
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import Attempt, Failure, FailureKind, RunRecord, Status, StudyStore
 from vggstudy.plan import PlannedRun
+
+if TYPE_CHECKING:
+    from vggstudy.training import TrainingResult
 
 MAX_MESSAGE = 2000
 """Longest failure message that is kept, in characters."""
@@ -42,9 +46,7 @@ def attempt_run(
     """
     from vggstudy.training import Interrupted, train_run
 
-    started = _now()
-    clock = time.perf_counter()
-    checkpoint = store.checkpoint_path(run.run_id)
+    begun = Begun.now()
     try:
         trained = train_run(
             run.recipe,
@@ -53,7 +55,7 @@ def attempt_run(
             threads=options.threads,
             data_roots=options.data_roots,
             cache_dir=options.cache_dir,
-            checkpoint=checkpoint,
+            checkpoint=store.checkpoint_path(run.run_id),
             checkpoint_every_s=options.checkpoint_every_s,
             on_epoch=lambda report: on_epoch({"epoch": report.epoch, **report.values}),
             should_stop=should_stop,
@@ -61,21 +63,68 @@ def attempt_run(
     except (StudyError, Interrupted):
         raise
     except Exception as error:  # noqa: BLE001 - whatever breaks a run is recorded, then retried
-        failure: Failure = {"kind": _kind(error), "message": describe(error)}
-        attempt = attempt_entry(started, time.perf_counter() - clock, failure)
-        return record_crash(run, store, attempt, environment=_environment(device))
-    attempt = attempt_entry(started, time.perf_counter() - clock, None)
+        return record_failure(run, store, error, begun, device=device)
+    return record_result(run, store, options, trained, begun)
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """When an attempt began.
+
+    Attributes
+    ----------
+    started_at : str
+        By the wall clock.
+    clock : float
+        By `time.perf_counter`.
+    """
+
+    started_at: str
+    clock: float
+
+    @classmethod
+    def now(cls) -> Begun:
+        """An attempt that begins."""
+        return cls(_now(), time.perf_counter())
+
+    def entry(self, failure: Failure | None) -> Attempt:
+        """The attempt, once it has ended."""
+        return attempt_entry(self.started_at, time.perf_counter() - self.clock, failure)
+
+
+def record_result(
+    run: PlannedRun,
+    store: StudyStore,
+    options: ExecutionOptions,
+    trained: TrainingResult,
+    begun: Begun,
+) -> RunRecord:
+    """Record a run that has come to a result; its checkpoint is not needed any more."""
+    execution = {"execution": trained.execution} if trained.execution else {}
     record = make_record(
         run,
         status=trained.result["status"],
-        attempts=[*earlier_attempts(store, run.run_id), attempt],
+        attempts=[*earlier_attempts(store, run.run_id), begun.entry(None)],
         result=trained.result,
         timings=trained.timings,
-        environment={**capture(), "numerics": trained.numerics, **_layout(options)},
+        environment={
+            **capture(),
+            "numerics": trained.numerics,
+            **execution,
+            **_layout(options),
+        },
     )
     store.write_record(record)
-    checkpoint.unlink(missing_ok=True)
+    store.checkpoint_path(run.run_id).unlink(missing_ok=True)
     return record
+
+
+def record_failure(
+    run: PlannedRun, store: StudyStore, error: Exception, begun: Begun, *, device: str
+) -> RunRecord:
+    """Record a run that an exception ended."""
+    failure: Failure = {"kind": _kind(error), "message": describe(error)}
+    return record_crash(run, store, begun.entry(failure), environment=_environment(device))
 
 
 def record_crash(
@@ -148,11 +197,9 @@ def describe(error: BaseException) -> str:
 
 def _kind(error: Exception) -> FailureKind:
     """Reason class of a failure: out of memory, or any other exception."""
-    name = type(error).__name__
-    text = str(error).lower()
-    memory = isinstance(error, MemoryError) or name == "OutOfMemoryError"
-    memory = memory or "out of memory" in text or "can't allocate memory" in text
-    return "out_of_memory" if memory else "exception"
+    from vggstudy.training.failures import lacks_memory
+
+    return "out_of_memory" if lacks_memory(error) else "exception"
 
 
 def _layout(options: ExecutionOptions) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vggstudy.errors import ExecutionError
+from vggstudy.training.lane_count import MAX_LANES
 
 _DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
 
@@ -36,6 +37,8 @@ class ExecutionOptions:
         Folders in which a relative ``data.root`` is looked for, in order.
     cache_dir : Path or None
         Where decoded images are kept; the user's cache folder by default.
+    lanes : int or None
+        Runs that a worker trains at a time; None measures it on a GPU and takes one on a CPU.
     jobs_given, threads_given : bool
         Whether somebody named these numbers; `layout` may choose others where nobody did.
     """
@@ -48,6 +51,7 @@ class ExecutionOptions:
     checkpoint_every_s: float = 10.0
     data_roots: tuple[Path, ...] = ()
     cache_dir: Path | None = None
+    lanes: int | None = None
     jobs_given: bool = True
     threads_given: bool = True
 
@@ -66,6 +70,7 @@ def resolve_options(
     timeout_s: float | None = None,
     data_roots: Sequence[Path] = (),
     cache_dir: Path | None = None,
+    lanes: int | None = None,
 ) -> ExecutionOptions:
     """Fill in what was not said: CPU, one worker a core (or a GPU), one thread a run.
 
@@ -74,10 +79,14 @@ def resolve_options(
     ExecutionError
         If a device is not of the form ``cpu``, ``cuda`` or ``cuda:N``, or a number is too small.
     """
-    for name, value, least in (("jobs", jobs, 1), ("threads", threads, 1), ("retries", retries, 0)):
+    numbers = (("jobs", jobs, 1), ("threads", threads, 1), ("lanes", lanes, 1))
+    for name, value, least in (*numbers, ("retries", retries, 0)):
         if value is not None and value < least:
             msg = f"{name} must be at least {least}, got {value}"
             raise ExecutionError(msg)
+    if lanes is not None and lanes > MAX_LANES:
+        msg = f"lanes must be at most {MAX_LANES}, got {lanes}"
+        raise ExecutionError(msg)
     for device in devices:
         if not _DEVICE.match(device):
             msg = f"device '{device}' is unknown: write cpu, cuda or cuda:N"
@@ -94,6 +103,7 @@ def resolve_options(
         timeout_s=timeout_s,
         data_roots=tuple(roots),
         cache_dir=cache_dir,
+        lanes=lanes,
         jobs_given=jobs is not None,
         threads_given=threads is not None,
     )

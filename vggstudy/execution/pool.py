@@ -1,4 +1,4 @@
-"""The local engine: a pool of persistent workers, one run each at a time."""
+"""The local engine: a pool of persistent workers, which take one run each, or one a lane."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from vggstudy.execution.attempt import attempt_entry, record_crash
 from vggstudy.execution.events import Listener
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.process import WorkerProcess
-from vggstudy.ledger import Failure, FailureKind, RunRecord, StudyStore
+from vggstudy.ledger import Failure, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 
 TICK_S = 0.5
@@ -103,12 +103,17 @@ class _Pool:
         """Whether no further run is to be started."""
         return self.signals > 0 or self.fatal is not None
 
+    @property
+    def busy(self) -> int:
+        """Workers that have runs."""
+        return sum(bool(worker.runs) for worker in self.workers)
+
     def work(self) -> Tally:
         """Run everything; the loop that the module is about."""
         try:
             self.start_workers()
-            while self.pending or any(worker.run for worker in self.workers):
-                if self.stopping and not any(worker.run for worker in self.workers):
+            while self.pending or self.busy:
+                if self.stopping and not self.busy:
                     break
                 self.step()
         finally:
@@ -136,17 +141,17 @@ class _Pool:
 
     def start_workers(self) -> None:
         """Start workers while there are more runs than workers."""
-        wanted = min(self.options.jobs, len(self.pending) + sum(bool(w.run) for w in self.workers))
+        wanted = min(self.options.jobs, len(self.pending) + self.busy)
         used = {worker.index for worker in self.workers}
         for index in range(self.options.jobs):
             if len(self.workers) < wanted and index not in used:
                 self.workers.append(self.new_worker(index))
 
     def hand_out(self) -> None:
-        """Give every idle worker a run."""
+        """Give every worker that has room a run, then a further one."""
         self.start_workers()
-        for worker in self.workers:
-            if worker.idle and self.pending:
+        while self.pending and (free := [worker for worker in self.workers if worker.has_room]):
+            for worker in free[: len(self.pending)]:
                 run = self.pending.popleft()
                 worker.assign(run)
                 self.listener.started(run, worker=worker.index)
@@ -171,16 +176,18 @@ class _Pool:
         if kind == "ready":
             self.on_ready(worker)
         elif kind == "prepared":
-            self.prepared = worker.idle = True
+            self.prepared = worker.ready = True
         elif kind == "log":
             self.listener.note(message[1])
-        elif kind == "epoch" and worker.run is not None:
-            self.listener.epoch(worker.run, message[1])
+        elif kind == "lanes":
+            worker.capacity = message[1]
+        elif kind == "epoch" and message[1] in worker.runs:
+            worker.saw_epoch(message[1])
+            self.listener.epoch(worker.runs[message[1]], message[2])
         elif kind == "refused":
             self.on_refusal(worker, *message[1:])
-        elif kind == "interrupted" and worker.run is not None:
-            self.pending.appendleft(worker.run)
-            worker.run, worker.idle = None, True
+        elif kind == "interrupted":
+            self.put_back(worker, [message[1]])
         elif kind == "done":
             self.on_record(worker, message[1])
 
@@ -188,14 +195,14 @@ class _Pool:
         """The first worker that is ready prepares the data before any run is handed out."""
         self.deaths_at_start = 0
         if self.prepared or self.preparing is not None:
-            worker.idle = True
+            worker.ready = True
         else:
             self.preparing = worker
             worker.send(("prepare", self.data))
 
     def on_record(self, worker: WorkerProcess, record: RunRecord) -> None:
         """A run has its record: a result, or a failure that may be retried."""
-        run, worker.run, worker.idle = worker.run, None, True
+        run = worker.release(record.run_id)
         if run is None:
             return
         if record.status != "crashed":
@@ -215,56 +222,64 @@ class _Pool:
             self.crashed += 1
         self.listener.crashed(run, failure, retry=retry)
 
-    def on_refusal(self, worker: WorkerProcess, name: str, message: str) -> None:
+    def put_back(self, worker: WorkerProcess, run_ids: Sequence[str]) -> None:
+        """Take runs from a worker that are to be executed later."""
+        released = [worker.release(run_id) for run_id in run_ids]
+        self.pending.extendleft(run for run in reversed(released) if run is not None)
+
+    def on_refusal(
+        self, worker: WorkerProcess, name: str, message: str, run_id: str | None = None
+    ) -> None:
         """The study cannot go on: stop everything, keep the first reason."""
-        if worker.run is not None:
-            self.pending.appendleft(worker.run)
-        worker.run, worker.idle = None, True
+        self.put_back(worker, list(worker.runs) if run_id is None else [run_id])
+        worker.ready = True
         if self.fatal is None:
             self.fatal = refusal(name, message)
             self.stop_workers()
 
-    def on_death(self, worker: WorkerProcess, kind: FailureKind = "killed") -> None:
-        """A worker died without a word: record its run as crashed, replace the worker."""
-        run, worker.run = worker.run, None
-        message = worker.obituary() if kind == "killed" else self.hung(worker)
-        worker.close()
-        self.workers.remove(worker)
-        if run is not None:
-            failure: Failure = {"kind": kind, "message": message}
-            started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(
-                seconds=worker.elapsed
-            )
-            entry = attempt_entry(started.isoformat(timespec="seconds"), worker.elapsed, failure)
-            environment = {**capture(), "numerics": {"device": worker.device}}
-            record_crash(run, self.store, entry, environment=environment)
-            self.on_failure(run, failure)
-        elif not worker.idle:
+    def on_death(self, worker: WorkerProcess) -> None:
+        """A worker died without a word: record its runs as crashed, replace the worker."""
+        message = worker.obituary()
+        lost = list(worker.runs.values())
+        if not lost and not worker.ready:
             self.deaths_at_start += 1
             if self.deaths_at_start > 2:
                 msg = f"workers die before they take a run: {message}"
                 self.fatal = ExecutionError(msg)
+        self.bury(worker, lost, {"kind": "killed", "message": message})
+
+    def bury(self, worker: WorkerProcess, guilty: Sequence[PlannedRun], failure: Failure) -> None:
+        """Record the runs that a dead worker is blamed for, put its other runs back, replace it."""
+        for run in guilty:
+            elapsed = worker.elapsed(run.run_id)
+            worker.release(run.run_id)
+            started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=elapsed)
+            entry = attempt_entry(started.isoformat(timespec="seconds"), elapsed, failure)
+            environment = {**capture(), "numerics": {"device": worker.device}}
+            record_crash(run, self.store, entry, environment=environment)
+            self.on_failure(run, failure)
+        self.put_back(worker, list(worker.runs))
+        worker.close()
+        self.workers.remove(worker)
         if not self.stopping:
             self.start_workers()
         if self.preparing is worker:
             self.preparing = None
-            for other in [other for other in self.workers if other.idle][:1]:
-                other.idle = False
+            for other in [other for other in self.workers if other.ready][:1]:
+                other.ready = False
                 self.on_ready(other)
 
-    def hung(self, worker: WorkerProcess) -> str:
-        """Kill a worker that has given no sign of life."""
-        worker.kill()
-        return f"no epoch finished within {self.options.timeout_s:g} s; the worker was killed"
-
     def check_timeouts(self) -> None:
-        """Kill workers that have been silent for too long."""
+        """Kill workers that have been silent for too long, or one of whose lanes has."""
         if self.options.timeout_s is None:
             return
         limit = time.monotonic() - self.options.timeout_s
         for worker in list(self.workers):
-            if worker.run is not None and worker.last_sign < limit:
-                self.on_death(worker, kind="timeout")
+            if hung := worker.hung_runs(limit):
+                worker.kill()
+                silence = f"no epoch finished within {self.options.timeout_s:g} s"
+                message = f"{silence}; the worker was killed"
+                self.bury(worker, hung, {"kind": "timeout", "message": message})
 
     def on_signal(self) -> None:
         """First signal: checkpoint and stop. Second: kill."""
@@ -273,15 +288,13 @@ class _Pool:
             self.stop_workers()
         elif self.signals > 1:
             for worker in self.workers:
-                if worker.run is not None:
-                    self.pending.appendleft(worker.run)
-                    worker.run = None
+                self.put_back(worker, list(worker.runs))
                 worker.kill()
 
     def stop_workers(self) -> None:
         """Ask every busy worker to stop at the end of its epoch."""
         for worker in self.workers:
-            if worker.run is not None:
+            if worker.runs:
                 worker.send(("stop",))
 
     def count_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002

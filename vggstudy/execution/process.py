@@ -31,15 +31,27 @@ kernel, and getting its pages back, zeroed, takes a fifth of a narrow network's 
 
 
 class WorkerProcess:
-    """One worker: its process, its socket and the run it is busy with."""
+    """One worker: its process, its socket and the runs it is busy with.
+
+    Attributes
+    ----------
+    runs : dict of str to PlannedRun
+        The runs it has been given and has not answered for, by their ids.
+    capacity : int
+        How many it wants at a time: one, unless it says that it has more lanes.
+    ready : bool
+        Whether it takes runs.
+    """
 
     def __init__(self, index: int, study: Path, options: ExecutionOptions) -> None:
         self.index = index
         self.device = options.devices[index % len(options.devices)]
-        self.run: PlannedRun | None = None
-        self.started_at = 0.0
+        self.runs: dict[str, PlannedRun] = {}
+        self.capacity = 1
+        self.ready = False
         self.last_sign = time.monotonic()
-        self.idle = False
+        self._started: dict[str, float] = {}
+        self._epochs: dict[str, float] = {}
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         ours, theirs = socket.socketpair()
         self.process = subprocess.Popen(
@@ -61,22 +73,43 @@ class WorkerProcess:
         self.connection = Connection(ours.detach())
         self.connection.send((study, options, self.device))
 
+    @property
+    def has_room(self) -> bool:
+        """Whether it takes another run now."""
+        return self.ready and len(self.runs) < self.capacity
+
     def assign(self, run: PlannedRun) -> None:
         """Send the worker a run."""
-        self.run = run
-        self.idle = False
-        self.started_at = self.last_sign = time.monotonic()
+        self.runs[run.run_id] = run
+        self.last_sign = self._started[run.run_id] = time.monotonic()
         self.send(("run", run))
+
+    def release(self, run_id: str) -> PlannedRun | None:
+        """Take a run from it; None if it is not busy with that."""
+        self._epochs.pop(run_id, None)
+        return self.runs.pop(run_id, None)
+
+    def saw_epoch(self, run_id: str) -> None:
+        """Note the time of a run's epoch."""
+        self._epochs[run_id] = time.monotonic()
+
+    def hung_runs(self, limit: float) -> list[PlannedRun]:
+        """Runs that have given no sign of life since a time: no epoch, or the worker no word.
+
+        A run without an epoch may be waiting for a lane: only a silent worker tells against it.
+        """
+        if self.last_sign < limit:
+            return list(self.runs.values())
+        return [run for name, run in self.runs.items() if self._epochs.get(name, limit) < limit]
 
     def send(self, message: tuple[Any, ...]) -> None:
         """Send a message; a dead worker's is lost, which `pool` notices at the next receipt."""
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(message)
 
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the current run was assigned."""
-        return time.monotonic() - self.started_at
+    def elapsed(self, run_id: str) -> float:
+        """Seconds since a run was assigned."""
+        return time.monotonic() - self._started[run_id]
 
     def kill(self) -> None:
         """End the process at once."""

@@ -3,8 +3,9 @@
 Started by `pool` as ``python -m vggstudy.execution.worker FD``. Messages are tuples: the driver
 sends ``("prepare", data settings)``, ``("measure", (PlannedRun, threads))``,
 ``("run", PlannedRun)`` and ``("stop",)``; the worker answers ``("ready",)``, ``("prepared",)``,
-``("measured", steps/s)``, ``("epoch", report)``, ``("done", RunRecord)``, ``("interrupted",)``,
-``("refused", StudyError class name, message)`` and ``("log", text)``.
+``("measured", steps/s)``, ``("epoch", run id, report)``, ``("done", RunRecord)``,
+``("interrupted", run id)``, ``("refused", StudyError class name, message, run id or None)`` and
+``("log", text)``.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main() -> None:
     logging.getLogger("vggstudy").setLevel(logging.INFO)
     import vggstudy.training.run  # noqa: F401 - seconds of torch, before the first run's clock
 
-    worker = Worker(connection, StudyStore.open(study), options, device)
+    worker = worker_kind(options, device)(connection, StudyStore.open(study), options, device)
     # When the driver is gone, so is this worker, its run as of its checkpoint.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         worker.serve()
@@ -61,12 +62,19 @@ class Worker:
         self.connection.send(("ready",))
         while True:
             message = self.connection.recv()
-            if message[0] == "stop":
-                continue
-            try:
-                self.connection.send(self.handle(*message))
-            except StudyError as error:
-                self.connection.send(("refused", type(error).__name__, str(error)))
+            if message[0] != "stop":
+                self.answer(message)
+
+    def answer(self, message: tuple[Any, ...]) -> None:
+        """Handle one message and send the answer."""
+        try:
+            self.connection.send(self.handle(*message))
+        except StudyError as error:
+            self.refuse(error)
+
+    def refuse(self, error: StudyError, run_id: str | None = None) -> None:
+        """Tell the driver why the study cannot go on; the run, where others go on beside it."""
+        self.connection.send(("refused", type(error).__name__, str(error), run_id))
 
     def handle(self, kind: str, payload: Any) -> tuple[Any, ...]:
         """Do what one message asks for and give the answer."""
@@ -89,11 +97,11 @@ class Worker:
                 self.store,
                 self.options,
                 device=self.device,
-                on_epoch=lambda report: self.connection.send(("epoch", report)),
+                on_epoch=lambda report: self.connection.send(("epoch", payload.run_id, report)),
                 should_stop=self.connection.poll,  # while a run is on, only a stop can come
             )
         except Interrupted:
-            return ("interrupted",)
+            return ("interrupted", payload.run_id)
         return ("done", record)
 
     def measure(self, run: PlannedRun, threads: int) -> float:
@@ -109,6 +117,14 @@ class Worker:
             cache_dir=self.options.cache_dir,
         )
         return steps_per_second(Job(recipe=run.recipe, seeds=run.seeds), site)
+
+
+def worker_kind(options: ExecutionOptions, device: str) -> type[Worker]:
+    """Which worker to be: on a GPU, and where lanes were asked for, one with lanes."""
+    from vggstudy.execution.lane_worker import LaneWorker
+
+    lanes = device != "cpu" or (options.lanes or 1) > 1
+    return LaneWorker if lanes else Worker
 
 
 class _ToDriver(logging.Handler):

@@ -1,10 +1,11 @@
-"""How many lanes at once: more while more of them do more."""
+"""How many lanes at once: more while more of them do more. Never imports torch."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vggstudy.training.lane_streams import MAX_STREAMS
+MAX_STREAMS = 32
+"""Streams of one priority that torch has for a device; it hands out the same ones again."""
 
 MAX_LANES = MAX_STREAMS - 8
 """Leaves streams to whatever else of the process asks torch for some."""

@@ -15,10 +15,7 @@ from torch import Tensor
 
 from vggstudy.errors import ExecutionError
 from vggstudy.training.graphs import Body, Recorder
-
-MAX_STREAMS = 32
-"""Streams of one priority that torch has for a device; it hands out the same ones again."""
-
+from vggstudy.training.lane_count import MAX_STREAMS
 
 BROKEN: list[torch.cuda.CUDAGraph] = []
 """Captures that could not be ended. Up to torch 2.12 the allocator goes on asking such a graph
