@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from vggstudy.analysis.flow import Flow
     from vggstudy.analysis.model_requests import ModelRequest, ModelRequests
     from vggstudy.analysis.models import FittedModels
+    from vggstudy.analysis.performance import PerformanceProfile
     from vggstudy.analysis.result import AnalysisResult
     from vggstudy.analysis.table import RunTable
 
@@ -29,6 +30,7 @@ __all__ = [
     "Flow",
     "ModelRequest",
     "ModelRequests",
+    "PerformanceProfile",
     "RunTable",
     "analyze",
     "inputs_digest",
@@ -42,6 +44,7 @@ _MODULES = {
     "Flow": "flow",
     "ModelRequest": "model_requests",
     "ModelRequests": "model_requests",
+    "PerformanceProfile": "performance",
     "RunTable": "table",
     "analyze": "api",
     "inputs_digest": "api",

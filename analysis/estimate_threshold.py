@@ -148,9 +148,19 @@ class Threshold:
             text = f"the probability is {self.needed.probability:g} at every {axis.factor}"
             notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
         if self.limits.open_low or self.limits.open_high:
-            text = f"the interval reaches beyond the levels of {axis.factor} that were run"
-            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, self._open_in_words()))
         return tuple(notes)
+
+    def _open_in_words(self) -> str:
+        """On which side there is no limit, and the one limit that there is."""
+        factor = self.needed.axis.factor
+        if self.limits.open_low and self.limits.open_high:
+            return f"the levels of {factor} that were run bound it on neither side"
+        side = "below" if self.limits.open_low else "above"
+        return (
+            f"one-sided: {self.limits_in_words()} at {self.confidence:.4g} confidence; the levels "
+            f"of {factor} that were run bound nothing from {side}"
+        )
 
     def _fieller(self) -> Interval | None:
         """Fieller's interval beside it, where it lies among the levels that were run."""

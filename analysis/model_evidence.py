@@ -17,7 +17,7 @@ from vggstudy.analysis.hypothesis_specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.levels import encode, write_level
 from vggstudy.analysis.make_claims import ClaimMaker
-from vggstudy.analysis.model_reasons import ModelReason
+from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.multiplicity import holm_steps
 from vggstudy.analysis.peak import PeakTest, peak_test
 from vggstudy.analysis.reasons import Caution, Note, Reason
@@ -200,8 +200,20 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
         found.low,
         found.high,
         interval.method,
+        cautions=_one_sided(found.low, found.high, part.along),
         thresholds=(part.threshold,),
     )
+
+
+def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:
+    """In words, where a limit lies beyond the levels that were run."""
+    ends = [f"at least {low:.4g}"] if math.isfinite(low) else []
+    ends += [f"at most {high:.4g}"] if math.isfinite(high) else []
+    if len(ends) == 2:
+        return ()
+    bound = ends[0] if ends else "bounded on neither side"
+    text = f"the difference is {bound}: a level needed lies beyond the {along} that were run"
+    return (Note(ModelCaution.OUTSIDE_RANGE.value, text),)
 
 
 def _compared(part: NeededPart, table: RunTable) -> tuple[int, int]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_ids import claim_id
 from vggstudy.analysis.claims import Claim, ClaimSet
@@ -16,6 +17,7 @@ from vggstudy.analysis.hypotheses import HypothesisResult
 from vggstudy.analysis.levels import Level
 from vggstudy.analysis.models import FittedModels
 from vggstudy.analysis.outcomes import LABELS
+from vggstudy.analysis.performance import PerformanceProfile, profile_of
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.analysis.table import RunTable
 
@@ -91,6 +93,13 @@ class AnalysisResult:
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
         return list(found.values())
+
+    def performance_profile(
+        self, at: Mapping[str, Level] | None = None, *, thresholds: FloatArray | None = None
+    ) -> PerformanceProfile:
+        """Share of runs above each value of the outcome in a part of the grid (`profile_of`)."""
+        confidence = float(self.settings["confidence"])
+        return profile_of(self.table, at or {}, confidence=confidence, thresholds=thresholds)
 
     def summary(self) -> str:
         """A plain text table of the headline claims, the counts and the warnings."""
