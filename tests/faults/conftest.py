@@ -258,3 +258,38 @@ def tiny(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
+
+
+def result_bits(folder: Path) -> dict[str, str]:
+    """Run id to the deterministic part of its record, of runs with a result."""
+    if not (folder / "study.json").exists():
+        return {}
+    records = StudyStore.open(folder, readonly=True).records()
+    return {r.run_id: r.deterministic_json() for r in records if r.status != "crashed"}
+
+
+@pytest.fixture
+def bits() -> Callable[[Path], dict[str, str]]:
+    """Reads the results of a study."""
+    return result_bits
+
+
+class Calm(NamedTuple):
+    """The undisturbed study: its bits, how long it takes, how often it touches the disk."""
+
+    bits: dict[str, str]
+    seconds: float
+    events: dict[str, int]
+
+
+@pytest.fixture(scope="session")
+def calm(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
+    """The tiny study, run without a disturbance."""
+    folder = tmp_path_factory.mktemp("calm")
+    (folder / "tiny.toml").write_text(TINY)
+    for name in ("warm", "calm"):  # the first one decodes the images
+        done = forks("run", "tiny.toml", "--study", name, "-q", "-j", "1", cwd=folder)
+        assert done["code"] == 0, done
+    found = result_bits(folder / "calm")
+    assert len(found) == 4
+    return Calm(found, done["seconds"], done["events"])

@@ -16,6 +16,10 @@ Reads one request a line from stdin, as JSON, and answers with one line:
     system, before it happens. With ``keep``, a fraction, a file that was about to be synchronised
     loses the rest of its bytes first: that is what a power cut leaves.
 
+``limits``
+    ``nofile`` (open files), ``fsize`` (bytes of a file) and ``memory`` (bytes of address space
+    beyond what the fork starts with), for the command line and its workers.
+
 The answer holds the exit ``code`` (None: killed), its ``stderr``, ``hits`` (signals that met a
 living process), ``struck``, ``events`` by role and ``seconds``.
 """
@@ -30,6 +34,7 @@ import json
 import mmap
 import os
 import random
+import resource
 import select
 import signal
 import struct
@@ -190,6 +195,7 @@ def drive(request: Mapping[str, Any], errors: int) -> NoReturn:
     os.dup2(errors, 2)
     sys.stdout, sys.stderr = open(1, "w"), open(2, "w")  # noqa: SIM115 - descriptors
     strike = request.get("strike")
+    limit(request.get("limits", {}))
 
     class Popen(ForkedWorker):
         def __init__(self, command: Sequence[str], **given: Any) -> None:
@@ -198,6 +204,16 @@ def drive(request: Mapping[str, Any], errors: int) -> NoReturn:
     process.subprocess.Popen = Popen  # type: ignore[attr-defined]
     arm("driver", strike)
     finish(lambda: cli._invoke(request["argv"]))
+
+
+def limit(limits: Mapping[str, int]) -> None:
+    """Bound what this process and its forks may use."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    size = pages * os.sysconf("SC_PAGE_SIZE")
+    kinds = {"nofile": (resource.RLIMIT_NOFILE, 0), "fsize": (resource.RLIMIT_FSIZE, 0)}
+    for name, most in limits.items():
+        kind, base = kinds.get(name, (resource.RLIMIT_AS, size))
+        resource.setrlimit(kind, (base + most, base + most))
 
 
 def serve_one(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,36 +17,8 @@ CAMPAIGN_KILLS = 1000
 MOST_LIVES = 12
 """A study that has been resumed so often is let finish."""
 
-Bits = dict[str, str]
 
-
-def results(folder: Path) -> Bits:
-    """Run id to the deterministic part of its record, of runs with a result."""
-    if not (folder / "study.json").exists():
-        return {}
-    records = StudyStore.open(folder, readonly=True).records()
-    return {
-        record.run_id: record.deterministic_json()
-        for record in records
-        if record.status != "crashed"
-    }
-
-
-class Rehearsal:
-    """The undisturbed study: its bits, how long it takes, how often it touches the disk."""
-
-    def __init__(self, forks: Any, protocol: Path) -> None:
-        folder = protocol.parent
-        forks("run", protocol, "--study", "warm", "-q", "-j", "1", cwd=folder)  # decodes the images
-        done = forks("run", protocol, "--study", "calm", "-q", "-j", "1", cwd=folder)
-        assert done["code"] == 0, done["stderr"]
-        self.bits = results(folder / "calm")
-        self.seconds = done["seconds"]
-        self.events = done["events"]
-        assert len(self.bits) == 4
-
-
-def disturbance(rng: random.Random, calm: Rehearsal) -> dict[str, Any]:
+def disturbance(rng: random.Random, calm: Any) -> dict[str, Any]:
     """One way to end a process: a signal at some time, or a touch of the disk that never comes."""
     if rng.random() < 0.4:
         role = rng.choice(("driver", "worker"))
@@ -64,9 +36,7 @@ def disturbance(rng: random.Random, calm: Rehearsal) -> dict[str, Any]:
     return {"kills": [kill]}
 
 
-def torment(
-    forks: Any, protocol: Path, calm: Rehearsal, rng: random.Random, name: str
-) -> Counter[str]:
+def torment(forks: Any, protocol: Path, calm: Any, rng: random.Random, name: str) -> Counter[str]:
     """Kill a study and resume it until it is complete; what was done to it."""
     folder = protocol.parent / name
     command = ("run", protocol, "--study", name, "-q", "-j", rng.choice(("1", "2")))
@@ -103,10 +73,11 @@ def check_what_stands(folder: Path, before: dict[str, bytes]) -> dict[str, bytes
     return now
 
 
-def check_the_end(folder: Path, calm: Rehearsal) -> None:
+def check_the_end(folder: Path, calm: Any) -> None:
     """Every planned run has one result, that of the undisturbed study; nothing is left over."""
-    assert results(folder) == calm.bits
     store = StudyStore.open(folder, readonly=True)
+    found = {record.run_id: record.deterministic_json() for record in store.records()}
+    assert found == calm.bits
     for record in store.records():
         assert [a["failure"] is None for a in record.attempts].count(True) == 1
         assert record.attempts[-1]["failure"] is None
@@ -117,9 +88,10 @@ def check_the_end(folder: Path, calm: Rehearsal) -> None:
     assert list(folder.rglob("checkpoint.pt")) == []
 
 
-def hunt(forks: Any, protocol: Path, tried: Counter[str], *, kills: int, seed: int) -> None:
+def hunt(
+    forks: Any, protocol: Path, calm: Any, tried: Counter[str], *, kills: int, seed: int
+) -> None:
     """Torment studies until so many processes have been killed."""
-    calm = Rehearsal(forks, protocol)
     rng = random.Random(seed)
     number = 0
     while tried["kills"] < kills:
@@ -128,11 +100,13 @@ def hunt(forks: Any, protocol: Path, tried: Counter[str], *, kills: int, seed: i
 
 
 def test_killed_studies_resume_to_every_run_once_bit_for_bit(
-    forks: Any, tiny: Path, tried: Counter[str]
+    forks: Any, tiny: Path, calm: Any, tried: Counter[str]
 ) -> None:
-    hunt(forks, tiny, tried, kills=QUICK_KILLS, seed=7)
+    hunt(forks, tiny, calm, tried, kills=QUICK_KILLS, seed=7)
 
 
 @pytest.mark.campaign
-def test_a_thousand_kills_lose_nothing(forks: Any, tiny: Path, tried: Counter[str]) -> None:
-    hunt(forks, tiny, tried, kills=CAMPAIGN_KILLS, seed=2026)
+def test_a_thousand_kills_lose_nothing(
+    forks: Any, tiny: Path, calm: Any, tried: Counter[str]
+) -> None:
+    hunt(forks, tiny, calm, tried, kills=CAMPAIGN_KILLS, seed=2026)

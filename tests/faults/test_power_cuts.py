@@ -25,12 +25,6 @@ NAMED = ("run.json", "protocol.toml", "study.json")
 """Files whose damage must be named; the others can be made anew without a word."""
 
 
-def results(folder: Path) -> dict[str, str]:
-    """Run id to the deterministic part of its record."""
-    records = StudyStore.open(folder, readonly=True).records()
-    return {record.run_id: record.deterministic_json() for record in records}
-
-
 def files_of(folder: Path) -> list[Path]:
     """Every file of a study that holds something."""
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.stat().st_size)
@@ -44,9 +38,9 @@ def cut(path: Path, share: float) -> None:
 
 
 def test_whatever_file_loses_its_end_the_doctor_and_the_next_run_know(
-    cli: Any, small: Any, tmp_path: Path, result_record: Any, tried: Counter[str]
+    cli: Any, small: Any, bits: Any, tmp_path: Path, result_record: Any, tried: Counter[str]
 ) -> None:
-    calm = results(small.path)
+    calm = bits(small.path)
     claims = cli("analyze", "small", "--json").out
     found = [path.relative_to(small.path) for path in files_of(small.path)]
     records = [name for name in found if name.name == "run.json"]
@@ -65,7 +59,7 @@ def test_whatever_file_loses_its_end_the_doctor_and_the_next_run_know(
             for run in lacking:  # as `vggstudy run` would
                 torn.store()
                 assert StudyStore.open(torn.path).write_record(result_record(run))
-            assert results(torn.path) == calm
+            assert bits(torn.path) == calm
             assert cli("analyze", torn.path, "--json").out == claims
             shutil.rmtree(tmp_path / "torn")
             tried["truncations"] += 1
@@ -113,27 +107,36 @@ def outage(forks: Any, protocol: Path, rng: random.Random, name: str, seconds: f
     return len(chosen)
 
 
-def hunt(forks: Any, protocol: Path, tried: Counter[str], *, cuts: int, seed: int) -> None:
-    """Cut files of killed studies until so many have been cut."""
-    for name in ("warm", "calm"):
-        calm = forks("run", protocol, "--study", name, "-q", "-j", "2", cwd=protocol.parent)
-    bits = results(protocol.parent / "calm")
-    rng = random.Random(seed)
-    number = done = 0
-    while done < cuts:
-        number += 1
-        done += outage(forks, protocol, rng, f"study-{number}", calm["seconds"])
-        assert results(protocol.parent / f"study-{number}") == bits
-        tried["kills"] += 1
-    tried["truncations"] += done
+class Hunt:
+    """Cuts files of killed studies, and compares what comes of them."""
+
+    def __init__(self, forks: Any, protocol: Path, calm: Any, bits: Any) -> None:
+        self.forks, self.protocol, self.calm, self.bits = forks, protocol, calm, bits
+
+    def __call__(self, tried: Counter[str], *, cuts: int, seed: int) -> None:
+        rng = random.Random(seed)
+        number = done = 0
+        while done < cuts:
+            number += 1
+            name = f"study-{number}"
+            done += outage(self.forks, self.protocol, rng, name, self.calm.seconds)
+            assert self.bits(self.protocol.parent / name) == self.calm.bits
+            tried["kills"] += 1
+        tried["truncations"] += done
+
+
+@pytest.fixture
+def hunt(forks: Any, tiny: Path, calm: Any, bits: Any) -> Hunt:
+    """Cuts files of killed studies."""
+    return Hunt(forks, tiny, calm, bits)
 
 
 def test_a_study_whose_files_lost_their_ends_resumes_to_the_same_bits(
-    forks: Any, tiny: Path, tried: Counter[str]
+    hunt: Hunt, tried: Counter[str]
 ) -> None:
-    hunt(forks, tiny, tried, cuts=QUICK_CUTS, seed=3)
+    hunt(tried, cuts=QUICK_CUTS, seed=3)
 
 
 @pytest.mark.campaign
-def test_hundreds_of_cut_files_lose_nothing(forks: Any, tiny: Path, tried: Counter[str]) -> None:
-    hunt(forks, tiny, tried, cuts=CAMPAIGN_CUTS, seed=2027)
+def test_hundreds_of_cut_files_lose_nothing(hunt: Hunt, tried: Counter[str]) -> None:
+    hunt(tried, cuts=CAMPAIGN_CUTS, seed=2027)
