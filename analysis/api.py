@@ -92,13 +92,13 @@ def analyze(
         If a setting is out of range, or `models` name what the table does not have.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws)
-    cells = Cells.from_table(table)
+    cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(cells, confidence, resampling, inputs, shared_seeds)
     made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
     others = {
-        outcome_id(other.outcome): replace(maker, cells=Cells.from_table(other))
+        outcome_id(other.outcome): replace(maker, cells=Cells.from_table(other.independent()))
         for other in further
     }
     for own in others.values():
@@ -114,7 +114,7 @@ def analyze(
         cells=cell_frame(cells, claims, [] if headline_only else maker.outcomes()),
         claims=claims,
         flow=flow,
-        warnings=_warnings(cells, flow),
+        warnings=(*_crossed(cells, table), *_warnings(cells, flow)),
         settings={
             "confidence": confidence,
             "resamples": resamples,
@@ -125,15 +125,16 @@ def analyze(
         },
         inputs_digest=inputs,
         hypotheses=judged,
-        models=None if headline_only else _models(maker, models),
+        models=None if headline_only else _models(maker, table, models),
     )
 
 
-def _models(maker: ClaimMaker, requests: ModelRequests | None) -> FittedModels:
+def _models(maker: ClaimMaker, table: RunTable, requests: ModelRequests | None) -> FittedModels:
     """The models beside the claims, at the same level."""
     return fit_models(
         maker.cells,
         requests or ModelRequests(),
+        table=table,
         confidence=maker.confidence,
         shared_seeds=maker.shared_seeds,
     )
@@ -168,6 +169,17 @@ def _check_settings(
         wrong.append(f"chunk_draws must lie in [1, {MAX_CHUNK_DRAWS}], got {chunk_draws}")
     if wrong:
         raise AnalysisError("\n".join(wrong))
+
+
+def _crossed(cells: Cells, table: RunTable) -> tuple[str, ...]:
+    """Under crossed seeding, that only runs without a common seed enter the estimates."""
+    kept, all_runs = len(cells.table), len(table)
+    if kept == all_runs:
+        return ()
+    return (
+        f"seeds are crossed: {kept} of {all_runs} runs, no two of a cell with a common seed, enter "
+        "the estimates; all of them enter the components of variance",
+    )
 
 
 def _warnings(cells: Cells, flow: Flow) -> tuple[str, ...]:

@@ -124,10 +124,18 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
     """
     from vggstudy.analysis import analyze as estimate  # SciPy
 
-    result = estimate(source.table, further=source.further, **_settings(source))
+    result = estimate(
+        source.table, further=source.further, named=_source_claims(source), **_settings(source)
+    )
     if not sensitivity:
         return result
     return replace(result, sensitivity=_sensitivity(source, result))
+
+
+def _source_claims(source: Source) -> list[str]:
+    """The claims that the figures of the protocol's source study are set against."""
+    study = source.protocol.source if source.protocol else None
+    return [figure.claim for figure in study.figures] if study else []
 
 
 def _settings(source: Source) -> dict[str, Any]:
@@ -211,8 +219,31 @@ def _sensitivity(source: Source, base: AnalysisResult) -> Sensitivity:
             for one in specifications(curves=True)
         }
     return analyse_sensitivity(
-        base, tables, lambda table: estimate(table, headline_only=True, **settings), note=note
+        base,
+        tables,
+        lambda table: estimate(
+            table, further=_with_labels(source.further, table), headline_only=True, **settings
+        ),
+        note=note,
     )
+
+
+def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunTable]:
+    """Tables of further outcomes with the labels of the same runs under another rule.
+
+    Those of costs count every run anyway, and those of ensembles hold other rows: both stay.
+    """
+    import numpy as np
+
+    from vggstudy.analysis.outcomes import COSTS
+
+    found = []
+    for one in further:
+        if one.outcome not in COSTS and one.outcome not in ENSEMBLE_OUTCOMES:
+            unknown = np.isnan(one.value) & (relabelled.label == 0)  # learned, but without a value
+            one = replace(one, label=np.where(unknown, 1, relabelled.label))
+        found.append(one)
+    return found
 
 
 def _rule(study: Study, one: Specification) -> LabelRule:
@@ -315,7 +346,9 @@ def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> 
 
     settings, rule, names = _asked(protocol, factors, str(path))
     table, *further = (
-        RunTable.read_csv(path, names, outcome=outcome, margin=rule.margin)
+        RunTable.read_csv(
+            path, names, outcome=outcome, margin=rule.margin, levels=_declared(protocol)
+        )
         for outcome in (settings.outcome, *settings.outcomes)
     )
     return Source(table, settings, path=path, protocol=protocol, further=_counted(further))
@@ -327,10 +360,17 @@ def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequenc
 
     settings, rule, names = _asked(protocol, factors, "the data frame")
     table, *further = (
-        RunTable.from_frame(frame, factors=names, outcome=outcome, margin=rule.margin)
+        RunTable.from_frame(
+            frame, factors=names, outcome=outcome, margin=rule.margin, levels=_declared(protocol)
+        )
         for outcome in (settings.outcome, *settings.outcomes)
     )
     return Source(table, settings, protocol=protocol, further=_counted(further))
+
+
+def _declared(protocol: Protocol | None) -> dict[str, list[Any]]:
+    """The levels of the factors in the order in which the protocol declares them."""
+    return dict(protocol.design.factors) if protocol else {}
 
 
 def _asked(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from vggstudy.errors import ProtocolError
-from vggstudy.protocol import LoadedProtocol
-from vggstudy.protocol.template import render_template
+from vggstudy.protocol import LoadedProtocol, load_protocol, shipped_protocols
+from vggstudy.protocol.template import render_copy, render_template
 
 Load = Callable[..., LoadedProtocol]
 
@@ -51,3 +52,17 @@ def test_what_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(ProtocolError, match=r"^init: a study's name must be at most 64 ") as caught:
         render_template(name)
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("shipped", shipped_protocols().values(), ids=lambda path: path.stem)
+def test_a_copy_of_a_shipped_protocol_differs_in_its_name_alone(shipped: Path, load: Load) -> None:
+    original = load_protocol(shipped)
+    copy = load(render_copy(original.text, "mine"))
+    assert copy.protocol.name == "mine"
+    assert copy.protocol.model_copy(update={"name": original.protocol.name}) == original.protocol
+    assert [cell.cell_id for cell in copy.cells] == [cell.cell_id for cell in original.cells]
+
+
+def test_a_copy_needs_a_name_that_a_study_can_have() -> None:
+    with pytest.raises(ProtocolError, match="a study's name must"):
+        render_copy('name = "x"\n', "../x")

@@ -21,17 +21,22 @@ from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
     type=click.Path(path_type=Path),
     help="File to write; NAME.toml by default.",
 )
+@click.option("--from", "source", metavar="PROTOCOL", help="Copy a shipped protocol instead.")
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @common
-def init_command(console: Console, name: str, output: Path | None, *, force: bool) -> None:
+def init_command(
+    console: Console, name: str, output: Path | None, source: str | None, *, force: bool
+) -> None:
     """Write a commented starter protocol named NAME.
 
-    It runs as it is, on the digits images, in a minute or two.
+    It runs as it is, on the digits images, in a minute or two. With --from it is a copy of that
+    shipped protocol under the new name: "vggstudy protocols" lists them.
     """
     from vggstudy.ledger.files import write_atomic
-    from vggstudy.protocol.template import render_template
+    from vggstudy.protocol.template import render_copy, render_template
 
-    text = render_template(name.removesuffix(".toml"))
+    plain = name.removesuffix(".toml")
+    text = render_copy(load_protocol(source).text, plain) if source else render_template(plain)
     file = output or Path(f"{name.removesuffix('.toml')}.toml")
     try:
         write_atomic(file, text.encode(), exclusive=not force)

@@ -1,4 +1,4 @@
-"""The starter protocol that ``vggstudy init`` writes."""
+"""What ``vggstudy init`` writes: a starter protocol, or a copy of a shipped one."""
 
 from __future__ import annotations
 
@@ -88,8 +88,37 @@ def render_template(name: str) -> str:
     ProtocolError
         If it cannot be the name of a study.
     """
+    _check_name(name)
+    return _TEMPLATE.format(name=name)
+
+
+def render_copy(text: str, name: str) -> str:
+    """A shipped protocol under another name.
+
+    The line that names the schema is left out: it points to a file beside the shipped one.
+
+    Parameters
+    ----------
+    text : str
+        The shipped protocol.
+    name : str
+        Name of the study.
+
+    Raises
+    ------
+    ProtocolError
+        If it cannot be the name of a study.
+    """
+    _check_name(name)
+    lines = [line for line in text.splitlines() if not line.startswith("#:schema")]
+    at = next(i for i, line in enumerate(lines) if line.startswith("name = "))
+    lines[at] = f'name = "{name}"'
+    return "\n".join(lines) + "\n"
+
+
+def _check_name(name: str) -> None:
+    """Refuse what cannot be the name of a study."""
     if not re.fullmatch(PLAIN_NAME, name):
         raise ProtocolError(
             f"a study's name must {rule_for(PLAIN_NAME)}, got {shown(name)}", "init"
         )
-    return _TEMPLATE.format(name=name)
