@@ -163,8 +163,9 @@ class MiniSlurm:
 
     def kill_node(self, node: str) -> None:
         """End a node as a power cut does, and tell the controller, which notices after minutes."""
-        daemon = psutil.Process(self.daemons.pop(node).pid)
-        for process in [daemon, *self._processes(node)]:
+        daemon = self.daemons.pop(node)
+        daemon.kill()
+        for process in self._processes(node):
             _kill(process)
         daemon.wait(timeout=10)
         self.ask("scontrol", "update", f"nodename={node}", "state=down", "reason=test")
