@@ -18,6 +18,7 @@ NAMES = {
     "epochs": mark("epochs"),
     "generalisation_gap": mark("generalisation gap"),
     "init": mark("initialisation"),
+    "intercept": mark("intercept"),
     "label_rule": mark("label rule"),
     "loss": mark("loss"),
     "lr": mark("learning rate"),

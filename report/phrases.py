@@ -74,6 +74,24 @@ MESSAGES = (
     mark("%(seeds)s seeds in %(cells)s cells cannot be told from the cells"),
     mark("cells and seeds explain every value"),
     mark("the model meets every run exactly"),
+    mark("%(n)s failed runs have no outcome, and no chance level is known to stand in"),
+    mark("%(n)s seeds have converged runs in every cell; %(least)s are needed"),
+    mark("%(n)s seeds have labelled runs in every cell; %(least)s are needed"),
+    mark("needs converged runs of two seeds at least"),
+    mark("the middle half does not vary within cells"),
+    mark("%(cells)s complete cells of %(a)s x %(b)s seeds; needs one of 2 x 2 at least"),
+    mark("the seeds of both kinds explain every value"),
+    mark("%(n)s levels to compare; at most %(most)s are fitted"),
+    mark(
+        "the difference is bounded on neither side: a level needed lies beyond the %(factor)s "
+        "that were run"
+    ),
+    mark("no numeric factor has three levels or more, so there is no curve to fit"),
+    mark("no cell of the model has labelled runs"),
+    mark(
+        "the cells with runs cannot tell %(terms)s from the terms before: leave the term out, or "
+        "add runs"
+    ),
     mark("the cells with converged runs do not determine %(terms)s and %(n)s more"),
     mark("the cells with converged runs do not determine %(terms)s"),
     mark("%(runs)s converged runs cannot determine %(terms)s coefficients and a variance"),
@@ -100,6 +118,11 @@ MESSAGES = (
     mark("the log2 scale needs levels above 0; %(factor)s has %(level)s: use the linear scale"),
     # What to know of an estimate.
     mark("%(n)s runs: the interval is wide"),
+    mark("runs share seeds across cells: %(rules)s"),
+    mark("%(n)s runs count as %(other)s"),
+    mark("%(n)s failed runs have no outcome: they count as the failed runs that have one"),
+    mark("%(n)s failed runs have no outcome: they count as %(other)s"),
+    mark("the failure model takes runs that share seeds as independent"),
     mark("cells differ in runs: each counts as if it had as few as the smallest"),
     mark("only %(n)s converged runs in a cell"),
     mark("only %(n)s converged runs"),
@@ -124,6 +147,9 @@ MESSAGES = (
     mark("the curves do not fit the cell means (p = %(p)s)"),
     mark("a run of %(names)s is an outlier (p = %(p)s for the largest of all)"),
     mark("a run determines its own fit, so equal variances are assumed"),
+    mark("lack of fit cannot be tested: no cell or no replicate to spare"),
+    mark("no lack of fit was found: F(%(a)s, %(b)s) = %(f)s, p %(p)s"),
+    mark("lack of fit: F(%(a)s, %(b)s) = %(f)s, p %(p)s"),
     mark("no separation: all maximum likelihood estimates are finite"),
     mark("complete separation: no finite maximum likelihood estimate of %(terms)s"),
     mark("quasi-complete separation: no finite maximum likelihood estimate of %(terms)s"),
@@ -148,7 +174,7 @@ MESSAGES = (
 )
 """In the order in which they are tried: what holds another stands before it."""
 
-CODES = {"claim", "level", "method", "name", "other", "p"}
+CODES = {"a", "b", "claim", "f", "level", "method", "name", "other", "p"}
 """Gaps whose content stays as it is."""
 
 PHRASES = {"text", "what"}
@@ -192,7 +218,17 @@ def _gap(name: str, value: str) -> str:
         return friendly(value)
     if name == "names":
         return _names(value)
+    if name == "terms":
+        return term(value)
     return value if name in CODES else in_words(value)
+
+
+def term(text: str) -> str:
+    """The names of a model's terms with words for columns: "log2(batch size):depth=19"."""
+    if not translated():
+        return in_words(text)
+    text = text.replace("(to +infinity)", "(+∞)").replace("(to -infinity)", "(−∞)")
+    return re.sub(r"[A-Za-z]\w*", lambda match: friendly(match[0]), text)
 
 
 def _names(value: str) -> str:
