@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -54,6 +55,7 @@ class Queue:
 
     def __init__(self, store: StudyStore) -> None:
         self.store = store
+        self.jobs: list[PackJob] = []
         self.submitted: list[tuple[Submission, Sequence[Pack]]] = []
         self.states: dict[str, dict[int, str]] = {}
         self.steps: list[Callable[[], None]] = []
@@ -65,6 +67,7 @@ class Queue:
         if len(active) + len(packs) > self.most_jobs:
             message = "SLURM refuses the jobs: job submit limit"
             raise QueueFull(message)
+        self.jobs.append(job)
         self.submitted.append((job.submission, packs))
         self.states[job.submission.name] = dict.fromkeys(range(len(packs)), "PENDING")
         return "1"
@@ -204,6 +207,13 @@ def test_what_a_limit_on_jobs_keeps_out_is_submitted_when_there_is_room(
     assert sorted(runs) == sorted(study.plan.by_id)
     kept = {path.name for path in (study.path / "slurm").iterdir()}
     assert kept == {submission.name for submission, _ in queue.submitted}
+
+
+def test_a_job_carries_no_runs_but_its_own(study: Study, queue: Queue) -> None:
+    drive(study, queue, size=1, detach=True)
+    (job,) = queue.jobs
+    text = pickle.dumps(job)
+    assert not any(run_id.encode() in text for run_id in study.plan.by_id)
 
 
 def test_a_limit_of_no_job_at_all_is_an_error(study: Study, queue: Queue) -> None:

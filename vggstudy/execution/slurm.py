@@ -194,7 +194,9 @@ class _Driver:
         submission = new_submission(self.store.path.resolve(), self.store.name, packs)
         limit = self.settings.minutes
         warning_s = WARNING_S if limit is None else max(15, min(WARNING_S, 6 * limit))
-        job = PackJob(self.store.path.resolve(), submission, self.options, warning_s)
+        # Every job is pickled with this: it must not carry the runs of all others.
+        bare = dataclasses.replace(submission, packs=())
+        job = PackJob(self.store.path.resolve(), bare, self.options, warning_s)
         try:
             number = submit(job, packs, self.settings)
         except ExecutionError:
