@@ -36,10 +36,11 @@ from vggstudy.analysis.hypothesis_specs import (
 from vggstudy.analysis.sensitivity import analyse_sensitivity, relabelled, specifications
 from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
+from vggstudy.outcomes import MEASURED
 from vggstudy.report import ReportContext, RunCurves, SourceClaim, render
 from vggstudy.report.figures.style import fit, text_width, wrapped
 from vggstudy.report.i18n import LANGUAGES, LOCALE, gettext, speaking
-from vggstudy.report.names import METHODS, friendly
+from vggstudy.report.names import METHODS, NAMES, friendly
 from vggstudy.report.phrases import MESSAGES, phrase
 from vggstudy.report.verify import verify_paper
 
@@ -478,6 +479,10 @@ def test_hangul_in_figures_is_text_and_not_shapes(pages: dict[str, dict[str, str
     labels = [label for figure in figures for label in re.findall(r"<text[^>]*>([^<]*)", figure)]
     assert sum(bool(HANGUL.search(label)) for label in labels) > 50
     assert "DejaVu" not in "".join(figures)
+
+
+def test_every_measured_column_has_a_name() -> None:
+    assert set(MEASURED) - set(NAMES) == set()
 
 
 def test_every_method_in_the_pages_has_words(
