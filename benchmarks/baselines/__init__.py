@@ -1,0 +1,1 @@
+"""What `training.py` compares: the baselines, vggstudy itself, and the floor of the machine."""
