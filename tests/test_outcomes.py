@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
+import pandas as pd
 import pytest
 
-from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.ledger import Attempt, RunRecord, StudyStore
 from vggstudy.outcomes import FINAL, MEASURED, curve_stability, measured, study_frame
 from vggstudy.plan import make_plan
 from vggstudy.protocol import Protocol
@@ -64,35 +66,50 @@ def test_the_worst_recall_leaves_out_classes_without_test_images() -> None:
     assert measured({"test_recall": [None, None]}, {})["worst_recall"] is None
 
 
-def test_recalls_of_single_classes_are_columns_where_a_protocol_asks_for_them(
-    tmp_path: Path,
-) -> None:
-    asked = {"outcomes": ["class_2_recall", "class_12_recall", "worst_recall"]}
+def frame_of(
+    tmp_path: Path, result: dict[str, Any], *, factors: dict[str, Any], outcomes: list[str]
+) -> pd.DataFrame:
+    """The table of a study of one recorded run."""
     protocol = Protocol.model_validate(
         {
             "schema": 1,
             "name": "x",
-            "design": {"replicates": 1, "seed": 0},
+            "design": {"replicates": 1, "seed": 0, "factors": factors},
             "data": {"name": "digits"},
             "model": {"depth": 11},
-            "analysis": asked,
+            "analysis": {"outcomes": outcomes},
         }
     )
     plan = make_plan(protocol)
     store = StudyStore.create(tmp_path / "x", "", protocol.digest(), "x")
     run = plan.runs[0]
-    result = {"test_recall": [0.1, 0.2, 0.75], "data": {"majority_rate": 0.1}}
+    attempt: Attempt = {
+        "number": 1,
+        "started_at": "2026-01-01T00:00:00Z",
+        "duration_s": 1.0,
+        "failure": None,
+    }
     store.write_record(
         RunRecord(
             run_id=run.run_id, cell_id=run.cell_id, study_seed=0, replicate=0,
-            seeding="independent", levels={}, recipe={}, status="diverged",
-            attempts=[
-                {"number": 1, "started_at": "2026-01-01T00:00:00Z", "duration_s": 1.0,
-                 "failure": None}
-            ],
-            result=result, timings={}, environment={},
+            seeding="independent", levels=run.levels, recipe={}, status="diverged",
+            attempts=[attempt], result=result, timings={}, environment={},
         )
     )  # fmt: skip
-    row = study_frame(plan, store).iloc[0]
+    return study_frame(plan, store)
+
+
+def test_recalls_of_single_classes_are_columns_where_a_protocol_asks_for_them(
+    tmp_path: Path,
+) -> None:
+    result = {"test_recall": [0.1, 0.2, 0.75]}
+    asked = ["class_2_recall", "class_12_recall", "worst_recall"]
+    row = frame_of(tmp_path, result, factors={}, outcomes=asked).iloc[0]
     assert row["class_2_recall"] == 0.75
     assert row["class_12_recall"] is None or math.isnan(row["class_12_recall"])
+
+
+def test_a_factor_keeps_its_name_where_something_measured_has_it_too(tmp_path: Path) -> None:
+    frame = frame_of(tmp_path, {"epochs": 7}, factors={"epochs": [9, 18]}, outcomes=[])
+    assert list(frame.columns).count("epochs") == 1
+    assert frame["epochs"].tolist() == [9, 18]

@@ -10,6 +10,7 @@ from statistics import stdev
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import LedgerError
+from vggstudy.identity import crossed_pair
 from vggstudy.labels import Label, label_run
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.rows import IndexRow
@@ -69,6 +70,10 @@ CLASS_RECALL = re.compile(r"class_(0|[1-9]\d{0,2})_recall")
 """Column of one class's recall, by the place of the class from 0; made where it is asked for."""
 
 
+STREAMS = ("init_seed", "data_seed")
+"""Under crossed seeding: numbers of a run's initialisation, and of its other seeds."""
+
+
 def comparisons(plan: Plan) -> int:
     """Epochs of all planned runs: how often a guessing network could pass the label's bound."""
     return sum(run.recipe.training.epochs for run in plan.runs)
@@ -110,7 +115,8 @@ def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) ->
     Returns
     -------
     DataFrame
-        ``run_id``, ``cell_id``, one column a factor, ``replicate``, ``outcome`` (converged,
+        ``run_id``, ``cell_id``, one column a factor, ``replicate``, under crossed seeding those of
+        `STREAMS`, ``outcome`` (converged,
         failed_to_learn, diverged, crashed or missing), ``completion``, the columns of `MEASURED`,
         the recall of the classes that the protocol's outcomes name, ``attempts`` and
         ``majority_rate``.
@@ -132,15 +138,19 @@ def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) ->
 
 
 def columns(plan: Plan) -> list[str]:
-    """Columns of `study_frame`, in order."""
+    """Columns of `study_frame`, in order.
+
+    A factor keeps its name: where the number of epochs is one, the column has its levels.
+    """
     return [
         "run_id",
         "cell_id",
         *plan.factors,
         "replicate",
+        *(STREAMS if plan.protocol.design.seeding == "crossed" else ()),
         "outcome",
         "completion",
-        *MEASURED,
+        *(name for name in MEASURED if name not in plan.factors),
         *_recalls_asked(plan),
         "attempts",
         "majority_rate",
@@ -179,6 +189,8 @@ def _row(
         **run.levels,
         "replicate": run.replicate,
     }
+    if run.seeding == "crossed":
+        base |= dict(zip(STREAMS, crossed_pair(run.replicate), strict=True))
     if record is None:
         return {**base, "outcome": "missing", "attempts": 0}
     summary = record.summary
@@ -190,6 +202,7 @@ def _row(
         "completion": given.completion,
         **measured(result, summary["timings"]),
         **{name: _class_recall(result, name) for name in recalls},
+        **run.levels,
         "attempts": len(summary["attempts"]),
         "majority_rate": result.get("data", {}).get("majority_rate"),
     }
