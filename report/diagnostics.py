@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.formatting import round_number
 from vggstudy.report.i18n import gettext
+from vggstudy.report.names import friendly
+from vggstudy.report.sections.models import accuracy_model, p_text
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
 MOST_MONTE_CARLO = 0.02
 """Largest Monte Carlo error of an end, as a share of its interval's width: with 9,999 resamples it
 is about 0.007, so that another seed moves no digit that is printed by more than one."""
+
+LEAST_FIT = 0.05
+"""p value of lack of fit below which the model's curves are not those of the cell means."""
 
 FEWEST_RUNS = 3
 """Labelled runs below which a cell's mean is refused."""
@@ -41,7 +46,13 @@ class Check:
 
 def checks(view: StudyView) -> list[Check]:
     """All checks that the study's results allow."""
-    found = [_monte_carlo(view), _fewest(view), _flat(view), _borderline(view)]
+    found = [
+        _monte_carlo(view),
+        _fewest(view),
+        _flat(view),
+        _lack_of_fit(view),
+        _borderline(view),
+    ]
     return [check for check in found if check is not None]
 
 
@@ -83,6 +94,21 @@ def _flat(view: StudyView) -> Check:
     flat = sum(len(set(c.converged)) == 1 and len(c.converged) > 1 for c in view.cells)
     name = gettext("Cells whose converged runs do not vary")
     return Check(name, str(flat), "0", flat == 0)
+
+
+def _lack_of_fit(view: StudyView) -> Check | None:
+    """Whether the curves of the model of the outcome describe the means of its cells."""
+    model = accuracy_model(view)
+    if model is None or model.lack_of_fit is None:
+        return None
+    p = model.lack_of_fit.p_value
+    name = gettext("Lack of fit of the model of the %(measure)s, p value")
+    return Check(
+        name % {"measure": friendly(view.outcome)},
+        p_text(p),
+        gettext("at least %(limit)s") % {"limit": LEAST_FIT},
+        p >= LEAST_FIT,
+    )
 
 
 def _borderline(view: StudyView) -> Check | None:

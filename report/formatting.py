@@ -19,6 +19,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decima
 from itertools import chain
 
 MAX_DECIMALS = 6
+MOST_DIGITS = 6
+SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 MINUS = "\N{MINUS SIGN}"
 _WIDE = Context(prec=400)
 
@@ -90,6 +92,42 @@ def round_interval(
 def round_number(value: float, *, decimals: int, scale: int = 1) -> str:
     """One number at fixed decimals: ties to even, never ``-0.00``."""
     return _plain(_exact(value) * scale, decimals)
+
+
+def round_significant(value: float, *, digits: int = 2) -> str:
+    """A number to that many significant digits; whole numbers keep all of theirs."""
+    exact = _exact(value)
+    if not exact:
+        return "0"
+    return _plain(exact, max(digits - 1 - exact.adjusted(), 0))
+
+
+def round_ratio(value: float) -> str:
+    """A ratio to two significant digits, or as many more as keep it on its side of 1.
+
+    Parameters
+    ----------
+    value : float
+        Positive and finite; from a million on it is written as a power of ten.
+    """
+    exact = _exact(value)
+    if exact.adjusted() >= MOST_DIGITS:
+        exponent = str(exact.adjusted()).translate(SUPERSCRIPTS)
+        return f"{_plain(exact.scaleb(-exact.adjusted()), 1)}×10{exponent}"
+    digits = 2
+    while digits < MAX_DECIMALS:
+        rounded = _round_digits(exact, digits)
+        if _side(rounded, Decimal(1)) == _side(exact, Decimal(1)):
+            break
+        digits += 1
+    return f"{_round_digits(exact, digits):f}"
+
+
+def _round_digits(value: Decimal, digits: int) -> Decimal:
+    """To significant digits, ties to even; 3758 to two is 3800."""
+    last = value.adjusted() - digits + 1
+    rounded = value.quantize(Decimal(1).scaleb(last), rounding=ROUND_HALF_EVEN, context=_WIDE)
+    return rounded.quantize(Decimal(1), context=_WIDE) if last > 0 else rounded
 
 
 def typographic(text: str) -> str:

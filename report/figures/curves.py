@@ -40,7 +40,7 @@ LEFT = 44.0
 GAP = 12.0
 PLOT = 96.0
 APART = 44.0
-SPACE = 6.0
+SPACE = 14.0
 TICKS = 20.0
 LINE = 14.0
 TITLE = 11.0
@@ -202,7 +202,11 @@ def _dress(
     axes.set_xlim(0.5, last + 0.5)
     axes.set_ylim(*limits)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
-    axes.yaxis.set_major_locator(MaxNLocator(2 if apart else 3, steps=[1, 2, 2.5, 5, 10]))
+    locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10])
+    axes.yaxis.set_major_locator(locator)
+    if apart:  # it is too low for more than two numbers
+        inside = [v for v in locator.tick_values(*limits) if limits[0] <= v <= limits[1]]
+        axes.set_yticks([inside[0], inside[-1]] if len(inside) > 1 else inside)
     if percent:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
     axes.tick_params(bottom=False, left=False, labelsize=SMALL)

@@ -6,6 +6,7 @@ words stand above their bars.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -42,7 +43,7 @@ class ForestRow:
     Attributes
     ----------
     low, high : float or None
-        None where the interval has no such end: the bar then runs to the axis's edge.
+        None where the interval has no such end: the bar then runs to an arrow at the edge.
     """
 
     label: str
@@ -60,15 +61,21 @@ class ForestGroup:
     ----------
     limits : tuple of float or None
         Ends of the axis; from the data where None.
-    reference : float or None
-        Where a line is drawn: no difference, or a threshold.
+    references : tuple of float
+        Where a line is drawn: no difference, a threshold, or both margins of an equivalence.
+    ticks : tuple of float
+        Numbers on the axis; round ones where there are none.
+    logarithmic : bool
+        Whether equal ratios are equally long.
     """
 
     title: str
     axis: str
     rows: tuple[ForestRow, ...]
-    reference: float | None = None
+    references: tuple[float, ...] = ()
     limits: tuple[float, float] | None = None
+    ticks: tuple[float, ...] = ()
+    logarithmic: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,9 +155,12 @@ def _draw_group(
 ) -> None:
     """Draw one group, with the numbers of its axis unless the next group has them."""
     low, high, ticks = _axis(group, int((layout.right - layout.left) // 70))
+    scaled = math.log2 if group.logarithmic else float
+    span = scaled(high) - scaled(low)
 
     def x(value: float) -> float:
-        return layout.left + (value - low) / (high - low) * (layout.right - layout.left)
+        share = (scaled(min(max(value, low), high)) - scaled(low)) / span
+        return layout.left + share * (layout.right - layout.left)
 
     axes.text(
         0,
@@ -161,13 +171,17 @@ def _draw_group(
         va="center",
     )
     marks = [(x(tick), GRID, 1.0) for tick in ticks]
-    if group.reference is not None and low <= group.reference <= high:
-        marks.append((x(group.reference), INK, 1.3))
+    marks += [(x(value), INK, 1.3) for value in group.references if low <= value <= high]
     for index, row in enumerate(group.rows):
         _draw_row(axes, row, top + HEAD + index * layout.row, layout, x, (low, high), marks)
     base = top + HEAD + layout.row * len(group.rows)
+    end = -math.inf
     for tick in ticks if numbered else ():
-        axes.text(x(tick), base + 9, _tick_text(tick), ha="center", va="center", color=MUTED)
+        text, place = _tick_text(tick), x(tick)
+        half = text_width(text) / 2
+        if place - half > end:
+            axes.text(place, base + 9, text, ha="center", va="center", color=MUTED)
+            end = place + half + 4
     if numbered:
         middle = (layout.left + layout.right) / 2
         axes.text(middle, base + 24, group.axis, ha="center", va="center", color=MUTED)
@@ -202,6 +216,9 @@ def _draw_row(
         start = limits[0] if row.low is None else row.low
         stop = limits[1] if row.high is None else row.high
         ends = [x(start), x(stop)]
+        for open_, place, marker in ((row.low, ends[0], "<"), (row.high, ends[1], ">")):
+            if open_ is None:
+                axes.plot([place], [middle], marker, color=BLUE, ms=8, mec="none", zorder=3)
         axes.plot(ends, [middle] * 2, color=BLUE, lw=9, alpha=0.45, solid_capstyle="butt", zorder=2)
     if row.estimate is not None:
         mark = [x(row.estimate)] * 2
@@ -212,12 +229,14 @@ def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
     """Ends of the axis, and at most `most` ticks on round numbers."""
     from matplotlib.ticker import MaxNLocator
 
+    if group.ticks and group.limits is not None:
+        return *group.limits, list(group.ticks)
     locator = MaxNLocator(nbins=max(min(most, 5), 4), steps=[1, 2, 2.5, 5, 10])
     if group.limits is not None:
         low, high = group.limits
         return low, high, [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
     values = [v for r in group.rows for v in (r.low, r.estimate, r.high) if v is not None]
-    values += [] if group.reference is None else [group.reference]
+    values += group.references
     low, high = min(values, default=0.0), max(values, default=1.0)
     pad = 0.04 * (high - low) or 1.0
     low, high = low - pad, high + pad

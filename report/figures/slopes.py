@@ -14,6 +14,7 @@ from vggstudy.report.figures.style import (
     GRID,
     INK,
     MUTED,
+    PAPER,
     SMALL,
     TEXT,
     Canvas,
@@ -32,6 +33,8 @@ TICKS = 24.0
 LINE = 15.0
 COLUMNS = 3
 MOST_WIDTH = 330.0
+NUMBER = 9.5
+"""Size of the numbers on lines that coincide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,8 @@ def draw_slopes(
         x, top = LEFT + column * (width + GAP), row * step + head
         box = (x / canvas.width, 1 - (top + PLOT) / height, width / canvas.width, PLOT / height)
         axes = figure.add_axes(box)
-        _draw_panel(axes, panel)
         _dress(axes, limits, percent=percent, first=column == 0)
+        _draw_panel(axes, panel)
         axes.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
     return figure
 
@@ -116,10 +119,7 @@ def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
             clip_on=False,
             zorder=2,
         )
-        for before, after in pairs if count > 1 else ():
-            axes.text(
-                0.5, (before + after) / 2, f"×{count}", size=9.5, ha="center", va="bottom", zorder=4
-            )
+    _count_lines(axes, lines)
     if panel.means is None:
         return
     axes.plot(
@@ -136,6 +136,25 @@ def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
             zorder=3,
         )
         axes.plot([x - 0.03, x + 0.03], [mean.estimate] * 2, color=BLUE, lw=2, zorder=4)
+
+
+def _count_lines(axes: Axes, lines: dict[int, list[tuple[float, float]]]) -> None:
+    """How many lines coincide, at their left or right third, where no other number stands."""
+    room = NUMBER / PLOT * abs(axes.get_ylim()[1] - axes.get_ylim()[0])
+    taken: list[tuple[float, float]] = []
+    for count, pairs in sorted(lines.items(), reverse=True):
+        for before, after in pairs if count > 1 else ():
+            places = [(x, before + x * (after - before)) for x in (0.5, 0.3, 0.7, 0.15, 0.85)]
+            free = (
+                (x, y)
+                for x, y in places
+                if all(abs(x - u) > 0.14 or abs(y - v) > room for u, v in taken)
+            )
+            x, y = next(free, places[0])
+            taken.append((x, y))
+            axes.text(x, y, f"×{count}", size=NUMBER, ha="center", va="center", zorder=4).set_bbox(
+                {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+            )
 
 
 def _dress(axes: Axes, limits: tuple[float, float], *, percent: bool, first: bool) -> None:

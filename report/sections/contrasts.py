@@ -103,7 +103,7 @@ def _groups(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> list[Forest
         ]
         title = capitalise(outcome_words(view, members[0][0]))
         axis = friendly(outcome) if unit is PLAIN else gettext("difference (percentage points)")
-        groups.append(ForestGroup(title, axis, tuple(rows), reference=0.0))
+        groups.append(ForestGroup(title, axis, tuple(rows), references=(0.0,)))
     return groups
 
 

@@ -121,7 +121,7 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
         title=capitalise(outcome_words(view, claims[0])),
         axis=gettext("difference (percentage points)") if points else friendly(view.outcome),
         rows=tuple(rows),
-        reference=0.0 if points else None,
+        references=(0.0,) if points else (),
     )
 
 

@@ -14,6 +14,7 @@ from vggstudy.report.names import capitalise
 from vggstudy.report.prose import Sentence, interaction_sentence
 from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.contrasts import contrast_picture, pair_label
+from vggstudy.report.sections.models import effects_table, sentences
 from vggstudy.report.tables import (
     Column,
     Entry,
@@ -45,6 +46,8 @@ def build(view: StudyView) -> Section:
             "sentences": _sentences(view),
             "lines": _lines(view, pairs[:MOST_PANELS]) if pairs else None,
             "contrasts": _contrasts(view),
+            "model": sentences(view).get("failure"),
+            "effects": effects_table(view),
         },
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import PLAIN, Display, Unit, level_text, read, unit_of
+from vggstudy.report.display import PLAIN, POINTS, Display, Unit, level_text, read, unit_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
@@ -15,6 +15,8 @@ from vggstudy.report.i18n import gettext, mark, pgettext
 from vggstudy.report.names import capitalise
 from vggstudy.report.phrases import phrase
 from vggstudy.report.sections.base import Section
+from vggstudy.report.sections.rows import row_text
+from vggstudy.report.sections.s04_accuracy import outcome_scale
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import StudyView
 
@@ -39,15 +41,15 @@ class Part:
     ----------
     key : str
         Hypothesis and number of the part: "H1.2".
-    threshold : float or None
-        Where it is known from the claim that the part names.
+    thresholds : tuple of float
+        What the interval is set against.
     shown : Display or None
     """
 
     key: str
     evidence: Evidence
     unit: Unit
-    threshold: float | None
+    thresholds: tuple[float, ...]
     shown: Display | None
 
 
@@ -84,11 +86,18 @@ def parts_of(view: StudyView, result: HypothesisResult) -> Iterator[Part]:
     """The intervals of a hypothesis, those inside a composed part one by one."""
     leaves = [leaf for part in result.parts for leaf in _leaves(part)]
     for number, leaf in enumerate(leaves, start=1):
-        claim = view.claims.get(leaf.estimand)
-        unit = unit_of(claim) if claim is not None else PLAIN
-        threshold = claim.reference if claim is not None else None
+        unit = _unit(view, leaf)
         key = f"{result.id}.{number}" if len(leaves) > 1 else result.id
-        yield Part(key, leaf, unit, threshold, _shown(leaf, unit, threshold))
+        yield Part(key, leaf, unit, leaf.thresholds, _shown(leaf, unit))
+
+
+def _unit(view: StudyView, evidence: Evidence) -> Unit:
+    """The claim's unit; points where two models are compared in a share."""
+    claim = view.claims.get(evidence.estimand)
+    if claim is not None:
+        return unit_of(claim)
+    compared = evidence.estimand.startswith((f"{view.outcome}: ", "expected: "))
+    return POINTS if compared and outcome_scale(view) == 100 else PLAIN
 
 
 def _leaves(evidence: Evidence) -> Iterator[Evidence]:
@@ -99,7 +108,7 @@ def _leaves(evidence: Evidence) -> Iterator[Evidence]:
         yield from _leaves(part)
 
 
-def _shown(evidence: Evidence, unit: Unit, threshold: float | None) -> Display | None:
+def _shown(evidence: Evidence, unit: Unit) -> Display | None:
     """The numbers in print: no digit on the wrong side of the threshold."""
     ends = [
         None if value is None or not math.isfinite(value) else value
@@ -107,7 +116,7 @@ def _shown(evidence: Evidence, unit: Unit, threshold: float | None) -> Display |
     ]
     if ends[1] is None and ends[2] is None:
         return None
-    marks = references_of(unit.limits, (threshold,))
+    marks = references_of(unit.limits, evidence.thresholds)
     rounded = round_interval(*ends, references=marks, scale=unit.scale)
     return Display(rounded, unit, level_text(evidence.level))
 
@@ -148,15 +157,15 @@ def _forest(parts: list[Part]) -> Picture:
 def _group(part: Part) -> ForestGroup:
     """A part as a group of one row."""
     shown, evidence, scale = part.shown, part.evidence, part.unit.scale
-    numbers = "" if shown is None else f"{read(shown.number)} {read(shown.ends)}"
+    numbers = "" if shown is None else row_text(shown)
     values = [
         None if value is None or not math.isfinite(value) else value * scale
         for value in (evidence.estimate, evidence.low, evidence.high)
     ]
     row = ForestRow(gettext(VERDICTS[evidence.verdict.value]), numbers, *values)
     title = f"{part.key}: {phrase(evidence.rule)}"
-    reference = None if part.threshold is None else part.threshold * scale
-    return ForestGroup(title, "", (row,), reference=reference)
+    marks = tuple(threshold * scale for threshold in part.thresholds)
+    return ForestGroup(title, "", (row,), references=marks)
 
 
 def _parts_table(parts: list[Part]) -> Table:

@@ -12,6 +12,7 @@ from vggstudy.report.formatting import round_number
 from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.sections.base import Section
+from vggstudy.report.sections.models import coefficient_tables, components_table, sentences
 from vggstudy.report.sections.s04_accuracy import outcome_scale
 from vggstudy.report.tables import Column, Table, download, entry
 from vggstudy.report.view import StudyView
@@ -43,6 +44,10 @@ def build(view: StudyView) -> Section:
             "checks": Table(gettext("Checks on the analysis"), columns, tuple(rows)),
             "failed": sum(not check.passed for check in found),
             "residuals": _residuals(view),
+            "models": sentences(view),
+            "measure": capitalise(friendly(view.outcome)),
+            "coefficients": coefficient_tables(view),
+            "components": components_table(view),
             "resamples": view.settings.get("resamples", ""),
         },
     )

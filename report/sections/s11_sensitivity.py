@@ -207,7 +207,8 @@ def _group(claim: Claim, rules: Sequence[Rules]) -> ForestGroup:
         scaled = [end * shown.unit.scale for end in value]
         rows.append(ForestRow(label, f"{read(shown.number)} {read(shown.ends)}", *scaled))
     axis = "" if unit_of(claim) is PLAIN else gettext("percent or percentage points")
-    return ForestGroup(claim.id, axis, tuple(rows), claim.reference)
+    marks = () if claim.reference is None else (claim.reference,)
+    return ForestGroup(claim.id, axis, tuple(rows), marks)
 
 
 def _table(claims: list[Claim], rules: Sequence[Rules]) -> Table:

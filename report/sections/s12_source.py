@@ -94,7 +94,7 @@ def _group(view: StudyView, theirs: SourceClaim, ours: Claim) -> ForestGroup:
     label = gettext("theirs: %(value)s") % {"value": _theirs(theirs, ours)}
     row = forest_row(ours, label)
     number = None if isinstance(theirs.value, str) else theirs.value * unit_of(ours).scale
-    return ForestGroup(title, "", (row,), reference=number)
+    return ForestGroup(title, "", (row,), references=() if number is None else (number,))
 
 
 def _theirs(theirs: SourceClaim, ours: Claim) -> str:

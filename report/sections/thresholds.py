@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vggstudy.analysis.levels import encode
 from vggstudy.report.display import level_text, size_of
-from vggstudy.report.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.i18n import gettext, mark
 from vggstudy.report.names import capitalise, friendly, method_words
@@ -27,6 +29,12 @@ from vggstudy.report.view import StudyView
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
+
+MOST_ROWS = 16
+"""Strata of a factor that are drawn; the table has all."""
+
+MOST_ALIKE = 3
+"""Strata with one and the same open interval that have a row each."""
 
 QUESTIONS = {
     "needed": mark("Which %(factor)s is needed for half of the runs to converge?"),
@@ -54,20 +62,29 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
     claims = view.claims.of_quantity(outcome)
     if not any(claim.available for claim in claims):
         return None
-    groups = [_group(view, claims, factor) for factor in dict.fromkeys(c.quantity for c in claims)]
-    words = friendly(claims[0].quantity) if len(groups) == 1 else gettext("level")
+    shown = [claim for claim in claims if claim.available]
+    groups = [_group(view, shown, factor) for factor in dict.fromkeys(c.quantity for c in shown)]
+    words = friendly(shown[0].quantity) if len(groups) == 1 else gettext("level")
     methods = dict.fromkeys(method_words(claim.method) for claim in claims if claim.method)
     bars = gettext("Bars are %(level)s confidence intervals (%(methods)s).") % {
         "level": level_text(claims[0].level),
         "methods": ", ".join(methods),
     }
+    if any(len(group.rows) == MOST_ROWS for group in groups):
+        drawn = gettext("The first %(n)s strata of a factor are drawn.") % {"n": MOST_ROWS}
+        bars += " " + drawn
+    missing = len(claims) - len(shown)
+    if missing:
+        bars += " " + gettext("%(n)s strata without an interval stand in the table alone.") % {
+            "n": missing
+        }
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key=f"fig-{outcome}",
         question=gettext(QUESTIONS[outcome]) % {"factor": words},
         caption=gettext(CAPTIONS[outcome]) % {"factor": words} + " " + bars,
         description=" ".join(f"{row.label}: {row.numbers}." for g in groups for row in g.rows),
-        table=_table(view, claims, words),
+        table=_table(view, claims),
         data=download(
             f"{outcome}.csv",
             ("id", "estimate", "low", "high", "level", "method", "n", "k", "reason"),
@@ -80,9 +97,38 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
 
 
 def _group(view: StudyView, claims: list[Claim], factor: str) -> ForestGroup:
-    """The strata of one factor."""
-    rows = [forest_row(c, _stratum(view, c)) for c in claims if c.quantity == factor]
-    return ForestGroup(capitalise(friendly(factor)), friendly(factor), tuple(rows))
+    """The first strata of one factor that have an interval, on the axis of its levels."""
+    rows = _gathered([forest_row(c, _stratum(view, c)) for c in claims if c.quantity == factor])
+    found = next(f for f in view.factors if encode(f.name) == factor)
+    levels = [float(level) for level in found.levels]
+    logarithmic = found.is_geometric and len(levels) > 2
+    margin = levels[-1] - levels[0]
+    limits = (levels[0] - 0.1 * margin, levels[-1] + 0.1 * margin)
+    if logarithmic:
+        limits = (levels[0] / 1.5, levels[-1] * 1.5)
+    axis = friendly(factor)
+    return ForestGroup(
+        capitalise(axis),
+        gettext("%(name)s (log scale)") % {"name": axis} if logarithmic else axis,
+        tuple(rows[:MOST_ROWS]),
+        limits=limits,
+        ticks=tuple(levels),
+        logarithmic=logarithmic,
+    )
+
+
+def _gathered(rows: list[ForestRow]) -> list[ForestRow]:
+    """The rows; more than three that are open and end alike become one."""
+    ends = Counter((row.low, row.high) for row in rows if row.estimate is None)
+    found: list[ForestRow] = []
+    for row in rows:
+        alike = ends[row.low, row.high] if row.estimate is None else 1
+        if alike <= MOST_ALIKE:
+            found.append(row)
+        elif not any((row.low, row.high) == (one.low, one.high) for one in found):
+            label = gettext("In each of %(n)s strata") % {"n": alike}
+            found.append(replace(row, label=label))
+    return found
 
 
 def _stratum(view: StudyView, claim: Claim) -> str:
@@ -90,8 +136,10 @@ def _stratum(view: StudyView, claim: Claim) -> str:
     return capitalise(view.place(claim)) or gettext("All cells")
 
 
-def _table(view: StudyView, claims: list[Claim], words: str) -> Table:
+def _table(view: StudyView, claims: list[Claim]) -> Table:
     """Every stratum, with the reason where there is no interval."""
+    factors = {claim.quantity for claim in claims}
+    words = friendly(claims[0].quantity) if len(factors) == 1 else gettext("level")
     columns = (
         Column(gettext("Where"), numeric=False),
         Column(capitalise(words)),

@@ -23,7 +23,7 @@ from vggstudy.report.view import Factor
 
 def forest(key: str, label: str = "a") -> str:
     """A finished forest of one row."""
-    group = ForestGroup("title", "axis", (ForestRow(label, "1 [0, 2]", 1.0, 0.0, 2.0),), 0.0)
+    group = ForestGroup("title", "axis", (ForestRow(label, "1 [0, 2]", 1.0, 0.0, 2.0),), (0.0,))
     with drawing(key):
         return finish(draw_forest([group], WIDE), key, "title", "description")
 
@@ -64,15 +64,15 @@ def test_text_from_data_is_neither_markup_nor_mathematics_nor_a_reference() -> N
 def test_a_forest_grows_with_its_rows() -> None:
     rows = tuple(ForestRow(str(i), "1 [0, 2]", 1.0, 0.0, 2.0) for i in range(6))
     with drawing("k"):
-        few = draw_forest([ForestGroup("t", "", rows[:2], 0.0)], NARROW).get_figheight()
-        many = draw_forest([ForestGroup("t", "", rows, 0.0)], NARROW).get_figheight()
+        few = draw_forest([ForestGroup("t", "", rows[:2], (0.0,))], NARROW).get_figheight()
+        many = draw_forest([ForestGroup("t", "", rows, (0.0,))], NARROW).get_figheight()
     assert many > few
 
 
 def test_a_row_without_an_estimate_draws_no_bar() -> None:
     rows = (ForestRow("a", "not available", None, None, None),)
     with drawing("k"):
-        source = finish(draw_forest([ForestGroup("t", "", rows, 0.0)], WIDE), "k", "t", "d")
+        source = finish(draw_forest([ForestGroup("t", "", rows, (0.0,))], WIDE), "k", "t", "d")
     assert "var(--blue)" not in source
 
 
