@@ -2,76 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.settings import Recipe
 from vggstudy.training import CheckpointMismatch, Interrupted, train_run
 
 pytestmark = pytest.mark.gpu
 
-SEEDS = Seeds(init=11, order=22, augmentation=33, dropout=44, split=55)
-
-
-@pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-def recipe(*, model: dict[str, Any] | None = None, **training: Any) -> Recipe:
-    chosen = {"depth": 11, "width": 0.25, "batch_norm": True, "dropout": 0.3}
-    return Recipe(
-        data=DataSettings(
-            name="synthetic", classes=4, train=400, test=100, flip=True, crop=2, data_norm=True
-        ),
-        model=ModelSettings.model_validate(chosen if model is None else model),
-        training=TrainingSettings.model_validate({"batch_size": 48, "epochs": 3, **training}),
-    )
+Make = Callable[..., Recipe]
 
 
 @pytest.mark.parametrize("precision", ["float32", "tf32", "bfloat16"])
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 def test_a_repeated_run_is_equal_in_every_result(
-    precision: str, optimizer: str, cache_dir: Path
+    precision: str, optimizer: str, recipe: Make, seeds: Seeds, cache_dir: Path
 ) -> None:
     chosen = recipe(precision=precision, optimizer=optimizer)
     first, second = (
-        train_run(chosen, SEEDS, device="cuda", cache_dir=cache_dir).result for _ in range(2)
+        train_run(chosen, seeds, device="cuda", cache_dir=cache_dir).result for _ in range(2)
     )
     assert first == second
     assert first["status"] == "finished"
 
 
-def test_an_interrupted_run_resumes_to_the_bit(cache_dir: Path, tmp_path: Path) -> None:
+def test_an_interrupted_run_resumes_to_the_bit(
+    recipe: Make, seeds: Seeds, cache_dir: Path, tmp_path: Path
+) -> None:
     chosen = recipe(precision="bfloat16")
-    straight = train_run(chosen, SEEDS, device="cuda", cache_dir=cache_dir)
+    straight = train_run(chosen, seeds, device="cuda", cache_dir=cache_dir)
     answers = iter([False, False, True])
     path = tmp_path / "checkpoint.pt"
     with pytest.raises(Interrupted):
         train_run(
             chosen,
-            SEEDS,
+            seeds,
             device="cuda",
             cache_dir=cache_dir,
             checkpoint=path,
             should_stop=lambda: next(answers),
         )
-    resumed = train_run(chosen, SEEDS, device="cuda", cache_dir=cache_dir, checkpoint=path)
+    resumed = train_run(chosen, seeds, device="cuda", cache_dir=cache_dir, checkpoint=path)
     assert resumed.timings["resumed_at"] == [2]
     assert resumed.result == straight.result
 
 
-def test_a_checkpoint_of_the_cpu_is_refused(cache_dir: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_the_cpu_is_refused(
+    recipe: Make, seeds: Seeds, cache_dir: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "checkpoint.pt"
-    train_run(recipe(), SEEDS, cache_dir=cache_dir, checkpoint=path)
+    train_run(recipe(), seeds, cache_dir=cache_dir, checkpoint=path)
     with pytest.raises(CheckpointMismatch, match="device: the checkpoint has cpu"):
-        train_run(recipe(), SEEDS, device="cuda", cache_dir=cache_dir, checkpoint=path)
+        train_run(recipe(), seeds, device="cuda", cache_dir=cache_dir, checkpoint=path)
 
 
-def test_the_first_epoch_agrees_with_the_cpu(cache_dir: Path) -> None:
+def test_the_first_epoch_agrees_with_the_cpu(recipe: Make, seeds: Seeds, cache_dir: Path) -> None:
     # Without dropout, whose generators differ, both compute the same sums in another order. Small
     # steps of plain descent keep the rounding of float32 from growing over the eight steps.
     chosen = recipe(
@@ -81,7 +69,7 @@ def test_the_first_epoch_agrees_with_the_cpu(cache_dir: Path) -> None:
         lr=1e-4,
     )
     cpu, gpu = (
-        train_run(chosen, SEEDS, device=device, cache_dir=cache_dir).result
+        train_run(chosen, seeds, device=device, cache_dir=cache_dir).result
         for device in ("cpu", "cuda")
     )
     assert gpu["curves"]["train_loss"] == pytest.approx(cpu["curves"]["train_loss"], rel=1e-3)
@@ -92,21 +80,23 @@ MODELS = ["vgg11", "resnet18", "densenet121", "efficientnet_b0", "mnasnet0_5", "
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_torchvision_models_train_deterministically(name: str, cache_dir: Path) -> None:
+def test_torchvision_models_train_deterministically(
+    name: str, recipe: Make, seeds: Seeds, cache_dir: Path
+) -> None:
     base = recipe(model={"name": f"torchvision:{name}"}, epochs=1, batch_size=32, drop_last=True)
     data = base.data.model_copy(update={"train": 80, "test": 20, "resize": 64})
     chosen = base.model_copy(update={"data": data})
     first, second = (
-        train_run(chosen, SEEDS, device="cuda", cache_dir=cache_dir).result for _ in range(2)
+        train_run(chosen, seeds, device="cuda", cache_dir=cache_dir).result for _ in range(2)
     )
     assert first == second
 
 
-def test_peak_memory_is_that_of_the_run(cache_dir: Path) -> None:
+def test_peak_memory_is_that_of_the_run(recipe: Make, seeds: Seeds, cache_dir: Path) -> None:
     small, large = (
         train_run(
             recipe(model={"depth": 11, "width": width}, epochs=1),
-            SEEDS,
+            seeds,
             device="cuda",
             cache_dir=cache_dir,
         ).timings["peak_memory_bytes"]
