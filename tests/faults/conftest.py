@@ -45,7 +45,7 @@ TINY = """\
 schema = 1
 name = "tiny"
 [design]
-replicates = 2
+replicates = 1
 seed = 5
 [design.factors]
 batch_size = [16, 32]
@@ -60,7 +60,7 @@ width = 0.05
 batch_norm = true
 dropout = 0.2
 [training]
-epochs = 3
+epochs = 2
 optimizer = "adam"
 """
 
@@ -254,7 +254,7 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """The protocol of four runs that train for real, within a second."""
+    """The protocol of two runs that train for real, within a second."""
     path = tmp_path / "tiny.toml"
     path.write_text(TINY)
     return path
@@ -291,5 +291,5 @@ def calm(forks: Forks, tmp_path_factory: pytest.TempPathFactory) -> Calm:
         done = forks("run", "tiny.toml", "--study", name, "-q", "-j", "1", cwd=folder)
         assert done["code"] == 0, done
     found = result_bits(folder / "calm")
-    assert len(found) == 4
+    assert len(found) == 2
     return Calm(found, done["seconds"], done["events"])

@@ -106,12 +106,8 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not data.strip(b"\0 \r\n\t"):
         raise DamagedFileError("torn", f"empty, the end of a torn write; {_RESTORE}")
     try:
-        value = json.loads(
-            data.decode("utf-8"),
-            parse_constant=_finite,
-            parse_float=_finite,
-            parse_int=_bounded,
-        )
+        value = json.loads(data.decode("utf-8"), parse_constant=_constant, parse_int=_bounded)
+        _refuse_infinite(value)
     except UnicodeDecodeError as error:
         reason = f"damaged at byte {error.start}, which is not UTF-8; {_RESTORE}"
         raise DamagedFileError("edited", reason) from None
@@ -148,13 +144,30 @@ def _verify(data: bytes) -> None:
         raise DamagedFileError("edited", reason)
 
 
-def _finite(text: str) -> float:
-    """A number with a fraction or exponent; JSON has no NaN and no infinity, Python reads both."""
-    value = float(text)
-    if not math.isfinite(value):
-        msg = f"the number {text[:20]}"
-        raise ValueError(msg)
-    return value
+def _constant(text: str) -> float:
+    """Refuse ``NaN`` and ``Infinity``, which Python reads although JSON has neither."""
+    msg = f"the number {text}"
+    raise ValueError(msg)
+
+
+def _refuse_infinite(value: object) -> None:
+    """Refuse a number that was too large for a float, as ``1e400`` is.
+
+    Curves are most of a record, so lists of numbers are added up rather than looked at one by one.
+    """
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            msg = "a number beyond 1.8e308"
+            raise ValueError(msg)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _refuse_infinite(item)
+    elif isinstance(value, list):
+        plain = {*map(type, value)} <= {float, int, type(None)}
+        if plain and math.isfinite(sum(map(float, filter(None, value)))):
+            return
+        for item in value:
+            _refuse_infinite(item)
 
 
 def _bounded(text: str) -> int:
