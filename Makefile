@@ -15,7 +15,7 @@ DECLARED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help quickstart test lint format types imports docs wheel-check coverage messages dev clean distclean
+.PHONY: help quickstart test lint format types imports docs wheel-check coverage messages studies dev clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ messages: $(DEV) ## Collect the report's messages, update and compile its catalo
 	$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete -w 98 \
 	  -i report/locale/messages.pot -d report/locale
 	$(BIN)/pybabel -q compile -d report/locale
+
+studies: $(DEV) ## Run the small source studies and their reports (about ten minutes)
+	$(BIN)/python -m pytest -m studies $(PYTEST_ARGS)
 
 dev: $(DEV) ## Set up the development environment
 
