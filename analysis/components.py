@@ -12,10 +12,12 @@ import numpy as np
 
 from vggstudy.analysis.arrays import IntArray
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.crossed_components import Crossed
+from vggstudy.analysis.crossed_components import Crossed, crossed_components
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.shared_seeds import replicates
+from vggstudy.analysis.stream_tables import crossed_tables
+from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.text_tables import ends, text_table
 from vggstudy.analysis.variance_components import (
     CellPlusSeed,
@@ -105,12 +107,17 @@ class Components:
         return "\n".join([*(text_table(head, rows) if rows else []), *notes]) + "\n"
 
 
-def components_of(cells: Cells, *, confidence: float, shared_seeds: bool) -> Components:
+def components_of(
+    cells: Cells, table: RunTable, *, confidence: float, shared_seeds: bool
+) -> Components:
     """The components that the design tells apart.
 
     Parameters
     ----------
     cells : Cells
+        Of runs that share no seed within a cell.
+    table : RunTable
+        All runs.
     confidence : float
     shared_seeds : bool
         Runs of one replicate share their seeds across cells.
@@ -120,7 +127,16 @@ def components_of(cells: Cells, *, confidence: float, shared_seeds: bool) -> Com
         confidence=confidence,
         cells=one_way(cells.values, cell, confidence=confidence),
         seeds=_seeds(cells, cell) if shared_seeds else None,
+        streams=_streams(table, confidence) if len(cells.table) < len(table) else None,
     )
+
+
+def _streams(table: RunTable, confidence: float) -> Crossed | Note:
+    """Initialisation against data seeds, in the cells where all of their pairs converged."""
+    found = crossed_tables(table)
+    if isinstance(found, Note):
+        return found
+    return crossed_components(found, confidence=confidence)
 
 
 def _seeds(cells: Cells, cell: IntArray) -> CellPlusSeed | Note:

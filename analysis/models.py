@@ -29,6 +29,7 @@ from vggstudy.analysis.model_requests import (
 )
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.shared_seeds import replicates
+from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.text_tables import ends
 from vggstudy.errors import AnalysisError
 
@@ -130,7 +131,12 @@ class FittedModels:
 
 
 def fit_models(
-    cells: Cells, requests: ModelRequests, *, confidence: float, shared_seeds: bool
+    cells: Cells,
+    requests: ModelRequests,
+    *,
+    table: RunTable,
+    confidence: float,
+    shared_seeds: bool,
 ) -> FittedModels:
     """Fit every model, or say why one cannot be fitted.
 
@@ -138,6 +144,8 @@ def fit_models(
     ----------
     cells : Cells
     requests : ModelRequests
+    table : RunTable
+        All runs, those with common seeds in a cell included.
     confidence : float
     shared_seeds : bool
         Runs of one replicate share their seeds across cells: the accuracy model's covariance then
@@ -150,7 +158,7 @@ def fit_models(
     return FittedModels(
         failure=_failure(cells, requests.failure, confidence),
         accuracy=_accuracy(cells, requests.accuracy, confidence, shared_seeds=shared_seeds),
-        components=components_of(cells, confidence=confidence, shared_seeds=shared_seeds),
+        components=components_of(cells, table, confidence=confidence, shared_seeds=shared_seeds),
         cautions=cautions,
     )
 

@@ -43,6 +43,9 @@ class RunTable:
         Accuracy of always naming the most frequent class, where the input tells it.
     label_rule : str
         In words, where the labels come from.
+    streams : ndarray of shape (N, 2) or None
+        Numbers of the seed of each run's initialisation and of the seed of everything else, where
+        the input tells them apart (columns ``init_seed`` and ``data_seed``).
     """
 
     factors: tuple[str, ...]
@@ -54,6 +57,7 @@ class RunTable:
     outcome: str
     chance: float | None
     label_rule: str
+    streams: IntArray | None = None
 
     @classmethod
     def from_frame(
@@ -129,6 +133,35 @@ class RunTable:
         """Number of runs with a label."""
         return int((self.label == LABELS.index(label)).sum())
 
+    def independent(self) -> RunTable:
+        """The runs of which no two of a cell share a seed; all of them where none is shared.
+
+        Under crossed seeding these are the runs along a diagonal, first come first kept.
+        """
+        if self.streams is None:
+            return self
+        used: set[tuple[int, ...]] = set()
+        kept = []
+        for i, (codes, pair) in enumerate(
+            zip(self.codes.tolist(), self.streams.tolist(), strict=True)
+        ):
+            seeds = {(kind, seed, *codes) for kind, seed in enumerate(pair)}
+            if not used & seeds:
+                used |= seeds
+                kept.append(i)
+        return self.part(np.array(kept, dtype=np.int64))
+
+    def part(self, rows: IntArray) -> RunTable:
+        """Some of the runs, in the order given."""
+        return replace(
+            self,
+            codes=self.codes[rows],
+            replicate=tuple(self.replicate[i] for i in rows.tolist()),
+            label=self.label[rows],
+            value=self.value[rows],
+            streams=None if self.streams is None else self.streams[rows],
+        )
+
     def to_frame(self) -> pd.DataFrame:
         """One row a run, in canonical order: factors, replicate, outcome (its label), value."""
         import pandas as pd
@@ -162,8 +195,10 @@ class RunTable:
                 strict=True,
             )
         ]
+        crossed = {} if self.streams is None else {"streams": self.streams.tolist()}
         return digest(
             {
+                **crossed,
                 "factors": list(self.factors),
                 "levels": {
                     name: [write_level(x) for x in self.levels[name]] for name in self.factors

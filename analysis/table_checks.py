@@ -23,6 +23,8 @@ SHOWN = 5
 
 LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
+STREAM_COLUMNS = ("init_seed", "data_seed")
+"""Seed of the initialisation, and seed of everything else, where a design crosses them."""
 FAILED = (LABELS.index("failed_to_learn"), LABELS.index("diverged"))
 CONVERGED = LABELS.index("converged")
 NOT_DATA = (LABELS.index("crashed"), LABELS.index("missing"))
@@ -139,7 +141,19 @@ def build_table(
         "outcome": request.outcome,
         "chance": chance,
         "label_rule": rule,
+        "streams": _streams(frame, request, places, order),
     }
+
+
+def _streams(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, order: list[int]
+) -> IntArray | None:
+    """Numbers of each run's two kinds of seeds, shape (N, 2); None without both columns."""
+    if not set(STREAM_COLUMNS) <= set(frame.columns) or set(STREAM_COLUMNS) & set(request.factors):
+        return None
+    named = [frame[name].to_numpy(dtype=object)[places] for name in STREAM_COLUMNS]
+    codes = [np.unique(column.astype(str), return_inverse=True)[1] for column in named]
+    return np.stack(codes, axis=1).astype(np.int64)[order]
 
 
 def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Problems) -> None:

@@ -98,13 +98,32 @@ def run_seeds(cell: str, *, study_seed: int, replicate: int, seeding: str = "ind
 
     Never from the order of execution, the worker, the lane or the number of devices. With
     ``seeding="shared"`` the replicate is a block: all cells of one replicate draw from the same
-    streams.
+    streams. With ``seeding="crossed"`` the initialisation varies apart from all other streams: the
+    seeds are those of two independent replicates, `crossed_pair`.
     """
-    base: dict[str, Any] = {"seed": study_seed, "replicate": replicate}
+    base: dict[str, Any] = {"seed": study_seed}
     if seeding != "shared":
         base["cell"] = cell
-    names = [field.name for field in fields(Seeds)]
-    return Seeds(**{name: _seed({**base, "stream": name}) for name in names})
+    pair = crossed_pair(replicate) if seeding == "crossed" else (replicate, replicate)
+    own = {field.name: pair[0 if field.name == "init" else 1] for field in fields(Seeds)}
+    return Seeds(
+        **{name: _seed({**base, "replicate": i, "stream": name}) for name, i in own.items()}
+    )
+
+
+def crossed_pair(replicate: int) -> tuple[int, int]:
+    """Numbers of the initialisation and of the data seeds of a replicate under crossed seeding.
+
+    The first k^2 replicates hold every initialisation below k with every data seed below k. Number
+    k^2 is (k, k), which shares neither with an earlier one: more replicates leave the earlier ones
+    as they are.
+    """
+    edge = math.isqrt(replicate)
+    rest = replicate - edge * edge
+    if rest == 0:
+        return edge, edge
+    inner, flipped = divmod(rest - 1, 2)
+    return (edge, inner) if flipped else (inner, edge)
 
 
 def _seed(parts: Mapping[str, Any]) -> int:

@@ -46,7 +46,7 @@ class PlannedRun:
     study_seed : int
         The protocol's ``design.seed``.
     seeding : str
-        "independent" or "shared".
+        "independent", "shared" or "crossed".
     """
 
     run_id: str

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.analysis.hypothesis_specs import HypothesisSpec, Part
+    from vggstudy.analysis.model_requests import ModelRequests
     from vggstudy.analysis.sensitivity import Sensitivity, Specification
     from vggstudy.analysis.table import RunTable
     from vggstudy.protocol.hypotheses import HypothesisPart
+    from vggstudy.protocol.model import FittedModelSettings
     from vggstudy.report import ReportContext
 
 
@@ -148,7 +150,21 @@ def _settings(source: Source) -> dict[str, Any]:
         "protocol_digest": protocol.digest() if protocol else None,
         "shared_seeds": protocol is not None and protocol.design.seeding == "shared",
         "hypotheses": hypothesis_specs(protocol) if protocol else (),
+        "models": model_requests(source.settings),
     }
+
+
+def model_requests(settings: AnalysisSettings) -> ModelRequests:
+    """What the fitted models hold, as the analysis takes it."""
+    from vggstudy.analysis.model_requests import ModelRequest, ModelRequests
+
+    def request(asked: FittedModelSettings) -> ModelRequest:
+        pairs = None if asked.interactions is None else _pairs(asked.interactions)
+        return ModelRequest(along=asked.along, scale=asked.scale, interactions=pairs)
+
+    return ModelRequests(
+        failure=request(settings.failure_model), accuracy=request(settings.accuracy_model)
+    )
 
 
 def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
@@ -173,9 +189,7 @@ def _part(part: HypothesisPart) -> Part:
 
     direction, along, claim = part.direction or "above", part.along or "", part.claim or ""
     threshold = part.threshold or 0.0
-    pairs = tuple(
-        (first, second) for first, _, second in (x.partition("*") for x in part.interactions)
-    )
+    pairs = _pairs(part.interactions)
     if part.kind == "claim":
         return kinds.ClaimPart(claim, direction, threshold)
     if part.kind == "equivalence":
@@ -191,6 +205,12 @@ def _part(part: HypothesisPart) -> Part:
     if part.kind == "peak":
         return kinds.PeakPart(along, part.at, part.scale, part.min_levels or 4)
     return kinds.RankingPart(tuple(part.factors), part.outcome or "expected", tuple(part.order))
+
+
+def _pairs(interactions: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Two factors of each ``first*second``."""
+    parts = (text.partition("*") for text in interactions)
+    return tuple((first, second) for first, _, second in parts)
 
 
 def _sensitivity(source: Source, base: AnalysisResult) -> Sensitivity:

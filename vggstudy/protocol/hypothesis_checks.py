@@ -1,4 +1,4 @@
-"""Hypotheses and the source's figures against the design.
+"""Hypotheses, fitted models and the source's figures against the design.
 
 Keys that a kind needs, and names that the design knows.
 """
@@ -15,7 +15,7 @@ from vggstudy.protocol.hypotheses import ALLOWED, NEEDED, HypothesisPart
 from vggstudy.protocol.wording import shown, suggestion_among
 
 if TYPE_CHECKING:
-    from vggstudy.protocol.model import Protocol
+    from vggstudy.protocol.model import FittedModelSettings, Protocol
 
 Place = tuple[str | int, ...]
 
@@ -53,6 +53,8 @@ def hypothesis_problems(protocol: Protocol) -> list[Problem]:
         for at, part in enumerate(hypothesis.parts):
             problems += _key_problems(part, (*place, "parts", at))
             problems += names.problems(part, (*place, "parts", at))
+    for key in ("failure_model", "accuracy_model"):
+        problems += names.model_problems(getattr(protocol.analysis, key), ("analysis", key))
     for index, figure in enumerate(protocol.source.figures if protocol.source else ()):
         problems += names.claim_problems(figure.claim, ("source", "figures", index, "claim"))
     return problems
@@ -101,6 +103,15 @@ class _Names:
         for at, level in enumerate(part.levels or ()):
             if part.compare in self.factors:
                 yield from self._level(part.compare or "", level, (*place, "levels", at))
+
+    def model_problems(self, asked: FittedModelSettings, place: Place) -> Iterator[Problem]:
+        """A fitted model: its numeric factor and its interactions."""
+        if asked.along is not None:
+            yield from self._factor(asked.along, (*place, "along"))
+            if asked.along in self.factors:
+                yield from self._numeric(asked.along, (*place, "along"))
+        for at, pair in enumerate(asked.interactions or ()):
+            yield from self._interaction(pair, (*place, "interactions", at))
 
     def claim_problems(self, text: str, place: Place) -> Iterator[Problem]:
         """A claim's id: its grammar, outcome, quantity, factors and levels."""

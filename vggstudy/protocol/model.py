@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from vggstudy.identity import digest
 from vggstudy.protocol.hypotheses import Hypothesis
@@ -58,9 +59,11 @@ class Design(Settings):
     """Runs per cell."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral]
     """Seed of the study, from which every run's seeds are derived."""
-    seeding: Literal["independent", "shared"] = "independent"
+    seeding: Literal["independent", "shared", "crossed"] = "independent"
     """independent: every run has seeds of its own; shared: runs of one replicate share them
-    across cells, and the replicate is a block."""
+    across cells, and the replicate is a block; crossed: k x k replicates of a cell join each of k
+    initialisations with each of k seeds of everything else (order of the data, split, augmentation,
+    dropout), which tells apart how much of the variance each makes."""
     factors: dict[str, Annotated[list[Level], Field(min_length=1, max_length=10_000)]] = Field(
         default_factory=dict
     )
@@ -68,6 +71,16 @@ class Design(Settings):
     own name where only one section has it ("batch_size"), else by its path ("scheduler.name")."""
     exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list, max_length=1000)
     """Cells to drop: every factor named must match its level, or one of a list of levels."""
+
+    @model_validator(mode="after")
+    def _crossed_is_square(self) -> Design:
+        """Crossed seeds need every initialisation with every other seed."""
+        side = math.isqrt(self.replicates)
+        if self.seeding == "crossed" and (side < 2 or side * side != self.replicates):
+            msg = f"crossed seeding needs 4, 9, 16, 25 ... replicates, got {self.replicates}"
+            raise ValueError(msg)
+        return self
+
     nested: list[NestedLevels] = Field(default_factory=list, max_length=1000)
     """Nested factors, e.g. a grid of learning rates for each optimizer."""
 
@@ -81,6 +94,23 @@ class LabelRule(Settings):
     """Chance that a guessing run of the study is ever labelled converged."""
     checkpoint: Literal["best", "final"] = "best"
     """Whose validation accuracy is judged: the selected checkpoint's, or the last epoch's."""
+
+
+class FittedModelSettings(Settings):
+    """What a fitted model holds; what is left out is chosen from the factors."""
+
+    along: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] | None = None
+    """Numeric factor along which its curve runs; by default the one with the most levels."""
+    scale: Literal["log2", "linear"] | None = None
+    """Of that factor; by default log2 where all levels are positive."""
+    interactions: (
+        Annotated[
+            list[Annotated[str, Field(max_length=300, pattern=ONE_LINE)]], Field(max_length=100)
+        ]
+        | None
+    ) = None
+    """Pairs of factors that interact, as in "depth*batch_size". By default none in the failure
+    model, and all that the runs tell apart in the accuracy model."""
 
 
 class AnalysisSettings(Settings):
@@ -101,6 +131,10 @@ class AnalysisSettings(Settings):
     """Bootstrap resamples."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0
     """Seed of the bootstrap."""
+    failure_model: FittedModelSettings = FittedModelSettings()
+    """The model of the probability of converging."""
+    accuracy_model: FittedModelSettings = FittedModelSettings()
+    """The model of the outcome among converged runs."""
 
 
 class Protocol(Settings):
