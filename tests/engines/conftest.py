@@ -87,7 +87,9 @@ PartitionName=high Nodes=n[1-2] MaxTime=30 State=UP PriorityTier=10
 """
 
 NODES = ("n1", "n2")
-START_S = 60.0
+
+LIMIT_S = 600.0
+"""Longest wait for anything: seconds on an idle machine, minutes on one that does much else."""
 
 
 class MiniSlurm:
@@ -140,7 +142,7 @@ class MiniSlurm:
         )
         return done.stdout if done.returncode == 0 else ""
 
-    def wait(self, condition: Callable[[], object], *, timeout_s: float = START_S) -> None:
+    def wait(self, condition: Callable[[], object], *, timeout_s: float = LIMIT_S) -> None:
         """Wait until a condition holds."""
         limit = time.monotonic() + timeout_s
         while not condition():
@@ -216,6 +218,7 @@ class RayCluster:
     """A Ray cluster of three nodes in a process of its own, told what to do line by line."""
 
     def __init__(self) -> None:
+        self.address = ""
         script = Path(__file__).with_name("ray_cluster.py")
         self.folder = Path(tempfile.mkdtemp(prefix="vr-", dir="/tmp"))
         self.process = subprocess.Popen(
@@ -225,6 +228,9 @@ class RayCluster:
             text=True,
             start_new_session=True,
         )
+
+    def start(self) -> None:
+        """Wait until all nodes are there."""
         self.address = self._answer()
 
     def kill_node(self) -> None:
@@ -251,13 +257,13 @@ class RayCluster:
 
     def stop(self) -> None:
         """End everything and remove the folder; also after a failure."""
+        self.process.kill()
+        self.process.communicate()
         mark = str(self.folder)
         for process in psutil.process_iter():
             with contextlib.suppress(psutil.Error, OSError):
                 if mark in " ".join(process.cmdline()) or mark in str(process.environ()):
                     _kill(process)
-        self.process.kill()
-        self.process.communicate()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
@@ -283,11 +289,11 @@ class Bench:
 
     def call(self, *arguments: str, code: int = 0) -> tuple[str, str]:
         """The command line to its end; what it prints to stdout and stderr."""
-        process = self.start(*arguments)
-        try:
-            output, messages = process.communicate(timeout=200)
-        finally:
-            process.kill()
+        with self.start(*arguments) as process:
+            try:
+                output, messages = process.communicate(timeout=LIMIT_S)
+            finally:
+                process.kill()
         assert process.returncode == code, messages
         return output, messages
 
@@ -362,6 +368,7 @@ def ray_cluster() -> Iterator[RayCluster]:
     """A Ray cluster that lives as long as its module."""
     cluster = RayCluster()
     try:
+        cluster.start()
         yield cluster
     finally:
         cluster.stop()

@@ -21,20 +21,38 @@ NODE: dict[str, Any] = {
 }
 
 
+ATTEMPTS = 5
+"""Ray gives a node 30 s to start, which a machine under load may exceed."""
+
+
+def started() -> tuple[Cluster, list[Any]]:
+    """A head and two further nodes."""
+    for attempt in range(1, ATTEMPTS + 1):
+        cluster = Cluster()
+        try:
+            nodes = [cluster.add_node(**NODE) for _ in range(3)]
+        except Exception:
+            if attempt == ATTEMPTS:
+                raise
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+        else:
+            cluster.wait_for_nodes(timeout=300)
+            return cluster, nodes[1:]
+    raise AssertionError
+
+
 def main() -> None:
     """Serve until stdin ends."""
     said = sys.stdout
     sys.stdout = sys.stderr  # Ray prints as well
-    cluster = Cluster(initialize_head=True, head_node_args=NODE)
-    nodes = [cluster.add_node(**NODE) for _ in range(2)]
-    cluster.wait_for_nodes()
+    cluster, nodes = started()
     print(cluster.address, file=said, flush=True)
     for line in sys.stdin:
         if line.strip() == "kill":
             cluster.remove_node(nodes.pop(), allow_graceful=False)
         else:
             nodes.append(cluster.add_node(**NODE))
-            cluster.wait_for_nodes()
+            cluster.wait_for_nodes(timeout=300)
         print("done", file=said, flush=True)
     cluster.shutdown()  # type: ignore[no-untyped-call]
 

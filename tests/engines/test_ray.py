@@ -41,7 +41,7 @@ def test_runs_of_a_node_that_dies_are_executed_on_another(
         first = next(line for line in driver.stderr if line.startswith("[1/2]"))
         assert "width=0.05" in first
         ray_cluster.kill_node()
-        _, messages = driver.communicate(timeout=200)
+        _, messages = driver.communicate(timeout=600)
     finally:
         driver.kill()
         driver.communicate()

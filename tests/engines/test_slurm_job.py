@@ -82,7 +82,7 @@ class Job:
     def end(self) -> tuple[str, str]:
         """What it prints until its end."""
         try:
-            return self.process.communicate(timeout=200)
+            return self.process.communicate(timeout=600)
         finally:
             self.process.kill()
 
