@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEFT = 44.0
+LEFT = 50.0
 PLOT = 124.0
 STRIP = 34.0
 TICKS = 18.0

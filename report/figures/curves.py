@@ -36,7 +36,7 @@ STYLES = ((BLUE, "-"), (GREEN, "--"), (PURPLE, ":"))
 """Colour and stroke of the lines; no line is told by its colour alone."""
 
 MOST_LINES = len(STYLES)
-LEFT = 44.0
+LEFT = 50.0
 GAP = 12.0
 PLOT = 96.0
 APART = 44.0

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEFT = 44.0
+LEFT = 50.0
 GAP = 18.0
 PLOT = 190.0
 TICKS = 24.0
