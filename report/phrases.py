@@ -81,6 +81,8 @@ MESSAGES = (
     mark("the middle half does not vary within cells"),
     mark("%(cells)s complete cells of %(a)s x %(b)s seeds; needs one of 2 x 2 at least"),
     mark("the seeds of both kinds explain every value"),
+    mark("the runs do not say which seeds they share"),
+    mark("in no cell did every initialisation converge with every data seed"),
     mark("%(n)s levels to compare; at most %(most)s are fitted"),
     mark(
         "the difference is bounded on neither side: a level needed lies beyond the %(factor)s "
@@ -139,6 +141,15 @@ MESSAGES = (
     mark("the %(factor)s needed is %(level)s, outside those run"),
     mark("the probability is %(p)s at every %(factor)s"),
     mark("the interval reaches beyond the levels of %(factor)s that were run"),
+    mark(
+        "one-sided: %(level)s at %(p)s confidence; the levels of %(factor)s that were run bound "
+        "nothing from below"
+    ),
+    mark(
+        "one-sided: %(level)s at %(p)s confidence; the levels of %(factor)s that were run bound "
+        "nothing from above"
+    ),
+    mark("the levels of %(factor)s that were run bound it on neither side"),
     mark("%(factor)s %(levels)s: fewer than 3 converged runs, left out"),
     mark("the curvature is not significant (p = %(p)s)"),
     mark("the curve turns upwards: a minimum"),

@@ -148,6 +148,9 @@ def test_korean_puts_no_particle_behind_a_name_that_would_have_to_fit_it() -> No
 SPOKEN = {"Note": 1, "refused": 1, "caution": 1}
 """What takes a phrase, and in which place."""
 
+NUMBERS = {"estimate_in_words", "limits_in_words", "verdict_in_words"}
+"""What fills a gap of a phrase, or has words of its own."""
+
 
 def phrases_of_the_analysis(folder: Path) -> Iterator[tuple[str, str]]:
     """Where the analysis makes a phrase, and the phrase with "7" for every number and name."""
@@ -165,6 +168,11 @@ def _spoken_in(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
     for node in ast.walk(function):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             named[node.targets[0].id].append(node.value)
+    said = re.fullmatch(r"statement|describe|\w+_in_words", function.name)
+    for node in ast.walk(function) if said and function.name not in NUMBERS else ():
+        if isinstance(node, ast.Return) and node.value is not None:
+            for text in _texts(node.value, named):
+                yield node.lineno, text
     for call in ast.walk(function):
         if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
             place = SPOKEN.get(call.func.id)
