@@ -78,8 +78,10 @@ def works(device: str) -> list[Work]:
 
 
 def programs(work: Work) -> tuple[str, ...]:
-    """What is run on a piece of work: the full network on a CPU is there for its rate alone."""
-    return ("B0", "ours") if work.device == "cpu" and work.width == 1 else PROGRAMS
+    """What is run on a piece of work: on a CPU everything on the first, the rest for its rates."""
+    if work.device != "cpu" or work == works("cpu")[0]:
+        return PROGRAMS
+    return ("ours",) if work.width == 1 else ("B0", "B2", "ours")
 
 
 def sequential_seeds(work: Work, program: str) -> int:
