@@ -160,10 +160,10 @@ def turning_by_ols(x: np.ndarray, cells: list[np.ndarray]) -> Statistic:
 
 
 def interquartile(drawn: list[np.ndarray]) -> float:
-    """The interquartile mean of one cell by scipy."""
+    """The interquartile mean of the runs of some cells by scipy."""
     from scipy.stats import trim_mean
 
-    return float(trim_mean(drawn[0], 0.25))
+    return float(trim_mean(np.concatenate(drawn), 0.25))
 
 
 def looped(cells: list[np.ndarray], statistic: Statistic, count: int) -> np.ndarray:
@@ -225,7 +225,7 @@ def loop_over_claims() -> Loop:
         if name in drawn:
             weights = np.concatenate([group.sign * group.weights for group in groups])
             tasks[name] = values, contrast_by_ols(weights, values)
-        robust = name.replace(".mean@", ".iqm@")
+        robust = name.replace(".mean", ".iqm", 1)
         if robust != name and robust in drawn:
             tasks[robust] = values, interquartile
     axis = axis_of(table, "batch_size", "log2")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from vggstudy.analysis import RunTable, analyze
+from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.analysis.api import inputs_digest
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_lookup import claim_at
@@ -20,6 +21,7 @@ from vggstudy.analysis.robust import interquartile_mean
 
 TableMaker = Callable[..., RunTable]
 B = 20_000
+FACTORS = ("depth", "batch_size", "data_norm", "batch_norm")
 
 
 def _grid(values: np.ndarray, make_table: TableMaker) -> Cells:
@@ -50,6 +52,26 @@ def test_of_equal_cells_it_is_the_plain_interquartile_mean_of_all_runs(
     found = _estimate(_grid(values, make_table))
     assert found.estimate == pytest.approx(float(interquartile_mean(values.ravel())), rel=1e-14)
     assert found.estimate == pytest.approx(float(stats.trim_mean(values.ravel(), 0.25)), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", ["main", "balanced30", "monotone"])
+@pytest.mark.parametrize("key", ["groups_bn", "groups_depth_bn", "groups_batch"])
+def test_of_complete_groups_it_equals_r_s(
+    analysed: Callable[[str], AnalysisResult],
+    oracle: Callable[[str], dict[str, Any]],
+    name: str,
+    key: str,
+) -> None:
+    result = analysed(name)
+    maker = ClaimMaker(
+        Cells.from_table(result.table), 0.95, Resampling("calibrated", 99, 0, 131_072), ""
+    )
+    for row in oracle(name)[key]:
+        if row["n"] != row["n_converged"]:
+            continue  # R weighs runs; cells weigh the same here
+        held = ",".join(f"{x}={row[x]}" for x in sorted(FACTORS) if x in row)
+        claim = claim_at(f"accuracy.iqm@{held}", maker)
+        assert claim.estimate == pytest.approx(row["iqm_conv"]["iqm_weighted"], rel=1e-9)
 
 
 def test_of_unequal_cells_every_cell_weighs_the_same() -> None:

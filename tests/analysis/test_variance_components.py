@@ -13,6 +13,7 @@ import pytest
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.variance_components import CellPlusSeed, OneWay, cell_plus_seed, one_way
+from vggstudy.analysis.variance_intervals import MeanSquare, variance_interval
 
 LEDGERS = ("main", "balanced30", "degenerate", "monotone")
 FACTORS = ["depth", "batch_size", "data_norm", "batch_norm"]
@@ -64,6 +65,8 @@ def test_one_way_components_equal_those_of_r(
         "icc1_lo_searle": found.icc.low,
         "icc1_hi_searle": found.icc.high,
     }
+    within = variance_interval(MeanSquare(found.ms_within, found.n - found.k), confidence=0.95)
+    actual |= {"var_within_lo": within.low, "var_within_hi": within.high}
     assert actual == pytest.approx({key: row[key] for key in actual}, rel=TIGHT)
 
 
