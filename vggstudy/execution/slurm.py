@@ -88,6 +88,8 @@ class SlurmEngine:
         StudyError
             If a job found that the study cannot go on.
         """
+        if not runs:
+            return Tally(0, 0, 0, interrupted=False)
         driver = _Driver(self.settings, store, options, listener)
         driver.adopt(runs)
         driver.submit_waiting()
