@@ -166,3 +166,65 @@ def test_a_table_that_knows_no_chance_level_says_so() -> None:
     found = sensitivity_of(frame, factors=["depth"])
     assert found.outcomes == ()
     assert "no chance level is known" in found.sentence()
+
+
+FURTHER = """
+[source]
+title = "an earlier study"
+[[source.figures]]
+claim = "curve_stability.diff.depth@batch_size=8"
+value = "less stable"
+where = "text"
+[[hypotheses]]
+id = "H3"
+text = "deeper networks are less stable"
+kind = "claim"
+claim = "curve_stability.diff.depth"
+direction = "above"
+threshold = 0.0
+"""
+
+
+def test_hypotheses_on_further_outcomes_are_judged_under_every_label_rule() -> None:
+    protocol = parse_protocol(
+        PROTOCOL.replace("depth = [11, 19]", "depth = [11, 19]\nbatch_size = [8, 16]") + FURTHER
+    )
+    frame = pd.DataFrame(
+        [
+            {
+                "depth": depth,
+                "batch_size": batch,
+                "replicate": replicate,
+                "test_accuracy": 0.6 + 0.01 * replicate,
+                "curve_stability": 0.1 * depth + 0.01 * replicate,
+                "epochs": 10 + replicate,
+                "majority_rate": 0.1,
+            }
+            for depth in (11, 19)
+            for batch in (8, 16)
+            for replicate in range(4)
+        ]
+    )
+    result = analyze(frame, protocol=protocol, sensitivity=True)
+    assert {h.id: h.verdict for h in result.hypotheses}["H3"] == "supported"
+    assert result.sensitivity is not None
+    verdicts = [outcome.verdicts["H3"] for outcome in result.sensitivity.outcomes]
+    assert verdicts == ["supported"] * 4
+    claim = result.claims["curve_stability.diff.depth@batch_size=8"]
+    assert claim.estimate == pytest.approx(0.8)
+
+
+def test_levels_of_a_table_come_in_the_order_that_its_protocol_declares() -> None:
+    protocol = parse_protocol(PROTOCOL.replace("depth = [11, 19]", "depth = [19, 11]"))
+    frame = pd.DataFrame(
+        {
+            "depth": [11] * 4 + [19] * 4,
+            "replicate": [*range(4)] * 2,
+            "test_accuracy": [0.61, 0.62, 0.63, 0.64, 0.51, 0.52, 0.53, 0.54],
+            "curve_stability": [0.1, 0.2, 0.3, 0.4] * 2,
+            "epochs": [*range(4)] * 2,
+            "majority_rate": 0.1,
+        }
+    )
+    found = analyze(frame, protocol=protocol).claims["accuracy.diff.depth"]
+    assert found.estimate == pytest.approx(0.1)
