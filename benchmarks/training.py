@@ -115,8 +115,9 @@ class Parts:
             return None
         print(f"{time.strftime('%H:%M:%S')} {name}", file=sys.stderr, flush=True)
         found = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(found))
+        if not {"failed", "skipped"} & found.keys():  # the next invocation tries again
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(found))
         return found
 
 
@@ -165,9 +166,11 @@ def surroundings(device: str) -> dict[str, object]:
     """The machine and its load."""
     import torch
 
+    from vggstudy.environment import capture
+
     cores = len(os.sched_getaffinity(0))
     return {
-        "device": torch.cuda.get_device_name() if device == "cuda" else platform.processor(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else capture()["cpu"]["model"],
         "cores": cores,
         "load": os.getloadavg()[0],
         "torch": torch.__version__,

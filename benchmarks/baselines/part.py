@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,8 @@ def processes(work: Work, folder: Path) -> dict[str, Any]:  # noqa: ARG001
 
 
 def study(work: Work, folder: Path, **changes: Any) -> dict[str, Any]:
-    """Our own engine as it is by default."""
+    """Our own engine as it is by default, from the first run to the last."""
+    shutil.rmtree(folder, ignore_errors=True)
     return asdict(ours.run_study(work, folder, options(work, **changes)))
 
 
@@ -95,13 +97,12 @@ def options(work: Work, **changes: Any) -> ExecutionOptions:
     chosen = resolve_options(devices=[work.device], **({"threads": 1} | changes))
     if every is None:
         return chosen
-    import dataclasses
-
-    return dataclasses.replace(chosen, checkpoint_every_s=every)
+    return replace(chosen, checkpoint_every_s=every)
 
 
 def resumed(work: Work, folder: Path) -> dict[str, Any]:
     """Our study, its driver killed as soon as a run has a checkpoint, then run to its end."""
+    shutil.rmtree(folder, ignore_errors=True)
     command = [sys.executable, "-m", "baselines.part", "killed", json.dumps(asdict(work)), folder]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
@@ -112,7 +113,7 @@ def resumed(work: Work, folder: Path) -> dict[str, Any]:
     driver.send_signal(signal.SIGKILL)
     driver.wait()
     left = len(list(folder.glob("runs/**/checkpoint.pt")))
-    found = study(work, folder)
+    found = asdict(ours.run_study(work, folder, options(work)))
     found["extra"]["checkpoints_at_kill"] = left
     return found
 
