@@ -50,7 +50,7 @@ def pages(
     make_result: Callable[..., AnalysisResult],
     context: ReportContext,
 ) -> dict[str, Path]:
-    """A study with everything, one in which all fail, one with losses, one with many cells."""
+    """A study with everything, all runs failed, losses (in Korean too), and many cells."""
     folder = tmp_path_factory.mktemp("pages")
     frame = pd.concat(
         [make_runs().assign(depth=d, data_norm=n) for d in (11, 13, 19) for n in (False, True)]
@@ -71,6 +71,7 @@ def pages(
     )
     cases = {
         "tiny": render(tiny, context=full),
+        "korean": render(with_losses, context=full, language="ko"),
         "failed": render(all_failed),
         "losses": render(with_losses),
         "large": render(make_result(frame, ["depth", "batch_norm", "data_norm", "lr"])),
@@ -99,7 +100,7 @@ def keep(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large"])
+@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large", "korean"])
 def test_axe_finds_no_violation(
     case: str, dark: bool, browser: Browser, pages: dict[str, Path]
 ) -> None:
@@ -119,7 +120,7 @@ def _said(violation: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large"])
+@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large", "korean"])
 def test_the_page_never_scrolls_sideways(
     case: str, width: int, browser: Browser, pages: dict[str, Path]
 ) -> None:
