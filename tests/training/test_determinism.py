@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,10 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.settings import Recipe
 from vggstudy.training import train_run
-from vggstudy.training.determinism import deterministic, tensors_sha256
+from vggstudy.training.determinism import deterministic, open_device, tensors_sha256
 from vggstudy.training.streams import epoch_order, epoch_seed
 
 Make = Callable[..., Recipe]
@@ -133,3 +135,30 @@ def test_seeds_of_an_epoch_are_pinned() -> None:
 
 
 PINNED = 208697013472355267
+
+
+@pytest.mark.parametrize(
+    ("before", "started"), [(None, False), (":16:8", True)], ids=["unset", "already set"]
+)
+def test_the_workspace_of_cublas_is_fixed_before_cuda_starts(
+    before: str | None, started: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is unset again afterwards
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    if before:
+        monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", before)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: started)
+    assert open_device("cuda") == torch.device("cuda", 0)
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (before or ":4096:8")
+
+
+def test_cuda_that_has_started_without_a_workspace_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is unset again afterwards
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
+    with pytest.raises(ExecutionError, match="set it to :4096:8 before the process starts"):
+        open_device("cuda")

@@ -17,6 +17,7 @@ from vggstudy.training import Interrupted, train_run
 from vggstudy.training import lanes as module
 from vggstudy.training.batches import RunData
 from vggstudy.training.lane import CHUNKS_AHEAD, Lane
+from vggstudy.training.lane_memory import MemoryBudget
 from vggstudy.training.lane_streams import HostStream
 from vggstudy.training.lanes import LaneSet, Outcome
 from vggstudy.training.loop import Run
@@ -346,3 +347,59 @@ def test_a_capture_that_could_not_be_ended_leaves_one_lane(
     done = lanes.run(there, mixed)
     assert there.count.limit == 1
     assert len(results(done)) == len(mixed)
+
+
+class Memory:
+    """A device's free memory, of which every lane takes the same."""
+
+    def __init__(self, lanes: LaneSet, *, free: int, lane: int) -> None:
+        self.lanes, self.free, self.lane = lanes, free, lane
+
+    def __call__(self, device: object) -> int:
+        return self.free - self.lane * len(self.lanes.active)
+
+
+def test_lanes_begin_only_where_their_memory_fits(
+    lanes: Lanes,
+    mixed: dict[str, Job],
+    alone: dict[str, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    there = lanes.new(5, late=1)
+    gib = 2**30
+    monkeypatch.setattr(module, "free_bytes", Memory(there, free=10 * gib, lane=3 * gib))
+    there.budget = MemoryBudget(total=10 * gib, margin=0)
+    for key, job in mixed.items():
+        there.add(key, job)
+    most = 0
+    done: dict[str, Outcome] = {}
+    while there:
+        outcomes, _ = there.turn()
+        done |= {each.key: each for each in outcomes if each.epoch is None}
+        most = max(most, len(there.active))
+        assert sum(there.budget.held.values()) <= there.budget.total
+    assert results(done) == alone
+    assert most == 3
+    assert not there.budget.held
+    assert there.count.limit == 5  # room was waited for; nothing ran short
+    memory = {
+        each.result.timings["peak_memory_bytes"] // gib for each in done.values() if each.result
+    }
+    assert memory == {3}
+
+
+def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
+    lanes: Lanes,
+    mixed: dict[str, Job],
+    alone: dict[str, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Greedy(MemoryBudget):
+        def admits(self, need: int, free: int) -> bool:
+            return True
+
+    there = lanes.new(3)
+    monkeypatch.setattr(module, "free_bytes", Memory(there, free=10, lane=4))
+    there.budget = Greedy(total=10, margin=4)
+    assert results(lanes.run(there, mixed)) == alone
+    assert (there.count.limit, there.count.reason) == (1, "memory ran short at 2 lanes")

@@ -106,11 +106,15 @@ def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list
     return run_pilot(study, resolve_options(devices=split(devices), data_roots=roots))
 
 
+MAX_DIGITS = 6
+"""No number that makes sense here has so many."""
+
+
 def _lanes(context: click.Context, parameter: click.Parameter, value: str) -> int | None:  # noqa: ARG001 - click's signature
     """A number of lanes; None for "auto"."""
     if value == "auto":
         return None
-    if not value.isascii() or not value.isdecimal():
+    if not (value.isascii() and value.isdecimal() and len(value) < MAX_DIGITS):
         msg = f"'{value}' is neither auto nor a number"
         raise click.BadParameter(msg)
     return int(value)

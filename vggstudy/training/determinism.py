@@ -88,12 +88,12 @@ def _fix_cublas_workspace() -> None:
 
 
 def open_device(name: str) -> torch.device:
-    """The device of a name: ``cpu``, ``cuda`` or ``cuda:1``.
+    """The device of a name: ``cpu``, ``cuda`` or ``cuda:1``. Does not start CUDA.
 
     Raises
     ------
     ExecutionError
-        If there is no such device.
+        If there is no such device, or CUDA has been started without a workspace for cuBLAS.
     """
     try:
         device = torch.device(name)
@@ -109,6 +109,7 @@ def open_device(name: str) -> torch.device:
     if (device.index or 0) >= count:
         msg = f"device {name!r} is not there: torch sees {count} CUDA devices"
         raise ExecutionError(msg)
+    _fix_cublas_workspace()
     return torch.device("cuda", device.index or 0)
 
 

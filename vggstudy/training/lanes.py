@@ -225,7 +225,6 @@ class LaneSet:
                 if not (lacks_memory(error) and self.active):
                     outcomes.append(Outcome(key, error=error))
                     continue
-                return_memory(self.site.device)
                 self._fewer_lanes(key)
                 begun = False
             if not begun:
@@ -241,7 +240,11 @@ class LaneSet:
         if self.budget is None:
             self._open(key, job, cell, data)
             return True
-        expected = expected_bytes(job.recipe, n_classes=len(data.classes), side=data.side)
+        expected = None
+        if cell not in self.budget.known:
+            sizes = {"n_classes": len(data.classes), "side": data.side}
+            expected = expected_bytes(job.recipe, **sizes)
+        return_memory(self.site.device)  # of lanes that have ended since
         free = free_bytes(self.site.device)
         if not self.budget.admits(self.budget.need(cell, expected), free):
             return False
@@ -293,7 +296,6 @@ class LaneSet:
         self.data = {name: data for name, data in self.data.items() if id(data) in used}
         if self.budget is not None:
             self.budget.release(each.key)
-            return_memory(self.site.device)
 
     def _load(self, job: Job) -> RunData:
         """The splits of a run, from a lane that reads the same or from the cache."""
