@@ -12,6 +12,7 @@ import numpy as np
 
 from vggstudy.analysis import bootstrap
 from vggstudy.analysis.arrays import BoolArray, FloatArray
+from vggstudy.analysis.availability import unavailable
 from vggstudy.analysis.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.estimate_mean import Resampling
@@ -100,12 +101,16 @@ def estimate_shared(
     Returns
     -------
     Finding
-        Refused below `MIN_SEEDS` complete seeds and where the seeds' contrasts do not vary.
+        Refused where a cell has too few runs, below `MIN_SEEDS` complete seeds, and where the
+        seeds' contrasts do not vary.
     """
+    used = np.concatenate([group.cells for group in groups])
+    have, least, what = (cells.n, 1, "labelled") if everyone else (cells.k, 2, "converged")
+    if problem := unavailable(cells, used, have, minimum=least, what=f"{what} runs"):
+        return Finding(None, None, problem)
     found = seed_contrasts(cells, groups, everyone=everyone)
     count = len(found.seeds)
     if count < MIN_SEEDS:
-        what = "labelled" if everyone else "converged"
         text = (
             f"needs at least {MIN_SEEDS} seeds with {what} runs in every cell, has {count} of "
             f"{count + found.incomplete}"

@@ -72,6 +72,18 @@ def test_expected_differences_are_paired_by_seed(make_table: TableMaker) -> None
     assert (claim.low, claim.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
+def test_where_a_cell_never_learns_the_complete_part_is_offered(make_table: TableMaker) -> None:
+    rng = np.random.default_rng(9)
+    cells: dict[tuple[int, int], list[float | None]] = {
+        (a, b): (0.8 + rng.normal(0, 0.01, 5)).tolist() for a in range(2) for b in range(3)
+    }
+    cells[1, 2] = [None] * 5
+    claims = analyze(make_table(cells), resamples=99, shared_seeds=True).claims
+    for name in ("accuracy.mean", "accuracy.diff.a"):
+        assert claims[name].reason == "missing_cells"
+        assert claims[str(claims[name].offered)].method == "seeds_t"
+
+
 def test_effective_counts_by_hand() -> None:
     shares = np.array([0.25, 0.5, 0.75, 0.5, 0.25])  # of 8 trials each: 18 of 40
     found = clustered_counts(PooledCounts(18.0, 40.0, exact=True), shares)
