@@ -100,7 +100,9 @@ def measure(replicates: int) -> Overhead:
         warm.run(options=options)  # the images are decoded once
         watch = Lanes()
         before = time.process_time()
-        study.run(options=options, listener=lambda *_: watch)
+        tally = study.run(options=options, listener=lambda *_: watch)
+        if tally.left or tally.crashed:
+            raise SystemExit(f"{tally.left} runs are left and {tally.crashed} crashed: no figures")
         driver = time.process_time() - before
         before = time.process_time()
         study.to_frame()
