@@ -1,7 +1,7 @@
-"""Draw the images of the README from a study: python docs/make_images.py STUDY [docs/images].
+"""Draw an image of the README from a study: python docs/make_images.py STUDY [docs/images].
 
 The figures are the report's own, drawn by its code from the study's claims, in its light colours.
-The same study gives the same bytes.
+It is named after the study. The same study gives the same bytes.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ MARGIN = 24
 COLOURS = 128
 TEXT_ROW = 34.0
 SPACE = 14.0
+FOREST_CELLS = 12
+"""Cells above which a row for each is too long for a README."""
 
 
 def main() -> None:
@@ -46,21 +48,25 @@ def main() -> None:
     source = open_source(arguments.study)
     view = study_view(analyze_source(source), report_context(source))
     arguments.folder.mkdir(exist_ok=True)
-    write_overview(view, arguments.folder / "quickstart.png")
+    write_overview(view, arguments.folder / f"{arguments.study.resolve().name}.png")
 
 
 def write_overview(view: StudyView, path: Path) -> None:
-    """Who converges, and how accurate those are: two figures, one below the other."""
+    """Who converges, and how accurate those are: two figures, one below the other.
+
+    Of a large grid the second alone, which counts the failed runs too.
+    """
     if view.axis is None:
         raise SystemExit("the study has no factor: there is nothing to draw")
     level = level_text(float(view.settings["confidence"]))
     with drawing("images"):
         parts = [
-            _heading("How often do runs converge?", f"exact {level} intervals, in percent"),
-            draw_forest(_groups(view), WIDE),
-            _heading("How accurate are those that do?", f"every run; mean with {level} interval"),
+            _heading("How accurate are the runs that converge?", f"mean with {level} interval"),
             draw_accuracy(view, view.axis, WIDE, unit=100),
         ]
+        if len(view.cells) <= FOREST_CELLS:
+            shares = _heading("How often do runs converge?", f"exact {level} intervals, in percent")
+            parts = [shares, draw_forest(_groups(view), WIDE), *parts]
         pixels = np.concatenate([_pixels(part) for part in parts])
     framed = np.pad(pixels, ((0, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
     image = Image.fromarray(framed).quantize(COLOURS, dither=Image.Dither.NONE)
