@@ -257,7 +257,11 @@ def test_levels_are_written_as_the_data_write_them(level: Any, text: str) -> Non
     assert level_text(level) == text
 
 
-NESTED = {"optimizer": ["sgd", "adam"], "lr": [1e-4, 1e-3, 1e-2], "batch_size": [8, 16]}
+NESTED: dict[str, list[Any]] = {
+    "optimizer": ["sgd", "adam"],
+    "lr": [1e-4, 1e-3, 1e-2],
+    "batch_size": [8, 16],
+}
 
 
 def nest(within: dict[str, Any], **levels: list[Any]) -> dict[str, Any]:
