@@ -7,9 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import get_args
 
+from vggstudy.analysis.association_claims import association_claims
 from vggstudy.analysis.bootstrap import Method
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claims import Claim, ClaimSet
+from vggstudy.analysis.estimate_association import same_runs
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.evidence import Evaluator
 from vggstudy.analysis.flow import Flow
@@ -70,7 +72,8 @@ def analyze(
         Runs of one replicate share their seeds across cells: contrasts of means then take the
         replicates as blocks.
     further : sequence of RunTable
-        The same runs with other outcomes, of which means and contrasts are estimated besides.
+        The same runs with other outcomes, of which means and contrasts are estimated besides, and
+        their association with the outcome within cells.
     hypotheses : sequence of HypothesisSpec
         Registered hypotheses, to be judged together.
     models : ModelRequests, optional
@@ -97,13 +100,11 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(cells, confidence, resampling, inputs, shared_seeds)
     made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
-    others = {
-        outcome_id(other.outcome): replace(maker, cells=Cells.from_table(other.independent()))
-        for other in further
-    }
+    others = {outcome_id(other.outcome): _beside(maker, other) for other in further}
     for own in others.values():
         only = own.cells.table.outcome
         made.update((c.id, c) for c in own.all_claims(only=only, headline_only=headline_only))
+        made.update((c.id, c) for c in association_claims(own, headline_only=headline_only))
     made = {**named_claims(named, maker, others), **made}
     judged = judge(hypotheses, Evaluator(maker, others), confidence=confidence)
     claims = ClaimSet(registered(made, hypotheses, judged, maker, others).values())
@@ -138,6 +139,12 @@ def _models(maker: ClaimMaker, table: RunTable, requests: ModelRequests | None) 
         confidence=maker.confidence,
         shared_seeds=maker.shared_seeds,
     )
+
+
+def _beside(maker: ClaimMaker, other: RunTable) -> ClaimMaker:
+    """The maker of claims on a further outcome."""
+    own, main = Cells.from_table(other.independent()), maker.cells.table
+    return replace(maker, cells=own, beside=main if same_runs(own.table, main) else None)
 
 
 def _claims(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Claim]:

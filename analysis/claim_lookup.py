@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from vggstudy.analysis.association_claims import QUANTITY as ASSOCIATION
+from vggstudy.analysis.association_claims import association_claim
 from vggstudy.analysis.claim_parse import level_index, parse_claim
 from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.contrasts import Condition
@@ -36,6 +38,8 @@ def claim_at(text: str, maker: ClaimMaker) -> Claim:
         return make(maker, axis, stratum)
     if name.quantity in (*OF_ONE_CELL, *OF_TWO_CELLS):
         return _robust(name, maker, text)
+    if name.quantity == ASSOCIATION and not name.factors:
+        return _association(maker, text)
     asked = parse_claim(text, maker.cells.table)
     return maker.claim(asked.outcome, asked.contrast)
 
@@ -52,6 +56,14 @@ def _stratum(name: ClaimName, maker: ClaimMaker, text: str) -> tuple[Axis, tuple
         others = ", ".join(sorted(set(table.factors) - {axis.factor}))
         raise AnalysisError(f"'{text}' must hold each of {others} at one level")
     return axis, held
+
+
+def _association(maker: ClaimMaker, text: str) -> Claim:
+    """The association of a further outcome with the main one over any part of the grid."""
+    asked = parse_claim(text.replace(f".{ASSOCIATION}", ".mean", 1), maker.cells.table)
+    if asked.outcome != maker.cells.table.outcome:
+        raise AnalysisError(f"'{text}': association is of a further outcome of the same runs")
+    return association_claim(maker, asked.contrast)
 
 
 def _robust(name: ClaimName, maker: ClaimMaker, text: str) -> Claim:

@@ -30,6 +30,7 @@ from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.selection import with_bounds
 from vggstudy.analysis.shared_seeds import estimate_shared
 from vggstudy.analysis.subgrid import complete_part
+from vggstudy.analysis.table import RunTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,8 @@ class ClaimMaker:
     inputs_digest : str
     shared_seeds : bool
         Whether runs of one replicate share their seeds across cells, which are then blocks.
+    beside : RunTable or None
+        For claims on a further outcome: the same runs with the main one.
     """
 
     cells: Cells
@@ -70,6 +73,7 @@ class ClaimMaker:
     resampling: Resampling
     inputs_digest: str
     shared_seeds: bool = False
+    beside: RunTable | None = None
 
     def all_claims(self, *, only: str | None = None, headline_only: bool = False) -> list[Claim]:
         """Means, differences and interactions of every outcome; refused ones with what is offered.

@@ -20,6 +20,7 @@ class Reason(StrEnum):
     FAILED_ABOVE_CONVERGED = "failed_above_converged"
     FAILED_VALUE_UNKNOWN = "failed_value_unknown"
     UNKNOWN_ESTIMAND = "unknown_estimand"
+    SHARED_SEEDS = "shared_seeds"
 
 
 class Caution(StrEnum):
@@ -37,6 +38,7 @@ class Caution(StrEnum):
     SEPARATED = "separated"
     SHARED_SEEDS = "shared_seeds"
     FAILED_VALUE_ASSUMED = "failed_value_assumed"
+    CELLS_LEFT_OUT = "cells_left_out"
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,7 @@ PERCENT = Unit(100, "%", (0.0, 1.0))
 POINTS = Unit(100, mark(" points"), (-1.0, 0.0, 1.0))
 POINTS_OF_POINTS = Unit(100, " points", (-2.0, 0.0, 2.0))
 PLAIN = Unit(1, "", (0.0,))
+CORRELATION = Unit(1, "", (-1.0, 0.0, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,8 @@ class Display:
 
 def unit_of(claim: Claim) -> Unit:
     """Percentages for shares, points for their differences, else the number itself."""
+    if claim.unit == "correlation":
+        return CORRELATION
     if claim.unit not in SHARES:
         return PLAIN
     return {"diff": POINTS, "did": POINTS_OF_POINTS}.get(claim.quantity, PERCENT)

@@ -18,8 +18,12 @@ QUANTITIES = {
     "hedges_g": mark("standardised difference (Hedges' g) in %(measure)s among converged runs"),
     "cliffs_delta": mark("Cliff's delta of the %(measure)s among converged runs"),
     "improvement": mark("probability of a higher %(measure)s among converged runs"),
+    "association": mark(
+        "rank correlation (Kendall's tau-b) of %(measure)s and %(other)s within cells among "
+        "converged runs"
+    ),
 }
-"""Quantities of one cell or of two; their names in ids are the keys."""
+"""Quantities of one cell, of two, or within several; their names in ids are the keys."""
 
 LEVELS = {
     "peak": mark("%(factor)s at which the mean %(measure)s among converged runs turns"),
@@ -64,7 +68,8 @@ def _quantity(view: StudyView, claim: Claim) -> str:
         return gettext(LEVELS[claim.outcome]) % words
     measure = view.outcome if claim.outcome in ("converged", "expected") else claim.outcome
     if claim.quantity in QUANTITIES:
-        return gettext(QUANTITIES[claim.quantity]) % {"measure": friendly(measure)}
+        words = {"measure": friendly(measure), "other": friendly(view.outcome)}
+        return gettext(QUANTITIES[claim.quantity]) % words
     what = {
         "converged": gettext("probability of converging"),
         "expected": gettext("expected %(measure)s of a run, failed runs included"),

@@ -10,6 +10,7 @@ from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import round_number
 from vggstudy.report.i18n import gettext
 from vggstudy.report.names import capitalise, friendly
+from vggstudy.report.sections.associations import associations_table
 from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.thresholds import threshold_picture
 from vggstudy.report.tables import (
@@ -38,6 +39,7 @@ def build(view: StudyView) -> Section:
         "runs": sum(cell.n for cell in view.cells),
         "picture": None if axis is None or not converged else _picture(view, axis),
         "peak": threshold_picture(view, "peak"),
+        "associations": associations_table(view),
     }
     return Section(4, "accuracy", title, values)
 

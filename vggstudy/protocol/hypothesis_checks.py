@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import Problem
 from vggstudy.identity import ClaimName, canonical_json, split_claim_id
+from vggstudy.protocol.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.protocol.hypotheses import ALLOWED, NEEDED, HypothesisPart
 from vggstudy.protocol.wording import shown, suggestion_among
 
@@ -24,6 +25,7 @@ CURVES = ("needed", "peak")
 
 OF_ONE_CELL = ("iqm", "median")
 OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
+ASSOCIATION = "association"
 """Secondary quantities among converged runs; a test compares them with those of the analysis."""
 
 
@@ -113,6 +115,13 @@ class _Names:
         for at, pair in enumerate(asked.interactions or ()):
             yield from self._interaction(pair, (*place, "interactions", at))
 
+    def _wrong_quantity(self, name: ClaimName) -> str | None:
+        """What the quantity should have been; None where it fits."""
+        if name.quantity == ASSOCIATION and not name.factors:
+            further = set(self.outcomes[3:]) - set(ENSEMBLE_OUTCOMES)
+            return None if name.outcome in further else "of a further outcome of single runs"
+        return _wrong_quantity(name)
+
     def claim_problems(self, text: str, place: Place) -> Iterator[Problem]:
         """A claim's id: its grammar, outcome, quantity, factors and levels."""
         try:
@@ -126,7 +135,7 @@ class _Names:
             known = [*self.outcomes, *CURVES]
             message = f"no outcome {shown(name.outcome)}; there are {', '.join(known)}"
             yield Problem(message, path=place, suggestion=suggestion_among(name.outcome, known))
-        elif expected := _wrong_quantity(name):
+        elif expected := self._wrong_quantity(name):
             message = f"{shown(name.quantity)} does not fit {shown(text)}: it should be {expected}"
             yield Problem(message, path=place)
         for factor in name.factors:
