@@ -109,7 +109,12 @@ def test_cells_without_ties_give_the_mean_of_their_coefficients() -> None:
 
 
 @pytest.mark.parametrize(
-    ("x", "y"), [([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]), ([1, 1, 2, 3, 3], [1, 2, 2, 2, 5])]
+    ("x", "y"),
+    [
+        ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5]),
+        ([1, 1, 2, 3, 3], [1, 2, 2, 2, 5]),
+        ([1, 1, 1, 2, 3, 3], [1, 2, 2, 2, 2, 5]),  # three alike on both sides: every term counts
+    ],
 )
 def test_the_null_variance_is_that_over_all_permutations(x: list[float], y: list[float]) -> None:
     excess = [
@@ -386,7 +391,7 @@ def test_simulated_coverage_of_the_score_interval(
     kind: str, cells: int, runs: int, simulated: Callable[..., None]
 ) -> None:
     share = share_covered(kind, cells, runs, studies=1_200, method="score")
-    case = f"{kind}, {cells} cells, n={runs}"
+    case = f"{kind}, {cells} {'cell' if cells == 1 else 'cells'}, n={runs}"
     least = 0.85 if kind == SIZE else 0.93  # the variance is that of independent quantities
     simulated("association within cells: score interval", case, share, 1_200, least=least)
 

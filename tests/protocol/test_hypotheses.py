@@ -158,6 +158,19 @@ def test_further_outcomes_may_be_named_in_claims(base: str, load: Load) -> None:
     assert load(text).protocol.analysis.outcomes == ["test_loss"]
 
 
+def test_the_association_of_a_further_outcome_may_be_named(base: str, load: Load) -> None:
+    text = base + '[analysis]\noutcomes = ["test_loss"]\n'
+    text += GOOD.replace("accuracy.diff.depth", "test_loss.association@depth=11")
+    assert load(text).protocol.hypotheses[0].claim == "test_loss.association@depth=11"
+
+
+@pytest.mark.parametrize("outcome", ["accuracy", "converged", "expected", "ensemble_gain"])
+def test_no_other_outcome_has_an_association(outcome: str, base: str, load: Load) -> None:
+    text = base + '[analysis]\noutcomes = ["ensemble_gain"]\n'
+    found = problems(load, text + GOOD.replace("accuracy.diff.depth", f"{outcome}.association"))
+    assert any("should be of a further outcome of single runs" in line for line in found), found
+
+
 def test_a_mistake_in_the_design_hides_no_other_and_invents_none(base: str, load: Load) -> None:
     text = base.replace("[11, 19]", "[11, 20]") + GOOD
     found = problems(load, text)
