@@ -313,6 +313,12 @@ class _Climbed:
     iterations: IntArray
     status: IntArray
 
+    def put(self, live: _Front, which: BoolArray, status: IntArray, passes: int) -> None:
+        """Keep where these climbs ended."""
+        index = live.index[which]
+        self.g[:, index], self.objective[index] = live.g[:, which], live.best[which]
+        self.iterations[index], self.status[index] = passes, status[which]
+
 
 @dataclass(slots=True, eq=False)
 class _Front:
@@ -330,6 +336,11 @@ class _Front:
 
     def take(self, up: BoolArray, objective: FloatArray, step: FloatArray) -> None:
         """Accept the proposals `up` and set their next steps; halve the steps of the others."""
+        if up.all():  # masks cost more than the arithmetic of a single small fit
+            self.g += self.step
+            self.eta += self.move
+            self.best, self.step = objective, step
+            return
         self.g[:, up] += self.step[:, up]
         self.eta[:, up] += self.move[:, up]
         self.best = np.where(up, objective, self.best)
@@ -369,20 +380,20 @@ def _climb(
     )
     full = squares(model.X)
     free = full if span.free is model.X else squares(span.free)
-    for _ in range(MAX_ITERATIONS):
-        state = _evaluate(model, full, live.eta + live.move, K[:, live.index])
+    for passes in range(1, MAX_ITERATIONS + 1):
+        state = _evaluate(model, full, live.eta + live.move, K)
         up = state.objective >= live.best - ROUNDING * np.maximum(1, np.abs(live.best))
         live.take(up, state.objective, _newton_step(span.free, free, state))
         size = live.cap(span.free)
         singular = ~np.isfinite(live.best) | ~np.isfinite(size)
-        out.g[:, live.index], out.objective[live.index] = live.g, live.best
-        out.iterations[live.index] += 1
-        out.status[live.index] = np.where(singular, 2, np.where(up & (size < tolerance), 0, 1))
-        unfinished = ~singular & (size >= tolerance)
-        if not unfinished.any():
+        ended = singular | (size < tolerance) | (passes == MAX_ITERATIONS)
+        if ended.any():
+            status = np.where(singular, 2, np.where(up & (size < tolerance), 0, 1))
+            out.put(live, ended, status, passes)
+            live.keep(~ended)
+            K = K[:, ~ended]
+        if not live.index.size:
             break
-        if not unfinished.all():
-            live.keep(unfinished)
     return out
 
 

@@ -184,7 +184,7 @@ def analyse_sensitivity(
     ----------
     base : AnalysisResult
     tables : mapping of Specification to RunTable
-        The same runs under other label rules.
+        The same runs, in the same order, under other label rules.
     analyse : callable
         The analysis with the settings and hypotheses of `base`.
     note : str
@@ -192,8 +192,12 @@ def analyse_sensitivity(
     """
     expected = verdicts_of(base)
     outcomes = []
+    known: dict[bytes, AnalysisResult] = {}  # several rules often label all runs alike
     for specification, table in tables.items():
-        result = analyse(table)
+        labels = table.label.tobytes() + table.value.tobytes()
+        if labels not in known:
+            known[labels] = analyse(table)
+        result = known[labels]
         found = {name: verdicts_of(result).get(name, "not_estimable") for name in expected}
         changed = tuple(name for name in expected if found[name] != expected[name])
         headline = {claim.id: claim for claim in result.headline()}

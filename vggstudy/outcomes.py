@@ -100,7 +100,27 @@ def labeller(plan: Plan, rule: LabelRule) -> Labeller:
     return label
 
 
-def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) -> pd.DataFrame:
+def recorded_rows(plan: Plan, store: StudyStore) -> dict[str, IndexRow]:
+    """The index's rows of the planned runs by run id, for frames under several rules.
+
+    Raises
+    ------
+    LedgerError
+        If a planned run's record is damaged: a study is never analysed without it in silence.
+    """
+    with store.index() as index:
+        rows = {row.run_id: row for row in index.rows() if row.run_id in plan.by_id}
+    _refuse_damaged(store, rows)
+    return rows
+
+
+def study_frame(
+    plan: Plan,
+    store: StudyStore,
+    rule: LabelRule | None = None,
+    *,
+    rows: Mapping[str, IndexRow] | None = None,
+) -> pd.DataFrame:
     """One row per planned run, failed and missing ones included, in the plan's order.
 
     Parameters
@@ -111,6 +131,8 @@ def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) ->
         The study's ledger.
     rule : LabelRule, optional
         Another rule than the protocol's.
+    rows : mapping of str to IndexRow, optional
+        From `recorded_rows`, where they were read before.
 
     Returns
     -------
@@ -129,12 +151,10 @@ def study_frame(plan: Plan, store: StudyStore, rule: LabelRule | None = None) ->
     import pandas as pd
 
     label = labeller(plan, rule or plan.protocol.label)
-    with store.index() as index:
-        records = {row.run_id: row for row in index.rows() if row.run_id in plan.by_id}
-    _refuse_damaged(store, records)
+    records = recorded_rows(plan, store) if rows is None else rows
     recalls = _recalls_asked(plan)
-    rows = [_row(run, records.get(run.run_id), label, recalls) for run in plan.runs]
-    return pd.DataFrame(rows, columns=columns(plan))
+    entries = [_row(run, records.get(run.run_id), label, recalls) for run in plan.runs]
+    return pd.DataFrame(entries, columns=columns(plan))
 
 
 def columns(plan: Plan) -> list[str]:
@@ -282,7 +302,12 @@ def curve_stability(losses: Sequence[float | None]) -> float | None:
 
 
 def relabelled_frame(
-    plan: Plan, store: StudyStore, rule: LabelRule, *, unfinished: str | None
+    plan: Plan,
+    store: StudyStore,
+    rule: LabelRule,
+    *,
+    unfinished: str | None,
+    rows: Mapping[str, IndexRow] | None = None,
 ) -> pd.DataFrame:
     """`study_frame` under another rule, with failed runs that were still improving as told.
 
@@ -294,8 +319,10 @@ def relabelled_frame(
     unfinished : str or None
         ``"converged"`` counts failed and unfinished runs as converged, at the accuracy that they
         had reached; otherwise they failed within their budget.
+    rows : mapping of str to IndexRow, optional
+        From `recorded_rows`, where they were read before.
     """
-    frame = study_frame(plan, store, rule)
+    frame = study_frame(plan, store, rule, rows=rows)
     if unfinished == "converged":
         open_ended = (frame["outcome"] == "failed_to_learn") & (frame["completion"] == "unfinished")
         frame.loc[open_ended, "outcome"] = "converged"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import AnalysisError
-from vggstudy.outcomes import relabelled_frame
+from vggstudy.outcomes import recorded_rows, relabelled_frame
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
 from vggstudy.protocol.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study import Study, find_study, is_file
@@ -227,17 +227,7 @@ def _sensitivity(source: Source, base: AnalysisResult) -> Sensitivity:
         tables = {one: relabelled(source.table, one) for one in chosen}
     else:
         note = "the last epoch's label is set against the selected checkpoint's test accuracy"
-        study = source.study
-        tables = {
-            one: _study_table(
-                study,
-                source.settings.outcome,
-                relabelled_frame(
-                    study.plan, study.store(), _rule(study, one), unfinished=one.unfinished
-                ),
-            )
-            for one in specifications(curves=True)
-        }
+        tables = _study_tables(source.study, source.settings.outcome, specifications(curves=True))
     return analyse_sensitivity(
         base,
         tables,
@@ -246,6 +236,21 @@ def _sensitivity(source: Source, base: AnalysisResult) -> Sensitivity:
         ),
         note=note,
     )
+
+
+def _study_tables(
+    study: Study, outcome: str, chosen: Sequence[Specification]
+) -> dict[Specification, RunTable]:
+    """A study's runs under other label rules; its records are read once."""
+    store = study.store()
+    rows = recorded_rows(study.plan, store)
+
+    def table(one: Specification) -> RunTable:
+        rule = _rule(study, one)
+        frame = relabelled_frame(study.plan, store, rule, unfinished=one.unfinished, rows=rows)
+        return _study_table(study, outcome, frame)
+
+    return {one: table(one) for one in chosen}
 
 
 def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunTable]:
