@@ -15,6 +15,7 @@ from vggstudy._version import __version__
 from vggstudy.errors import OutputError
 from vggstudy.report.context import ReportContext
 from vggstudy.report.i18n import gettext, ngettext, pgettext, speaking
+from vggstudy.report.names import CLAIM_ID
 from vggstudy.report.sections.registry import BUILDERS
 from vggstudy.report.study import study_view
 from vggstudy.report.text import clean
@@ -140,6 +141,7 @@ def _environment() -> Environment:
         gettext, ngettext, newstyle=True, pgettext=pgettext
     )
     environment.filters["anchor"] = anchor
+    environment.filters["code_ids"] = code_ids
     environment.filters["css_string"] = css_string
     environment.filters["svg"] = Markup
     environment.filters["tie"] = tie
@@ -155,10 +157,18 @@ def css_string(text: str) -> str:
 def tie(text: str) -> str:
     """The text with unbreakable spaces inside intervals and sizes."""
     return re.sub(
-        r"n = \d+|[\d.]+% CI \[[^\]]*\]%?|\d+ of \d+",
+        r"n = \d+|(?:[\d.]+% CI )?\[[^\]]*\]%?|\d+ of \d+",
         lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"),
         text,
     )
+
+
+def code_ids(text: str) -> Markup:
+    """The text, escaped, with the claim ids in it set as code."""
+    ids = re.findall(CLAIM_ID, text)
+    between = re.split(CLAIM_ID, text)
+    parts = zip(between, [*(Markup("<code>{}</code>").format(i) for i in ids), ""], strict=True)
+    return Markup("").join(part for pair in parts for part in pair)
 
 
 def anchor(claim_id: str) -> str:

@@ -20,7 +20,9 @@ from itertools import chain
 
 MAX_DECIMALS = 6
 MOST_DIGITS = 6
-SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+LEAST_EXPONENT = -3
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+NARROW_SPACE = "\N{NARROW NO-BREAK SPACE}"
 MINUS = "\N{MINUS SIGN}"
 _WIDE = Context(prec=400)
 
@@ -108,10 +110,11 @@ def round_ratio(value: float) -> str:
     Parameters
     ----------
     value : float
-        Positive and finite; from a million on it is written as a power of ten.
+        Positive and finite; from a million on, and below a thousandth, it is written with a power
+        of ten, and from ten thousand on its thousands stand apart.
     """
     exact = _exact(value)
-    if exact.adjusted() >= MOST_DIGITS:
+    if exact.adjusted() >= MOST_DIGITS or exact.adjusted() < LEAST_EXPONENT:
         exponent = str(exact.adjusted()).translate(SUPERSCRIPTS)
         return f"{_plain(exact.scaleb(-exact.adjusted()), 1)}×10{exponent}"
     digits = 2
@@ -120,7 +123,8 @@ def round_ratio(value: float) -> str:
         if _side(rounded, Decimal(1)) == _side(exact, Decimal(1)):
             break
         digits += 1
-    return f"{_round_digits(exact, digits):f}"
+    shown = _round_digits(exact, digits)
+    return f"{shown:,f}".replace(",", NARROW_SPACE) if shown >= 10**4 else f"{shown:f}"
 
 
 def _round_digits(value: Decimal, digits: int) -> Decimal:

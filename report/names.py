@@ -103,6 +103,10 @@ METHODS = {
 """How an interval was made; every other name loses its underscores."""
 
 
+CLAIM_ID = r"(?<![\w.])[A-Za-z][\w%]*\.[A-Za-z][\w%]*(?:[\w.*@=,+%-]*[\w%])?"
+"""A claim's id within a sentence, without the punctuation that follows it."""
+
+
 def method_words(method: str | None) -> str:
     """The method of an interval in words."""
     if method is None:
@@ -123,5 +127,8 @@ def capitalise(text: str) -> str:
 
 
 def in_words(text: str) -> str:
-    """A phrase of the analysis with the friendly names of the columns that it mentions."""
-    return re.sub(r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b", lambda match: friendly(match[0]), text)
+    """A phrase of the analysis with words for columns; claim ids stay as they are."""
+    name = r"\b[A-Za-z]+(?:_[A-Za-z0-9]+)+\b"
+    return re.sub(
+        rf"{CLAIM_ID}|({name})", lambda match: friendly(match[1]) if match[1] else match[0], text
+    )

@@ -208,7 +208,7 @@ def phrase(text: str) -> str:
     A phrase that no message fits comes out in English.
     """
     if not translated():
-        return in_words(text)
+        return in_words(_infinities(text))
     for message in MESSAGES:
         found = _pattern(message).fullmatch(text)
         if found:
@@ -243,10 +243,17 @@ def _gap(name: str, value: str) -> str:
 
 def term(text: str) -> str:
     """The names of a model's terms with words for columns: "log2(batch size):depth=19"."""
+    text = _infinities(text)
     if not translated():
         return in_words(text)
-    text = text.replace("(to +infinity)", "(+∞)").replace("(to -infinity)", "(−∞)")
     return re.sub(r"[A-Za-z]\w*", lambda match: friendly(match[0]), text)
+
+
+def _infinities(text: str) -> str:
+    """Where estimates run away to, as signs that stay on the line of their term."""
+    for sign, shown in (("+", "+∞"), ("-", "−∞")):
+        text = text.replace(f" (to {sign}infinity)", f"\N{NO-BREAK SPACE}({shown})")
+    return text
 
 
 def _names(value: str) -> str:

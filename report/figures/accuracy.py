@@ -21,6 +21,7 @@ from vggstudy.report.figures.style import (
     SMALL,
     VERMILLION,
     Canvas,
+    dot_size,
     text_width,
     wrapped,
 )
@@ -90,11 +91,11 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
     figure.patch.set_visible(False)
     limits = _limits(view, unit)
     scale = scale_of(axis)
-    raster = sum(len(cell.converged) for cell in view.cells) > RASTERISE_ABOVE
+    runs = sum(len(cell.converged) for cell in view.cells)
     for index, panel in enumerate(view.panels):
         plot, strip = grid.axes(figure, index, canvas)
         cells = view.row(panel)
-        _draw_runs(plot, cells, scale, unit, grid.width, raster=raster)
+        _draw_runs(plot, cells, scale, unit, grid.width, runs=runs)
         _draw_failed(strip, cells, scale, grid.width)
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
         title = "\n".join(_title(view, panel, grid.width))
@@ -181,7 +182,7 @@ def _draw_runs(
     unit: int,
     pixels: float,
     *,
-    raster: bool,
+    runs: int,
 ) -> None:
     """Dots for runs, a band for the interval of the mean, a thin mark for the mean."""
     half = min(0.38 * scale.spacing, 26.0 * scale.span / pixels)
@@ -207,13 +208,13 @@ def _draw_runs(
         dots.y,
         ls="none",
         marker="o",
-        ms=3.6,
+        ms=dot_size(runs),
         mfc=INK,
         mec="none",
         alpha=0.5,
         zorder=4,
         clip_on=False,
-        rasterized=raster,
+        rasterized=runs > RASTERISE_ABOVE,
     )
     stroke(axes, means, color=BLUE, width=2, order=5)
 

@@ -197,8 +197,8 @@ def _draw_row(
     marks: Sequence[tuple[float, str, float]],
 ) -> None:
     """Words, numbers and the interval; lines cross the bar's band only, never the words."""
-    label = fit(row.label, layout.room(row))
-    axes.text(0, top + layout.words, label, va="center", size=SMALL)
+    for place, line in _label_lines(row, layout):
+        axes.text(0, top + place, line, va="center", size=SMALL)
     axes.text(
         layout.width,
         top + layout.numbers,
@@ -223,6 +223,25 @@ def _draw_row(
     if row.estimate is not None:
         mark = [x(row.estimate)] * 2
         axes.plot(mark, [middle - 6, middle + 6], color=BLUE, lw=2.5, zorder=3)
+
+
+def _label_lines(row: ForestRow, layout: _Layout) -> list[tuple[float, str]]:
+    """Lines of a row's words and their middles.
+
+    What one line cannot hold goes on beside the numbers: rows often differ in their last words.
+    """
+    room = layout.room(row)
+    if layout.words == layout.numbers or text_width(row.label) <= room:
+        return [(layout.words, fit(row.label, room))]
+    words = row.label.split(" ")
+    kept = max(
+        (n for n in range(1, len(words)) if text_width(" ".join(words[:n])) <= room), default=1
+    )
+    beside = layout.width - text_width(row.numbers, BOLD) - 8
+    return [
+        (layout.words, fit(" ".join(words[:kept]), room)),
+        (layout.numbers, fit(" ".join(words[kept:]), beside)),
+    ]
 
 
 def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:

@@ -13,6 +13,7 @@ from vggstudy.report.figures.style import (
     RASTERISE_ABOVE,
     SMALL,
     Canvas,
+    dot_size,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def draw_residuals(
         [y for _, y in points],
         ls="none",
         marker="o",
-        ms=3.6,
+        ms=dot_size(len(points)),
         mfc=INK,
         mec="none",
         alpha=0.45,

@@ -44,6 +44,7 @@ TEXT = 13.0
 SMALL = 12.0
 DPI = 72
 RASTERISE_ABOVE = 1000
+FEW_DOTS = 60
 WIDTH_PER_CHARACTER = 0.54
 WIDTH_PER_WIDE = 0.96
 """The same for Hangul and other characters that fill a square."""
@@ -101,6 +102,11 @@ def drawing(salt: str) -> Iterator[None]:
     }
     with mpl.rc_context(settings):  # type: ignore[arg-type]  # its keys are literals
         yield
+
+
+def dot_size(count: int) -> float:
+    """How large a dot a run is, in points: few can be larger without covering each other."""
+    return 3.6 if count > FEW_DOTS else 5.4
 
 
 def blank(width: float, height: float) -> tuple[Figure, Axes]:

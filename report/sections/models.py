@@ -32,6 +32,10 @@ COMPONENTS = {
 }
 """Where variance comes from, as the analysis names it."""
 
+ROUNDOFF = 1e-6
+"""Share of an interval's width within which an estimate lies on a reference: a fit that stops where
+its steps are small cannot tell them apart."""
+
 LEAST_P = 0.0001
 """Smaller p values are printed as an inequality."""
 
@@ -80,7 +84,7 @@ def effects_table(view: StudyView) -> Table | None:
     rows = [
         (
             entry(_effect_words(view, effect)),
-            entry(round_ratio(effect.odds_ratio.estimate)),
+            entry(_ratio_text(effect.odds_ratio.estimate)),
             Entry(_ratio_ends(effect.odds_ratio), evidence=f"odds_ratio {effect.name}"),
             *_risk(effect, model.confidence),
         )
@@ -116,6 +120,11 @@ def _change_words(view: StudyView, part: str) -> str:
     return f"{friendly(name)}: {change}"
 
 
+def _ratio_text(ratio: float) -> str:
+    """An odds ratio; one that the fit cannot tell from 1 is 1."""
+    return round_ratio(1.0 if abs(ratio - 1) <= 10 * ROUNDOFF else ratio)
+
+
 def _ratio_ends(interval: Interval) -> str:
     """Both ends, each to two significant digits; one that is not bounded in words."""
     low, high = interval.low, interval.high
@@ -137,8 +146,10 @@ def _risk(effect: Effect, confidence: float) -> tuple[Entry, Entry]:
 def _numbers(interval: Interval, unit: Unit, confidence: float, *, key: str) -> tuple[Entry, Entry]:
     """Estimate and interval, rounded together; an end that is infinite is left open."""
     low, high = (end if math.isfinite(end) else None for end in (interval.low, interval.high))
+    width = 1.0 if low is None or high is None else high - low
+    estimate = 0.0 if abs(interval.estimate) <= ROUNDOFF * width else interval.estimate
     rounded = round_interval(
-        interval.estimate, low, high, references=references_of(unit.limits), scale=unit.scale
+        estimate, low, high, references=references_of(unit.limits), scale=unit.scale
     )
     shown = Display(rounded, unit, level_text(confidence))
     return entry(read(shown.estimate)), Entry(read(shown.ends), evidence=key)

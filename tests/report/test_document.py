@@ -17,8 +17,11 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
+from vggstudy.analysis.reasons import Note
 from vggstudy.errors import AnalysisError, StudyError
 from vggstudy.report import ReportContext, render, write_report
+from vggstudy.report.document import code_ids
+from vggstudy.report.phrases import phrase
 from vggstudy.report.sections import s13_cite
 
 MAX_BYTES = 1_500_000
@@ -353,3 +356,19 @@ def test_a_full_disk_leaves_the_old_report_and_no_rest(
         write_report(tiny, target)
     assert target.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_ids_of_claims_in_notes_stay_as_they_are_and_are_set_as_code(tiny: AnalysisResult) -> None:
+    claim_id = "expected.diff.batch_norm@batch_size=8+32,data_norm=true"
+    note = Note("survivors", f"batch_norm differs; over all runs: {claim_id}")
+    shown = next(c for c in tiny.claims.values() if c.id == "accuracy.diff.batch_norm")
+    claims = ClaimSet(
+        replace(c, warnings=(note,)) if c is shown else c for c in tiny.claims.values()
+    )
+    page = render(replace(tiny, claims=claims))
+    assert f"Batch normalisation differs; over all runs: <code>{claim_id}</code>." in page
+    assert phrase("a.mean@x_y=1, b_c") == "a.mean@x_y=1, b c"
+
+
+def test_code_ids_escapes_what_is_no_id() -> None:
+    assert code_ids("<b> converged.p@a=1.") == "&lt;b&gt; <code>converged.p@a=1</code>."

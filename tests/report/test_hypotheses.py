@@ -47,7 +47,7 @@ def test_every_hypothesis_has_its_text_and_verdict(judged: AnalysisResult) -> No
 
 
 def test_printed_evidence_is_the_evidence(judged: AnalysisResult) -> None:
-    page = render(judged)
+    page = render(judged).replace("\N{NO-BREAK SPACE}", " ")
     found = dict(re.findall(r'data-evidence="(H[^"]+)">\[([^\]]+)\]', page))
     assert set(found) == {"H1", "H2"}
     for result in judged.hypotheses[:2]:

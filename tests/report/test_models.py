@@ -19,7 +19,8 @@ from vggstudy.report.formatting import round_ratio, round_significant
 from vggstudy.report.sections.models import accuracy_model, failure_model, p_text
 from vggstudy.report.study import study_view
 
-SHOWN = re.compile(r'data-evidence="(?P<key>[a-z_]+ [^"]+)">\[(?P<low>\S+), (?P<high>\S+)\]')
+SHOWN = re.compile(r'data-evidence="(?P<key>[a-z_]+ [^"]+)">\[(?P<low>[^],]+), (?P<high>[^],]+)\]')
+PLAIN_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 
 
 @pytest.fixture(scope="module")
@@ -57,23 +58,34 @@ def intervals(result: AnalysisResult) -> dict[str, tuple[float, float, float]]:
     return ends
 
 
+def number(text: str) -> float:
+    """A printed number: thousands may stand apart, and powers of ten raised."""
+    digits, _, power = text.lstrip("<>").replace("\N{NARROW NO-BREAK SPACE}", "").partition("×10")
+    return float(digits) * 10.0 ** int(power.translate(PLAIN_DIGITS) or 0)
+
+
+def as_typed(page: str) -> str:
+    """The page with the minus sign and the space of a keyboard."""
+    return page.replace("\N{MINUS SIGN}", "-").replace("\N{NO-BREAK SPACE}", " ")
+
+
 def contradictions(page: str, expected: dict[str, tuple[float, float, float]]) -> list[str]:
     """Printed intervals that are not the model's to within their own rounding."""
     wrong = []
-    for match in SHOWN.finditer(page.replace("\N{MINUS SIGN}", "-")):
+    for match in SHOWN.finditer(as_typed(page)):
         ends = expected[match["key"].replace("&#39;", "'")][:2]
         for text, value in zip((match["low"], match["high"]), ends, strict=True):
             digits = text.lstrip("<>").partition(".")[2]
             # Half of the last digit; odds ratios drop digits before the point too.
             allowed = max(0.5 * 10 ** -len(digits), 0.051 * abs(value) * ("odds" in match["key"]))
-            if abs(float(text.lstrip("<>")) - value) > allowed * (1 + 1e-9):
+            if abs(number(text) - value) > allowed * (1 + 1e-9):
                 wrong.append(match[0])
     return wrong
 
 
 def test_every_interval_of_the_models_is_printed_and_is_theirs(fitted: AnalysisResult) -> None:
     page, expected = render(fitted), intervals(fitted)
-    shown = {m["key"] for m in SHOWN.finditer(page.replace("\N{MINUS SIGN}", "-"))}
+    shown = {m["key"] for m in SHOWN.finditer(as_typed(page))}
     assert shown == set(expected)
     assert contradictions(page, expected) == []
 
@@ -113,7 +125,10 @@ def test_lack_of_fit_stands_before_the_abstract(fitted: AnalysisResult) -> None:
         (0.1623, "0.16"),
         (0.04565, "0.046"),
         (3758.0, "3800"),
-        (571497.0, "570000"),
+        (9960.0, "10\N{NARROW NO-BREAK SPACE}000"),
+        (571497.0, "570\N{NARROW NO-BREAK SPACE}000"),
+        (0.0012, "0.0012"),
+        (0.000274, "2.7×10⁻⁴"),
         (15.76, "16"),
         (1.0, "1.0"),
         (0.9996, "0.9996"),
