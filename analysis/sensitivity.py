@@ -192,9 +192,9 @@ def analyse_sensitivity(
     """
     expected = verdicts_of(base)
     outcomes = []
-    known: dict[bytes, AnalysisResult] = {}  # several rules often label all runs alike
+    known = {_labelled(base.table): base}  # several rules often label all runs alike
     for specification, table in tables.items():
-        labels = table.label.tobytes() + table.value.tobytes()
+        labels = _labelled(table)
         if labels not in known:
             known[labels] = analyse(table)
         result = known[labels]
@@ -211,6 +211,11 @@ def analyse_sensitivity(
             )
         )
     return Sensitivity(tuple(outcomes), note)
+
+
+def _labelled(table: RunTable) -> bytes:
+    """Labels and values of all runs: what differs between rules."""
+    return table.label.tobytes() + table.value.tobytes()
 
 
 def verdicts_of(result: AnalysisResult) -> dict[str, str]:
