@@ -68,6 +68,22 @@ def test_the_same_rule_changes_nothing(make_table: TableMaker) -> None:
     assert found.sentence().startswith("0 of ")
 
 
+def test_rules_that_label_all_runs_alike_are_analysed_once(make_table: TableMaker) -> None:
+    table = table_at_risk(make_table)
+    tables = {one: relabelled(table, one) for one in specifications(curves=False)}
+    analysed: list[int] = []
+
+    def counted(one: RunTable) -> AnalysisResult:
+        analysed.append(one.count("converged"))
+        return short(one)
+
+    found = analyse_sensitivity(short(table), tables, counted)
+    assert analysed == [12]  # margins 0.1 and 0.2; the smaller ones label as the table itself
+    for outcome in found.outcomes:
+        apart = short(tables[outcome.specification])
+        assert outcome.verdicts["H"] == apart.hypotheses[0].verdict.value
+
+
 def test_crashed_and_unknown_runs_stay_what_they_are(make_table: TableMaker) -> None:
     table = replace(make_table({(0, 0): [0.5, 0.6, None]}), chance=0.1)
     label, value = table.label.copy(), table.value.copy()
