@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 import time
-from html.parser import HTMLParser
 from pathlib import Path
 
+import html5lib
 import pytest
 
 from vggstudy.protocol import load_protocol, shipped_protocols
@@ -34,31 +34,15 @@ def vggstudy(*arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-class SourceTable(HTMLParser):
-    """Rows of the table in the report's last section but one."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.inside = False
-        self.rows: list[list[str]] = []
-        self.text: list[str] | None = None
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "section":
-            self.inside = dict(attrs).get("id") == "source"
-        if self.inside and tag == "tr":
-            self.rows.append([])
-        if self.inside and tag in {"td", "th"}:
-            self.text = []
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in {"td", "th"} and self.text is not None and self.rows:
-            self.rows[-1].append(" ".join("".join(self.text).split()))
-            self.text = None
-
-    def handle_data(self, data: str) -> None:
-        if self.text is not None:
-            self.text.append(data)
+def source_table(page: str) -> list[list[str]]:
+    """Rows of the table in the report's last section but one, its head first."""
+    tree = html5lib.parse(page, namespaceHTMLElements=False)
+    section = tree.find(".//section[@id='source']")
+    assert section is not None
+    rows = [
+        [" ".join("".join(cell.itertext()).split()) for cell in row] for row in section.iter("tr")
+    ]
+    return [row for row in rows if len(row) == 4]
 
 
 @pytest.mark.studies
@@ -76,9 +60,7 @@ def test_a_small_study_runs_on_two_cores_and_its_report_answers_its_source(
     vggstudy("report", "study", folder=tmp_path)
 
     protocol = load_protocol(name).protocol
-    table = SourceTable()
-    table.feed((tmp_path / "study" / "report.html").read_text("utf-8"))
     assert protocol.source is not None
-    rows = [row for row in table.rows if len(row) == 4][1:]
+    rows = source_table((tmp_path / "study" / "report.html").read_text("utf-8"))[1:]
     assert len(rows) == len(protocol.source.figures)
     assert all(any(character.isdigit() for character in "".join(row[2:])) for row in rows)
