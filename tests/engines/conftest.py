@@ -343,8 +343,11 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 @pytest.fixture(scope="session")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    """The study with runs that last long enough to be disturbed; one cell of it, two runs."""
-    bench = Bench(tmp_path_factory.mktemp("long"), 50)
+    """The study with runs that last long enough to be disturbed; one cell of it, two runs.
+
+    Half a minute on an idle core: several commands are called while they are under way.
+    """
+    bench = Bench(tmp_path_factory.mktemp("long"), 160)
     cell = ("--only", "width=0.05", "--only", "batch_size=32")
     bench.call("run", "small.toml", "--study", "local", *cell, "-j", "2", "-q")
     return bench
