@@ -81,9 +81,7 @@ class Timing:
 
 
 def measure(runs: int) -> Timing:
-    """Analyse one table in this process; loading libraries is not timed, as for the loop."""
-    import statsmodels.api  # noqa: F401 - loaded by the analysis when it is first needed
-
+    """Analyse one table in this process."""
     from vggstudy.analysis import RunTable, analyze
 
     frame = simulate(runs)
