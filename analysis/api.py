@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import get_args
 
+import numpy as np
+
 from vggstudy.analysis.association_claims import association_claims
 from vggstudy.analysis.bootstrap import Method
 from vggstudy.analysis.cells import Cells
@@ -202,16 +204,34 @@ def _warnings(cells: Cells, flow: Flow) -> tuple[str, ...]:
         found.append(f"{words} not data")
     if flow.labelled == 0:
         found.append("no run has an outcome yet")
-    empty = [c for c in range(len(cells)) if cells.n[c] == 0]
-    if empty and flow.labelled:
-        named = cells.name(empty[0]) + (f" and {len(empty) - 1} more" if len(empty) > 1 else "")
-        verb = "has" if len(empty) == 1 else "have"
-        found.append(f"{len(empty)} of {len(cells)} cells of the grid {verb} no runs: {named}")
+    found += _holes(cells) if flow.labelled else []
     none = int(((cells.k == 0) & (cells.n > 0)).sum())
     if none:
-        found.append(f"no run converged in {none} of {len(cells)} cells")
+        found.append(f"no run converged in {none} of {int((cells.planned > 0).sum())} cells")
     flat = int(cells.flat.sum())
     if flat:
         where = "one cell" if flat == 1 else f"{flat} cells each"
         found.append(f"the converged runs of {where} have one and the same value")
     return tuple(found)
+
+
+def _holes(cells: Cells) -> list[str]:
+    """Cells whose runs gave no data, and combinations of levels that nobody planned."""
+    planned = cells.planned > 0
+    found = []
+    empty = np.flatnonzero(planned & (cells.n == 0)).tolist()
+    if empty:
+        verb = "has" if len(empty) == 1 else "have"
+        counted = f"{len(empty)} of {int(planned.sum())} cells of the grid {verb} no runs"
+        found.append(f"{counted}: {_first_of(cells, empty)}")
+    outside = np.flatnonzero(~planned).tolist()
+    if outside:
+        verb = "is" if len(outside) == 1 else "are"
+        counted = f"{len(outside)} of {len(cells)} combinations of levels {verb} not in the table"
+        found.append(f"{counted}: {_first_of(cells, outside)}")
+    return found
+
+
+def _first_of(cells: Cells, chosen: list[int]) -> str:
+    """The first cell's name, and the number of the others."""
+    return cells.name(chosen[0]) + (f" and {len(chosen) - 1} more" if len(chosen) > 1 else "")

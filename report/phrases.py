@@ -23,6 +23,8 @@ MESSAGES = (
     mark("no run has an outcome yet"),
     mark("%(n)s of %(cells)s cells of the grid has no runs: %(names)s"),
     mark("%(n)s of %(cells)s cells of the grid have no runs: %(names)s"),
+    mark("%(n)s of %(cells)s combinations of levels is not in the table: %(names)s"),
+    mark("%(n)s of %(cells)s combinations of levels are not in the table: %(names)s"),
     mark("no run converged in %(n)s of %(cells)s cells"),
     mark("the converged runs of one cell have one and the same value"),
     mark("the converged runs of %(n)s cells each have one and the same value"),

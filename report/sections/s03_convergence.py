@@ -65,19 +65,28 @@ def _summary(cells: list[Cell]) -> str:
     """How many cells always and never converged; counts, not estimates."""
     if not cells:
         return ""
+    k, n = sum(cell.k for cell in cells), sum(cell.n for cell in cells)
+    text = gettext("%(k)s of %(n)s runs converged.") % {"k": k, "n": n}
+    return text if k in (0, n) else f"{text} {_spread(cells)}"
+
+
+def _spread(cells: list[Cell]) -> str:
+    """In how many cells all runs converged, and in how many none did."""
     always = sum(cell.k == cell.n for cell in cells)
     never = sum(cell.k == 0 for cell in cells)
-    text = gettext(
-        "%(k)s of %(n)s runs converged. Every run converged in %(always)s of %(cells)s cells, "
-        "none did in %(never)s."
-    )
-    return text % {
-        "k": sum(cell.k for cell in cells),
-        "n": sum(cell.n for cell in cells),
-        "always": always,
-        "cells": len(cells),
-        "never": never,
-    }
+    if always and never:
+        text = gettext(
+            "Every run converged in %(always)s of %(cells)s cells, none did in %(never)s."
+        )
+    elif always:
+        text = gettext(
+            "Every run converged in %(always)s of %(cells)s cells, some did in all others."
+        )
+    elif never:
+        text = gettext("None converged in %(never)s of %(cells)s cells, some did in all others.")
+    else:
+        text = gettext("In every cell some runs converged and some failed to learn.")
+    return text % {"always": always, "never": never, "cells": len(cells)}
 
 
 def _extremes(view: StudyView, cells: list[Cell]) -> list[Sentence]:

@@ -101,6 +101,25 @@ def test_a_grid_with_holes_is_refused_by_name_and_its_largest_part_is_offered(
     assert any(note.code == "sub_grid" and "24 of 32" in note.text for note in offered.warnings)
 
 
+def test_cells_whose_runs_were_lost_are_told_from_combinations_that_nobody_planned() -> None:
+    rows = [
+        (kind, size, label, value)
+        for kind, size, label in (
+            ("a", 8, "converged"),
+            ("a", 16, "missing"),
+            ("b", 8, "failed_to_learn"),
+        )
+        for value in (0.5, 0.6, 0.7)
+    ]
+    frame = pd.DataFrame(rows, columns=["kind", "size", "label", "test_accuracy"])
+    frame["seed"] = np.tile([0, 1, 2], 3)
+    table = RunTable.from_frame(frame, factors=("kind", "size"))
+    warnings = analyze(table, resamples=99).warnings
+    assert "1 of 3 cells of the grid has no runs: kind=a, size=16" in warnings
+    assert "1 of 4 combinations of levels is not in the table: kind=b, size=16" in warnings
+    assert "no run converged in 1 of 3 cells" in warnings
+
+
 def test_every_offer_exists_and_has_no_holes(analysed: Callable[[str], AnalysisResult]) -> None:
     for name in LEDGERS:
         claims = analysed(name).claims

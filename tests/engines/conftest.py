@@ -153,13 +153,21 @@ class MiniSlurm:
             time.sleep(0.1)
 
     def restart(self, job: str) -> None:
-        """Let a requeued job start, which SLURM puts off by two minutes."""
+        """Let a requeued job start, which SLURM puts off by two minutes.
+
+        Not at once: a node refuses credentials made within the second in which it revoked the
+        job's first one, and the controller ends a job whose credential is refused.
+        """
+        released = False
 
         def started() -> bool:
+            nonlocal released
             shown = self.ask("scontrol", "show", "job", job)
-            if "JobState=PENDING" in shown:
-                self.ask("scontrol", "update", f"jobid={job}", "starttime=now")
-            return "Restarts=1" in shown and "JobState=RUNNING" in shown
+            requeued = "Restarts=1" in shown
+            if requeued and not released and "JobState=PENDING" in shown:
+                self.ask("scontrol", "update", f"jobid={job}", "starttime=now+3")
+                released = True
+            return requeued and "JobState=RUNNING" in shown
 
         self.wait(started)
 
