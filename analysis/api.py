@@ -25,6 +25,7 @@ from vggstudy.analysis.model_requests import ModelRequests
 from vggstudy.analysis.models import FittedModels, fit_models
 from vggstudy.analysis.more_claims import more_claims
 from vggstudy.analysis.named_claims import named_claims
+from vggstudy.analysis.ols import load_ahead
 from vggstudy.analysis.outcomes import outcome_id
 from vggstudy.analysis.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
@@ -97,6 +98,8 @@ def analyze(
         If a setting is out of range, or `models` name what the table does not have.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws)
+    if not headline_only:
+        load_ahead()
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)

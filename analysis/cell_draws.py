@@ -1,9 +1,8 @@
-"""Resamples of contrasts of cell means; a large cell is resampled once for all its claims.
+"""Resamples of contrasts of cell means; a cell is resampled once for all its claims.
 
-A cell takes part in about fifty claims. With `POOLED_FROM` runs or more its B resampled means are
-drawn once, from a stream that the seed and the id of the cell's own mean name, and kept. A claim on
-several such cells adds their deviations, each cell's rotated by an offset from the claim's own
-stream.
+A cell takes part in dozens of claims. Its B resampled means are drawn once, from a stream that the
+seed and the id of the cell's own mean name, and kept. A claim adds the deviations of its cells,
+each cell's rotated by an offset from the claim's own stream.
 
 The law of a claim's resamples is that of drawing runs for it alone. The B means of a cell are
 independent and identically distributed, so that a rotation by an independent offset leaves their
@@ -22,11 +21,8 @@ from vggstudy.analysis.claim_ids import claim_id as id_of
 from vggstudy.analysis.contrasts import Condition, Contrast
 from vggstudy.analysis.resampling import Numbers, Strata, claim_generator, linear_deviations
 
-POOLED_FROM = 100
-"""Converged runs of a cell from which its resampled means are drawn once.
-
-Below it a claim draws the runs of its cells itself, which takes milliseconds.
-"""
+KEPT_BYTES = 2**28
+"""Memory of the resampled means that are kept; beyond it the oldest are drawn again when needed."""
 
 
 def contrast_deviations(
@@ -62,24 +58,11 @@ def contrast_deviations(
     -------
     ndarray of shape (n_resamples,)
     """
-    rng = claim_generator(seed, claim_id)
     n = cells.k[used]
-    large = n >= POOLED_FROM
     scale = weights * (np.sqrt(n / (n - 1)) if inflate else 1.0)
-    offsets = rng.integers(n_resamples, size=int(large.sum()))
+    offsets = claim_generator(seed, claim_id).integers(n_resamples, size=used.size)
     total: Numbers = np.zeros(n_resamples, dtype=weights.dtype)
-    if not large.all():
-        total += linear_deviations(
-            strata_of_cells(cells, used[~large]),
-            scale[~large],
-            n_resamples=n_resamples,
-            rng=rng,
-            inflate=False,
-            chunk_draws=chunk_draws,
-        )
-    for cell, factor, offset in zip(
-        used[large].tolist(), scale[large].tolist(), offsets.tolist(), strict=True
-    ):
+    for cell, factor, offset in zip(used.tolist(), scale.tolist(), offsets.tolist(), strict=True):
         pool = _pool(cells, cell, seed=seed, n_resamples=n_resamples, chunk_draws=chunk_draws)
         total[offset:] += factor * pool[: n_resamples - offset]
         total[:offset] += factor * pool[n_resamples - offset :]
@@ -95,8 +78,11 @@ def strata_of_cells(cells: Cells, used: IntArray) -> Strata:
 def _pool(cells: Cells, cell: int, *, seed: int, n_resamples: int, chunk_draws: int) -> FloatArray:
     """Deviations of a cell's resampled means, drawn when first asked for; shape (n_resamples,)."""
     key = (cell, seed, n_resamples)
-    if key not in cells.pools:
-        cells.pools[key] = linear_deviations(
+    pools = cells.pools
+    if key not in pools:
+        while pools and (len(pools) + 1) * n_resamples * 8 > KEPT_BYTES:
+            del pools[next(iter(pools))]
+        pools[key] = linear_deviations(
             strata_of_cells(cells, np.array([cell])),
             np.ones(1),
             n_resamples=n_resamples,
@@ -104,7 +90,7 @@ def _pool(cells: Cells, cell: int, *, seed: int, n_resamples: int, chunk_draws: 
             inflate=False,
             chunk_draws=chunk_draws,
         )
-    return cells.pools[key]
+    return pools[key]
 
 
 def _mean_id(cells: Cells, cell: int) -> str:

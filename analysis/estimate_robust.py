@@ -13,7 +13,6 @@ import numpy as np
 from vggstudy.analysis import bootstrap
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.availability import unavailable
-from vggstudy.analysis.cell_draws import POOLED_FROM
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.effects import cliffs_delta, standardised_difference
@@ -30,6 +29,9 @@ from vggstudy.analysis.robust import (
 
 MINIMUM = {"iqm": 3, "median": 6, "hedges_g": 2, "cliffs_delta": 2, "improvement": 2}
 """Converged runs that each cell needs."""
+
+ORDERED_FROM = 100
+"""Converged runs from which resampled interquartile means are drawn between order statistics."""
 
 WARN_BELOW = 8
 """Converged runs per cell below which each of them comes with a warning."""
@@ -124,7 +126,7 @@ def _resampled_iqm(values: FloatArray, claim_id: str, resampling: Resampling) ->
     """Interquartile means of resamples; of many runs, by the quicker scheme of the same law."""
     rng = claim_generator(resampling.seed, claim_id)
     count, chunk = resampling.n_resamples, resampling.chunk_draws
-    if values.size >= POOLED_FROM:
+    if values.size >= ORDERED_FROM:
         return resampled_interquartile_means(values, n_resamples=count, rng=rng, chunk_draws=chunk)
     strata = Strata(np.array([values.size]), values)
     chunks = resample_values(strata, values, n_resamples=count, rng=rng, chunk_draws=chunk)

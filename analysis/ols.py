@@ -14,7 +14,10 @@ References
 
 from __future__ import annotations
 
+import importlib
+import sys
 from dataclasses import dataclass
+from threading import Thread
 from typing import Any, Literal
 
 import numpy as np
@@ -28,6 +31,9 @@ CovarianceKind = Literal["classical", "hc0", "hc2", "hc3", "hc4"]
 
 FULL_LEVERAGE = 1 - 1e-9
 """From this leverage on a run determines its own fit: its residual is rounding only."""
+
+
+LIBRARY = "statsmodels.regression.linear_model"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +73,12 @@ class OlsFit:
     def variance(self) -> float:
         """Residual variance."""
         return self.rss / self.df
+
+
+def load_ahead() -> None:
+    """Begin to import statsmodels, which takes most of a second, beside other work."""
+    if LIBRARY not in sys.modules:
+        Thread(target=importlib.import_module, args=(LIBRARY,), name="statsmodels").start()
 
 
 def fit_ols(design: FloatArray, response: FloatArray) -> OlsFit:

@@ -94,8 +94,11 @@ def middle_mean(ordered: FloatArray, mass: FloatArray) -> FloatArray:
     -------
     ndarray of shape (...)
     """
-    total = np.clip(np.cumsum(mass, axis=-1), QUARTER, 1 - QUARTER)
-    kept = np.diff(total, prepend=QUARTER, axis=-1)
+    total = np.cumsum(mass, axis=-1)
+    np.clip(total, QUARTER, 1 - QUARTER, out=total)
+    kept = total.copy()
+    kept[..., 1:] -= total[..., :-1]
+    kept[..., 0] -= QUARTER
     return np.asarray(np.einsum("...j,j->...", kept, ordered) / (1 - 2 * QUARTER))
 
 
@@ -172,19 +175,20 @@ def _spread(pool: Pool) -> tuple[Spread | None, float]:
 def _resampled(pool: Pool, claim_id: str, resampling: Resampling) -> FloatArray:
     """Interquartile means of resamples within cells; shape (B,)."""
     size = pool.ordered.size
-    found = []
-    for places in resample_values(
+    chunks = resample_values(
         pool.strata,
         pool.strata.values,
         n_resamples=resampling.n_resamples,
         rng=claim_generator(resampling.seed, claim_id),
         chunk_draws=resampling.chunk_draws,
-    ):
+    )
+    found = []
+    for places in chunks:
         rows = len(places)
-        slot = places.astype(np.int64) + size * np.arange(rows)[:, None]
-        mass: FloatArray = np.bincount(
-            slot.ravel(), np.tile(pool.weight, rows), minlength=rows * size
-        ).astype(np.float64)
+        slot = places.astype(np.int64)
+        slot += size * np.arange(rows)[:, None]
+        weight = np.broadcast_to(pool.weight, slot.shape).ravel()
+        mass = np.bincount(slot.ravel(), weight, minlength=rows * size).astype(np.float64)
         found.append(middle_mean(pool.ordered, mass.reshape(rows, size)))
     return np.concatenate(found)
 

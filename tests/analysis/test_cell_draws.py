@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 from scipy import stats
 
+from vggstudy.analysis import cell_draws
 from vggstudy.analysis.api import analyze
 from vggstudy.analysis.arrays import FloatArray
-from vggstudy.analysis.cell_draws import POOLED_FROM, contrast_deviations, strata_of_cells
+from vggstudy.analysis.cell_draws import contrast_deviations
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.resampling import claim_generator, linear_deviations
 from vggstudy.analysis.table import RunTable
 
 TableMaker = Callable[..., RunTable]
 N = 40_000
+LARGE = 100
+"""Runs of a cell whose standard error hardly varies."""
 
 
 def binary(ones: int, runs: int) -> list[float]:
@@ -100,19 +103,28 @@ def test_resamples_depend_on_neither_order_nor_chunks_nor_other_cells(
     assert (drawn(fresh, [1.0, -1.0], seed=4) != alone).any()
 
 
-def test_small_cells_are_drawn_by_the_claim_itself(make_table: TableMaker) -> None:
-    cells = binary_cells(make_table, (3, 12), (50, POOLED_FROM - 1))
-    weights = np.array([0.5, -1.0])
-    plain = linear_deviations(
-        strata_of_cells(cells, np.arange(2)),
-        weights,
-        n_resamples=N,
-        rng=claim_generator(3, "score.mean"),
-        inflate=True,
-    )
-    # Equal up to the order of multiplications.
-    np.testing.assert_allclose(drawn(cells, [0.5, -1.0], inflate=True), plain, atol=1e-15)
-    assert not cells.pools
+def test_small_cells_too_have_the_law_of_independent_binomials(make_table: TableMaker) -> None:
+    cells = binary_cells(make_table, (1, 3), (2, 5))
+    sums = np.rint(15 * drawn(cells, [1.0, -1.0])) - 1
+    law = np.zeros(31)
+    for (i, p), (j, q) in itertools.product(
+        enumerate(stats.binom.pmf(np.arange(4), 3, 1 / 3)),
+        enumerate(stats.binom.pmf(np.arange(6), 5, 2 / 5)),
+    ):
+        law[5 * i - 3 * j + 15] += p * q
+    assert distance(sums, law, -15) < 1.95
+
+
+def test_means_that_are_not_kept_are_drawn_again_alike(
+    make_table: TableMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = [(30, 120), (1, 3), (2, 5)]
+    kept = drawn(binary_cells(make_table, *specs), [1.0, -1.0, 0.5])
+    monkeypatch.setattr(cell_draws, "KEPT_BYTES", 2 * N * 8)
+    cells = binary_cells(make_table, *specs)
+    for _ in range(2):
+        np.testing.assert_array_equal(drawn(cells, [1.0, -1.0, 0.5]), kept)
+        assert len(cells.pools) == 2
 
 
 def test_inflation_widens_every_cell_by_its_own_factor(make_table: TableMaker) -> None:
@@ -141,8 +153,8 @@ def test_a_complex_weight_is_two_real_ones_over_the_same_resamples(make_table: T
 
 def test_claims_on_large_cells_do_not_depend_on_which_are_made() -> None:
     rng = np.random.default_rng(2)
-    values = rng.normal(0.9, 0.01, (2, 2, POOLED_FROM))
-    code = np.repeat(np.arange(4), POOLED_FROM)
+    values = rng.normal(0.9, 0.01, (2, 2, LARGE))
+    code = np.repeat(np.arange(4), LARGE)
     table = RunTable(
         factors=("a", "b"),
         levels={"a": (0, 1), "b": (0, 1)},
