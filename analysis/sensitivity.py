@@ -190,14 +190,45 @@ def analyse_sensitivity(
     note : str
         What could not be varied.
     """
+    analysed = [analyse(table) for table in to_analyse(base.table, tables)]
+    return compare_rules(base, tables, analysed, note=note)
+
+
+def to_analyse(table: RunTable, tables: Mapping[Specification, RunTable]) -> list[RunTable]:
+    """The relabelled tables that differ from a table and from one another.
+
+    Several rules often label all runs alike.
+    """
+    known = {_labelled(table): table}
+    for other in tables.values():
+        known.setdefault(_labelled(other), other)
+    return list(known.values())[1:]
+
+
+def compare_rules(
+    base: AnalysisResult,
+    tables: Mapping[Specification, RunTable],
+    analysed: Sequence[AnalysisResult],
+    *,
+    note: str = "",
+) -> Sensitivity:
+    """Compare the verdicts under every rule with those of the analysis.
+
+    Parameters
+    ----------
+    base : AnalysisResult
+    tables : mapping of Specification to RunTable
+        The same runs, in the same order, under other label rules.
+    analysed : sequence of AnalysisResult
+        Of the tables that `to_analyse` names.
+    note : str
+        What could not be varied.
+    """
     expected = verdicts_of(base)
+    known = {_labelled(result.table): result for result in (base, *analysed)}
     outcomes = []
-    known = {_labelled(base.table): base}  # several rules often label all runs alike
     for specification, table in tables.items():
-        labels = _labelled(table)
-        if labels not in known:
-            known[labels] = analyse(table)
-        result = known[labels]
+        result = known[_labelled(table)]
         found = {name: verdicts_of(result).get(name, "not_estimable") for name in expected}
         changed = tuple(name for name in expected if found[name] != expected[name])
         headline = {claim.id: claim for claim in result.headline()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from vggstudy.report.names import CLAIM_ID
 from vggstudy.report.sections.registry import BUILDERS
 from vggstudy.report.study import study_view
 from vggstudy.report.text import clean
+from vggstudy.together import together
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -59,7 +61,7 @@ def render(
             _environment()
             .get_template("base.html.j2")
             .render(
-                sections=[build(view) for build in BUILDERS],
+                sections=together([partial(build, view) for build in BUILDERS]),
                 context=context,
                 title=_title(context),
                 language=language,

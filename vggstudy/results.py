@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.analysis.hypothesis_specs import HypothesisSpec, Part
     from vggstudy.analysis.model_requests import ModelRequests
-    from vggstudy.analysis.sensitivity import Sensitivity, Specification
+    from vggstudy.analysis.sensitivity import Specification
     from vggstudy.analysis.table import RunTable
     from vggstudy.protocol.hypotheses import HypothesisPart
     from vggstudy.protocol.model import FittedModelSettings
@@ -125,13 +126,26 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
         Whether to repeat the headline claims and verdicts under other label rules.
     """
     from vggstudy.analysis import analyze as estimate  # SciPy
+    from vggstudy.analysis.sensitivity import compare_rules, to_analyse
+    from vggstudy.together import together
 
-    result = estimate(
-        source.table, further=source.further, named=_source_claims(source), **_settings(source)
-    )
+    settings = _settings(source)
+
+    def main() -> AnalysisResult:
+        named = _source_claims(source)
+        return estimate(source.table, further=source.further, named=named, **settings)
+
+    def headline(table: RunTable) -> AnalysisResult:
+        further = _with_labels(source.further, table)
+        return estimate(table, further=further, headline_only=True, **settings)
+
     if not sensitivity:
-        return result
-    return replace(result, sensitivity=_sensitivity(source, result))
+        return main()
+    tables, note = _relabelled(source)
+    others = to_analyse(source.table, tables)
+    tasks: list[Callable[[], AnalysisResult]] = [main, *(partial(headline, one) for one in others)]
+    result, *analysed = together(tasks)
+    return replace(result, sensitivity=compare_rules(result, tables, analysed, note=note))
 
 
 def _source_claims(source: Source) -> list[str]:
@@ -213,29 +227,18 @@ def _pairs(interactions: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple((first, second) for first, _, second in parts)
 
 
-def _sensitivity(source: Source, base: AnalysisResult) -> Sensitivity:
-    """The headline claims and verdicts under other label rules, as far as the runs allow."""
-    from vggstudy.analysis import analyze as estimate
-    from vggstudy.analysis.sensitivity import analyse_sensitivity, relabelled, specifications
+def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], str]:
+    """The runs under other label rules, as far as they allow, and what could not be varied."""
+    from vggstudy.analysis.sensitivity import relabelled, specifications
 
-    settings = _settings(source)
-    if source.study is None:
-        note = "the table has no curves, so only the margin of the test accuracy was varied"
-        chosen = specifications(curves=False)
-        if source.table.chance is None:
-            note, chosen = "no chance level is known, so no other label rule can be tried", []
-        tables = {one: relabelled(source.table, one) for one in chosen}
-    else:
+    if source.study is not None:
         note = "the last epoch's label is set against the selected checkpoint's test accuracy"
-        tables = _study_tables(source.study, source.settings.outcome, specifications(curves=True))
-    return analyse_sensitivity(
-        base,
-        tables,
-        lambda table: estimate(
-            table, further=_with_labels(source.further, table), headline_only=True, **settings
-        ),
-        note=note,
-    )
+        rules = specifications(curves=True)
+        return _study_tables(source.study, source.settings.outcome, rules), note
+    if source.table.chance is None:
+        return {}, "no chance level is known, so no other label rule can be tried"
+    note = "the table has no curves, so only the margin of the test accuracy was varied"
+    return {one: relabelled(source.table, one) for one in specifications(curves=False)}, note
 
 
 def _study_tables(
