@@ -22,11 +22,11 @@ def ray(cluster: RayCluster) -> tuple[str, ...]:
 def test_records_and_claims_are_those_of_the_local_engine(
     ray_cluster: RayCluster, short: Bench
 ) -> None:
-    command = ("run", "small.toml", "--study", "cluster", *ray(ray_cluster))
+    command = ("run", "small.toml", "--study", "on-ray", *ray(ray_cluster))
     short.call(*command, "--pack", "3")
-    assert short.results("cluster") == short.results("local")
-    assert len(short.results("cluster")) == 8
-    assert short.claims("cluster") == short.claims("local")
+    assert short.results("on-ray") == short.results("local")
+    assert len(short.results("on-ray")) == 8
+    assert short.claims("on-ray") == short.claims("local")
     _, messages = short.call(*command)
     assert "nothing to run" in messages
 

@@ -30,14 +30,14 @@ def in_slurm(bench: Bench, study: str) -> dict[str, int]:
 
 
 def test_records_and_claims_are_those_of_the_local_engine(slurm: MiniSlurm, short: Bench) -> None:
-    short.call("run", "small.toml", "--study", "cluster", *SLURM, "--pack", "4")
-    assert short.results("cluster") == short.results("local")
-    assert len(short.results("cluster")) == 8
-    assert short.claims("cluster") == short.claims("local")
-    assert not list((short.folder / "cluster").rglob("checkpoint.pt"))
-    _, messages = short.call("run", "small.toml", "--study", "cluster", *SLURM)
+    short.call("run", "small.toml", "--study", "on-slurm", *SLURM, "--pack", "4")
+    assert short.results("on-slurm") == short.results("local")
+    assert len(short.results("on-slurm")) == 8
+    assert short.claims("on-slurm") == short.claims("local")
+    assert not list((short.folder / "on-slurm").rglob("checkpoint.pt"))
+    _, messages = short.call("run", "small.toml", "--study", "on-slurm", *SLURM)
     assert "nothing to run" in messages
-    assert len(submissions(short, "cluster")) == 1
+    assert len(submissions(short, "on-slurm")) == 1
 
 
 def test_jobs_outlive_their_driver_and_are_found_again(slurm: MiniSlurm, long: Bench) -> None:
