@@ -34,7 +34,7 @@ def test_records_and_claims_are_those_of_the_local_engine(
 def test_runs_of_a_node_that_dies_are_executed_on_another(
     ray_cluster: RayCluster, long: Bench
 ) -> None:
-    command = ("run", "small.toml", "--study", "dead", *CELL, *ray(ray_cluster), "--pack", "1")
+    command = ("run", "small.toml", "--study", "node-dead", *CELL, *ray(ray_cluster), "--pack", "1")
     driver = long.start(*command)
     assert driver.stderr is not None
     try:
@@ -47,7 +47,7 @@ def test_runs_of_a_node_that_dies_are_executed_on_another(
         driver.communicate()
         ray_cluster.add_node()
     assert driver.returncode == 0, messages
-    assert long.results("dead") == long.results("local")
+    assert long.results("node-dead") == long.results("local")
     assert long.attempts("dead") == [1, 1]
 
 
