@@ -48,7 +48,7 @@ def test_runs_of_a_node_that_dies_are_executed_on_another(
         ray_cluster.add_node()
     assert driver.returncode == 0, messages
     assert long.results("node-dead") == long.results("local")
-    assert long.attempts("dead") == [1, 1]
+    assert long.attempts("node-dead") == [1, 1]
 
 
 def test_a_killed_driver_loses_only_what_was_under_way(
