@@ -45,6 +45,12 @@ class Unit:
         """The suffix in the report's language."""
         return gettext(self.suffix) if self.suffix else ""
 
+    def after(self, number: str) -> str:
+        """The suffix behind that number: " point" behind 1."""
+        if self.suffix == POINTS.suffix and number in ("1", "-1"):
+            return gettext(" point")
+        return self.words
+
 
 PERCENT = Unit(100, "%", (0.0, 1.0))
 POINTS = Unit(100, mark(" points"), (-1.0, 0.0, 1.0))
@@ -81,7 +87,7 @@ class Display:
     @property
     def estimate(self) -> str:
         """The estimate with its unit: "84%", "23 points"."""
-        return f"{self.number}{self.unit.words}"
+        return f"{self.number}{self.unit.after(self.number)}"
 
     @property
     def magnitude(self) -> str:
@@ -146,7 +152,7 @@ def level_estimate(claim: Claim, *, decimals: int) -> str:
     rounded = round_interval(
         claim.estimate, None, None, references=marks, scale=unit.scale, decimals=decimals
     )
-    return f"{rounded.estimate}{unit.words}"
+    return f"{rounded.estimate}{unit.after(str(rounded.estimate))}"
 
 
 def alternative_ends(claim: Claim, other: Alternative) -> str | None:

@@ -210,7 +210,7 @@ def phrase(text: str) -> str:
     A phrase that no message fits comes out in English.
     """
     if not translated():
-        return in_words(_infinities(text))
+        return in_words(_infinities(_singular(text)))
     for message in MESSAGES:
         found = _pattern(message).fullmatch(text)
         if found:
@@ -249,6 +249,11 @@ def term(text: str) -> str:
     if not translated():
         return in_words(text)
     return re.sub(r"[A-Za-z]\w*", lambda match: friendly(match[0]), text)
+
+
+def _singular(text: str) -> str:
+    """One run in the singular where the analysis counts runs: "1 run: the interval is wide"."""
+    return re.sub(r"(?<![\w.])(?<!of )1 (converged |labelled )?runs\b", r"1 \1run", text)
 
 
 def _infinities(text: str) -> str:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
     from vggstudy.report.view import Factor, StudyView
 
+DIFFERENCES = ("diff", "did")
+"""Quantities of which 0 is no difference."""
+
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
@@ -33,19 +36,34 @@ def claim_sentence(view: StudyView, claim: Claim, *, factor: Factor | None = Non
     if shown is None or shown.rounded.low is None or claim.estimate is None:
         return Sentence(unavailable(view, claim, factor), claim.id)
     if factor is None:
-        text = gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % {
-            "estimand": capitalise(estimand(view, claim)),
-            "estimate": read(shown.estimate),
-            "interval": read(shown.interval),
-            "n": size_of(claim),
-        }
-    else:
-        text = _effect(view, claim, factor, shown)
-    if claim.low is not None and claim.high is not None and claim.low <= 0 <= claim.high:
-        text += " " + gettext("The interval includes no difference.")
+        return Sentence(_estimated(view, claim, shown) + _no_difference(claim), claim.id)
+    text = _effect(view, claim, factor, shown) + _no_difference(claim)
     if claim.conditions:
         text += " " + _part(view, claim) % {"place": view.place(claim)}
     return Sentence(text, claim.id)
+
+
+def _estimated(view: StudyView, claim: Claim, shown: Display) -> str:
+    """What a claim estimates, where, and its numbers; counts where a share would be bare."""
+    values = {
+        "estimand": capitalise(estimand(view, claim)),
+        "estimate": read(shown.estimate),
+        "interval": read(shown.interval),
+        "k": claim.k,
+        "n": size_of(claim),
+    }
+    if _is_counted(claim) and not claim.factors:
+        return gettext("%(estimand)s: %(k)s of %(n)s runs, %(interval)s.") % values
+    return gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % values
+
+
+def _no_difference(claim: Claim) -> str:
+    """That a difference may be none, with the space before it."""
+    if claim.quantity not in DIFFERENCES or claim.low is None or claim.high is None:
+        return ""
+    if not claim.low <= 0 <= claim.high:
+        return ""
+    return " " + gettext("The interval includes no difference.")
 
 
 def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
@@ -57,8 +75,8 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
     first, second = (by_name[name] for name in claim.factors)
     if not claim.estimate:
         pattern = gettext(
-            "The difference that %(first)s makes to the %(outcome)s is the same %(later)s and "
-            "%(earlier)s, %(interval)s, n = %(n)s."
+            "The difference that %(first)s makes to the %(outcome)s is estimated to be the same "
+            "%(later)s and %(earlier)s: %(magnitude)s of difference, %(interval)s, n = %(n)s."
         )
     else:
         pattern = gettext(
@@ -78,14 +96,14 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
         "interval": read(shown.interval),
         "n": size_of(claim),
     }
-    return Sentence(text, claim.id)
+    return Sentence(text + _no_difference(claim), claim.id)
 
 
 def _at(factor: Factor, claim: Claim, end: int) -> str:
     """A level that an interaction compares: "at depth 19", "with batch normalisation"."""
     if factor.is_switch:
         on = factor.levels[end]
-        words = pgettext("at", "with %(factor)s") if on else pgettext("at", "without %(factor)s")
+        words = pgettext("at", "with %(factor)s") if on else pgettext("at", "without it")
         return words % {"factor": factor.label}
     pair = claim.conditions.get(factor.name)
     level = pair.split("..")[end] if pair else factor.text(factor.levels[end])
@@ -164,7 +182,8 @@ def _difference_only(claim: Claim, *, switch: bool) -> str:
     """The sentence where the levels themselves are no claims on the same cells."""
     if not claim.estimate:
         return gettext(
-            "%(lead)s the same, %(later_phrase)s and %(earlier_phrase)s, %(interval)s, n = %(n)s."
+            "%(lead)s estimated to be the same, %(later_phrase)s and %(earlier_phrase)s, "
+            "%(interval)s, n = %(n)s."
         )
     if switch:
         return gettext(

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 NOT_AVAILABLE = mark("not available")
 ABSENT = mark("n/a")
+POINTER = "; over all runs: "
+"""Before the id of the claim that a caution points to."""
+
 SAFE = ",;=@:*+!/()[]"
 """Characters that may stand in a data link as they are."""
 
@@ -117,14 +120,17 @@ def estimate_entry(claim: Claim | None) -> Entry:
     return Entry(read(shown.estimate))
 
 
-def interval_entry(claim: Claim | None) -> Entry:
-    """The claim's interval, bound to the claim; "n/a" without one."""
+def interval_entry(claim: Claim | None, *, pointers: bool = True) -> Entry:
+    """The claim's interval, bound to the claim; "n/a" without one.
+
+    Without `pointers` its cautions leave out which other claim to read, so that many share one.
+    """
     if claim is None:
         return entry(ABSENT)
     shown = display(claim)
     if shown is None or not claim.available:
         return entry(ABSENT)
-    return Entry(read(shown.ends), claim.id, _beside(claim), _cautions(claim))
+    return Entry(read(shown.ends), claim.id, _beside(claim), _cautions(claim, pointers=pointers))
 
 
 def _beside(claim: Claim) -> tuple[Beside, ...]:
@@ -137,9 +143,10 @@ def _beside(claim: Claim) -> tuple[Beside, ...]:
     )
 
 
-def _cautions(claim: Claim) -> tuple[str, ...]:
+def _cautions(claim: Claim, *, pointers: bool) -> tuple[str, ...]:
     """The claim's cautions in words."""
-    return tuple(capitalise(phrase(note.text)).rstrip(".") for note in claim.warnings)
+    texts = [note.text if pointers else note.text.split(POINTER)[0] for note in claim.warnings]
+    return tuple(capitalise(phrase(text)).rstrip(".") for text in texts)
 
 
 def download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Download:

@@ -288,5 +288,18 @@ class StudyView:
             if len(levels) == 1:
                 phrases.append(factor.phrase(levels[0]))
             else:
-                phrases.append(f"{factor.label} {', '.join(map(factor.text, levels))}")
+                phrases.append(f"{factor.label} {_listed(factor, levels)}")
         return ", ".join(phrases)
+
+
+def _listed(factor: Factor, levels: list[Level]) -> str:
+    """Some levels of a factor: "8 and 32"; "128 to 1024" where those between are among them."""
+    texts = [factor.text(level) for level in levels]
+    first = factor.levels.index(levels[0])
+    run = tuple(levels) == factor.levels[first : first + len(levels)]
+    if factor.is_numeric and run and len(levels) > 2:
+        return gettext("%(low)s to %(high)s") % {"low": texts[0], "high": texts[-1]}
+    if len(texts) < 2:
+        return "".join(texts)
+    words = gettext("%(some)s and %(last)s")
+    return words % {"some": ", ".join(texts[:-1]), "last": texts[-1]}

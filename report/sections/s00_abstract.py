@@ -51,12 +51,7 @@ def _warnings(view: StudyView) -> list[str]:
     """What a reader must know before any number."""
     warnings = [phrase(str(note)) for note in view.context.notes]
     warnings += [f"{capitalise(phrase(text)).rstrip('.')}." for text in view.result.warnings]
-    warnings += [
-        gettext("%(check)s: %(value)s; the limit is %(limit)s.")
-        % {"check": check.name, "value": check.value, "limit": check.limit}
-        for check in checks(view)
-        if not check.passed
-    ]
+    warnings += [check.meaning for check in checks(view) if check.meaning]
     return list(dict.fromkeys(warnings))
 
 

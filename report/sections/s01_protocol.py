@@ -5,13 +5,17 @@ from __future__ import annotations
 from vggstudy.report.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
 from vggstudy.report.figures.svg import Picture, picture
-from vggstudy.report.i18n import gettext
+from vggstudy.report.flow import Stage
+from vggstudy.report.i18n import gettext, ngettext
 from vggstudy.report.names import capitalise
 from vggstudy.report.sections.base import Section
 from vggstudy.report.tables import Column, Entry, Table, download, entry
 from vggstudy.report.view import Cell, StudyView
 
 SHORT_DIGEST = 8
+
+LOST = {"started": "missing", "finished": "crashed"}
+"""Outcome of the runs that were lost on the way to a stage."""
 
 
 def build(view: StudyView) -> Section:
@@ -71,9 +75,7 @@ def _deviations(view: StudyView) -> Table | None:
         date = str(amendment.get("date") or gettext("not recorded"))[:10]
         affected = str(amendment.get("claims") or gettext("all"))
         rows.append(tuple(map(entry, (gettext("Protocol"), *digests, reason, date, affected))))
-    for stage in view.flow.stages:
-        if stage.excluded:
-            rows.append(_lost(view, stage.reason, stage.excluded))
+    rows += [_lost(view, stage) for stage in view.flow.stages if stage.excluded]
     columns = tuple(
         Column(name, numeric=False, fixed=fixed)
         for name, fixed in (
@@ -88,13 +90,17 @@ def _deviations(view: StudyView) -> Table | None:
     return Table(gettext("Deviations from the protocol"), columns, tuple(rows)) if rows else None
 
 
-def _lost(view: StudyView, reason: str, count: int) -> tuple[Entry, ...]:
-    """Runs that were planned and gave no data."""
-    planned = view.flow["planned"].n
-    cells = sum(cell.n < cell.planned for cell in view.cells)
-    affected = gettext("those of %(n)s incomplete cells, and averages over them") % {"n": cells}
-    values = (gettext("Runs"), planned, planned - count, gettext(reason), "–", affected)
-    return tuple(map(entry, values))
+def _lost(view: StudyView, stage: Stage) -> tuple[Entry, ...]:
+    """Runs that were planned and gave no data, for one reason."""
+    cells = sum(cell.counts[LOST[stage.name]] > 0 for cell in view.cells)
+    affected = ngettext(
+        "those of %(n)s incomplete cell, and averages over it",
+        "those of %(n)s incomplete cells, and averages over them",
+        cells,
+    ) % {"n": cells}
+    reason = gettext("%(n)s %(reason)s") % {"n": stage.excluded, "reason": gettext(stage.reason)}
+    ends = (view.flow["planned"].n, view.flow["analysed"].n)
+    return tuple(map(entry, (gettext("Runs"), *ends, reason, "–", affected)))
 
 
 def _coverage(view: StudyView) -> Picture:

@@ -91,8 +91,7 @@ def _spread(cells: list[Cell]) -> str:
 
 def _extremes(view: StudyView, cells: list[Cell]) -> list[Sentence]:
     """What 0 of n and n of n still allow: one example each, the cells with most runs."""
-    text = gettext("For example, %(k)s of %(n)s at %(cell)s, %(interval)s.")
-    sentences = []
+    sentences: list[Sentence] = []
     for k_is_n in (False, True):
         found = [c for c in cells if c.k == (c.n if k_is_n else 0) and c.probability is not None]
         best = max(found, key=lambda cell: cell.n, default=None)
@@ -106,6 +105,11 @@ def _extremes(view: StudyView, cells: list[Cell]) -> list[Sentence]:
             "cell": view.phrase(view.factors, best.levels),
             "interval": read(shown.interval),
         }
+        text = (
+            gettext("And %(k)s of %(n)s runs converged at %(cell)s: %(interval)s.")
+            if sentences
+            else gettext("For example, %(k)s of %(n)s runs converged at %(cell)s: %(interval)s.")
+        )
         sentences.append(Sentence(text % values, claim.id))
     return sentences
 

@@ -139,6 +139,12 @@ def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
     ]
     if not shares:
         text.append(gettext("Cells in which fewer than two runs converged have no line."))
+        text.append(
+            gettext(
+                "The differences over all runs, failed ones included, are the claims of the same "
+                "name that begin with expected."
+            )
+        )
     if any(panel.means for panel in panels):
         level = level_text(float(view.settings.get("confidence", 0.95)))
         words = gettext(
@@ -221,7 +227,8 @@ def _row(view: StudyView, match: Match, *, several: bool) -> tuple[Entry, ...]:
     ]
     head = [entry(capitalise(match.switch.label))] if several else []
     sides = [_side(match, cell) for cell in (match.without, match.with_)]
-    return (*head, *levels, *sides, estimate_entry(match.claim), interval_entry(match.claim))
+    interval = interval_entry(match.claim, pointers=False)
+    return (*head, *levels, *sides, estimate_entry(match.claim), interval)
 
 
 def _side(match: Match, cell: Cell) -> Entry:

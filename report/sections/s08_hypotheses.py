@@ -62,6 +62,7 @@ def build(view: StudyView) -> Section:
         "hypotheses",
         gettext("Hypotheses"),
         {
+            "protocol": bool(view.context.protocol_text),
             "verdicts": [_verdict(result) for result in results],
             "forest": _forest(parts) if any(part.shown for part in parts) else None,
             "table": _table(results, parts) if results else None,

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from statistics import mean, median, stdev
 
-from vggstudy.report.diagnostics import checks
+from vggstudy.report.diagnostics import (
+    MOST_MONTE_CARLO,
+    checks,
+    monte_carlo_shares,
+    share_text,
+)
 from vggstudy.report.display import POINTS
 from vggstudy.report.figures.residuals import draw_residuals
 from vggstudy.report.figures.svg import Picture, picture
@@ -14,7 +19,7 @@ from vggstudy.report.names import capitalise, friendly
 from vggstudy.report.sections.base import Section
 from vggstudy.report.sections.models import coefficient_tables, components_table, sentences
 from vggstudy.report.sections.s04_accuracy import outcome_scale
-from vggstudy.report.tables import Column, Table, download, entry
+from vggstudy.report.tables import Column, Table, download, entry, interval_entry
 from vggstudy.report.view import StudyView
 
 
@@ -43,6 +48,7 @@ def build(view: StudyView) -> Section:
         {
             "checks": Table(gettext("Checks on the analysis"), columns, tuple(rows)),
             "failed": sum(not check.passed for check in found),
+            "moving": _moving(view),
             "residuals": _residuals(view),
             "models": sentences(view),
             "measure": capitalise(friendly(view.outcome)),
@@ -51,6 +57,25 @@ def build(view: StudyView) -> Section:
             "resamples": view.settings.get("resamples", ""),
         },
     )
+
+
+def _moving(view: StudyView) -> Table | None:
+    """The intervals that too few resamples leave inexact, the worst first; None without one."""
+    shares = [pair for pair in monte_carlo_shares(view) if pair[1] > MOST_MONTE_CARLO]
+    if not shares:
+        return None
+    columns = (
+        Column(gettext("Claim"), numeric=False),
+        Column(gettext("Interval")),
+        Column(gettext("Monte Carlo error")),
+    )
+    rows = [
+        (entry(claim.id), interval_entry(claim, pointers=False), entry(share_text(share)))
+        for claim, share in shares
+    ]
+    caption = gettext("Intervals whose Monte Carlo error is above %(limit)s of their width")
+    limit = share_text(MOST_MONTE_CARLO, decimals=0)
+    return Table(caption % {"limit": limit}, columns, tuple(rows))
 
 
 def _residuals(view: StudyView) -> Picture | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vggstudy.report.display import PLAIN, Display, level_text, read, unit_of
+from vggstudy.report.display import PERCENT, Display, level_text, read, unit_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
 from vggstudy.report.formatting import references_of, round_interval
@@ -206,8 +206,11 @@ def _group(claim: Claim, rules: Sequence[Rules]) -> ForestGroup:
             continue
         scaled = [end * shown.unit.scale for end in value]
         rows.append(ForestRow(label, f"{read(shown.number)} {read(shown.ends)}", *scaled))
-    axis = "" if unit_of(claim) is PLAIN else gettext("percent or percentage points")
-    marks = () if claim.reference is None else (claim.reference,)
+    unit = unit_of(claim)
+    axis = gettext("percent") if unit is PERCENT else ""
+    if unit.scale == 100 and unit is not PERCENT:
+        axis = gettext("difference (percentage points)")
+    marks = () if claim.reference is None else (claim.reference * unit.scale,)
     return ForestGroup(claim.id, axis, tuple(rows), marks)
 
 

@@ -45,19 +45,8 @@ def source_table(page: str) -> list[list[str]]:
     return [row for row in rows if len(row) == 4]
 
 
-UNANSWERED = {"depth-batch-norm-small", "depth-batch-norm-source-small"}
-"""VGG19 at a batch of 64 makes too few steps there to learn with batch normalisation too, so two
-differences of its accuracy are not estimable: their protocols need mending."""
-
-
-def marks_of(name: str) -> list[pytest.MarkDecorator]:
-    """What is known to fail, so that the day it passes is noticed."""
-    reason = "two of the source's figures have no number beside them"
-    return [pytest.mark.xfail(strict=True, reason=reason)] if name in UNANSWERED else []
-
-
 @pytest.mark.studies
-@pytest.mark.parametrize("name", [pytest.param(name, marks=marks_of(name)) for name in SMALL])
+@pytest.mark.parametrize("name", SMALL)
 def test_a_small_study_runs_on_two_cores_and_its_report_answers_its_source(
     name: str, tmp_path: Path
 ) -> None:
