@@ -116,7 +116,11 @@ def _moving(view: StudyView, shares: list[tuple[Claim, float]]) -> str:
     }
     which = gettext("None of them stands in this abstract.")
     if shown:
-        which = gettext("Of those in this abstract: %(k)s.") % {"k": shown}
+        which = ngettext(
+            "%(k)s of them stands in this abstract.",
+            "%(k)s of them stand in this abstract.",
+            shown,
+        ) % {"k": shown}
     remedy = gettext(
         "Section 10 lists them; before one is cited, analyse with more resamples "
         "(analysis.resamples in the protocol, here %(resamples)s)."

@@ -49,7 +49,7 @@ REDEFINED = re.compile(
 
 NUMBER = r"[<>]?-?\d+(?:\.\d+)?"
 LITERAL = re.compile(
-    rf"(?:(?P<estimate>(?<![\w.]){NUMBER}(?:%p?| points)?)"
+    rf"(?:(?P<estimate>(?<![\w.]){NUMBER}(?:%p?| points?)?)"
     r"(?: (?:more|fewer|higher|lower|더 (?:높다|낮다|크다|작다)))?(?:[,;]? \(?|\())?"
     r"(?P<level>\d+(?:\.\d+)?%) (?:CI|confidence interval|신뢰구간)[:=,]? ?(?:= )?"
     rf"(?P<ends>\[[^\]\n]*\]%?|(?:up to|from|상한|하한) {NUMBER}%?|without bounds|한계 없음)\)?"
@@ -275,9 +275,15 @@ def _ends(said: str) -> str:
     return said
 
 
+def _in_points(estimate: str) -> str:
+    """The estimate with its unit in the plural, also behind 1."""
+    return re.sub(r" point$", " points", estimate)
+
+
 def _fits(match: re.Match[str], estimate: str, n: int) -> bool:
     """Whether the estimate before an interval and the n behind it are the claim's."""
-    said = match["estimate"] and match["estimate"].replace("%p", " points")
+    said = match["estimate"] and _in_points(match["estimate"].replace("%p", " points"))
+    estimate = _in_points(estimate)
     bare = estimate.removesuffix(" points").removesuffix("%")
     # A sentence's verb carries the sign: "23 points fewer, 95% CI [-34, -12]".
     known = {estimate, bare, estimate.lstrip("-"), bare.lstrip("-")}

@@ -6,6 +6,7 @@ Counts come from the rows of the table and from nowhere else; estimates come fro
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -283,13 +284,20 @@ class StudyView:
         by_name = {encode(factor.name): factor for factor in self.factors}
         phrases = []
         for name, text in claim.conditions.items():
-            factor, kept = by_name[encode(name)], text.split("+")
+            factor, kept = by_name[encode(name)], re.split(r"\+|\.\.", text)
             levels = [v for v in factor.levels if encode(write_level(v)) in kept]
             if len(levels) == 1:
                 phrases.append(factor.phrase(levels[0]))
             else:
-                phrases.append(f"{factor.label} {_listed(factor, levels)}")
+                listed = _pair if ".." in text else _listed
+                phrases.append(f"{factor.label} {listed(factor, levels)}")
         return ", ".join(phrases)
+
+
+def _pair(factor: Factor, levels: list[Level]) -> str:
+    """Two levels that a claim compares: "19 against 11"."""
+    earlier, later = map(factor.text, levels)
+    return gettext("%(later)s against %(earlier)s") % {"later": later, "earlier": earlier}
 
 
 def _listed(factor: Factor, levels: list[Level]) -> str:

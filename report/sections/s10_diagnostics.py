@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import mean, median, stdev
 
 from vggstudy.report.diagnostics import (
@@ -70,7 +71,11 @@ def _moving(view: StudyView) -> Table | None:
         Column(gettext("Monte Carlo error")),
     )
     rows = [
-        (entry(claim.id), interval_entry(claim, pointers=False), entry(share_text(share)))
+        (
+            entry(claim.id),
+            replace(interval_entry(claim), beside=(), cautions=()),
+            entry(share_text(share)),
+        )
         for claim, share in shares
     ]
     caption = gettext("Intervals whose Monte Carlo error is above %(limit)s of their width")

@@ -97,8 +97,9 @@ def test_an_interaction_is_told_as_a_change_of_a_difference(tiny: AnalysisResult
     view = study_view(tiny, ReportContext())
     section = built(view, s07_interactions)
     assert section.values["sentences"][0].text.startswith(
-        "The difference that batch normalisation makes to the probability of convergence is the "
-        "same at learning rate 0.01 and at learning rate 0.001, 95% CI ["
+        "The difference that batch normalisation makes to the probability of convergence is "
+        "estimated to be the same at learning rate 0.01 and at learning rate 0.001: 0 points of "
+        "difference, 95% CI ["
     )
     labels = [row[0].text for row in section.values["contrasts"].table.rows]
     assert labels[0].startswith("Batch normalisation × learning rate 0.01 against 0.001, ")

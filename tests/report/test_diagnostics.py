@@ -8,7 +8,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import ReportContext, render
-from vggstudy.report.diagnostics import Check, checks
+from vggstudy.report.diagnostics import Check, checks, monte_carlo_share
 from vggstudy.report.sections import s00_abstract, s10_diagnostics
 from vggstudy.report.study import study_view
 
@@ -43,18 +43,49 @@ def test_a_failed_check_stands_before_the_abstract(tiny: AnalysisResult) -> None
     def warnings(share: float) -> list[str]:
         view = study_view(with_errors(tiny, share), ReportContext())
         listed: list[str] = s00_abstract.build(view).values["warnings"]
-        return [text for text in listed if text.startswith(MONTE_CARLO)]
+        return [text for text in listed if "Monte Carlo error" in text]
 
     assert warnings(0.01) == []
-    assert len(warnings(0.03)) == 1
+    (told,) = warnings(0.03)
+    assert "up to 3.0% of the interval's width, above the limit of 2%" in told
+    assert told.endswith("(analysis.resamples in the protocol, here 199).")
     assert "did not pass: 1" in render(with_errors(tiny, 0.03))
+
+
+def test_inexact_intervals_are_counted_and_listed(tiny: AnalysisResult) -> None:
+    result = with_errors(tiny, 0.01)
+    drawn = [c.id for c in result.claims.values() if monte_carlo_share(c) is not None]
+    headline = "accuracy.diff.batch_norm"
+    assert headline in drawn
+    for worst, where in ((headline, "1 of them stands in this abstract."), (None, "None of them")):
+        inexact = worst or next(c for c in drawn if c.startswith("accuracy.iqm"))
+        claims = [
+            replace(c, mc_error_low=0.05 * (float(c.high or 0) - float(c.low or 0)))
+            if c.id == inexact
+            else c
+            for c in result.claims.values()
+        ]
+        changed = replace(result, claims=ClaimSet(claims))
+        check = found(changed, MONTE_CARLO)
+        assert check.meaning.startswith(f"In 1 of {len(drawn)} resampled intervals the ends")
+        assert where in check.meaning
+        (row,) = s10_diagnostics.build(study_view(changed, ReportContext())).values["moving"].rows
+        assert [entry.text for entry in row][::2] == [inexact, "5.0%"]
+
+
+def test_a_kept_check_means_nothing_and_lists_nothing(tiny: AnalysisResult) -> None:
+    view = study_view(with_errors(tiny, 0.01), ReportContext())
+    assert [check.meaning for check in checks(view) if check.passed] == [""] * 3
+    assert s10_diagnostics.build(view).values["moving"] is None
 
 
 def test_a_cell_without_runs_fails_its_check(
     tiny: AnalysisResult, with_losses: AnalysisResult
 ) -> None:
     assert found(tiny, "Fewest labelled runs").passed
-    assert not found(with_losses, "Fewest labelled runs").passed
+    check = found(with_losses, "Fewest labelled runs")
+    assert not check.passed
+    assert check.meaning == "1 of 4 cells has fewer than 3 labelled runs: alone it says little."
 
 
 def test_residuals_sum_to_zero_within_cells(tiny: AnalysisResult) -> None:

@@ -71,7 +71,9 @@ def test_no_printed_end_lies_on_the_wrong_side_of_a_threshold(judged: AnalysisRe
 
 def test_a_report_without_hypotheses_says_so(tiny: AnalysisResult) -> None:
     page = render(tiny)
-    assert "The protocol registers no hypothesis, so there is no verdict." in page
+    assert "No hypothesis is registered with these runs, so there is no verdict." in page
+    planned = render(tiny, context=ReportContext(protocol_text="schema = 1"))
+    assert "The protocol registers no hypothesis, so there is no verdict." in planned
     assert "The analysis was not repeated under other label rules." in page
 
 

@@ -116,7 +116,8 @@ def test_lack_of_fit_stands_before_the_abstract(fitted: AnalysisResult) -> None:
     (check,) = (c for c in checks(study_view(changed, ReportContext())) if "Lack of fit" in c.name)
     assert (check.value, check.limit, check.passed) == ("<0.0001", "at least 0.05", False)
     page = render(changed)
-    assert page.index("Lack of fit of the model") < page.index('id="protocol-heading"')
+    told = page.index("does not describe the means of its cells (p value of the lack of fit")
+    assert told < page.index('id="protocol-heading"')
 
 
 @pytest.mark.parametrize(

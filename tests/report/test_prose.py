@@ -10,9 +10,10 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import ReportContext
-from vggstudy.report.prose import claim_sentence
+from vggstudy.report.phrases import phrase
+from vggstudy.report.prose import claim_sentence, interaction_sentence
 from vggstudy.report.study import study_view
-from vggstudy.report.view import StudyView
+from vggstudy.report.view import Factor, StudyView
 
 EFFECT = "converged.diff.batch_norm"
 
@@ -87,3 +88,62 @@ def test_a_part_of_the_grid_is_named(
     assert text.endswith(
         "Only learning rate 0.001: elsewhere, too few runs converged in some cells."
     )
+
+
+def test_a_level_s_claim_is_told_as_counts_and_speaks_of_no_difference(
+    all_failed: AnalysisResult,
+) -> None:
+    view = study_view(all_failed, ReportContext())
+    claim = all_failed.claims["converged.p@batch_norm=true"]
+    text = claim_sentence(view, claim).text
+    assert text.startswith("Probability of converging, at batch normalisation = yes, ")
+    assert "equal weights: 0 of 6 runs, 95% CI [0, " in text
+    assert text.endswith("]%.")
+
+
+@pytest.mark.parametrize(
+    ("estimate", "words"), [(0.01, "1 point more"), (-0.01, "1 point fewer"), (0.02, "2 points")]
+)
+def test_one_point_is_in_the_singular(tiny: AnalysisResult, estimate: float, words: str) -> None:
+    view = view_with(tiny, estimate=estimate, low=-0.2, high=0.2)
+    assert f": {words}" in sentence(view)
+
+
+def test_an_interaction_that_may_be_none_says_so(tiny: AnalysisResult) -> None:
+    name = "converged.did.batch_norm*lr"
+    for low, said in ((-0.1, True), (0.1, False)):
+        claim = replace(tiny.claims[name], estimate=0.2, low=low, high=0.5)
+        text = interaction_sentence(study_view(tiny, ReportContext()), claim).text
+        assert text.endswith("The interval includes no difference.") is said
+
+
+@pytest.mark.parametrize(
+    ("condition", "words"),
+    [
+        ("8+16+32", "batch size 8 to 32"),
+        ("8+32+64", "batch size 8, 32 and 64"),
+        ("8+16", "batch size 8 and 16"),
+        ("64", "batch size 64"),
+        ("8..64", "batch size 64 against 8"),
+    ],
+)
+def test_levels_that_a_claim_keeps_are_told_without_a_gap(
+    tiny: AnalysisResult, condition: str, words: str
+) -> None:
+    view = study_view(tiny, ReportContext())
+    view = replace(view, factors=(Factor("batch_size", (8, 16, 32, 64)),))
+    claim = replace(tiny.claims[EFFECT], conditions={"batch_size": condition})
+    assert view.place(claim) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1 runs: the interval is wide", "1 run: the interval is wide"),
+        ("11 runs: the interval is wide", "11 runs: the interval is wide"),
+        ("only 1 converged runs in a cell", "only 1 converged run in a cell"),
+        ("0 of 1 runs converged", "0 of 1 runs converged"),
+    ],
+)
+def test_one_run_is_in_the_singular(text: str, shown: str) -> None:
+    assert phrase(text) == shown
