@@ -22,6 +22,7 @@ from vggstudy.report.figures.style import (
     blank,
     fit,
     text_width,
+    wrapped,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 BOLD = SMALL * 1.2
 """Size at which text is measured that is set bold: bold letters are wider."""
 HEAD = 28.0
+LINE = 16.0
 AXIS = 38.0
 GAP = 10.0
 INSET = 14.0
@@ -139,7 +141,9 @@ def draw_forest(groups: Sequence[ForestGroup], canvas: Canvas) -> Figure:
         if b is not None
     ] + [False]
     heights = [
-        HEAD + layout.row * len(g.rows) + (GAP if same else AXIS if g.axis else AXIS - 14)
+        _head(g, layout)
+        + layout.row * len(g.rows)
+        + (GAP if same else AXIS if g.axis else AXIS - 14)
         for g, same in zip(groups, shared, strict=True)
     ]
     figure, axes = blank(canvas.width, sum(heights))
@@ -148,6 +152,19 @@ def draw_forest(groups: Sequence[ForestGroup], canvas: Canvas) -> Figure:
         _draw_group(axes, group, top, layout, numbered=not same)
         top += height
     return figure
+
+
+def _title_lines(group: ForestGroup, layout: _Layout) -> list[str]:
+    """A group's title on three lines at most: titles often differ in their last words."""
+    size = TEXT * BOLD / SMALL
+    lines = wrapped(group.title, layout.width, size)
+    rest = [fit(" ".join(lines[2:]), layout.width, size)] if len(lines) > 2 else []
+    return [*lines[:2], *rest]
+
+
+def _head(group: ForestGroup, layout: _Layout) -> float:
+    """How high a group's title is, with the space around it."""
+    return HEAD + LINE * (len(_title_lines(group, layout)) - 1)
 
 
 def _draw_group(
@@ -162,19 +179,14 @@ def _draw_group(
         share = (scaled(min(max(value, low), high)) - scaled(low)) / span
         return layout.left + share * (layout.right - layout.left)
 
-    axes.text(
-        0,
-        top + 14,
-        fit(group.title, layout.width, TEXT * BOLD / SMALL),
-        size=TEXT,
-        weight="bold",
-        va="center",
-    )
+    head = _head(group, layout)
+    for index, line in enumerate(_title_lines(group, layout)):
+        axes.text(0, top + 14 + index * LINE, line, size=TEXT, weight="bold", va="center")
     marks = [(x(tick), GRID, 1.0) for tick in ticks]
     marks += [(x(value), INK, 1.3) for value in group.references if low <= value <= high]
     for index, row in enumerate(group.rows):
-        _draw_row(axes, row, top + HEAD + index * layout.row, layout, x, (low, high), marks)
-    base = top + HEAD + layout.row * len(group.rows)
+        _draw_row(axes, row, top + head + index * layout.row, layout, x, (low, high), marks)
+    base = top + head + layout.row * len(group.rows)
     end = -math.inf
     for tick in ticks if numbered else ():
         text, place = _tick_text(tick), x(tick)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vggstudy.report.diagnostics import checks
-from vggstudy.report.display import POINTS, Unit, level_text, size_of, unit_of
+from vggstudy.report.display import PERCENT, POINTS, Unit, level_text, size_of, unit_of
 from vggstudy.report.estimands import estimand
 from vggstudy.report.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.figures.svg import Picture, picture
@@ -60,7 +60,7 @@ def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
     keys = dict.fromkeys((claim.outcome, unit_of(claim)) for claim, _ in headlines)
     groups = [_group(view, key, headlines) for key in keys]
     level = level_text(headlines[0][0].level)
-    partial = any(claim.conditions for claim, _ in headlines)
+    partial = any(view.claims.is_offered(claim) for claim, _ in headlines)
     columns = [
         Column(gettext("Claim"), numeric=False),
         Column(gettext("Estimate")),
@@ -114,14 +114,23 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
     points = unit == POINTS
     return ForestGroup(
         title=capitalise(outcome_words(view, claims[0])),
-        axis=gettext("difference (percentage points)") if points else friendly(view.outcome),
+        axis=_axis(view, unit),
         rows=tuple(rows),
         references=(0.0,) if points else (),
     )
 
 
+def _axis(view: StudyView, unit: Unit) -> str:
+    """What the numbers of an axis are."""
+    if unit == POINTS:
+        return gettext("difference (percentage points)")
+    return gettext("percent") if unit == PERCENT else friendly(view.outcome)
+
+
 def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bool = False) -> str:
     """What a row is about: the factor and its two levels, else the estimand."""
+    if factor is None and short and claim.conditions and not claim.factors:
+        return capitalise(view.place(claim))
     if factor is None:
         return capitalise(estimand(view, claim))
     text = capitalise(factor.label)
@@ -131,8 +140,10 @@ def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bo
             "later": factor.short(factor.levels[-1]),
             "earlier": factor.short(factor.levels[0]),
         }
+    if short and not view.claims.is_offered(claim):
+        return ", ".join([text, view.place(claim)] if claim.conditions else [text])
     if short:
-        return text + ("*" if claim.conditions else "")
+        return text + "*"
     text = f"{text}, {outcome_words(view, claim)}"
     if claim.conditions:
         text += " " + gettext("(%(place)s only)") % {"place": view.place(claim)}

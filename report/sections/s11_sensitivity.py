@@ -30,6 +30,9 @@ UNFINISHED = {
 MOST_CLAIMS = 3
 """Headline claims whose estimates are drawn; the table has all of them."""
 
+MOST_NAMED = 6
+"""Changed verdicts that a rule's row names; the data behind the figure mark all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -140,11 +143,20 @@ def _specifications(rules: Sequence[Rules]) -> Table:
             entry(one.count),
             entry(one.outcome.converged),
             entry(len(one.outcome.changed)),
-            entry(", ".join(one.outcome.changed) or "–"),
+            entry(_named(one.outcome.changed)),
         )
         for one in rules
     ]
     return Table(gettext("Verdicts under each label rule"), columns, tuple(rows))
+
+
+def _named(names: Sequence[str]) -> str:
+    """The first of the verdicts that changed, hypotheses before claims, and how many more."""
+    shown = ", ".join(names[:MOST_NAMED]) or "–"
+    if len(names) <= MOST_NAMED:
+        return shown
+    words = gettext("%(names)s and %(n)s more")
+    return words % {"names": shown, "n": len(names) - MOST_NAMED}
 
 
 def _curve(view: StudyView, found: Sensitivity, rules: Sequence[Rules]) -> Picture | None:

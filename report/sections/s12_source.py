@@ -49,7 +49,7 @@ def _picture(view: StudyView, pairs: list[Pair]) -> Picture:
     drawn = intervals or groups  # a claim without an interval is in the table alone
     columns = (
         Column(gettext("Claim"), numeric=False),
-        Column(gettext("Source study")),
+        Column(gettext("Source study"), numeric=False),
         Column(gettext("This study")),
         Column(gettext("Interval")),
     )
