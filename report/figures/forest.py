@@ -45,7 +45,8 @@ class ForestRow:
     Attributes
     ----------
     low, high : float or None
-        None where the interval has no such end: the bar then runs to an arrow at the edge.
+        None where the interval has no such end. Where there is none on the axis, the bar runs to
+        an arrow at the edge; an estimate beyond the axis has no mark.
     """
 
     label: str
@@ -224,15 +225,27 @@ def _draw_row(
     middle = top + layout.bar
     for place, colour, weight in marks:
         axes.plot([place] * 2, [middle - reach, middle + reach], color=colour, lw=weight, zorder=1)
+    _draw_interval(axes, row, middle, x, limits)
+
+
+def _draw_interval(
+    axes: Axes,
+    row: ForestRow,
+    middle: float,
+    x: Callable[[float], float],
+    limits: tuple[float, float],
+) -> None:
+    """The bar, with an arrow at an edge that it goes beyond, and the estimate's mark."""
     if row.low is not None or row.high is not None:
         start = limits[0] if row.low is None else row.low
         stop = limits[1] if row.high is None else row.high
         ends = [x(start), x(stop)]
-        for open_, place, marker in ((row.low, ends[0], "<"), (row.high, ends[1], ">")):
-            if open_ is None:
+        beyond = (row.low is None or start < limits[0], row.high is None or stop > limits[1])
+        for open_, place, marker in zip(beyond, ends, "<>", strict=True):
+            if open_:
                 axes.plot([place], [middle], marker, color=BLUE, ms=8, mec="none", zorder=3)
         axes.plot(ends, [middle] * 2, color=BLUE, lw=9, alpha=0.45, solid_capstyle="butt", zorder=2)
-    if row.estimate is not None:
+    if row.estimate is not None and limits[0] <= row.estimate <= limits[1]:
         mark = [x(row.estimate)] * 2
         axes.plot(mark, [middle - 6, middle + 6], color=BLUE, lw=2.5, zorder=3)
 

@@ -29,4 +29,6 @@ def row_text(shown: Display) -> str:
     if shown.rounded.estimate is None:
         return read(shown.ends)
     points = shown.unit.suffix.strip() == "points"
-    return f"{read(shown.number if points else shown.estimate)} {read(shown.ends)}"
+    number = read(shown.number if points else shown.estimate)
+    open_ = shown.rounded.low is None or shown.rounded.high is None
+    return f"{number}, {read(shown.ends)}" if open_ else f"{number} {read(shown.ends)}"

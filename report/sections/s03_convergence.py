@@ -180,6 +180,8 @@ def _cell_picture(view: StudyView) -> Picture:
     keys = [Key(viridis(p), f"{round(100 * p)}%") for p in (0.0, 0.25, 0.5, 0.75, 1.0)]
     if any(not cell.n for cell in view.cells):
         keys.append(Key(PAPER, gettext("no data"), MUTED))
+    if any(None in view.row(panel) for panel in view.panels):
+        keys.append(Key(PAPER, gettext("dotted: not in the plan"), MUTED))
     columns = [Column(capitalise(f.label)) for f in view.factors]
     columns += [Column("k/n"), Column(gettext("Probability")), Column(gettext("Interval"))]
     rows = [

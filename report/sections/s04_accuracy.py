@@ -114,8 +114,8 @@ def _caption(measure: str, level: str | None) -> str:
             "the band its %(level)s confidence interval."
         )
     below = gettext(
-        "Below, the share of runs that failed with their number (failed to learn; purple: "
-        "diverged)."
+        "Below, the share of runs that failed, with their number: failed to learn in orange, "
+        "diverged in purple."
     )
     return f"{text % words} {below}"
 

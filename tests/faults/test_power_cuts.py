@@ -72,7 +72,11 @@ def resume(forks: Any, command: tuple[Any, ...], folder: Path, protocol: Path) -
         if said["code"] == 0:
             return
         assert said["code"] == 5, said
-        remedy(forks, said["stderr"], folder, protocol)
+        if "name the study's --threads" in said["stderr"]:
+            (folder / "execution.json").unlink()
+            command = (*command, "--threads", "1")
+        else:
+            remedy(forks, said["stderr"], folder, protocol)
         said = forks(*command, cwd=protocol.parent)
     assert said["code"] == 0, said
 

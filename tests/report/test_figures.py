@@ -12,11 +12,14 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext
+from vggstudy.report.display import PLAIN, Display
 from vggstudy.report.figures.accuracy import draw_accuracy, scale_of
 from vggstudy.report.figures.colours import on_viridis
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.style import NARROW, WIDE, blank, drawing
 from vggstudy.report.figures.svg import MAX_BYTES, finish
+from vggstudy.report.formatting import round_interval
+from vggstudy.report.sections.rows import row_text
 from vggstudy.report.study import study_view
 from vggstudy.report.view import Factor
 
@@ -111,6 +114,39 @@ def test_the_axis_is_the_number_with_most_levels_then_powers_of_two_then_the_wid
     chosen = study_view(make_result(frame, list(factors)), ReportContext()).axis
     assert chosen is not None
     assert chosen.name == axis
+
+
+@pytest.mark.parametrize(
+    ("low", "estimate", "high", "markers", "marks"),
+    [(9.0, 20.0, 40.0, "", 1), (1.0, 20.0, 40.0, "<", 1), (9.0, 80.0, 90.0, ">", 0)],
+)
+def test_what_lies_beyond_an_axis_ends_in_an_arrow_and_has_no_mark(
+    low: float, estimate: float, high: float, markers: str, marks: int
+) -> None:
+    row = ForestRow("a", "numbers", estimate, low, high)
+    with drawing("a"):
+        figure = draw_forest((ForestGroup("title", "axis", (row,), limits=(8.0, 64.0)),), WIDE)
+    lines = figure.axes[0].lines
+    assert "".join(str(m) for line in lines if (m := line.get_marker()) in ("<", ">")) == markers
+    assert sum(line.get_linewidth() == 2.5 for line in lines) == marks
+
+
+def test_titles_that_differ_in_their_last_words_are_whole() -> None:
+    row = ForestRow("a", "1 [0, 2]", 1.0, 0.0, 2.0)
+    title = "A long title that goes on until the words in which it differs from its neighbour: " * 2
+    with drawing("a"):
+        long, short = (
+            draw_forest((ForestGroup(t, "axis", (row,)),), WIDE) for t in (title, "title")
+        )
+    bold = [t.get_text() for t in long.axes[0].texts if t.get_fontweight() == "bold"]
+    assert " ".join(bold).startswith(title.split(":")[0])
+    assert long.get_figheight() > short.get_figheight()
+
+
+def test_a_bound_beside_an_estimate_does_not_read_as_a_range() -> None:
+    for low, high, words in ((None, 35.0, "16, up to 35"), (12.0, 35.0, "16 [12, 35]")):
+        text = row_text(Display(round_interval(16.0, low, high), PLAIN, "95%"))
+        assert text == words
 
 
 def test_numbers_beside_the_bars_do_not_touch_them() -> None:
