@@ -129,11 +129,11 @@ def _moving(view: StudyView, shares: list[tuple[Claim, float]]) -> str:
 
 
 def _fewest(view: StudyView) -> Check | None:
-    """Whether every cell has runs enough for a mean."""
+    """Whether every cell has runs enough for a mean; the analysis warns of those without any."""
     if not view.cells:
         return None
     fewest = min(cell.n for cell in view.cells)
-    few = sum(cell.n < FEWEST_RUNS for cell in view.cells)
+    few = sum(0 < cell.n < FEWEST_RUNS for cell in view.cells)
     meaning = ngettext(
         "%(n)s of %(cells)s cells has fewer than %(limit)s labelled runs: alone it says little.",
         "%(n)s of %(cells)s cells have fewer than %(limit)s labelled runs: alone they say little.",
@@ -143,7 +143,7 @@ def _fewest(view: StudyView) -> Check | None:
         gettext("Fewest labelled runs in a cell"),
         str(fewest),
         gettext("at least %(limit)s") % {"limit": FEWEST_RUNS},
-        passed=not few,
+        passed=fewest >= FEWEST_RUNS,
         meaning=meaning if few else "",
     )
 

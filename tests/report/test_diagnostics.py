@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, ClaimSet
@@ -85,6 +87,14 @@ def test_a_cell_without_runs_fails_its_check(
     assert found(tiny, "Fewest labelled runs").passed
     check = found(with_losses, "Fewest labelled runs")
     assert not check.passed
+    assert check.meaning == ""  # the analysis warns of cells without runs
+
+
+def test_a_cell_with_few_runs_is_told(
+    make_runs: Callable[..., pd.DataFrame], make_result: Callable[..., AnalysisResult]
+) -> None:
+    check = found(make_result(make_runs().drop(index=0)), "Fewest labelled runs")
+    assert (check.passed, check.value) == (False, "2")
     assert check.meaning == "1 of 4 cells has fewer than 3 labelled runs: alone it says little."
 
 
