@@ -186,7 +186,6 @@ class StudyIndex:
 
     def _refresh(self) -> None:
         """Compare the files with the rows and read what differs."""
-        now = time.time_ns()
         gone = {row[0]: row[1:] for row in self._connection.execute(_KNOWN)}
         files = self._records.files()
         changed = [file for file in files if gone.pop(file.run_id, ()) != _current(file)]
@@ -197,13 +196,13 @@ class StudyIndex:
             # Commit as we go: an interrupted build of a large index continues where it stopped.
             with self._connection:
                 for file in changed[start : start + _BATCH]:
-                    self._index(file, now)
+                    self._index(file)
 
         self._ids = tuple(sorted(file.run_id for file in files))
 
-    def _index(self, file: RunFile, now: int) -> None:
+    def _index(self, file: RunFile) -> None:
         """Read a record and write its row."""
-        settled = 0 < max(file.stamp[:2]) < now - _UNSETTLED_NS
+        settled = 0 < max(file.stamp[:2]) < time.time_ns() - _UNSETTLED_NS
         try:
             record = self._records.read(file.run_id)
         except FileNotFoundError:
