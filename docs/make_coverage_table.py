@@ -1,8 +1,8 @@
 """Put the table of simulated coverage into the documentation: python docs/make_coverage_table.py.
 
-Runs ``pytest -m coverage`` in two processes (about a quarter of an hour of processor time) and writes the
-table that it prints into ``docs/coverage.md``, rows outside their band included. With the name of
-a file, reads what pytest printed from there.
+Runs ``pytest -m coverage`` in two processes (about a quarter of an hour of processor time) and
+writes the table that it prints into ``docs/coverage.md``, rows outside their band included. With
+the name of a file, reads what pytest printed from there.
 """
 
 from __future__ import annotations
