@@ -34,6 +34,7 @@ FULL_LEVERAGE = 1 - 1e-9
 
 
 LIBRARY = "statsmodels.regression.linear_model"
+"""Imported where a model is fitted: what only lists or cites claims does without it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,7 +7,7 @@ the curves; here they are analysed and compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -169,29 +169,6 @@ def relabelled(table: RunTable, specification: Specification) -> RunTable:
     label[judged] = np.where(table.value[judged] > threshold, converged, failed)
     rule = f"{table.outcome} above {table.chance:g} + {specification.margin:g}"
     return replace(table, label=label, label_rule=rule)
-
-
-def analyse_sensitivity(
-    base: AnalysisResult,
-    tables: Mapping[Specification, RunTable],
-    analyse: Callable[[RunTable], AnalysisResult],
-    *,
-    note: str = "",
-) -> Sensitivity:
-    """Analyse every relabelled table and compare the verdicts with those of the analysis.
-
-    Parameters
-    ----------
-    base : AnalysisResult
-    tables : mapping of Specification to RunTable
-        The same runs, in the same order, under other label rules.
-    analyse : callable
-        The analysis with the settings and hypotheses of `base`.
-    note : str
-        What could not be varied.
-    """
-    analysed = [analyse(table) for table in to_analyse(base.table, tables)]
-    return compare_rules(base, tables, analysed, note=note)
 
 
 def to_analyse(table: RunTable, tables: Mapping[Specification, RunTable]) -> list[RunTable]:

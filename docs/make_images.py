@@ -23,7 +23,8 @@ from vggstudy.report.names import capitalise
 from vggstudy.report.sections.rows import forest_row
 from vggstudy.report.study import study_view
 from vggstudy.report_context import report_context
-from vggstudy.results import analyze_source, open_source
+from vggstudy.results import analyze_source
+from vggstudy.sources import open_source
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -15,7 +15,8 @@ from vggstudy.outcomes import study_frame
 from vggstudy.plan import Plan, make_plan
 from vggstudy.probabilities import ImageProbabilities
 from vggstudy.protocol import Protocol, parse_protocol
-from vggstudy.results import analyze, open_source
+from vggstudy.results import analyze
+from vggstudy.sources import open_source
 from vggstudy.study import Study
 
 TARGETS = [0, 1, 1, 0]

@@ -16,7 +16,8 @@ from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import write_report
 from vggstudy.report.verify import verify_paper
 from vggstudy.report_context import report_context
-from vggstudy.results import Source, analyze_source, open_source, published_claims
+from vggstudy.results import analyze_source, published_claims
+from vggstudy.sources import Source, open_source
 from vggstudy.study import Study
 
 ROOT = Path(__file__).parent.parent

@@ -14,7 +14,8 @@ from vggstudy.ledger import StudyStore
 from vggstudy.ledger.sealed import seal
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol
-from vggstudy.results import analyze, open_source
+from vggstudy.results import analyze
+from vggstudy.sources import open_source
 from vggstudy.study import Study, find_study, protocol_text
 
 PROTOCOL = """\

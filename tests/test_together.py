@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.context import ForkProcess
 
 import pytest
 
@@ -27,11 +28,24 @@ def square(x: int) -> tuple[int, int]:
     return x * x, os.getpid()
 
 
-def in_helper(work: Callable[[], None], x: int, parent: int) -> int:
-    """Do something in the forked process; here, wait until it has taken a task or died."""
-    if os.getpid() != parent:
-        work()
-    return x
+class Shared:
+    """Tasks of which the other process takes one at least: the first one here waits for that."""
+
+    def __init__(self, work: Callable[[int], object]) -> None:
+        self.work, self.parent = work, os.getpid()
+        self.heard, self.said = os.pipe()
+
+    def __call__(self, x: int) -> object:
+        if os.getpid() != self.parent:
+            os.write(self.said, b".")
+            return self.work(x)
+        if x < 2:  # the first that this process takes, whichever the other has
+            os.read(self.heard, 1)
+            os.write(self.said, b".")
+        return x
+
+    def tasks(self, count: int) -> list[Callable[[], object]]:
+        return [partial(self, x) for x in range(count)]
 
 
 @pytest.mark.usefixtures("forking")
@@ -57,24 +71,36 @@ def test_both_processes_take_tasks() -> None:
     assert len({*pids, os.getpid()}) == 2
 
 
-def fail() -> None:
-    raise OSError("no")
+def fail(x: int = 0) -> None:
+    raise OSError(f"no {x}")
 
 
-def die() -> None:
+def die(_: int) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def interrupt() -> None:
+def interrupt(_: int) -> None:
     raise KeyboardInterrupt
 
 
+def unpicklable(x: int) -> Callable[[], int]:
+    return lambda: x
+
+
 @pytest.mark.usefixtures("forking")
-@pytest.mark.parametrize("work", [fail, die, interrupt])
-def test_what_the_other_process_does_not_do_is_done_here(work: Callable[[], None]) -> None:
-    parent = os.getpid()
-    tasks = [partial(in_helper, work, x, parent) for x in range(200)]
-    assert together(tasks) == list(range(200))
+@pytest.mark.parametrize("work", [fail, die, interrupt, unpicklable])
+def test_what_the_other_process_does_not_do_is_done_here(work: Callable[[int], object]) -> None:
+    assert together(Shared(work).tasks(200)) == list(range(200))
+
+
+@pytest.mark.usefixtures("forking")
+def test_where_no_process_can_be_made_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: object) -> None:
+        raise BlockingIOError("Resource temporarily unavailable")
+
+    monkeypatch.setattr(ForkProcess, "start", refuse)
+    found = together([partial(square, x) for x in range(9)])
+    assert found == [(x * x, os.getpid()) for x in range(9)]
 
 
 @pytest.mark.usefixtures("forking")
@@ -84,15 +110,6 @@ def test_an_exception_of_a_task_is_raised_here_and_leaves_no_process() -> None:
         together([*tasks, fail, *tasks])
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
-
-
-@pytest.mark.usefixtures("forking")
-def test_a_result_that_cannot_be_pickled_is_made_here() -> None:
-    def make(x: int) -> Callable[[], int]:
-        return lambda: x
-
-    found = together([partial(make, x) for x in range(50)])
-    assert [one() for one in found] == list(range(50))
 
 
 def test_beside_another_thread_nothing_is_forked() -> None:

@@ -13,7 +13,7 @@ from vggstudy.study import Study
 
 if TYPE_CHECKING:
     from vggstudy.ledger.rows import IndexRow
-    from vggstudy.results import Source
+    from vggstudy.sources import Source
 
 LABELLED = ("converged", "failed_to_learn", "diverged")
 

@@ -28,16 +28,20 @@ def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
     a task must change nothing but what it returns, which must be picklable. What fails in the other
     process is done again in this one, so that its exception is raised here.
 
-    A plain loop is taken on one core, away from Linux, and where other threads of Python run, whose
-    locks a forked process would find as they were.
+    A plain loop is taken on one core, away from Linux, where no process can be made, and where
+    other threads of Python run, whose locks a forked process would find as they were.
     """
     if not 2 <= len(tasks) <= MAX_TASKS or not fork_is_safe():
         return [task() for task in tasks]
     tickets = _tickets(len(tasks))
     receiver, sender = multiprocessing.Pipe(duplex=False)
     try:
-        helper = _fork(tasks, tickets, sender)
-        sender.close()  # this process' copy: the other's end is then the only one
+        try:
+            helper = _fork(tasks, tickets, sender)
+        except OSError:  # a limit of the system
+            return [task() for task in tasks]
+        finally:
+            sender.close()  # this process' copy: the other's end is then the only one
         try:
             found = _take(tasks, tickets)
             found |= _answer(receiver)

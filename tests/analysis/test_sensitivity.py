@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -15,9 +15,11 @@ from vggstudy.analysis.result import AnalysisResult
 from vggstudy.analysis.sensitivity import (
     MARGINS,
     Sensitivity,
-    analyse_sensitivity,
+    Specification,
+    compare_rules,
     relabelled,
     specifications,
+    to_analyse,
 )
 from vggstudy.analysis.table import RunTable
 
@@ -45,6 +47,13 @@ def test_curves_allow_sixteen_rules_and_a_table_without_them_four() -> None:
     )
 
 
+def compared(
+    table: RunTable, tables: Mapping[Specification, RunTable], note: str = ""
+) -> Sensitivity:
+    analysed = [short(one) for one in to_analyse(table, tables)]
+    return compare_rules(short(table), tables, analysed, note=note)
+
+
 def test_a_margin_that_turns_a_level_into_failures_changes_the_verdict(
     make_table: TableMaker,
 ) -> None:
@@ -52,7 +61,7 @@ def test_a_margin_that_turns_a_level_into_failures_changes_the_verdict(
     tables = {one: relabelled(table, one) for one in specifications(curves=False)}
     counts = [found.count("converged") for found in tables.values()]
     assert counts == [24, 24, 12, 12]  # 0.17 and 0.18 exceed 0.12 and 0.15, not 0.20
-    found = analyse_sensitivity(short(table), tables, short, note="margins only")
+    found = compared(table, tables, note="margins only")
     assert found.changed["H"] == ["margin 0.1", "margin 0.2"]
     assert found.changed["converged.diff.b"] == ["margin 0.1", "margin 0.2"]
     assert "label rules; margins only" in found.sentence()
@@ -63,7 +72,7 @@ def test_a_margin_that_turns_a_level_into_failures_changes_the_verdict(
 def test_the_same_rule_changes_nothing(make_table: TableMaker) -> None:
     table = table_at_risk(make_table)
     same = dict.fromkeys(specifications(curves=False), table)
-    found = analyse_sensitivity(short(table), same, short)
+    found = compared(table, same)
     assert found.changed == {}
     assert found.sentence().startswith("0 of ")
 
@@ -71,15 +80,9 @@ def test_the_same_rule_changes_nothing(make_table: TableMaker) -> None:
 def test_rules_that_label_all_runs_alike_are_analysed_once(make_table: TableMaker) -> None:
     table = table_at_risk(make_table)
     tables = {one: relabelled(table, one) for one in specifications(curves=False)}
-    analysed: list[int] = []
-
-    def counted(one: RunTable) -> AnalysisResult:
-        analysed.append(one.count("converged"))
-        return short(one)
-
-    found = analyse_sensitivity(short(table), tables, counted)
-    assert analysed == [12]  # margins 0.1 and 0.2; the smaller ones label as the table itself
-    for outcome in found.outcomes:
+    counts = [one.count("converged") for one in to_analyse(table, tables)]
+    assert counts == [12]  # margins 0.1 and 0.2; the smaller ones label as the table itself
+    for outcome in compared(table, tables).outcomes:
         apart = short(tables[outcome.specification])
         assert outcome.verdicts["H"] == apart.hypotheses[0].verdict.value
 

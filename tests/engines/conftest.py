@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
+import math
 import os
 import shutil
 import socket
@@ -158,15 +159,16 @@ class MiniSlurm:
         Not at once: a node refuses credentials made within the second in which it revoked the
         job's first one, and the controller ends a job whose credential is refused.
         """
-        released = False
+        released_at = -math.inf
 
         def started() -> bool:
-            nonlocal released
+            nonlocal released_at
             shown = self.ask("scontrol", "show", "job", job)
             requeued = "Restarts=1" in shown
-            if requeued and not released and "JobState=PENDING" in shown:
+            due = time.monotonic() > released_at + 10  # the controller may have refused it
+            if requeued and due and "JobState=PENDING" in shown:
                 self.ask("scontrol", "update", f"jobid={job}", "starttime=now+3")
-                released = True
+                released_at = time.monotonic()
             return requeued and "JobState=RUNNING" in shown
 
         self.wait(started)

@@ -33,7 +33,12 @@ from vggstudy.analysis.hypothesis_specs import (
     RankingPart,
     SlopePart,
 )
-from vggstudy.analysis.sensitivity import analyse_sensitivity, relabelled, specifications
+from vggstudy.analysis.sensitivity import (
+    compare_rules,
+    relabelled,
+    specifications,
+    to_analyse,
+)
 from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
 from vggstudy.outcomes import MEASURED
@@ -282,10 +287,14 @@ def rich(frame: pd.DataFrame) -> AnalysisResult:
     result = analyze(table, resamples=199, hypotheses=specs)
     known = replace(table, chance=0.1)
     rules = {one: relabelled(known, one) for one in specifications(curves=True)[:6]}
-    found = analyse_sensitivity(
+    analysed = [
+        analyze(other, resamples=99, headline_only=True, hypotheses=specs[:1])
+        for other in to_analyse(table, rules)
+    ]
+    found = compare_rules(
         result,
         rules,
-        lambda other: analyze(other, resamples=99, headline_only=True, hypotheses=specs[:1]),
+        analysed,
         note="the last epoch's label is set against the selected checkpoint's test accuracy",
     )
     return replace(result, sensitivity=found)

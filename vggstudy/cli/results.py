@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.report.cite import Style
-    from vggstudy.results import Source
+    from vggstudy.sources import Source
 
 factors_option = click.option(
     "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
@@ -31,7 +31,7 @@ output_option = click.option(
 def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol
-    from vggstudy.results import open_source
+    from vggstudy.sources import open_source
 
     protocol = load_protocol(protocol_file).protocol if protocol_file else None
     names = [name.strip() for name in factors.split(",") if name.strip()]
