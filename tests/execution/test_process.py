@@ -9,7 +9,8 @@ import sys
 
 import pytest
 
-from vggstudy.execution.process import ALLOCATOR
+from vggstudy.execution.process import ALLOCATOR, _environment
+from vggstudy.training.lane_count import MAX_STREAMS
 
 FAULTS = """
 import resource
@@ -33,3 +34,12 @@ def test_memory_that_a_step_frees_serves_the_next_one_without_page_faults() -> N
     pages = 4 * 8 * 2**23 // os.sysconf("SC_PAGE_SIZE")
     assert faults() > pages / 2  # half, as the kernel may map several pages at a fault
     assert faults(**ALLOCATOR) < pages / 100
+
+
+def test_a_device_has_a_queue_for_every_stream_unless_the_user_said_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("CUDA_DEVICE_MAX_CONNECTIONS", raising=False)
+    assert _environment(1)["CUDA_DEVICE_MAX_CONNECTIONS"] == str(MAX_STREAMS)
+    monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
+    assert _environment(1)["CUDA_DEVICE_MAX_CONNECTIONS"] == "4"

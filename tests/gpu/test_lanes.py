@@ -313,7 +313,7 @@ def test_no_kernel_of_cudnn_normalises_batches(recipe: Make, seeds: Seeds, cache
             session = Session(Job(recipe=chosen, seeds=seeds), site)
         lane = Lane(session, stream)
         activities = [torch.profiler.ProfilerActivity.CPU]
-        with torch.profiler.profile(activities=activities) as profile:
+        with torch.profiler.profile(activities=activities, acc_events=True) as profile:
             lane.run_epoch()
         lane.close()
     names = {event.key for event in profile.key_averages()}

@@ -9,6 +9,8 @@ it freezes too, and what no graph can record (reading a number from the device) 
 
 from __future__ import annotations
 
+import gc
+import inspect
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
@@ -242,6 +245,70 @@ def test_a_finished_run_is_not_recorded(make_recipe: Make, recorded: Recorded) -
     assert not stream.recorders
 
 
+class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes what a body reads that it did not make itself, without keeping it alive."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.found: dict[str, StorageWeakRef] = {}
+        self.made: set[int] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        read = {storage_of(each) for each in tree_leaves((args, kwargs)) if is_tensor(each)}
+        for each in tree_leaves((args, kwargs)):
+            if is_tensor(each) and storage_of(each) not in self.made:
+                name = f"{func} reads {tuple(each.shape)} of {each.dtype} at {storage_of(each)}"
+                self.found[name] = StorageWeakRef(each.untyped_storage())  # type: ignore[no-untyped-call]
+        result = func(*args, **(kwargs or {}))
+        self.made |= {storage_of(x) for x in tree_leaves(result) if is_tensor(x)} - read
+        return result
+
+
+def is_tensor(value: object) -> bool:
+    return isinstance(value, Tensor)
+
+
+def storage_of(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+class WatchingRecorder(EmulatedRecorder):
+    """Keeps nothing of what it records, as a device that knows addresses alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: dict[str, StorageWeakRef] = {}
+
+    def record(self, body: Body) -> Body:
+        with Reads() as reads:
+            body()
+        self.read |= reads.found
+        return lambda: None
+
+
+@pytest.mark.parametrize("changes", RECIPES, ids=lambda each: ",".join(each) or "plain")
+def test_everything_that_a_recording_reads_is_alive_afterwards(
+    changes: dict[str, Any],
+    make_recipe: Make,
+    recorded: Recorded,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    recorder = WatchingRecorder()
+    monkeypatch.setattr(EmulatedStream, "recorder", lambda self, generator: recorder)
+    recipe = make_recipe(**changes)
+    with recorded.site.computing(recipe):
+        lane = Lane(recorded.session(recipe), EmulatedStream())
+        gc.collect()
+        dead = [
+            name
+            for name, storage in recorder.read.items()
+            if storage.expired()  # type: ignore[no-untyped-call]
+        ]
+        assert lane.recorder is recorder
+    assert len(recorder.read) > 20
+    assert not dead
+
+
 class Peeking(nn.Module):
     """Reads a number from the device in its forward pass."""
 
@@ -257,9 +324,11 @@ def test_steps_that_wait_for_the_device_are_issued_singly_and_the_reason_is_kept
     with recorded.site.computing(recipe):
         session = recorded.session(recipe)
         session.run.model.features.append(Peeking())  # type: ignore[union-attr, operator]
+        before = session.run.dropout
         lane = Lane(session, stream)
         assert lane.refused is not None
         assert "not permitted when stream is capturing" in lane.refused
+        assert session.run.dropout is not before  # a broken capture has drawn from that one
         while not lane.over:
             lane.run_epoch()
         # Multiplying by one changes no bit: the run is that of the network without the layer.
@@ -324,6 +393,15 @@ def test_native_batch_normalisation_has_the_bits_of_torchs(training: bool) -> No
         gradients = [each.grad for each in model.parameters()]
         found.append([result, value.grad, *gradients, *model.state_dict().values()])
     assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+
+
+def test_native_batch_normalisation_asks_for_the_native_operation_by_its_name() -> None:
+    # `torch.batch_norm` dispatches to cuDNN on a GPU, whatever its argument says.
+    with Tape() as tape:
+        use_native_norms(model := nn.Sequential(nn.BatchNorm2d(3)))
+        model(torch.randn(2, 3, 4, 4))
+    assert torch.ops.aten.native_batch_norm.default in [call[0] for call in tape.calls]
+    assert "torch.native_batch_norm(" in inspect.getsource(NativeBatchNorm2d.forward)
 
 
 def test_cumulative_batch_normalisation_stays_torchs() -> None:

@@ -16,7 +16,7 @@ from vggstudy.errors import DataError, ExecutionError
 from vggstudy.identity import Seeds
 from vggstudy.probabilities import ImageProbabilities
 from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
-from vggstudy.training import EpochReport, TrainingResult, prepare_data, train_run
+from vggstudy.training import EpochReport, Interrupted, TrainingResult, prepare_data, train_run
 from vggstudy.training.loop import Best
 from vggstudy.training.splits import split_rows
 
@@ -340,3 +340,22 @@ def test_a_torchvision_model_trains(make_recipe: Make, seeds: Seeds, cache_dir: 
     first, second = (train_run(recipe, seeds, cache_dir=cache_dir).result for _ in range(2))
     assert first == second
     assert first["parameters_and_statistics"] > first["parameters"]["count"]
+
+
+def test_a_model_whose_modules_have_versions_trains_and_resumes(
+    make_recipe: Make, seeds: Seeds, cache_dir: Path, tmp_path: Path
+) -> None:
+    # MNASNet refuses the weights of its first version, which weights without a version count as.
+    base = make_recipe(training_epochs=2)
+    model = ModelSettings(name="torchvision:mnasnet0_5")
+    recipe = base.model_copy(update={"model": model})
+    straight = train_run(recipe, seeds, cache_dir=cache_dir)
+    path = tmp_path / "checkpoint.pt"
+    answers = iter([False, True])
+    with pytest.raises(Interrupted):
+        train_run(
+            recipe, seeds, cache_dir=cache_dir, checkpoint=path, should_stop=lambda: next(answers)
+        )
+    resumed = train_run(recipe, seeds, cache_dir=cache_dir, checkpoint=path)
+    assert resumed.timings["resumed_at"] == [1]
+    assert resumed.result == straight.result

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.plan import PlannedRun
+from vggstudy.training.lane_count import MAX_STREAMS
 
 STDERR_TAIL = 4000
 """Bytes at the end of a dead worker's stderr that are searched for its last words."""
@@ -143,6 +144,8 @@ def _environment(threads: int) -> dict[str, str]:
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         environment[name] = str(threads)
     environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    # One queue of the device for each stream of the lanes; the default of 8 would join some.
+    environment.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", str(MAX_STREAMS))
     root = str(Path(__file__).resolve().parent.parent.parent)
     if not root.endswith("site-packages"):
         paths = [root, *filter(None, [environment.get("PYTHONPATH")])]

@@ -121,7 +121,9 @@ class GraphSteps:
         self.position = torch.zeros((), dtype=torch.int64, device=device)
         self.augmentation = _no_augmentation(count, device) if augmented else None
         self.sums = [torch.zeros(3, dtype=torch.float64, device=device) for _ in watched]
+        # A recording knows addresses, not tensors: what it reads must live as long as it does.
         sizes = sorted({stop - start for start, stop in bounds}, reverse=True)
+        self.offsets = {size: torch.arange(size, device=device) for size in sizes}
         bodies = {size: self._train_body(size) for size in sizes}
         passes = [self._pass_body(index) for index in range(len(watched))]
         before = Snapshot.of(step)
@@ -154,7 +156,7 @@ class GraphSteps:
 
     def _train_body(self, size: int) -> Body:
         """One step on the ``size`` images at the device's own place in the order."""
-        offsets = torch.arange(size, device=self.order.device)
+        offsets = self.offsets[size]
 
         def body() -> None:
             self.step.model.train()

@@ -186,6 +186,7 @@ class Lane:
             except RuntimeError as error:
                 run.step.optimizer.zero_grad(set_to_none=True)
                 recorder.close()
+                run.renew_generator()
                 if lacks_memory(error):
                     raise
                 self.refused = f"{type(error).__name__}: {str(error).splitlines()[0]}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache, partial
@@ -12,10 +11,15 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor
+from torch.torch_version import TorchVersion
 
 from vggstudy.errors import ExecutionError
 from vggstudy.training.graphs import Body, Recorder
 from vggstudy.training.lane_count import MAX_STREAMS
+
+FINDS_GENERATORS = TorchVersion(torch.__version__) >= "2.14"
+"""Whether a capture finds the generators that it draws from by itself, which torch does from 2.14
+on (pull request 176753); telling it is a warning there."""
 
 BROKEN: list[torch.cuda.CUDAGraph] = []
 """Captures that could not be ended. Up to torch 2.12 the allocator goes on asking such a graph
@@ -187,8 +191,8 @@ class CudaRecorder:
         """
         graph = torch.cuda.CUDAGraph()
         self.graphs.append(graph)
-        if self.generator is not None:
-            _register(graph, self.generator)
+        if self.generator is not None and not FINDS_GENERATORS:
+            graph.register_generator_state(self.generator)
         self.stream.synchronize()
         with torch.cuda.stream(self.stream), _no_collection():
             graph.capture_begin(pool=self.pool)
@@ -225,17 +229,6 @@ class CudaRecorder:
         for graph in self.graphs:
             graph.reset()
         self.graphs.clear()
-
-
-def _register(graph: torch.cuda.CUDAGraph, generator: torch.Generator) -> None:
-    """Let a graph draw anew from a generator at each replay.
-
-    Later versions of torch do so for every generator that a capture draws from, and say that the
-    call is of no use any more.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*register_generator_state.*")
-        graph.register_generator_state(generator)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from vggstudy.protocol.settings import Recipe
 from vggstudy.training.batches import RunData, SplitTensors, batch_bounds
 from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.layers import attach_generator
-from vggstudy.training.models import state_tensors
+from vggstudy.training.models import restore_tensors, state_tensors
 from vggstudy.training.norms import use_native_norms
 from vggstudy.training.objective import Objective
 from vggstudy.training.optimizers import make_optimizer, restore_optimizer, set_rate
@@ -112,8 +112,7 @@ class Run:
             precision=settings.precision,
             totals=torch.zeros(4, dtype=torch.float64, device=self.device),
         )
-        self.dropout = torch.Generator(self.device)
-        self.draws = attach_generator(self.model, self.dropout)
+        self.draws = self.renew_generator()
         maximise = larger_is_better(settings.monitored)
         self.schedule = Schedule.start(
             settings.scheduler,
@@ -149,6 +148,14 @@ class Run:
         if self.best.quantity == FINAL and self.diverged:
             return None
         return self.best.epoch
+
+    def renew_generator(self) -> bool:
+        """Let dropout draw from a new generator; whether anything draws from it.
+
+        One that a broken capture has drawn from refuses all further work.
+        """
+        self.dropout = torch.Generator(self.device)
+        return attach_generator(self.model, self.dropout)
 
     def run_epoch(self) -> dict[str, float]:
         """Train and evaluate one epoch; the entries it adds to the curves."""
@@ -273,7 +280,7 @@ class Run:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue where `state` was taken."""
-        self.model.load_state_dict(state["model"])
+        restore_tensors(self.model, state["model"])
         restore_optimizer(self.step.optimizer, state["optimizer"])
         self.schedule.restore(state["schedule"])
         if self.patience:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -154,6 +154,26 @@ def _build(
     model = Vgg(settings, n_classes=n_classes, side=side)
     initialise(model, settings.init)
     return model
+
+
+def restore_tensors(model: nn.Module, values: Mapping[str, Tensor]) -> None:
+    """Write what `state_tensors` gave back into a model, in place.
+
+    `load_state_dict` would take a plain mapping for one of the oldest version of its modules, which
+    torchvision's MNASNet refuses.
+
+    Raises
+    ------
+    KeyError
+        If the names are not those of the model.
+    """
+    own = state_tensors(model)
+    if own.keys() != values.keys():
+        strangers = sorted(own.keys() ^ values.keys())
+        msg = f"weights of another model: {', '.join(strangers[:3])}"
+        raise KeyError(msg)
+    for name, tensor in own.items():
+        tensor.copy_(values[name])
 
 
 def state_tensors(model: nn.Module) -> dict[str, Tensor]:

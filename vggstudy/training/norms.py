@@ -10,8 +10,9 @@ class NativeBatchNorm2d(nn.BatchNorm2d):
     """`torch.nn.BatchNorm2d` that never calls cuDNN, whose other operations stay with it.
 
     In channels-last layout cuDNN takes persistent kernels, whose blocks wait for one another: next
-    to kernels of other streams they can stall for want of a multiprocessor. The backward pass
-    follows the forward pass in what it calls.
+    to kernels of other streams they can stall for want of a multiprocessor. `torch.batch_norm`
+    calls cuDNN even where it is told not to (``cudnn_enabled=False``; torch 2.11 to 2.14), so the
+    native operation is called by its own name. The backward pass follows the forward pass.
     """
 
     def forward(self, value: Tensor) -> Tensor:
@@ -20,7 +21,7 @@ class NativeBatchNorm2d(nn.BatchNorm2d):
         tracked = self.track_running_stats and self.running_mean is not None
         if self.training and tracked and self.num_batches_tracked is not None:
             self.num_batches_tracked.add_(1)
-        result: Tensor = torch.batch_norm(
+        result: Tensor = torch.native_batch_norm(
             value,
             self.weight,
             self.bias,
@@ -29,8 +30,7 @@ class NativeBatchNorm2d(nn.BatchNorm2d):
             self.training or not tracked,
             0.0 if self.momentum is None else self.momentum,
             self.eps,
-            cudnn_enabled=False,
-        )
+        )[0]
         return result
 
 

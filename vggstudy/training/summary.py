@@ -11,7 +11,7 @@ from vggstudy.training.batches import RunData
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
-from vggstudy.training.models import model_size, state_tensors
+from vggstudy.training.models import model_size, restore_tensors, state_tensors
 from vggstudy.training.results import finite
 
 
@@ -69,7 +69,7 @@ def _selected_metrics(
     if run.selected_epoch is None:
         return metrics, [None] * n_classes, None
     if run.best.weights:
-        run.model.load_state_dict(run.best.weights)
+        restore_tensors(run.model, run.best.weights)
     for name, split in zip(
         names, (run.data.train, run.data.validation, run.data.test), strict=True
     ):
