@@ -31,6 +31,7 @@ from vggstudy.training.lane_streams import HostStream
 from vggstudy.training.loop import Run
 from vggstudy.training.models import state_tensors
 from vggstudy.training.norms import NativeBatchNorm2d, use_native_norms
+from vggstudy.training.pending import READY, Done
 from vggstudy.training.session import Job, Session, Site
 
 Make = Callable[..., Recipe]
@@ -81,10 +82,13 @@ class EmulatedRecorder:
 
         return replay
 
-    def time(self, replay: Body, times: int) -> float:
+    def time(self, replay: Body, times: int) -> Done:
         for _ in range(times):
             replay()  # beyond the order, `index_select` would refuse it
-        return 0.001
+        return Done([0.001])
+
+    def mark(self) -> Done:
+        return READY
 
     def close(self) -> None:
         self.closed = True
@@ -422,8 +426,8 @@ def test_batches_are_gathered_at_the_devices_own_place_in_the_order(
             run.bounds,
             watched=run.watched_splits,
             augmented=False,
-            recorder=EmulatedRecorder(),
         )
+        list(steps.record(EmulatedRecorder()))
         steps.begin(torch.arange(64), None)
         places = []
         for index in range(len(run.bounds)):

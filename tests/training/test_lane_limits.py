@@ -48,14 +48,13 @@ def test_a_limit_of_one_needs_no_search() -> None:
     assert LaneCount.measured(1).settled
 
 
-def test_windows_with_empty_lanes_say_nothing() -> None:
+def test_times_with_empty_lanes_are_left_out_and_begin_no_window_anew() -> None:
     count = LaneCount.measured()
     count.note(active=1, work_s=1.0, wall_s=WINDOW_S / 2)
     count.note(active=0, work_s=0.0, wall_s=10 * WINDOW_S)
+    assert count.wanted == 1
     count.note(active=1, work_s=1.0, wall_s=WINDOW_S / 2)
-    assert count.wanted == 1  # half a window was thrown away
-    count.note(active=1, work_s=1.0, wall_s=WINDOW_S / 2)
-    assert count.wanted == 2
+    assert (count.wanted, count.best_rate) == (2, 2.0 / WINDOW_S)
 
 
 def test_a_number_that_was_asked_for_is_only_lowered_by_a_lack_of_memory() -> None:

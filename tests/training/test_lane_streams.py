@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -63,13 +62,12 @@ class Graph:
     log: list[Any]
 
     def register_generator_state(self, generator: object) -> None:
+        assert not module.FINDS_GENERATORS, "torch warns of this call on the standard error"
         self.log.append(("register", generator))
-        warnings.warn(
-            "CUDAGraph.register_generator_state() is deprecated", FutureWarning, stacklevel=2
-        )
 
-    def capture_begin(self, pool: object) -> None:
+    def capture_begin(self, pool: object, capture_error_mode: str) -> None:
         assert not gc.isenabled()  # another lane's dead graph must not be freed in between
+        assert capture_error_mode == "thread_local"  # other threads copy checkpoints meanwhile
         self.log.append(("begin", pool))
 
     def capture_end(self) -> None:
@@ -106,11 +104,16 @@ def cuda(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return log
 
 
-def test_a_capture_is_on_the_lanes_stream_in_its_pool_with_its_generator(cuda: list[Any]) -> None:
+@pytest.mark.parametrize("finds", [True, False], ids=["torch 2.14", "torch 2.11"])
+def test_a_capture_is_on_the_lanes_stream_in_its_pool_with_its_generator(
+    finds: bool, cuda: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FINDS_GENERATORS", finds)
     generator = torch.Generator()
     recorder = CudaRecorder(Stream(5, cuda), generator)  # type: ignore[arg-type]
     replay = recorder.record(lambda: cuda.append("body"))
-    expected = [("register", generator), "wait", "enter", ("begin", "pool A"), "body", "end"]
+    registered = [] if finds else [("register", generator)]
+    expected = [*registered, "wait", "enter", ("begin", "pool A"), "body", "end"]
     assert cuda == [*expected, "leave"]
     assert gc.isenabled()
     replay()

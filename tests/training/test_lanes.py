@@ -21,6 +21,7 @@ from vggstudy.training.lane_memory import MemoryBudget
 from vggstudy.training.lane_streams import HostStream
 from vggstudy.training.lanes import LaneSet, Outcome
 from vggstudy.training.loop import Run
+from vggstudy.training.pending import READY, Done
 from vggstudy.training.session import Job, Session, Site
 
 Make = Callable[..., Recipe]
@@ -326,8 +327,9 @@ def test_what_cannot_be_recorded_once_is_not_tried_again(
 ) -> None:
     tried: list[bool] = []
 
-    def refuse(lane: Lane) -> None:
+    def refuse(lane: Lane) -> Iterator[Done]:
         tried.append(True)
+        yield READY
         lane.refused = "RuntimeError: not permitted"
 
     monkeypatch.setattr(Lane, "_record", refuse)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from vggstudy.training.batches import RunData, SplitTensors
+from vggstudy.training.pending import READY, Pending, PendingNumbers, Stages
 from vggstudy.training.steps import Bounds, TrainStep, evaluate_split, train_batch
 from vggstudy.training.transforms import Augmentation
 
@@ -35,8 +36,11 @@ class Recorder(Protocol):
     def record(self, body: Body) -> Body:
         """Record a body without effect on any tensor's value; calling the result repeats it."""
 
-    def time(self, replay: Body, times: int) -> float:
-        """Seconds that repeating a recording takes on an idle device, on average."""
+    def time(self, replay: Body, times: int) -> PendingNumbers:
+        """Seconds that repeating a recording takes on average, as one number."""
+
+    def mark(self) -> Pending:
+        """Ready once all that has been issued so far is done."""
 
     def close(self) -> None:
         """Let go of all recordings; none may be repeated afterwards."""
@@ -85,8 +89,9 @@ def _state_tensors(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 class GraphSteps:
     """Replays recorded steps and passes over the splits.
 
-    Recording leaves the run as it found it. It must be done on the stream on which the recordings
-    are replayed, after a checkpoint has been restored, and before an epoch seeds the generators.
+    Nothing is recorded yet: `record` does that. It leaves the run as it found it. It must be done
+    on the stream on which the recordings are replayed, after a checkpoint has been restored, and
+    before an epoch seeds the generators.
 
     Parameters
     ----------
@@ -97,12 +102,13 @@ class GraphSteps:
         The splits that every epoch measures.
     augmented : bool
         Whether epochs have flips or crops.
-    recorder : Recorder
 
     Attributes
     ----------
-    step_s : float
-        Seconds that a step takes on an idle device.
+    replays : dict of int to callable
+        The recorded step of each batch size.
+    passes : list of callable
+        The recorded pass over each watched split.
     """
 
     def __init__(
@@ -113,7 +119,6 @@ class GraphSteps:
         *,
         watched: Sequence[SplitTensors],
         augmented: bool,
-        recorder: Recorder,
     ) -> None:
         count, device = len(data.train), data.train.targets.device
         self.step, self.data, self.bounds, self.watched = step, data, bounds, watched
@@ -124,14 +129,37 @@ class GraphSteps:
         # A recording knows addresses, not tensors: what it reads must live as long as it does.
         sizes = sorted({stop - start for start, stop in bounds}, reverse=True)
         self.offsets = {size: torch.arange(size, device=device) for size in sizes}
-        bodies = {size: self._train_body(size) for size in sizes}
-        passes = [self._pass_body(index) for index in range(len(watched))]
-        before = Snapshot.of(step)
+        self.replays: dict[int, Body] = {}
+        self.passes: list[Body] = []
+
+    def record(self, recorder: Recorder) -> Stages[None]:
+        """Record every body, in stages that take the host tens of milliseconds each."""
+        bodies = {size: self._train_body(size) for size in self.offsets}
+        passes = [self._pass_body(index) for index in range(len(self.watched))]
+        before = Snapshot.of(self.step)
         try:
-            self._warm_up([*bodies.values(), *passes])
-            self.replays = {size: recorder.record(body) for size, body in bodies.items()}
-            self.passes = [recorder.record(body) for body in passes]
-            self.step_s = self._time_step(recorder)
+            for body in [*bodies.values(), *passes]:
+                for _ in range(WARM_UP_STEPS):
+                    self._warm_up(body)
+                    yield READY
+            yield recorder.mark()  # a capture waits for its stream
+            for size, body in bodies.items():
+                self.replays[size] = recorder.record(body)
+                yield READY
+            for body in passes:
+                self.passes.append(recorder.record(body))
+                yield READY
+        finally:
+            before.restore()
+
+    def time(self, recorder: Recorder) -> PendingNumbers:
+        """Seconds of some steps, to be asked for before an epoch begins, and without effect.
+
+        They train: `Snapshot` puts back what they change.
+        """
+        before = Snapshot.of(self.step)
+        try:
+            return self._time_step(recorder)
         finally:
             before.restore()
 
@@ -175,14 +203,12 @@ class GraphSteps:
 
         return body
 
-    def _warm_up(self, bodies: Sequence[Body]) -> None:
-        """Run every body as it will be recorded, from the beginning of an order of zeros."""
-        for body in bodies:
-            for _ in range(WARM_UP_STEPS):
-                self.position.zero_()
-                body()
+    def _warm_up(self, body: Body) -> None:
+        """Run a body as it will be recorded, from the beginning of an order of zeros."""
+        self.position.zero_()
+        body()
 
-    def _time_step(self, recorder: Recorder) -> float:
+    def _time_step(self, recorder: Recorder) -> PendingNumbers:
         """Time some steps of the first size, which stay within the order."""
         size, replay = next(iter(self.replays.items()))
         times = min(TIMED_STEPS, len(self.order) // size)

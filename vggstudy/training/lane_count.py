@@ -59,9 +59,12 @@ class LaneCount:
         return cls(limit=limit, settled=limit == 1)
 
     def note(self, *, active: int, work_s: float, wall_s: float) -> None:
-        """Take note of what the active lanes did in a time; of use only when all were busy."""
+        """Take note of what the active lanes did in a time.
+
+        Times in which not all of them were training are left out: between two runs of a lane, and
+        while one is recorded.
+        """
         if self.settled or active != self.wanted:
-            self._work_s = self._wall_s = 0.0
             return
         self._work_s += work_s
         self._wall_s += wall_s
@@ -84,5 +87,6 @@ class LaneCount:
         if lanes < self.limit:
             self.limit, self.reason = lanes, reason
         self.best = min(self.best, self.limit)
+        self._work_s = self._wall_s = 0.0
         if self.wanted > self.limit:
             self.wanted, self.settled = self.limit, True

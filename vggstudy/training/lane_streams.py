@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from torch.torch_version import TorchVersion
 from vggstudy.errors import ExecutionError
 from vggstudy.training.graphs import Body, Recorder
 from vggstudy.training.lane_count import MAX_STREAMS
+from vggstudy.training.pending import READY, Done, Pending, PendingNumbers
 
 FINDS_GENERATORS = TorchVersion(torch.__version__) >= "2.14"
 """Whether a capture finds the generators that it draws from by itself, which torch does from 2.14
@@ -25,20 +26,6 @@ BROKEN: list[torch.cuda.CUDAGraph] = []
 """Captures that could not be ended. Up to torch 2.12 the allocator goes on asking such a graph
 whose memory is whose, and refuses to empty its cache: they must stay, and the process should do
 with one lane."""
-
-
-class Pending(Protocol):
-    """Something that the device has been asked for."""
-
-    def ready(self) -> bool:
-        """Whether it is there; never waits."""
-
-
-class PendingNumbers(Pending, Protocol):
-    """Numbers on their way from the device."""
-
-    def values(self) -> list[float]:
-        """The numbers; waits for them."""
 
 
 class LaneStream(Protocol):
@@ -53,26 +40,17 @@ class LaneStream(Protocol):
     def fetch(self, numbers: Tensor) -> PendingNumbers:
         """Begin to move numbers to the host."""
 
+    def stage(self, tensor: Tensor) -> Callable[[], Tensor]:
+        """Copy a tensor as all work issued so far leaves it; the result brings it to the host.
+
+        That may be called in any thread.
+        """
+
     def recorder(self, generator: torch.Generator | None) -> Recorder | None:
         """Something that records what is issued here; None where that cannot be done."""
 
     def wait(self) -> None:
         """Wait until all that has been issued here is done."""
-
-
-class Done:
-    """Numbers that are there: on the host, work is done when it is issued."""
-
-    def __init__(self, numbers: list[float] | None = None) -> None:
-        self._numbers = numbers or []
-
-    def ready(self) -> bool:
-        """Always."""
-        return True
-
-    def values(self) -> list[float]:
-        """The numbers."""
-        return self._numbers
 
 
 class HostStream:
@@ -84,11 +62,16 @@ class HostStream:
 
     def mark(self) -> Pending:
         """Ready at once."""
-        return Done()
+        return READY
 
     def fetch(self, numbers: Tensor) -> PendingNumbers:
         """Ready at once."""
         return Done(numbers.tolist())
+
+    def stage(self, tensor: Tensor) -> Callable[[], Tensor]:
+        """A copy that is on the host already."""
+        copy = tensor.detach().clone()
+        return lambda: copy
 
     def recorder(self, generator: torch.Generator | None) -> Recorder | None:  # noqa: ARG002
         """The CPU has no graphs."""
@@ -124,6 +107,15 @@ class CudaStream:
         """Copy into page-locked memory behind all that has been issued so far."""
         return _Fetched(self.stream, numbers)
 
+    def stage(self, tensor: Tensor) -> Callable[[], Tensor]:
+        """A copy on the device, which is brought to the host on another stream."""
+        copy = tensor.detach().clone()
+        if not copy.is_cuda:  # the optimizer may keep a counter on the host
+            return lambda: copy
+        event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+        event.record(self.stream)
+        return partial(_bring, copy, event)
+
     def recorder(self, generator: torch.Generator | None) -> Recorder | None:
         """A recorder with a memory pool of its own."""
         return CudaRecorder(self.stream, generator) if self.graphs else None
@@ -157,6 +149,42 @@ class _Fetched(_Event):
         self.event.synchronize()
         values: list[float] = self.numbers.tolist()
         return values
+
+
+def _mark_time(stream: torch.cuda.Stream) -> torch.cuda.Event:
+    """A moment on the device's clock."""
+    event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+    event.record(stream)
+    return event
+
+
+@dataclass(frozen=True, slots=True)
+class _Timed:
+    """Seconds on average between two moments."""
+
+    started: torch.cuda.Event
+    ended: torch.cuda.Event
+    times: int
+
+    def ready(self) -> bool:
+        return bool(self.ended.query())  # type: ignore[no-untyped-call]
+
+    def values(self) -> list[float]:
+        self.ended.synchronize()
+        return [self.started.elapsed_time(self.ended) / 1000 / self.times]
+
+
+def _bring(copy: Tensor, event: torch.cuda.Event) -> Tensor:
+    """Bring a copy to the host once it has been made; the calling thread alone waits."""
+    with torch.cuda.stream(_copying_stream(copy.device)):
+        event.wait(torch.cuda.current_stream(copy.device))
+        return copy.cpu()
+
+
+@cache
+def _copying_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream of all copies to the host: of a priority that no lane has, so never a lane's."""
+    return torch.cuda.Stream(device, priority=-1)  # type: ignore[no-untyped-call]
 
 
 class CudaRecorder:
@@ -195,7 +223,8 @@ class CudaRecorder:
             graph.register_generator_state(self.generator)
         self.stream.synchronize()
         with torch.cuda.stream(self.stream), _no_collection():
-            graph.capture_begin(pool=self.pool)
+            # Another thread may copy from the device meanwhile; that is no part of the capture.
+            graph.capture_begin(pool=self.pool, capture_error_mode="thread_local")
             try:
                 body()
             except BaseException:
@@ -205,15 +234,17 @@ class CudaRecorder:
         replay: Callable[[], None] = graph.replay
         return replay
 
-    def time(self, replay: Body, times: int) -> float:
-        """Wait for all lanes, then time some replays: nothing else is on the device meanwhile."""
-        torch.cuda.synchronize(self.stream.device)
-        started = time.perf_counter()
+    def time(self, replay: Body, times: int) -> PendingNumbers:
+        """Time some replays on the device's own clock."""
+        started = _mark_time(self.stream)
         with torch.cuda.stream(self.stream):
             for _ in range(times):
                 replay()
-        self.stream.synchronize()
-        return (time.perf_counter() - started) / times
+        return _Timed(started, _mark_time(self.stream), times)
+
+    def mark(self) -> Pending:
+        """An event behind all that has been issued so far."""
+        return _Event(self.stream)
 
     def _abandon(self, graph: torch.cuda.CUDAGraph) -> None:
         """End a capture that failed."""

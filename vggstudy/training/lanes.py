@@ -17,19 +17,20 @@ from typing import Any
 import torch
 
 from vggstudy.protocol.settings import Recipe
+from vggstudy.training.arrivals import Arrival, Arrivals
+from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
 from vggstudy.training.lane import Lane
 from vggstudy.training.lane_count import MAX_LANES, LaneCount
 from vggstudy.training.lane_memory import (
     MemoryBudget,
-    expected_bytes,
     free_bytes,
     return_memory,
 )
 from vggstudy.training.lane_streams import BROKEN, LaneStream, lane_streams
 from vggstudy.training.results import EpochReport, TrainingResult
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Job, Prepared, Session, Site
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,24 @@ class _Active:
     key: str
     lane: Lane
     slot: int
+    cell: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """A lane that is being recorded: what it holds is not known until then.
+
+    Attributes
+    ----------
+    active : _Active
+    free : int
+        Bytes that were free before it.
+    expected : int or None
+    """
+
+    active: _Active
+    free: int
+    expected: int | None
 
 
 class LaneSet:
@@ -80,12 +99,17 @@ class LaneSet:
         Whether steps are recorded, where the device can.
     streams : sequence of LaneStream or None
         One for every lane; the device's by default.
+    threads : bool or None
+        Whether runs are prepared, weights hashed and checkpoints written beside this thread; so it
+        is on a GPU by default, where nobody else would use the cores.
 
     Attributes
     ----------
     count : LaneCount
     budget : MemoryBudget or None
         None on a CPU, where lanes take turns and little memory.
+    step_s : dict of str to float
+        Seconds of a step of every cell that has been timed.
     """
 
     def __init__(
@@ -95,6 +119,7 @@ class LaneSet:
         lanes: int | None,
         graphs: bool = True,
         streams: tuple[LaneStream, ...] | None = None,
+        threads: bool | None = None,
     ) -> None:
         self.site, self.graphs = site, graphs
         cuda = site.device.type == "cuda"
@@ -106,8 +131,15 @@ class LaneSet:
         self.waiting: deque[tuple[str, Job]] = deque()
         self.active: list[_Active] = []
         self.data: dict[str, RunData] = {}
+        self.step_s: dict[str, float] = {}
         self.unrecorded: dict[str, str] = {}
         self.stopping = False
+        beside = cuda if threads is None else threads
+        self.arrivals = Arrivals(site, Background("prepare") if beside else None)
+        self._aside = Background("aside") if beside else None
+        self._opening: _Opening | None = None
+        self._refused = False  # for want of memory; until a lane ends
+        self._left = False  # a lane has ended since memory was returned
         self._switches = ExitStack()
         self._precision: str | None = None
         self._turned_at = time.perf_counter()
@@ -130,7 +162,7 @@ class LaneSet:
         self.stopping = True
 
     def turn(self) -> tuple[list[Outcome], bool]:
-        """Give every lane a turn.
+        """Give every lane a turn, and let one more begin if there is room.
 
         Returns
         -------
@@ -138,21 +170,30 @@ class LaneSet:
         progress : bool
             Whether anything could be done; if not, the device is busy with what it has.
         """
-        before = len(self.active)
-        outcomes = self._fill()
-        progress = bool(outcomes) or len(self.active) > before
-        if len(self.active) > before:  # setting up runs says nothing about lanes
-            self._turned_at = time.perf_counter()
-        work_s, active = 0.0, len(self.active)
+        outcomes, progress = self._fill()
+        quiet = next((each for each in self.active if each.lane.wants_quiet), None)
+        training = sum(each.lane.training for each in self.active)
+        work_s = 0.0
         for each in list(self.active):
-            found, issued_s = self._advance(each)
+            found, issued_s = self._advance(each, issue=self._may_issue(each, quiet))
             work_s += issued_s or 0.0
             progress = progress or issued_s is not None
             outcomes += found
         now = time.perf_counter()
-        self.count.note(active=active, work_s=work_s, wall_s=now - self._turned_at)
+        self.count.note(active=training, work_s=work_s, wall_s=now - self._turned_at)
         self._turned_at = now
         return outcomes, progress
+
+    def _may_issue(self, each: _Active, quiet: _Active | None) -> bool:
+        """Whether a lane may issue steps: while one is to be timed, it alone, and after all others.
+
+        Nobody waits for that: the device does what it has been given, and then the timed steps.
+        """
+        if quiet is None:
+            return not any(other.lane.timing for other in self.active)
+        return each is quiet and all(
+            other.lane.quiet for other in self.active if other is not quiet
+        )
 
     def device_works(self) -> bool:
         """Whether the device still does anything: after some errors it refuses all further work."""
@@ -171,36 +212,35 @@ class LaneSet:
         """Let go of everything; runs that are not over are as their checkpoints have them."""
         for each in list(self.active):
             self._leave(each)
+        for thread in filter(None, (self.arrivals.thread, self._aside)):
+            thread.close()
         self._switches.close()
         self._precision = None
 
-    def _advance(self, each: _Active) -> tuple[list[Outcome], float | None]:
+    def _advance(self, each: _Active, *, issue: bool) -> tuple[list[Outcome], float | None]:
         """One turn of a lane: what happened, and seconds of work issued (None: it only waits)."""
         try:
-            return self._serve(each)
+            return self._serve(each, issue=issue)
         except Exception as error:  # noqa: BLE001 - a run's failure is data; others go on
             return self._fail(each, error), 0.0
 
-    def _serve(self, each: _Active) -> tuple[list[Outcome], float | None]:
-        """Let a lane do what it can without waiting; a run that is over is measured."""
+    def _serve(self, each: _Active, *, issue: bool) -> tuple[list[Outcome], float | None]:
+        """Let a lane do what it can without waiting."""
         lane = each.lane
         self._switch(lane.session.job.recipe)
-        if lane.over:
-            return [self._finish(each)], 0.0
-        if self.stopping and lane.between_epochs:
+        if self.stopping and lane.between_epochs and not lane.over:
             raise lane.interrupt()
-        before = lane.next_step or 0
-        turn = lane.turn()
+        before, prepared = lane.next_step or 0, lane.prepared
+        turn = lane.turn(issue=issue)
+        if lane.prepared and not prepared:
+            self._opened(each)
+        if turn.result is not None:
+            self._leave(each)
+            return [Outcome(each.key, result=turn.result)], 0.0
         if not turn.progress:
             return [], None
         outcomes = [Outcome(each.key, epoch=turn.report)] if turn.report else []
         return outcomes, max(0, (lane.next_step or 0) - before) * lane.step_s
-
-    def _finish(self, each: _Active) -> Outcome:
-        """Measure a run that is over and free its lane."""
-        result = each.lane.finish()
-        self._leave(each)
-        return Outcome(each.key, result=result)
 
     def _fail(self, each: _Active, error: Exception) -> list[Outcome]:
         """Free the lane of a run that failed; one that lacked memory waits for more of it."""
@@ -211,74 +251,111 @@ class LaneSet:
             return []
         return [Outcome(each.key, error=error)]
 
-    def _fill(self) -> list[Outcome]:
-        """Begin runs while lanes are free."""
-        outcomes: list[Outcome] = []
-        while self.waiting and (self.stopping or len(self.active) < self.count.wanted):
-            key, job = self.waiting.popleft()
-            if self.stopping:
-                outcomes.append(Outcome(key, error=Interrupted(0)))
-                continue
-            try:
-                begun = self._begin(key, job)
-            except Exception as error:  # noqa: BLE001 - as in `_advance`
-                if not (lacks_memory(error) and self.active):
-                    outcomes.append(Outcome(key, error=error))
-                    continue
-                self._fewer_lanes(key)
-                begun = False
-            if not begun:
-                self.waiting.appendleft((key, job))
-                break
-        return outcomes
-
-    def _begin(self, key: str, job: Job) -> bool:
-        """Set a run up in a free lane; whether there was memory for it."""
-        self._switch(job.recipe)
-        cell = job.recipe.model_dump_json()
-        data = self._load(job)
-        if self.budget is None:
-            self._open(key, job, cell, data)
-            return True
-        expected = None
-        if cell not in self.budget.known:
-            sizes = {"n_classes": len(data.classes), "side": data.side}
-            expected = expected_bytes(job.recipe, **sizes)
-        return_memory(self.site.device)  # of lanes that have ended since
-        free = free_bytes(self.site.device)
-        if not self.budget.admits(self.budget.need(cell, expected), free):
-            return False
-        each = self._open(key, job, cell, data)
-        weights = [*each.lane.session.run.model.state_dict().values()]
-        later = sum(value.numel() * value.element_size() for value in weights)
-        left = free_bytes(self.site.device)
-        used = max(0, free - left) + later
-        self.budget.took(key, cell, used=used, expected=expected)
-        each.lane.session.held_bytes = used
-        if self.budget.short(left):
-            self._leave(each)
+    def _fill(self) -> tuple[list[Outcome], bool]:
+        """Begin the next run, if a lane is free and it has been prepared; whether one began."""
+        if self.stopping:
+            outcomes = [Outcome(key, error=Interrupted(0)) for key, _ in self.waiting]
+            self.waiting.clear()
+            return outcomes, False
+        if not self.waiting or self._opening is not None or self._refused:
+            return [], False
+        key, job = self.waiting[0]
+        arrival = self.arrivals.take(
+            key, job, self.data.get(job.reads), sized=self.budget is not None
+        )
+        if arrival is None or len(self.active) >= self.count.wanted:
+            return [], False
+        self.waiting.popleft()
+        self.arrivals.taken()
+        try:
+            begun = self._begin(key, job, arrival.result())
+        except Exception as error:  # noqa: BLE001 - as in `_advance`
+            if not (lacks_memory(error) and self.active):
+                return [Outcome(key, error=error)], True
             self._fewer_lanes(key)
+            begun = False
+        if not begun:
+            self._refused = True
+            self.waiting.appendleft((key, job))
+        return [], begun
+
+    def _begin(self, key: str, job: Job, arrival: Arrival) -> bool:
+        """Let a prepared run occupy a free lane; whether there was memory for it."""
+        self._switch(job.recipe)
+        self.data.setdefault(job.reads, arrival.prepared.data)
+        if self.budget is None:
+            each = self._open(key, job, arrival.prepared)
+            if each.lane.prepared:
+                self._opened(each)
+            return True
+        cell = job.cell
+        need = self.budget.need(cell, arrival.expected)
+        free = free_bytes(self.site.device)
+        if self._left and (cell not in self.budget.known or not self.budget.admits(need, free)):
+            return_memory(self.site.device)  # of lanes that have ended since
+            self._left = False
+            free = free_bytes(self.site.device)
+        if not self.budget.admits(need, free):
             return False
+        each = self._open(key, job, arrival.prepared)
+        self._opening = _Opening(each, free, arrival.expected)
+        if each.lane.prepared:
+            self._opened(each)
         return True
 
-    def _open(self, key: str, job: Job, cell: str, data: RunData) -> _Active:
+    def _open(self, key: str, job: Job, prepared: Prepared) -> _Active:
         """Occupy a lane; steps that could not be recorded once are not tried again."""
         taken = {each.slot for each in self.active}
         slot = next(index for index in range(len(self.streams)) if index not in taken)
-        stream = self.streams[slot]
+        stream, cell = self.streams[slot], job.cell
         with stream.active():
-            session = Session(job, self.site, data)
+            session = Session(job, self.site, prepared, aside=self._aside_of(stream))
         refused = self.unrecorded.get(cell)
-        lane = Lane(session, stream, graphs=self.graphs and refused is None)
-        lane.refused = lane.refused or refused
+        lane = Lane(
+            session,
+            stream,
+            graphs=self.graphs and refused is None,
+            gradual=True,
+            step_s=0.0 if self.count.settled else self.step_s.get(cell),
+        )
+        lane.refused = refused
+        each = _Active(key, lane, slot, cell)
+        self.active.append(each)
+        return each
+
+    def _aside_of(self, stream: LaneStream) -> Aside:
+        """Where the weights of a lane are hashed and written."""
+        return Beside(stream.stage, self._aside) if self._aside else Directly()
+
+    def _opened(self, each: _Active) -> None:
+        """Take note of a lane whose steps have been recorded, or cannot be."""
+        lane = each.lane
         if lane.refused is not None:
-            self.unrecorded[cell] = lane.refused
+            self.unrecorded[each.cell] = lane.refused
+        if lane.step_s:
+            self.step_s[each.cell] = lane.step_s
         if BROKEN:
             self.count.lower(1, f"a capture failed and could not be ended: {lane.refused}")
-        each = _Active(key, lane, slot)
-        self.active.append(each)
-        session.execution = self._execution(lane)
-        return each
+        lane.session.execution = self._execution(lane)
+        if self._opening is not None and self._opening.active is each:
+            opening, self._opening = self._opening, None
+            self._measure(opening)
+
+    def _measure(self, opening: _Opening) -> None:
+        """Take note of what a lane holds; give it up if that is too much beside the others."""
+        each = opening.active
+        if self.budget is None:
+            return
+        weights = [*each.lane.session.run.model.state_dict().values()]
+        later = sum(value.numel() * value.element_size() for value in weights)
+        left = free_bytes(self.site.device)
+        used = max(0, opening.free - left) + later
+        self.budget.took(each.key, each.cell, used=used, expected=opening.expected)
+        each.lane.session.held_bytes = used
+        if self.budget.short(left):
+            self._leave(each)
+            self._fewer_lanes(each.key)
+            self.waiting.appendleft((each.key, each.lane.session.job))
 
     def _execution(self, lane: Lane) -> dict[str, Any]:
         """How a run is computed, for its record."""
@@ -292,17 +369,13 @@ class LaneSet:
         """Free a lane, its memory, and splits that nobody reads any more."""
         each.lane.close()
         self.active.remove(each)
+        self._refused, self._left = False, True
+        if self._opening is not None and self._opening.active is each:
+            self._opening = None
         used = [id(other.lane.session.run.data) for other in self.active]
         self.data = {name: data for name, data in self.data.items() if id(data) in used}
         if self.budget is not None:
             self.budget.release(each.key)
-
-    def _load(self, job: Job) -> RunData:
-        """The splits of a run, from a lane that reads the same or from the cache."""
-        name = f"{job.recipe.data.model_dump_json()} {job.seeds.split}"
-        if name not in self.data:
-            self.data[name] = self.site.load(job)
-        return self.data[name]
 
     def _switch(self, recipe: Recipe) -> None:
         """Set the switches of the process as a recipe needs them."""

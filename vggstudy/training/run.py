@@ -88,7 +88,7 @@ def train_run(
         (stream,) = lane_streams(site.device, 1, graphs=graphs)
         with stream.active():
             session = Session(Job(recipe=recipe, seeds=seeds, checkpoint=checkpoint), site)
-        lane = Lane(session, stream)
+        lane = Lane(session, stream, step_s=0.0)
         if site.device.type == "cuda":
             session.execution = {"lanes": 1, "lanes_reason": None, **lane.execution}
         try:

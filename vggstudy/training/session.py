@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.settings import Recipe
+from vggstudy.training.aside import Aside, Directly
 from vggstudy.training.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from vggstudy.training.datasets import prepare_data
@@ -22,11 +26,15 @@ from vggstudy.training.determinism import deterministic, device_model, numerics,
 from vggstudy.training.loop import Run
 from vggstudy.training.models import build_model, check_batches, state_tensors
 from vggstudy.training.peak_memory import peak_bytes, reset_peak
+from vggstudy.training.pending import InThread, Stages
 from vggstudy.training.results import EpochReport, TrainingResult, finite
 from vggstudy.training.splits import split_rows
-from vggstudy.training.summary import summarise
+from vggstudy.training.summary import Fetch, summarise
 
 logger = logging.getLogger(__name__)
+
+CHECKPOINT_SHARE = 0.02
+"""Share of the driving thread's time that checkpoints may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +88,16 @@ class Job:
     seeds: Seeds
     checkpoint: Path | None = None
 
+    @property
+    def cell(self) -> str:
+        """The same for all runs that differ in their seeds alone."""
+        return self.recipe.model_dump_json()
+
+    @property
+    def reads(self) -> str:
+        """The same for all runs that read the same splits."""
+        return f"{self.recipe.data.model_dump_json()} {self.seeds.split}"
+
 
 @dataclass(slots=True)
 class Parts:
@@ -99,40 +117,45 @@ class Parts:
 
 @dataclass(slots=True)
 class Keeper:
-    """Writes and reads the checkpoint of one run.
+    """Writes the checkpoints of one run.
 
     Attributes
     ----------
     path : Path or None
     every_s : float
+        Least seconds between two checkpoints; 0 writes one after every epoch, and waits for it.
     fingerprint : dict
         What a checkpoint must share with the run that resumes it.
+    aside : Aside
+        Where they are written.
     parts : Parts
     since : float
         When this part of the run began.
     written_at : float
-        When the last checkpoint was written, by the same clock.
+        When the last checkpoint was begun, by the same clock.
+    cost_s : float
+        What that took of the driving thread.
     epoch : int
         Epochs that were done then.
+    writing : Future or None
+        The checkpoint that is being written.
     """
 
     path: Path | None
     every_s: float
     fingerprint: dict[str, Any]
+    aside: Aside
     parts: Parts
     since: float
     written_at: float = 0.0
+    cost_s: float = 0.0
     epoch: int = 0
+    writing: Future[None] | None = None
 
-    def resume(self, run: Run) -> None:
-        """Continue from the checkpoint, if there is one that is whole."""
+    def resume(self, run: Run, state: Mapping[str, Any] | None) -> None:
+        """Continue from a checkpoint that was read, if there was one."""
         self.written_at = self.since
-        if self.path is None or not self.path.exists():
-            return
-        try:
-            state = read_checkpoint(self.path, fingerprint=self.fingerprint)
-        except DamagedCheckpoint:
-            logger.warning("%s is damaged: the run starts again from its seeds", self.path)
+        if state is None:
             return
         run.restore(state["run"])
         before = state["parts"]
@@ -142,16 +165,105 @@ class Keeper:
         self.epoch = run.epoch
 
     def keep(self, run: Run, *, always: bool = False) -> None:
-        """Write a checkpoint, if it is time to."""
+        """Begin to write a checkpoint, if it is time to; ``always`` waits until it is written.
+
+        Raises
+        ------
+        ExecutionError
+            If this one, or the one before it, cannot be written.
+        """
+        self.settle(wait=always)
         now = time.perf_counter()
-        due = always or now - self.written_at >= self.every_s
-        if self.path is None or not due or self.epoch == run.epoch:
+        if self.path is None or self.epoch == run.epoch or not (always or self._due(now)):
             return
         parts = asdict(self.parts)
         parts["total_s"] += now - self.since
-        state = {"run": run.state(), "parts": parts}
-        write_checkpoint(self.path, fingerprint=self.fingerprint, state=state)
+        write = partial(_write, self.path, self.fingerprint)
+        self.writing = self.aside.submit({"run": run.state(), "parts": parts}, write)
         self.written_at, self.epoch = now, run.epoch
+        self.settle(wait=always or self.every_s == 0)
+        self.cost_s = time.perf_counter() - now
+
+    def _due(self, now: float) -> bool:
+        """Whether it is time: what they cost the driving thread stays within its share."""
+        pause_s = max(self.every_s, self.cost_s / CHECKPOINT_SHARE if self.every_s else 0.0)
+        return now - self.written_at >= pause_s and (self.aside.idle or self.every_s == 0)
+
+    def settle(self, *, wait: bool) -> None:
+        """Take note of how writing ended, if it has."""
+        if self.writing is not None and (wait or self.writing.done()):
+            writing, self.writing = self.writing, None
+            writing.result()
+
+
+def _write(path: Path, fingerprint: Mapping[str, Any], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint."""
+    write_checkpoint(path, fingerprint=fingerprint, state=state)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A run before its first epoch, on the host: any thread may prepare it, one at a time.
+
+    Attributes
+    ----------
+    data : RunData
+        On the device.
+    model : nn.Module
+        On the CPU, as initialised.
+    fingerprint : dict
+        What the run's bits depend on.
+    state : dict or None
+        Of its checkpoint.
+    data_s, total_s : float
+        Seconds for the data, and for everything.
+    """
+
+    data: RunData
+    model: nn.Module
+    fingerprint: dict[str, Any]
+    state: dict[str, Any] | None
+    data_s: float
+    total_s: float
+
+
+def prepare(job: Job, site: Site, data: RunData | None = None) -> Prepared:
+    """Do all that a run needs before it comes to its device.
+
+    Draws initial weights from torch's global generator, as its modules do: no two threads of a
+    process may prepare at a time, nor draw from that generator meanwhile.
+
+    Parameters
+    ----------
+    job : Job
+    site : Site
+    data : RunData or None
+        The run's splits, where another run has loaded the same.
+
+    Raises
+    ------
+    StudyError
+        As `train_run` says.
+    """
+    started = time.perf_counter()
+    reset_peak()
+    loaded = data if data is not None else site.load(job)
+    data_s = time.perf_counter() - started
+    model, fingerprint = _build(job.recipe, job.seeds, loaded, site)
+    state = _read(job.checkpoint, fingerprint)
+    total_s = time.perf_counter() - started
+    return Prepared(loaded, model, fingerprint, state, data_s=data_s, total_s=total_s)
+
+
+def _read(path: Path | None, fingerprint: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The state in a checkpoint, if there is one that is whole."""
+    if path is None or not path.exists():
+        return None
+    try:
+        return read_checkpoint(path, fingerprint=fingerprint)
+    except DamagedCheckpoint:
+        logger.warning("%s is damaged: the run starts again from its seeds", path)
+        return None
 
 
 class Session:
@@ -161,8 +273,10 @@ class Session:
     ----------
     job : Job
     site : Site
-    data : RunData or None
-        The run's splits where they lie on the device already; they are loaded otherwise.
+    prepared : Prepared or None
+        What `prepare` made; it is made here otherwise.
+    aside : Aside or None
+        Where weights are hashed and checkpoints written; in the calling thread by default.
 
     Attributes
     ----------
@@ -178,19 +292,27 @@ class Session:
         As `train_run` says.
     """
 
-    def __init__(self, job: Job, site: Site, data: RunData | None = None) -> None:
-        started = time.perf_counter()
-        reset_peak()
-        self.job, self.site = job, site
-        loaded = data if data is not None else site.load(job)
-        parts = Parts(data_s=time.perf_counter() - started)
-        self.run, fingerprint = _set_up(
-            job.recipe, job.seeds, loaded, site.threads, site.data_roots
-        )
+    def __init__(
+        self,
+        job: Job,
+        site: Site,
+        prepared: Prepared | None = None,
+        *,
+        aside: Aside | None = None,
+    ) -> None:
+        ready = prepare(job, site) if prepared is None else prepared
+        since = time.perf_counter() - ready.total_s
+        self.job, self.site, self.aside = job, site, aside or Directly()
+        self.run = Run(job.recipe, job.seeds, ready.data, ready.model)
         self.keeper = Keeper(
-            job.checkpoint, site.checkpoint_every_s, fingerprint, parts, since=started
+            job.checkpoint,
+            site.checkpoint_every_s,
+            ready.fingerprint,
+            self.aside,
+            Parts(data_s=ready.data_s),
+            since=since,
         )
-        self.keeper.resume(self.run)
+        self.keeper.resume(self.run, ready.state)
         self.execution: dict[str, Any] = {}
         self.held_bytes: int | None = None
 
@@ -211,9 +333,17 @@ class Session:
         """Write a checkpoint, whenever the last one was."""
         self.keeper.keep(self.run, always=True)
 
-    def result(self) -> TrainingResult:
-        """Measure the selected checkpoint, once the run is over."""
-        result = summarise(self.run)
+    def close(self) -> None:
+        """Let no checkpoint be written any more; how the last one ended is of no interest."""
+        with suppress(Exception):
+            self.keeper.settle(wait=True)
+
+    def conclude(self, fetch: Fetch) -> Stages[TrainingResult]:
+        """Measure the selected checkpoint, once the run is over, in stages."""
+        result = yield from summarise(self.run, self.aside, fetch)
+        if self.keeper.writing is not None:  # whoever removes the checkpoint must be the last
+            yield InThread(self.keeper.writing)
+            self.keeper.settle(wait=True)
         parts = self.keeper.parts
         parts.total_s += time.perf_counter() - self.keeper.since
         device = self.site.device
@@ -229,16 +359,16 @@ class Session:
         )
 
 
-def _set_up(
-    recipe: Recipe, seeds: Seeds, data: RunData, threads: int, data_roots: Sequence[Path]
-) -> tuple[Run, dict[str, Any]]:
-    """The run before its first epoch, and what its bits depend on."""
+def _build(
+    recipe: Recipe, seeds: Seeds, data: RunData, site: Site
+) -> tuple[nn.Module, dict[str, Any]]:
+    """The network as initialised, and what the run's bits depend on."""
     model = build_model(
         recipe.model,
         n_classes=len(data.classes),
         side=data.side,
         seed=seeds.init,
-        data_roots=data_roots,
+        data_roots=site.data_roots,
     )
     settings = recipe.training
     count = len(data.train)
@@ -257,11 +387,11 @@ def _set_up(
         "seeds": asdict(seeds),
         "device": device_model(device),
         "torch": str(torch.__version__),
-        "threads": threads if device.type == "cpu" else None,
+        "threads": site.threads if device.type == "cpu" else None,
         "data": data.digest,
         "initial_parameters": tensors_sha256(state_tensors(model)),
     }
-    return Run(recipe, seeds, data, model), fingerprint
+    return model, fingerprint
 
 
 def _peak_memory(device: torch.device) -> int:

@@ -2,28 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from vggstudy.probabilities import ImageProbabilities
+from vggstudy.training.aside import Aside
 from vggstudy.training.batches import RunData
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
 from vggstudy.training.models import model_size, restore_tensors, state_tensors
+from vggstudy.training.pending import InThread, PendingNumbers, Stages
 from vggstudy.training.results import finite
 
+Fetch = Callable[[Tensor], PendingNumbers]
+"""Begins to move numbers to the host, behind all that has been issued so far."""
 
-def summarise(run: Run) -> dict[str, Any]:
-    """Measure the selected checkpoint and collect what the run computed.
+
+def summarise(run: Run, aside: Aside, fetch: Fetch) -> Stages[dict[str, Any]]:
+    """Measure the selected checkpoint and collect what the run computed, in stages.
 
     Leaves the selected weights in the model.
+
+    Parameters
+    ----------
+    run : Run
+    aside : Aside
+        Where weights are hashed.
+    fetch : callable
     """
-    last = tensors_sha256(state_tensors(run.model))
-    metrics, recall, selected = _selected_metrics(run)
+    last = InThread(aside.submit(state_tensors(run.model), tensors_sha256))
+    metrics, recall = yield from _selected_metrics(run, fetch)
+    selected = None
+    if run.selected_epoch is not None:
+        selected = InThread(aside.submit(state_tensors(run.model), tensors_sha256))
+        yield selected
+    yield last
     size = model_size(run.model)
     kept = run.recipe.training.store_probabilities and selected is not None
+    probabilities = (yield from _probabilities(run, fetch)) if kept else {}
     return {
         "status": "diverged" if run.diverged else "finished",
         "stop_reason": run.stop_reason,
@@ -34,16 +54,16 @@ def summarise(run: Run) -> dict[str, Any]:
         "metrics": metrics,
         "test_recall": recall,
         "final": {name: finite(run.curves[name][-1]) for name in ("val_loss", "val_accuracy")},
-        "parameters_sha256": last,
-        "selected_sha256": selected,
+        "parameters_sha256": last.future.result(),
+        "selected_sha256": selected.future.result() if selected else None,
         "parameters": {"count": size.count, "trainable": size.trainable},
         "parameters_and_statistics": size.with_statistics,
         "data": _describe_data(run.data),
-        **({"test_probabilities": _probabilities(run)} if kept else {}),
+        **({"test_probabilities": probabilities} if kept else {}),
     }
 
 
-def _probabilities(run: Run) -> dict[str, Any]:
+def _probabilities(run: Run, fetch: Fetch) -> Stages[dict[str, Any]]:
     """Class probabilities of the test images by the weights that the model has now."""
     test = run.data.test
     values = class_probabilities(
@@ -52,14 +72,15 @@ def _probabilities(run: Run) -> dict[str, Any]:
         normaliser=run.data.normaliser,
         precision=run.recipe.training.precision,
     )
+    yield fetch(values[:1].sum(dim=1))  # once that is there, all of them are
     targets = test.targets.cpu().numpy().astype(np.uint16)
     return ImageProbabilities(values.cpu().numpy(), targets).to_json()
 
 
 def _selected_metrics(
-    run: Run,
-) -> tuple[dict[str, float | None], list[float | None], str | None]:
-    """Metrics, recall and digest of the selected checkpoint; none if a run diverged before."""
+    run: Run, fetch: Fetch
+) -> Stages[tuple[dict[str, float | None], list[float | None]]]:
+    """Metrics and recall of the selected checkpoint; none if a run diverged before any."""
     names = ("train", "val", "test")
     metrics: dict[str, float | None] = {
         f"{name}_{kind}": None for name in names for kind in ("loss", "accuracy")
@@ -67,21 +88,23 @@ def _selected_metrics(
     metrics["test_balanced_accuracy"] = None
     n_classes = len(run.data.classes)
     if run.selected_epoch is None:
-        return metrics, [None] * n_classes, None
+        return metrics, [None] * n_classes
     if run.best.weights:
         restore_tensors(run.model, run.best.weights)
     for name, split in zip(
         names, (run.data.train, run.data.validation, run.data.test), strict=True
     ):
         evaluation = run.evaluate(split)
-        scores = Scores.of(evaluation.totals.tolist(), len(split))
+        sums = fetch(evaluation.totals)
+        yield sums
+        scores = Scores.of(sums.values(), len(split))
         metrics[f"{name}_loss"] = finite(scores.loss)
         metrics[f"{name}_accuracy"] = scores.accuracy
     recall = class_recall(
         evaluation.predictions.cpu().numpy(), run.data.test.targets.cpu().numpy(), n_classes
     )
     metrics["test_balanced_accuracy"] = float(np.mean([r for r in recall if r is not None]))
-    return metrics, recall, tensors_sha256(state_tensors(run.model))
+    return metrics, recall
 
 
 def _describe_data(data: RunData) -> dict[str, Any]:
