@@ -18,6 +18,7 @@ from vggstudy.errors import DataError
 from vggstudy.execution import ExecutionOptions
 from vggstudy.execution.lane_worker import LaneWorker
 from vggstudy.execution.process import WorkerProcess
+from vggstudy.execution.stalls import FIRST_S, LEAST_S, StallLimit
 from vggstudy.execution.worker import Worker, worker_kind
 from vggstudy.ledger import StudyStore
 
@@ -187,7 +188,7 @@ def test_a_worker_whose_device_has_broken_ends_once_the_failure_is_recorded(
 
 class Run:
     def __init__(self, run_id: str) -> None:
-        self.run_id = run_id
+        self.run_id = self.cell_id = run_id
 
 
 def test_what_no_run_can_overcome_is_told_with_its_run(worker: LaneWorker) -> None:
@@ -203,7 +204,7 @@ def test_what_no_run_can_overcome_is_told_with_its_run(worker: LaneWorker) -> No
 def process() -> WorkerProcess:
     """A worker's driver side without the process."""
     made = WorkerProcess.__new__(WorkerProcess)
-    made.runs, made._started, made._epochs = {}, {}, {}
+    made.runs, made._started, made._signs = {}, {}, {}
     made.capacity, made.ready, made.last_sign = 2, True, time.monotonic()
     made.send = lambda message: None  # type: ignore[method-assign]
     return made
@@ -224,10 +225,27 @@ def test_only_the_silent_lane_counts_as_hung_where_the_worker_speaks(
 ) -> None:
     for name in ("silent", "lively", "waiting"):
         process.assign(Run(name))  # type: ignore[arg-type]
-    process.saw_epoch("silent")
-    limit = time.monotonic()
-    process.saw_epoch("lively")
-    process.last_sign = time.monotonic()
-    assert [run.run_id for run in process.hung_runs(limit)] == ["silent"]
-    process.last_sign = limit - 1
-    assert len(process.hung_runs(limit)) == 3
+    for name in ("silent", "lively"):
+        process.saw_sign(name)
+    limits = StallLimit(60.0, measured=False)
+    process._signs["silent"] -= 61
+    assert [run.run_id for run in process.hung_runs(limits)] == ["silent"]
+    process.last_sign -= 61
+    assert len(process.hung_runs(limits)) == 3
+
+
+def test_a_run_is_judged_by_the_epochs_of_its_own_cell(process: WorkerProcess) -> None:
+    for name in ("quick", "slow", "first"):
+        process.assign(Run(name))  # type: ignore[arg-type]
+        process.saw_sign(name)
+        process._signs[name] -= 1000
+    limits = StallLimit(None, measured=True)
+    limits.saw_epoch("quick", 2.0)
+    limits.saw_epoch("slow", 60.0)
+    limits.saw_epoch("slow", 30.0)
+    assert [limits.of(name) for name in ("quick", "slow", "first")] == [LEAST_S, 1200.0, FIRST_S]
+    assert [run.run_id for run in process.hung_runs(limits)] == ["quick"]
+    assert process.saw_sign("slow") == pytest.approx(1000, abs=5)
+    assert StallLimit(7.0, measured=True).of("quick") == 7.0
+    assert StallLimit(None, measured=False).of("quick") is None
+    assert not process.hung_runs(StallLimit(None, measured=False))

@@ -75,8 +75,8 @@ class Lanes:
         self.site = Site(device=open_device("cuda"), cache_dir=cache_dir)
         self.made: list[LaneSet] = []
 
-    def new(self, lanes: int | None) -> LaneSet:
-        self.made.append(LaneSet(self.site, lanes=lanes))
+    def new(self, lanes: int | None, *, threads: bool | None = None) -> LaneSet:
+        self.made.append(LaneSet(self.site, lanes=lanes, threads=threads))
         return self.made[-1]
 
     def run(self, lanes: LaneSet, jobs: dict[str, Job]) -> dict[str, Outcome]:
@@ -247,11 +247,12 @@ class Greedy(MemoryBudget):
 def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
     lanes: Lanes, recipe: Make, seeds: Seeds, cache_dir: Path
 ) -> None:
-    # Long enough that the first run is still under way when the second has been recorded.
+    # Long enough that the first run is still under way when the second has been recorded, which
+    # begins without waiting for another thread.
     long = recipe(epochs=30)
     straight = train_run(long, seeds, device="cuda", cache_dir=cache_dir).result
     jobs = {str(index): Job(recipe=long, seeds=seeds) for index in range(3)}
-    there = lanes.new(3)
+    there = lanes.new(3, threads=False)
     total = torch.cuda.mem_get_info()[1]
     there.budget = Greedy(total=total, margin=total)
     assert results(lanes.run(there, jobs)) == dict.fromkeys(jobs, straight)

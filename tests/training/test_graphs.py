@@ -341,6 +341,44 @@ def test_steps_that_wait_for_the_device_are_issued_singly_and_the_reason_is_kept
     assert "issued singly" in caplog.text
 
 
+def test_recording_in_turns_can_be_left_off_at_any_of_them(
+    make_recipe: Make, recorded: Recorded, tmp_path: Path
+) -> None:
+    recipe = make_recipe(model_batch_norm=True, model_dropout=0.3, training_batch_size=24)
+    straight = recorded.eager(recipe)
+    turns = 0
+    with recorded.site.computing(recipe):
+        done = False
+        while not done:
+            session = recorded.session(recipe, tmp_path / "checkpoint.pt")
+            before = tensors_sha256(state_tensors(session.run.model))
+            lane = Lane(session, EmulatedStream(), gradual=True)
+            for _ in range(turns):
+                assert not lane.prepared
+                lane.turn()
+            done = lane.prepared
+            assert lane.interrupt().epoch == 0
+            assert tensors_sha256(state_tensors(session.run.model)) == before
+            turns += 1
+        while not lane.over:
+            lane.run_epoch()
+        assert lane.finish().result == straight
+    # Two warm-ups of two batch sizes and a pass, a wait, three captures, the timing and its result.
+    assert turns > 3 * 2 + 1 + 3 + 2
+
+
+def test_steps_are_timed_only_where_nobody_knows_their_time(
+    make_recipe: Make, recorded: Recorded
+) -> None:
+    recipe = make_recipe()
+    with recorded.site.computing(recipe):
+        times = [
+            Lane(recorded.session(recipe), EmulatedStream(), step_s=known).step_s
+            for known in (None, 0.0, 0.25)
+        ]
+    assert times == [0.001, 0.0, 0.25]
+
+
 class FullRecorder(EmulatedRecorder):
     def record(self, body: Body) -> Body:
         msg = "CUDA out of memory"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -16,7 +16,9 @@ from vggstudy.protocol.settings import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training import lanes as module
 from vggstudy.training.batches import RunData
+from vggstudy.training.graphs import Body, Recorder
 from vggstudy.training.lane import CHUNKS_AHEAD, Lane
+from vggstudy.training.lane_count import LaneCount
 from vggstudy.training.lane_memory import MemoryBudget
 from vggstudy.training.lane_streams import HostStream
 from vggstudy.training.lanes import LaneSet, Outcome
@@ -349,6 +351,74 @@ def test_a_capture_that_could_not_be_ended_leaves_one_lane(
     done = lanes.run(there, mixed)
     assert there.count.limit == 1
     assert len(results(done)) == len(mixed)
+
+
+class Recording(HostStream):
+    """Notes the order of what lanes do; steps are timed in it, and take some turns."""
+
+    log: ClassVar[list[tuple[int, str]]] = []
+
+    def __init__(self, name: int, late: int) -> None:
+        self.name, self.late = name, late
+
+    def mark(self) -> Late:
+        self.log.append((self.name, "steps"))
+        return Late(self.late)
+
+    def fetch(self, numbers: Tensor) -> Late:
+        self.log.append((self.name, "steps"))
+        return Late(self.late, numbers.tolist())
+
+    def recorder(self, generator: torch.Generator | None) -> Recorder:
+        return Timed(self)
+
+
+class Timed:
+    """Records nothing; its timing takes some turns."""
+
+    def __init__(self, stream: Recording) -> None:
+        self.stream = stream
+
+    def record(self, body: Body) -> Body:
+        return body
+
+    def mark(self) -> Done:
+        return READY
+
+    def time(self, replay: Body, times: int) -> Late:
+        self.stream.log.append((self.stream.name, "timing"))
+        return Late(self.stream.late, [0.001])
+
+    def close(self) -> None:
+        self.stream.log.append((self.stream.name, "close"))
+
+
+def test_steps_are_timed_once_a_cell_while_no_other_lane_issues_any(
+    lanes: Lanes, mixed: dict[str, Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Recording, "log", [])
+    streams = tuple(Recording(index, late=3) for index in range(3))
+    site = Site(device=CPU, cache_dir=lanes.cache_dir)
+    there = LaneSet(site, lanes=None, streams=streams)
+    there.count = LaneCount(limit=3, wanted=3)
+    job = mixed["run 1"]
+    again = {f"again {index}": Job(recipe=job.recipe, seeds=seeds_of(index)) for index in (7, 8)}
+    for key, each in {**mixed, **again}.items():
+        there.add(key, each)
+    timing = False
+    timed = 0
+    while there:
+        before = len(Recording.log)
+        there.turn()
+        new = Recording.log[before:]
+        timed += sum(what == "timing" for _, what in new)
+        # From the turn in which steps are timed to the one in which their time is known.
+        if timing and any(each.lane.timing for each in there.active):
+            assert not [what for _, what in new if what == "steps"]
+        timing = any(each.lane.timing for each in there.active)
+    there.close()
+    assert timed == len(mixed)
+    assert set(there.step_s) == {job.cell for job in mixed.values()}
 
 
 class Memory:

@@ -152,7 +152,8 @@ def _lanes(context: click.Context, parameter: click.Parameter, value: str) -> in
     "--timeout",
     type=click.FloatRange(min=1),
     metavar="SECONDS",
-    help="Kill a worker that finishes no epoch for so long.",
+    help="Kill a worker that finishes no epoch for so long. By default never on a CPU; on a GPU "
+    "after 20 times the cell's longest epoch, and at least 5 minutes.",
 )
 @engine_options
 @click.option("--dry-run", is_flag=True, help="List the runs that would be executed.")

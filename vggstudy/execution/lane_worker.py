@@ -1,7 +1,7 @@
 """A worker process with lanes: several runs at a time, in one thread on one device.
 
-Its messages are those of `worker`, each of which names its run, and ``("lanes", N)``: how many runs
-it wants at a time.
+Its messages are those of `worker`, each of which names its run, ``("lanes", N)``: how many runs it
+wants at a time, and ``("begun", run id)``: it has come to a lane.
 """
 
 from __future__ import annotations
@@ -71,6 +71,9 @@ class LaneWorker(Worker):
     def turn(self) -> None:
         """Give every lane a turn, and tell the driver what came of it."""
         outcomes, progress = self.lanes.turn()
+        for key in self.lanes.begun:
+            self.connection.send(("begun", key))
+        self.lanes.begun.clear()
         for outcome in outcomes:
             self.report(outcome)
         if not progress:

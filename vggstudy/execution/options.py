@@ -30,7 +30,8 @@ class ExecutionOptions:
     retries : int
         Further attempts at a run that crashed, with the same seeds.
     timeout_s : float or None
-        Seconds without a finished epoch after which a worker counts as hung.
+        Seconds without a finished epoch after which a worker counts as hung; without them there is
+        no limit on a CPU, and one measured by `stalls.StallLimit` on a GPU.
     checkpoint_every_s : float
         Least seconds between two checkpoints of a run.
     data_roots : tuple of Path

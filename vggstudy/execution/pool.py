@@ -21,6 +21,7 @@ from vggstudy.execution.attempt import attempt_entry, record_crash
 from vggstudy.execution.events import Listener
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.process import WorkerProcess
+from vggstudy.execution.stalls import StallLimit
 from vggstudy.ledger import Failure, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 
@@ -86,6 +87,7 @@ class _Pool:
         self.options = options
         self.listener = listener
         self.failures: dict[str, int] = {}
+        self.stalls = StallLimit(options.timeout_s, measured=options.devices != ("cpu",))
         self.finished = 0
         self.crashed = 0
         self.signals = 0
@@ -181,9 +183,8 @@ class _Pool:
             self.listener.note(message[1])
         elif kind == "lanes":
             worker.capacity = message[1]
-        elif kind == "epoch" and message[1] in worker.runs:
-            worker.saw_epoch(message[1])
-            self.listener.epoch(worker.runs[message[1]], message[2])
+        elif kind in {"begun", "epoch"} and message[1] in worker.runs:
+            self.on_sign(worker, *message[1:])
         elif kind == "refused":
             self.on_refusal(worker, *message[1:])
         elif kind == "interrupted":
@@ -199,6 +200,15 @@ class _Pool:
         else:
             self.preparing = worker
             worker.send(("prepare", self.data))
+
+    def on_sign(
+        self, worker: WorkerProcess, run_id: str, report: dict[str, Any] | None = None
+    ) -> None:
+        """A run has begun, or finished an epoch."""
+        run, seconds = worker.runs[run_id], worker.saw_sign(run_id)
+        if report is not None:
+            self.stalls.saw_epoch(run.cell_id, seconds)
+            self.listener.epoch(run, report)
 
     def on_record(self, worker: WorkerProcess, record: RunRecord) -> None:
         """A run has its record: a result, or a failure that may be retried."""
@@ -271,13 +281,11 @@ class _Pool:
 
     def check_timeouts(self) -> None:
         """Kill workers that have been silent for too long, or one of whose lanes has."""
-        if self.options.timeout_s is None:
-            return
-        limit = time.monotonic() - self.options.timeout_s
         for worker in list(self.workers):
-            if hung := worker.hung_runs(limit):
+            if hung := worker.hung_runs(self.stalls):
                 worker.kill()
-                silence = f"no epoch finished within {self.options.timeout_s:g} s"
+                limit_s = self.stalls.of(hung[0].cell_id) or 0.0
+                silence = f"no epoch finished within {round(limit_s, 1):g} s"
                 message = f"{silence}; the worker was killed"
                 self.bury(worker, hung, {"kind": "timeout", "message": message})
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from vggstudy.execution.options import ExecutionOptions
+from vggstudy.execution.stalls import StallLimit
 from vggstudy.plan import PlannedRun
 from vggstudy.training.lane_count import MAX_STREAMS
 
@@ -52,7 +53,7 @@ class WorkerProcess:
         self.ready = False
         self.last_sign = time.monotonic()
         self._started: dict[str, float] = {}
-        self._epochs: dict[str, float] = {}
+        self._signs: dict[str, float] = {}
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         ours, theirs = socket.socketpair()
         self.process = subprocess.Popen(
@@ -87,21 +88,29 @@ class WorkerProcess:
 
     def release(self, run_id: str) -> PlannedRun | None:
         """Take a run from it; None if it is not busy with that."""
-        self._epochs.pop(run_id, None)
+        self._signs.pop(run_id, None)
         return self.runs.pop(run_id, None)
 
-    def saw_epoch(self, run_id: str) -> None:
-        """Note the time of a run's epoch."""
-        self._epochs[run_id] = time.monotonic()
+    def saw_sign(self, run_id: str) -> float:
+        """Note that a run has begun, or finished an epoch; seconds since its last such sign."""
+        now = time.monotonic()
+        before = self._signs.get(run_id, self._started[run_id])
+        self._signs[run_id] = now
+        return now - before
 
-    def hung_runs(self, limit: float) -> list[PlannedRun]:
-        """Runs that have given no sign of life since a time: no epoch, or the worker no word.
+    def hung_runs(self, limits: StallLimit) -> list[PlannedRun]:
+        """Runs that have given no sign of life for too long: no epoch, or the worker no word.
 
-        A run without an epoch may be waiting for a lane: only a silent worker tells against it.
+        A run that has not begun is waiting for a lane: only a silent worker tells against it.
         """
-        if self.last_sign < limit:
-            return list(self.runs.values())
-        return [run for name, run in self.runs.items() if self._epochs.get(name, limit) < limit]
+        now = time.monotonic()
+        hung = []
+        for name, run in self.runs.items():
+            limit_s = limits.of(run.cell_id)
+            silent_s = now - min(self.last_sign, self._signs.get(name, now))
+            if limit_s is not None and silent_s > limit_s:
+                hung.append(run)
+        return hung
 
     def send(self, message: tuple[Any, ...]) -> None:
         """Send a message; a dead worker's is lost, which `pool` notices at the next receipt."""

@@ -110,6 +110,8 @@ class LaneSet:
         None on a CPU, where lanes take turns and little memory.
     step_s : dict of str to float
         Seconds of a step of every cell that has been timed.
+    begun : list of str
+        Keys of runs that have come to a lane; whoever takes note of them clears it.
     """
 
     def __init__(
@@ -132,6 +134,7 @@ class LaneSet:
         self.active: list[_Active] = []
         self.data: dict[str, RunData] = {}
         self.step_s: dict[str, float] = {}
+        self.begun: list[str] = []
         self.unrecorded: dict[str, str] = {}
         self.stopping = False
         beside = cuda if threads is None else threads
@@ -257,13 +260,14 @@ class LaneSet:
             outcomes = [Outcome(key, error=Interrupted(0)) for key, _ in self.waiting]
             self.waiting.clear()
             return outcomes, False
-        if not self.waiting or self._opening is not None or self._refused:
+        if not self.waiting:
             return [], False
         key, job = self.waiting[0]
         arrival = self.arrivals.take(
             key, job, self.data.get(job.reads), sized=self.budget is not None
         )
-        if arrival is None or len(self.active) >= self.count.wanted:
+        hindered = self._opening is not None or self._refused
+        if arrival is None or hindered or len(self.active) >= self.count.wanted:
             return [], False
         self.waiting.popleft()
         self.arrivals.taken()
@@ -321,6 +325,7 @@ class LaneSet:
         lane.refused = refused
         each = _Active(key, lane, slot, cell)
         self.active.append(each)
+        self.begun.append(key)
         return each
 
     def _aside_of(self, stream: LaneStream) -> Aside:
