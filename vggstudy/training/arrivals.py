@@ -85,10 +85,12 @@ class Arrivals:
         self._next = None
 
     def _prepare(self, job: Job, data: RunData | None, *, sized: bool) -> Arrival:
-        """Prepare a run, with its splits on the device."""
+        """Prepare a run, with its splits and its weights on the device."""
         prepared = prepare(job, self.site, data)
-        if data is None and self.site.device.type == "cuda":
-            torch.cuda.current_stream(self.site.device).synchronize()
+        device = self.site.device
+        if device.type == "cuda":
+            prepared.model.to(device, memory_format=torch.channels_last)
+            torch.cuda.current_stream(device).synchronize()
         return Arrival(prepared, self._expect(job, prepared.data) if sized else None)
 
     def _expect(self, job: Job, data: RunData) -> int | None:

@@ -352,9 +352,10 @@ class LaneSet:
         if self.budget is None:
             return
         weights = [*each.lane.session.run.model.state_dict().values()]
-        later = sum(value.numel() * value.element_size() for value in weights)
+        copy = sum(value.numel() * value.element_size() for value in weights)
         left = free_bytes(self.site.device)
-        used = max(0, opening.free - left) + later
+        # The weights had come to the device before, and the best ones will be kept beside them.
+        used = max(0, opening.free - left) + 2 * copy
         self.budget.took(each.key, each.cell, used=used, expected=opening.expected)
         each.lane.session.held_bytes = used
         if self.budget.short(left):
