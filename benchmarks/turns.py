@@ -1,4 +1,4 @@
-"""How long one turn keeps the thread that drives the lanes: python benchmarks/turns.py --device cuda.
+"""How long a turn keeps the thread that drives the lanes: benchmarks/turns.py --device cuda.
 
 While a turn lasts no other lane is served. Runs of two depths begin, are recorded, train, write
 checkpoints, are measured and give way to others; the longest turns are listed with what was done in

@@ -9,7 +9,7 @@ import pytest
 
 import vggstudy.training
 from vggstudy.errors import DataError, ExecutionError
-from vggstudy.execution.attempt import attempt_run
+from vggstudy.execution.attempt import attempt_run, describe
 from vggstudy.execution.options import ExecutionOptions, resolve_options
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import make_plan
@@ -90,3 +90,15 @@ def test_missing_data_are_no_crash_of_the_run(
 def test_unknown_device_is_refused_in_words() -> None:
     with pytest.raises(ExecutionError, match="device 'gpu' is unknown: write cpu, cuda or cuda:N"):
         resolve_options(devices=["gpu"])
+
+
+def test_a_lack_of_memory_is_told_without_torchs_advice() -> None:
+    text = (
+        "CUDA out of memory. Tried to allocate 32.00 MiB. GPU 0 has a total capacity of 79.10 GiB "
+        "of which 25.20 MiB is free. Of the allocated memory 36 MiB is allocated by PyTorch.\n"
+        "See documentation for Memory Management"
+    )
+    told = describe(RuntimeError(text))
+    assert told.startswith("RuntimeError: CUDA out of memory. Tried to allocate 32.00 MiB.")
+    assert told.endswith("of which 25.20 MiB is free")
+    assert describe(RuntimeError("a. b. c. d")) == "RuntimeError: a. b. c. d"

@@ -89,6 +89,21 @@ def one_by_one(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return results(folder)
 
 
+def test_a_device_that_cannot_be_used_is_told_of_in_one_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        command(tmp_path, "--devices", "cuda:31"),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+    assert done.returncode == 4
+    (line,) = [line for line in done.stderr.splitlines() if "error" in line]
+    assert line.startswith("vggstudy: error: device 'cuda:31' ")
+    run(tmp_path, "--lanes", "2", "--threads", "1", "-j", "1")  # the study can go on
+
+
 def test_lanes_of_two_processes_compute_what_one_run_after_another_does(
     one_by_one: dict[str, Any], tmp_path: Path
 ) -> None:

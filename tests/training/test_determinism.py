@@ -137,6 +137,55 @@ def test_seeds_of_an_epoch_are_pinned() -> None:
 PINNED = 208697013472355267
 
 
+def with_devices(monkeypatch: pytest.MonkeyPatch, count: int) -> None:
+    """Let torch see so many CUDA devices."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+
+
+@pytest.mark.parametrize(
+    ("count", "there"), [(1, "cuda:0 alone"), (2, "cuda:0 to cuda:1")], ids=["one", "two"]
+)
+def test_a_device_beyond_the_last_is_refused_with_those_that_are_there(
+    count: int, there: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_devices(monkeypatch, count)
+    with pytest.raises(ExecutionError, match=f"'cuda:7' is not there: torch sees {there}"):
+        open_device("cuda:7")
+
+
+OLD = (
+    "The NVIDIA driver on your system is too old (found version 11040). Please update your GPU "
+    "driver by downloading and installing a new version"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (OLD, r"The NVIDIA driver on your system is too old \(found version 11040\)$"),
+        ("Found no NVIDIA driver.\nPlease check", "Found no NVIDIA driver$"),
+        (None, "torch sees no CUDA device$"),
+    ],
+    ids=["old driver", "no driver", "no device"],
+)
+def test_without_a_device_the_reason_is_told_in_one_sentence(
+    said: str | None, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def init() -> None:
+        if said is not None:
+            raise RuntimeError(said)
+
+    with_devices(monkeypatch, 0)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "init", init)
+    with pytest.raises(ExecutionError, match=f"'cuda' cannot be used: {reason}"):
+        open_device("cuda")
+    monkeypatch.setattr(torch.version, "cuda", None)
+    with pytest.raises(ExecutionError, match=r"this build of torch has no CUDA$"):
+        open_device("cuda")
+
+
 @pytest.mark.parametrize(
     ("before", "started"), [(None, False), (":16:8", True)], ids=["unset", "already set"]
 )
@@ -147,7 +196,7 @@ def test_the_workspace_of_cublas_is_fixed_before_cuda_starts(
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
     if before:
         monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", before)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with_devices(monkeypatch, 1)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: started)
     assert open_device("cuda") == torch.device("cuda", 0)
     assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == (before or ":4096:8")
@@ -158,7 +207,7 @@ def test_cuda_that_has_started_without_a_workspace_is_refused(
 ) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")  # so that it is unset again afterwards
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG")
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with_devices(monkeypatch, 1)
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     with pytest.raises(ExecutionError, match="set it to :4096:8 before the process starts"):
         open_device("cuda")

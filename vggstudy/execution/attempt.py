@@ -191,8 +191,13 @@ def earlier_attempts(store: StudyStore, run_id: str) -> list[Attempt]:
 
 
 def describe(error: BaseException) -> str:
-    """Class and message of an exception, bounded."""
-    return f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
+    """Class and message of an exception, bounded; what memory ran out, without torch's advice."""
+    from vggstudy.training.failures import lacks_memory
+
+    text = " ".join(str(error).split()) if lacks_memory(error) else str(error)
+    if lacks_memory(error):
+        text = ". ".join(text.split(". ")[:3])
+    return f"{type(error).__name__}: {text}"[:MAX_MESSAGE]
 
 
 def _kind(error: Exception) -> FailureKind:

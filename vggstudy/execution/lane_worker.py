@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.errors import StudyError
+from vggstudy.errors import ExecutionError, StudyError
 from vggstudy.execution.attempt import Begun, record_failure, record_result
 from vggstudy.execution.worker import Worker
 from vggstudy.plan import PlannedRun
@@ -43,14 +43,20 @@ class LaneWorker(Worker):
         from vggstudy.training.lanes import LaneSet
         from vggstudy.training.session import Site
 
+        device = open_device(self.device)
         site = Site(
-            device=open_device(self.device),
+            device=device,
             threads=self.options.threads,
             data_roots=self.options.data_roots,
             cache_dir=self.options.cache_dir,
             checkpoint_every_s=self.options.checkpoint_every_s,
         )
-        return LaneSet(site, lanes=self.options.lanes)
+        try:
+            return LaneSet(site, lanes=self.options.lanes)
+        except RuntimeError as error:  # CUDA cannot start where others have filled the device
+            reason = " ".join(str(error).split())[:200]
+            msg = f"device '{self.device}' cannot be used: {reason}"
+            raise ExecutionError(msg) from error
 
     def take(self, kind: str, payload: Any = None) -> None:
         """Do what one message asks for: runs begin here, and are answered for later."""

@@ -43,7 +43,10 @@ def main() -> None:
     worker = worker_kind(options, device)(connection, StudyStore.open(study), options, device)
     # When the driver is gone, so is this worker, its run as of its checkpoint.
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        worker.serve()
+        try:
+            worker.serve()
+        except StudyError as error:  # its device cannot be used
+            worker.refuse(error)
 
 
 class Worker:

@@ -89,7 +89,7 @@ class Arrivals:
         prepared = prepare(job, self.site, data)
         device = self.site.device
         if device.type == "cuda":
-            prepared.model.to(device, memory_format=torch.channels_last)
+            prepared.model.to(device).to(memory_format=torch.channels_last)
             torch.cuda.current_stream(device).synchronize()
         return Arrival(prepared, self._expect(job, prepared.data) if sized else None)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
@@ -105,12 +106,42 @@ def open_device(name: str) -> torch.device:
     if device.type != "cuda":
         msg = f"device {name!r} is not supported: devices are cpu, cuda, cuda:0, cuda:1, ..."
         raise ExecutionError(msg)
-    count = torch.cuda.device_count()
+    count = _count_devices()
+    if count == 0:
+        msg = f"device {name!r} cannot be used: {_why_no_device()}"
+        raise ExecutionError(msg)
     if (device.index or 0) >= count:
-        msg = f"device {name!r} is not there: torch sees {count} CUDA devices"
+        there = "cuda:0 alone" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        msg = f"device {name!r} is not there: torch sees {there}"
         raise ExecutionError(msg)
     _fix_cublas_workspace()
     return torch.device("cuda", device.index or 0)
+
+
+def _count_devices() -> int:
+    """CUDA devices that torch can use; a driver that it cannot use is no warning here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+
+def _why_no_device() -> str:
+    """Why torch has no CUDA device, in its own words where it says so."""
+    if torch.version.cuda is None:
+        return "this build of torch has no CUDA"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torch.cuda.init()  # type: ignore[no-untyped-call]
+    except (RuntimeError, AssertionError) as error:
+        return _first_sentence(error)
+    return "torch sees no CUDA device"
+
+
+def _first_sentence(error: BaseException) -> str:
+    """What an error of torch says, without its advice."""
+    text = " ".join(str(error).split())
+    return text.split(". ")[0].removesuffix(".") or type(error).__name__
 
 
 def device_model(device: torch.device) -> str:
