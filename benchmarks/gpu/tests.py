@@ -1,0 +1,40 @@
+"""The tests of tests/gpu; those that have passed are not repeated."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import sys
+from pathlib import Path
+
+PASSED = re.compile(r"PASSED (tests/\S+.*?)\s*$|^(tests/\S+::.*?) PASSED", re.MULTILINE)
+
+
+def passed(text: str) -> list[str]:
+    """Tests that earlier output names as passed, with xdist and without."""
+    return sorted({one or other for one, other in PASSED.findall(text)})
+
+
+def command(output: str) -> list[str]:
+    """The call of pytest, with what is installed of its plugins."""
+    found = [sys.executable, "-m", "pytest", "tests/gpu", "-v", "-p", "no:cacheprovider"]
+    found += ["-o", "filterwarnings=default", "--durations=10"]
+    if importlib.util.find_spec("xdist"):
+        found += ["-n", os.environ.get("GPU_TEST_WORKERS", "4")]
+    if importlib.util.find_spec("pytest_timeout"):
+        # In a thread: the main one may be inside the driver of the device, where no signal comes.
+        found += ["--timeout", "60", "--timeout-method", "thread"]
+    for name in passed(output):
+        found += ["--deselect", name]
+    return found
+
+
+def main() -> None:
+    text = Path(os.environ["GPU_RESULTS"]).with_name("tests.txt")
+    called = command(text.read_text(errors="replace") if text.exists() else "")
+    os.execv(called[0], called)
+
+
+if __name__ == "__main__":
+    main()
