@@ -82,7 +82,8 @@ class Section:
         for name in sorted((each for each in todo if each not in done), key=begun.__contains__):
             if name in tried(lines):
                 failed.append(f"{name}: its process was lost in this call")
-                self.note("failed", name=name, error=failed[-1])
+                if not last(lines, kind="failed", name=name):
+                    self.note("failed", name=name, error=failed[-1])
                 continue
             self.note("begun", name=name)
             try:
