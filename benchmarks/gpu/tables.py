@@ -199,7 +199,9 @@ def _ratio(rate: float, base: Line | None) -> float | None:
 
 def _study(lines: Sequence[Line]) -> str:
     """The runs of the reference study."""
-    cells = _cells(lines, "study")
+    cells = sorted(
+        _cells(lines, "study"), key=lambda line: (str(line["levels"]), line["replicate"] or 0)
+    )
     rows = [
         (
             line["name"],
@@ -214,10 +216,15 @@ def _study(lines: Sequence[Line]) -> str:
         for line in cells
     ]
     head = ("run", "levels", "replicate", "ended", "epochs", "test accuracy", "s", "steps")
-    times = [line["at"] for line in cells]
-    words = f"{len(cells)} records." if cells else ""
-    if len(times) > 1:
-        words += f" The first and the last were {max(times) - min(times):.0f} s apart."
+    seconds = sum(
+        line["seconds"]
+        for line in lines
+        if line.get("section") == "study" and line.get("kind") == "ended"
+    )
+    words = f"{len(cells)} records" if cells else ""
+    if cells and seconds:
+        rate = 3600 * len(cells) / seconds
+        words += f" in {seconds:.0f} s of this section, its start included: {rate:,.0f} runs/h"
     return _titled("Reference study", words, table(head, rows))
 
 
