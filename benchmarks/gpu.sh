@@ -9,10 +9,11 @@
 #   benchmarks/gpu.sh 1 FOLDER
 #   benchmarks/gpu.sh 2 FOLDER
 #
-# Call 1: versions and ceilings, 15 s; a recorded against a single run, 30 s (if it fails, steps are
-# not recorded in what follows); the tests in tests/gpu, 105 s; bit gates at width 1, 60 s; steady
-# state against the baselines, 120 s; the rest of the time, 230 s or more, 24 runs of the reference
-# study. Call 2 finishes those runs and compares processes. Nothing is downloaded.
+# Call 1: versions and ceilings, and a recorded against a single run, 45 s together once the machine
+# is warm (if recording fails, steps are not recorded in what follows); the tests in tests/gpu, 105 s;
+# bit gates at width 1, 60 s; steady state against the baselines, 120 s; the rest of the time, about
+# 230 s, 24 runs of the reference study. Call 2 finishes those runs and compares processes. Nothing is
+# downloaded.
 #
 # Each section has a limit of its own and is killed 10 s after it; no failure, hang or crash of one
 # stops the next. FOLDER holds, as they come: results.jsonl (every figure), results.md (its tables;

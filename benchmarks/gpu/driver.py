@@ -27,13 +27,14 @@ does not, and is left behind."""
 
 @dataclass(slots=True)
 class Started:
-    """A section under way."""
+    """A section under way; `said` is how much its log held before."""
 
     planned: Planned
     process: subprocess.Popen[bytes]
     begun: float
     limit_s: float
     mark: str
+    said: int
 
 
 class Driver:
@@ -109,13 +110,16 @@ class Driver:
         mark = f"{planned.name}-{os.getpid()}-{time.monotonic_ns()}"
         past = lines.read(self.keeper.results)
         first = lines.last(past, section="first", kind="ended")
-        single = first is not None and first["status"] != "passed"
+        # Where not even single steps were seen, nothing is known of recorded ones.
+        seen = lines.last(past, section="first", kind="cell", name="single")
+        single = first is not None and first["status"] != "passed" and seen is not None
         surroundings = {
             **os.environ,
             "GPU_RESULTS": str(self.keeper.results),
             "GPU_STATE": str(self.keeper.state),
             "GPU_SCALE": str(self.scale),
             "GPU_GRAPHS": "0" if single else os.environ.get("GPU_GRAPHS", "1"),
+            "GPU_LIMIT_S": str(limit_s),
             "GPU_MARK": mark,
             "GPU_CALL_BEGUN": str(self.begun_at),
         }
@@ -123,6 +127,7 @@ class Driver:
         said = self.keeper.logs / f"{planned.name}.txt"
         output = self.keeper.folder / TESTS if planned.name == "tests" else said
         print(f"{planned.name}: begins, at most {limit_s:.0f} s", flush=True)
+        before = said.stat().st_size if said.exists() else 0
         with said.open("ab") as errors, output.open("ab") as results:
             process = subprocess.Popen(
                 [*limits, *on_trial(planned, self.trial)],
@@ -132,7 +137,7 @@ class Driver:
                 env=surroundings,
                 start_new_session=True,
             )
-        return Started(planned, process, time.monotonic(), limit_s, mark)
+        return Started(planned, process, time.monotonic(), limit_s, mark, before)
 
     def _wait(self, name: str) -> None:
         """Wait for a section to end; not longer than it may take."""
@@ -171,7 +176,8 @@ class Driver:
         took = time.monotonic() - started.begun
         if code == 0:
             return "passed", ""
-        said = tail(self.keeper.logs / f"{started.planned.name}.txt", 4000).strip()
+        said = tail(self.keeper.logs / f"{started.planned.name}.txt", 4000, since=started.said)
+        said = said.strip()
         line = said.splitlines()[-1][:300] if said else ""
         if code is None:
             return "timed out", "it could not even be killed"

@@ -131,11 +131,11 @@ def write(path: Path, data: bytes) -> None:
     beside.replace(path)
 
 
-def tail(path: Path, count: int) -> str:
-    """The end of a file."""
+def tail(path: Path, count: int, *, since: int = 0) -> str:
+    """The end of a file, of what comes after so many bytes."""
     with path.open("rb") as file:
         size = file.seek(0, io.SEEK_END)
-        file.seek(max(0, size - count))
+        file.seek(max(since, size - count))
         return file.read().decode("utf-8", errors="replace")
 
 

@@ -53,13 +53,15 @@ def module(name: str) -> tuple[str, ...]:
 
 def sections(call: int) -> list[Planned]:
     """The sections of a call."""
-    study = Planned("study", 230, module("study"), after="decode", rest=True)
+    study = Planned("study", 180, module("study"), after="decode", rest=True)
     decode = Planned("decode", 300, module("decode"), background=True)
     if call == 1:
         return [
             decode,
-            Planned("machine", 15, module("machine")),
-            Planned("first", 30, module("first")),
+            # 15 and 30 s are enough where the libraries are in memory; on a machine that has just
+            # started they come from its disk.
+            Planned("machine", 40, module("machine")),
+            Planned("first", 45, module("first")),
             Planned("tests", 105, module("tests")),
             Planned("bits", 60, module("bits")),
             Planned("steady", 120, module("steady")),

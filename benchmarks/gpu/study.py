@@ -19,6 +19,12 @@ from vggstudy.protocol import Protocol, load_protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 PROTOCOL = ROOT / "protocols" / "depth-batch-norm.toml"
+LAST_S = 10.0
+"""Before the limit, runs are asked to end their epoch and write a checkpoint."""
+
+TIMED_OUT = 124
+"""Exit status, as of `timeout`."""
+
 ONLY = ("data_norm=true", "batch_size=64", "batch_size=256")
 
 
@@ -58,7 +64,10 @@ def arguments() -> list[str]:
 
 
 def main() -> int:
-    """Run it in a session of its own: of the signals that ask to end, it gets a single one."""
+    """Run it in a session of its own, and ask it to end in time to write its checkpoints.
+
+    Of the signals that ask, it gets a single one: a second would make it give up its runs.
+    """
     command = [sys.executable, "-m", "gpu.study", "inside"]
     process = subprocess.Popen(command, start_new_session=True)
     told: list[int] = []
@@ -66,11 +75,22 @@ def main() -> int:
     def tell(number: int, frame: FrameType | None) -> None:  # noqa: ARG001 - as signal calls it
         if not told:
             told.append(number)
-            process.send_signal(signal.SIGINT)  # writes checkpoints at the end of an epoch
+            process.send_signal(signal.SIGINT)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM):
         signal.signal(number, tell)
-    return process.wait()
+    scale = float(os.environ.get("GPU_SCALE", "1"))
+    signal.setitimer(signal.ITIMER_REAL, max(1.0, limit_s() - LAST_S * scale))
+    code = process.wait()
+    if code and told:
+        print("it was asked to end, and goes on in the next call", file=sys.stderr)
+        return TIMED_OUT
+    return code
+
+
+def limit_s() -> float:
+    """Seconds of this section."""
+    return float(os.environ.get("GPU_LIMIT_S", "600"))
 
 
 def inside() -> None:
