@@ -11,7 +11,7 @@
 #
 # Call 1: versions and ceilings, and a recorded against a single run, 45 s together once the machine
 # is warm (if recording fails, steps are not recorded in what follows); the tests in tests/gpu, 105 s;
-# bit gates at width 1, 60 s; steady state against the baselines, 120 s; the rest of the time, about
+# bit gates at width 1, 60 s; steady state against the baselines, 150 s; the rest of the time, some
 # 230 s, 24 runs of the reference study. Call 2 finishes those runs and compares processes. Nothing is
 # downloaded.
 #

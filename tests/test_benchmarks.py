@@ -334,6 +334,16 @@ def test_tests_that_have_passed_are_not_repeated(gpu: dict[str, ModuleType]) -> 
     ]
 
 
+def test_tests_that_failed_are_named(gpu: dict[str, ModuleType]) -> None:
+    output = (
+        "==== test session starts ====\nFAILED tests/gpu/test_lanes.py::test_old - it was\n"
+        "==== test session starts ====\n[gw0] [ 12%] FAILED tests/gpu/test_lanes.py::test_two \n"
+        "FAILED tests/gpu/test_lanes.py::test_two[a b] - assert 1 == 2\n"
+        "ERROR tests/gpu/test_training.py::test_three - no memory\n"
+    )
+    assert gpu["tests"].failed(output) == ["test_two[a b]", "test_three"]
+
+
 def test_the_sections_fit_their_calls(gpu: dict[str, ModuleType]) -> None:
     plan = gpu["plan"]
     for call in (1, 2):

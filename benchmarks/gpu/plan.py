@@ -53,7 +53,7 @@ def module(name: str) -> tuple[str, ...]:
 
 def sections(call: int) -> list[Planned]:
     """The sections of a call."""
-    study = Planned("study", 180, module("study"), after="decode", rest=True)
+    study = Planned("study", 150, module("study"), after="decode", rest=True)
     decode = Planned("decode", 300, module("decode"), background=True)
     if call == 1:
         return [
@@ -64,7 +64,7 @@ def sections(call: int) -> list[Planned]:
             Planned("first", 45, module("first")),
             Planned("tests", 105, module("tests")),
             Planned("bits", 60, module("bits")),
-            Planned("steady", 120, module("steady")),
+            Planned("steady", 150, module("steady")),
             study,
         ]
     return [decode, study, Planned("processes", 50, module("processes"))]
