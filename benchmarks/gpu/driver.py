@@ -147,6 +147,9 @@ class Driver:
         end = started.begun + started.limit_s + self.grace_s + PATIENCE_S
         while started.process.poll() is None and time.monotonic() < end:
             time.sleep(0.1)
+            for other, beside in list(self.running.items()):
+                if other != name and beside.process.poll() is not None:
+                    self._wait(other)
             if time.monotonic() - self.kept_at > KEEP_EVERY_S:
                 self.keeper.keep()
                 self.kept_at = time.monotonic()
