@@ -108,15 +108,13 @@ class Compiled:
         self.seconds = time.perf_counter() - started
 
 
-def warm_up(train: Callable[[Work], object], work: Work) -> float:
-    """Start the device, its libraries and their kernels with a short run; seconds it took.
+def warm_up(train: Callable[[Work], object], work: Work) -> None:
+    """Start the device, its libraries and their kernels with a short run.
 
     Without it, whoever comes first pays for what all others find ready.
     """
-    started = time.perf_counter()
     train(work.short())
     torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 def in_processes(work: Work, processes: int) -> tuple[float, float, list[tuple[float, str]]]:
