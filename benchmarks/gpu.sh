@@ -1,78 +1,66 @@
 #!/bin/bash
-# Everything that only a GPU can tell, in one command of at most 9 minutes:
-#   benchmarks/gpu.sh [FOLDER]        (or FOLDER in $OUT; benchmarks/out/gpu by default)
-# runs the tests in tests/gpu, profiles one step of every batch size, and compares training with the
-# baselines. What is finished is not repeated: call it again until it says that all is done. Its
-# state is one file, FOLDER/state.tar.gz; put it at benchmarks/out/state.tar.gz to go on elsewhere.
-# Needs python3 with torch, torchvision and pytest; wheels of the rest from benchmarks/wheels.sh.
+# Everything that only a GPU can tell, in two calls of at most 570 and 150 seconds:
+#   benchmarks/gpu.sh [1|2] [FOLDER]        (1 by default; or FOLDER in $OUT; benchmarks/out/gpu)
+#
+# Before, where there is a network (both folders are ignored by git and must travel along):
+#   benchmarks/wheels.sh                                           # to benchmarks/out/wheels
+#   cp WHERE_IT_IS/cifar10-jpeg.tar.xz benchmarks/out/             # or name it in VGGSTUDY_IMAGES
+# On the machine with the GPU, whose python3 has torch, torchvision and pytest:
+#   benchmarks/gpu.sh 1 FOLDER
+#   benchmarks/gpu.sh 2 FOLDER
+#
+# Call 1: versions and ceilings, and a recorded against a single run, 45 s together once the machine
+# is warm (if recording fails, steps are not recorded in what follows); the tests in tests/gpu, 105 s;
+# bit gates at width 1, 60 s; steady state against the baselines, 150 s; the rest of the time, some
+# 230 s, 24 runs of the reference study. Call 2 finishes those runs and compares processes. Nothing is
+# downloaded.
+#
+# Each section has a limit of its own and is killed 10 s after it; no failure, hang or crash of one
+# stops the next. FOLDER holds, as they come: results.jsonl (every figure), results.md (its tables;
+# begin there), tests.txt, log.txt (what the sections said) and study.tar.gz (the study without its
+# checkpoints). Exit status 0 if every section of the call passed, 1 if one did not, 3 if there is
+# no device.
+#
+# What has passed is not repeated: the same call goes on. It does so from benchmarks/out/gpu-state;
+# to go on elsewhere, put the files of FOLDER there. Remove it to measure anew.
+#
+# GPU_SCALE=0.3 scales every limit, GPU_EPOCHS=10 sets the study's epochs, GPU_TEST_WORKERS=4 the
+# processes of the tests; GPU_GRAPHS=0 records no steps. For trials of this script without a
+# device: GPU_TRIAL=steady=hang,bits=crash replaces sections by one that ignores signals and by one
+# that crashes, and GPU_STUDY_SET=model.width=0.25,... changes the study further.
 set -u
+GPU_BEGUN=${EPOCHREALTIME/[.,]*/}
 cd "$(dirname "$0")/.." || exit 1
-begun=$SECONDS
-limit=${GPU_SECONDS:-530}
+call=1
+case ${1:-} in
+    1 | 2)
+        call=$1
+        shift
+        ;;
+esac
 folder=${1:-${OUT:-benchmarks/out/gpu}}
-state=benchmarks/out/gpu-state
-mkdir -p "$folder" "$state"
-if [ -f benchmarks/out/state.tar.gz ] && [ -z "$(ls -A "$state")" ]; then
-    tar -xzf benchmarks/out/state.tar.gz -C "$state"
-fi
-
-left() { echo $((limit - (SECONDS - begun))); }
+state=${GPU_STATE:-$PWD/benchmarks/out/gpu-state}
+python=${PYTHON:-python3}
+mkdir -p "$folder" "$state" || exit 1
 
 site=$state/site
-if ls benchmarks/out/wheels/*.whl >/dev/null 2>&1 && [ ! -d "$site" ]; then
+if ls benchmarks/out/wheels/*.whl >/dev/null 2>&1 && [ ! -e "$site/complete" ]; then
     for wheel in benchmarks/out/wheels/*.whl; do
-        python3 -m zipfile -e "$wheel" "$site" || exit 1
+        "$python" -m zipfile -e "$wheel" "$site" || exit 1
     done
+    touch "$site/complete"
 fi
-export PYTHONPATH=$PWD/$site:$PWD${PYTHONPATH:+:$PYTHONPATH}
-export CUBLAS_WORKSPACE_CONFIG=:4096:8
+export GPU_STATE=$state
+export PYTHONPATH=$PWD/benchmarks:$site:$PWD${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONUNBUFFERED=1
-export VGGSTUDY_CACHE=$PWD/$state/cache
+export CUBLAS_WORKSPACE_CONFIG=:4096:8
+export CUDA_DEVICE_MAX_CONNECTIONS=${CUDA_DEVICE_MAX_CONNECTIONS:-32}
+export VGGSTUDY_CACHE=$state/cache
 
-keep() { # put the results, and the state without what can be made again, into the folder
-    cp "$state"/*.txt "$state"/*.md "$state"/*.json "$folder"/ 2>/dev/null
-    cp "$state"/training/cuda/training.* "$folder"/ 2>/dev/null
-    tar -czf "$folder/state.tar.gz" -C "$state" --exclude=./site --exclude=./cache .
-}
-trap keep EXIT
-
-python3 -c 'import sys, torch; sys.exit(None if torch.cuda.is_available() else "no CUDA device")' || exit 3
-
-if [ ! -e "$state/tests.done" ]; then
-    timeout --signal=INT $(($(left) - 20)) python3 -m pytest tests/gpu -q -p no:cacheprovider \
-        2>&1 | tee "$state/tests.txt"
-    status=${PIPESTATUS[0]}
-    case $status in
-        0) touch "$state/tests.done" ;;
-        124) echo "The tests did not end in time; the next call begins them again." ;;
-        # What failed is told and not repeated: the rest is worth having too.
-        *) echo "exit status $status" >"$state/tests.done" ;;
-    esac
-fi
-
-if [ ! -e "$state/profile.done" ] && [ "$(left)" -gt 60 ]; then
-    timeout $(($(left) - 20)) python3 benchmarks/profile_step.py --device cuda --out "$state" \
-        >"$state/profile.txt" 2>&1 && touch "$state/profile.done"
-    tail -n 40 "$state/profile.txt"
-fi
-
-finished=no
-if [ "$(left)" -gt 60 ]; then
-    # Parts begin up to two minutes before the end; one that takes longer is begun again.
-    minutes=$(python3 -c "print(max(0.1, ($(left) - 120) / 60))")
-    timeout --signal=INT $(($(left) - 15)) python3 benchmarks/training.py --device cuda \
-        --minutes "$minutes" --out "$state/training" 2>"$state/training-messages.txt"
-    status=$?
-    cat "$state/training-messages.txt"
-    if [ $status -eq 0 ] && ! grep -q "Time is up" "$state/training-messages.txt"; then
-        finished=yes
-    fi
-fi
-
-[ -s "$state/tests.done" ] && echo "Tests failed: see tests.txt." && exit 1
-if [ $finished = yes ] && [ -e "$state/tests.done" ] && [ -e "$state/profile.done" ]; then
-    echo "All is done."
-    exit 0
-fi
-echo "Call again to go on."
-exit 4
+seconds=570
+[ "$call" = 2 ] && seconds=150
+limit=$("$python" -c "import sys; print(float(sys.argv[1]) * float(sys.argv[2]))" \
+    "$seconds" "${GPU_SCALE:-1}") || exit 1
+GPU_SPENT_S=$((${EPOCHREALTIME/[.,]*/} - GPU_BEGUN))
+export GPU_SPENT_S
+timeout -k 10 "$limit" "$python" -m gpu "$call" "$folder"

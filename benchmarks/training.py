@@ -12,9 +12,11 @@ B3   B2 with torch.compile; the time of compilation is told apart
 B4   B2 in several processes
 ours a study: two workers of one thread on two cores, lanes on a GPU; ledger and all
 
-Programs are timed in processes of their own, for each piece of work in turn. The machine's rate in
-matrix products is measured before and after, and vggstudy's records are compared bit by bit: a
-second time, with one worker, and killed and resumed.
+Programs are timed in processes of their own, for each piece of work in turn. On a GPU the
+baselines train a short run first, and vggstudy's workers have started their device: no program's
+time holds the start of CUDA, and set-up is told apart. The machine's rate in matrix products is
+measured before and after, and vggstudy's records are compared bit by bit: a second time, with one
+worker, and killed and resumed. The tables are written after every part.
 
 Finished parts stay in --out: the same command goes on where the time (--minutes) ended it.
 """
@@ -179,6 +181,15 @@ def surroundings(device: str) -> dict[str, object]:
     }
 
 
+def written(folder: Path, found: list[dict[str, object]], before: dict[str, object]) -> Report:
+    """The report of the parts so far, in its files: what is cut short leaves its tables."""
+    report = Report.of(found, machine={**before, "load_at_end": os.getloadavg()[0]})
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "training.json").write_text(json.dumps(report.to_dict(), indent=1))
+    (folder / "training.md").write_text(markdown(report))
+    return report
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
@@ -189,12 +200,12 @@ def main() -> None:
     arguments = parser.parse_args()
     parts = Parts(arguments.out / arguments.device, time.monotonic() + 60 * arguments.minutes)
     before = surroundings(arguments.device)
-    found = list(measure(parts, works(arguments.device), set(arguments.only.split(","))))
-    report = Report.of(found, machine={**before, "load_at_end": os.getloadavg()[0]})
+    found: list[dict[str, object]] = []
+    report = written(parts.folder, found, before)
+    for part in measure(parts, works(arguments.device), set(arguments.only.split(","))):
+        found.append(part)
+        report = written(parts.folder, found, before)
     text = json.dumps(report.to_dict(), indent=1)
-    parts.folder.mkdir(parents=True, exist_ok=True)
-    (parts.folder / "training.json").write_text(text)
-    (parts.folder / "training.md").write_text(markdown(report))
     print(text if arguments.json else markdown(report))
     if not parts.complete:
         print("Time is up: the same command goes on from here.", file=sys.stderr)

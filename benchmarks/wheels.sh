@@ -9,8 +9,9 @@ folder=benchmarks/out/wheels
 rm -rf "$folder"
 mkdir -p "$folder"
 names="annotated-types click filelock platformdirs pydantic pydantic-core rich tomlkit
-tree-sitter tree-sitter-toml typing-extensions typing-inspection"
-pins=
+execnet pytest-xdist tree-sitter tree-sitter-toml typing-extensions typing-inspection"
+# Nothing else of the project needs it, so no constraint names it.
+pins="pytest-timeout==2.4.0"
 for name in $names; do
     pins="$pins $(grep "^$name==" constraints.txt)"
 done

@@ -66,21 +66,37 @@ def train(work: Work, replicate: int) -> tuple[float, nn.Module]:
     model = work.model(replicate, data).to(device)
     split = loaders(data, work.batch_size, pin=device.type == "cuda")
     optimizer = torch.optim.SGD(model.parameters(), lr=work.lr, momentum=MOMENTUM)
-    criterion = nn.CrossEntropyLoss()
     for _ in range(work.epochs):
-        model.train()
-        running_loss, correct = 0.0, 0
-        for images, targets in split["train"]:
-            images, targets = images.to(device), targets.to(device)
-            optimizer.zero_grad()
-            outputs = model(images)
-            loss = criterion(outputs, targets)
-            loss.backward()
-            optimizer.step()
-            running_loss += loss.item()
-            correct += (outputs.argmax(dim=1) == targets).sum().item()
+        one_epoch(model, split["train"], optimizer, device)
         evaluate(model, split["validation"], device)
     return evaluate(model, split["test"], device), model
+
+
+def one_epoch(
+    model: nn.Module,
+    loader: DataLoader,
+    optimizer: torch.optim.Optimizer,
+    device: torch.device,
+    *,
+    steps: int | None = None,
+) -> int:
+    """An epoch, or so many steps of it; how many there were."""
+    criterion = nn.CrossEntropyLoss()
+    model.train()
+    running_loss, correct, done = 0.0, 0, 0
+    for images, targets in loader:
+        images, targets = images.to(device), targets.to(device)
+        optimizer.zero_grad()
+        outputs = model(images)
+        loss = criterion(outputs, targets)
+        loss.backward()
+        optimizer.step()
+        running_loss += loss.item()
+        correct += (outputs.argmax(dim=1) == targets).sum().item()
+        done += 1
+        if done == steps:
+            break
+    return done
 
 
 def evaluate(model: nn.Module, loader: DataLoader, device: torch.device) -> float:

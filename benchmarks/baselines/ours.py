@@ -51,6 +51,8 @@ def run_study(work: Work, folder: Path, options: ExecutionOptions) -> Outcome:
     records = {record.run_id: record for record in study.store().records()}
     ordered = [records[run.run_id] for run in study.plan.runs]
     timings = [record.timings for record in ordered]
+    # A worker has started its device when its first run begins; what runs record is their time.
+    setup = {} if work.device == "cpu" else {"setup_s": min(watch.begun.values()) - started}
     workers = 1 if options.devices[0].startswith("cuda") else options.jobs
     return Outcome(
         seconds=max(watch.ended.values()) - min(watch.begun.values()),
@@ -60,6 +62,7 @@ def run_study(work: Work, folder: Path, options: ExecutionOptions) -> Outcome:
         peak_mib=max(t["peak_memory_bytes"] for t in timings) / 2**20,
         extra={
             "whole_s": whole,
+            **setup,
             "workers": workers,
             "train_s": sum(t["train_s"] for t in timings),
             "steps": sum(record.result["steps"] for record in ordered),

@@ -112,7 +112,9 @@ def _row(program: str, part: Mapping[str, Any], base: float | None) -> Row:
     if rate is None:
         return Row(program, None, None, None, None, part.get("skipped") or part.get("failed") or "")
     extra = part["extra"]
-    note = f"and {extra['compile_s']:.0f} s of compilation" if "compile_s" in extra else ""
+    apart = {"setup_s": "set-up", "compile_s": "compilation"}
+    notes = [f"{extra[key]:.1f} s of {word}" for key, word in apart.items() if key in extra]
+    note = f"and {', '.join(notes)}" if notes else ""
     return Row(
         program=program,
         runs_per_hour=rate,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
 import torch
@@ -63,7 +63,7 @@ class Work:
     seeds : int
         Runs.
     data : str
-        ``digits``, ``synthetic`` or ``cifar10``.
+        ``digits`` or ``synthetic``: nothing is ever downloaded.
     images : int or None
         Training images, validation included; all by default.
     precision : str
@@ -82,6 +82,15 @@ class Work:
     images: int | None
     precision: str
     device: str
+
+    def __post_init__(self) -> None:
+        """Refuse what would need a network."""
+        if self.data not in ("digits", "synthetic"):
+            raise ValueError(f"data must be digits or synthetic, got {self.data}")
+
+    def short(self) -> Work:
+        """One epoch of a few batches of the same size: enough to start a device."""
+        return replace(self, epochs=1, images=max(8 * self.batch_size, 320))
 
     @property
     def name(self) -> str:
@@ -126,8 +135,8 @@ class Outcome:
     Attributes
     ----------
     seconds : float
-        From the first run's begin to the last run's end: without imports, and without
-        compilation.
+        From the first run's begin to the last run's end: without imports, without compilation
+        and without the start of the device, which ``extra`` tells as ``setup_s``.
     runs : int
     accuracies : list of float
         Of the test images with the last weights, by replicate.
