@@ -56,6 +56,8 @@ def arguments() -> list[str]:
     """The call of vggstudy."""
     found = ["run", str(PROTOCOL), "--study", str(Path(os.environ["GPU_STATE"]) / "study")]
     found += ["--devices", "cuda:0", "--lanes", "4", "--timeout", "120"]
+    if single.wanted():
+        found.append("--no-graphs")
     for each in overrides():
         found += ["--set", each]
     for each in ONLY:
@@ -97,8 +99,6 @@ def inside() -> None:
     """The command line itself."""
     from vggstudy.cli import run_cli
 
-    if single.wanted():
-        single.switch_off_in_workers()
     sys.argv = ["vggstudy", *arguments()]
     run_cli()
 

@@ -264,3 +264,11 @@ def test_a_run_is_judged_by_the_epochs_of_its_own_cell(process: WorkerProcess) -
     assert StallLimit(7.0, measured=True).of("quick") == 7.0
     assert StallLimit(None, measured=False).of("quick") is None
     assert not process.hung_runs(StallLimit(None, measured=False))
+
+
+@pytest.mark.parametrize("graphs", [True, False])
+def test_lanes_record_steps_unless_the_user_said_otherwise(
+    worker: LaneWorker, graphs: bool
+) -> None:
+    worker.device, worker.options = "cpu", ExecutionOptions(jobs=1, lanes=2, graphs=graphs)
+    assert worker.new_lanes().graphs is graphs

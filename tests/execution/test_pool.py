@@ -9,12 +9,15 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from vggstudy.execution import ExecutionOptions, Silent, pool
+from vggstudy.execution.pool import ONE_REQUEST_S
 from vggstudy.ledger import StudyStore
 
 TINY = """\
@@ -272,3 +275,20 @@ def _worker_of(driver: int) -> int:
     """Process id of the only worker of a driver."""
     (worker,) = psutil.Process(driver).children()
     return int(worker.pid)
+
+
+def test_a_signal_that_is_sent_twice_at_once_is_one_request(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    store = StudyStore.create(tmp_path / "study", "", "0" * 64, "one")
+    made = pool._Pool([], store, ExecutionOptions(jobs=1), Silent())
+    counts = []
+    for later in (0.0, 0.01, ONE_REQUEST_S, 5.0):
+        clock[0] += later
+        made.count_signal(signal.SIGINT, None)
+        counts.append(made.signals)
+    assert counts == [1, 1, 2, 3]
+    os.close(made.wakeup_read)
+    os.close(made.wakeup_write)

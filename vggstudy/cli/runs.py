@@ -138,6 +138,12 @@ def _lanes(context: click.Context, parameter: click.Parameter, value: str) -> in
     metavar="auto|N",
     help="Runs at a time on each GPU; auto measures how many gain, 1 on CPU.",
 )
+@click.option(
+    "--graphs/--no-graphs",
+    default=True,
+    help="Whether a GPU repeats recorded steps (the default) or is given one operation after "
+    "another: slower, to the same bits.",
+)
 @set_option
 @click.option("--only", multiple=True, metavar="FACTOR=LEVEL", help="Only such runs.")
 @click.option("--limit", type=click.IntRange(min=1), help="At most so many runs.")
@@ -201,6 +207,7 @@ def _options(
     devices: str,
     threads: int | None,
     lanes: int | None,
+    graphs: bool,
     retries: int,
     timeout: float | None,
 ) -> ExecutionOptions:
@@ -212,6 +219,7 @@ def _options(
         devices=split(devices),
         threads=threads,
         lanes=lanes,
+        graphs=graphs,
         retries=retries,
         timeout_s=timeout,
         data_roots=(protocol.resolve().parent, Path.cwd()),

@@ -52,7 +52,7 @@ class LaneWorker(Worker):
             checkpoint_every_s=self.options.checkpoint_every_s,
         )
         try:
-            return LaneSet(site, lanes=self.options.lanes)
+            return LaneSet(site, lanes=self.options.lanes, graphs=self.options.graphs)
         except RuntimeError as error:  # CUDA cannot start where others have filled the device
             reason = " ".join(str(error).split())[:200]
             msg = f"device '{self.device}' cannot be used: {reason}"

@@ -40,6 +40,8 @@ class ExecutionOptions:
         Where decoded images are kept; the user's cache folder by default.
     lanes : int or None
         Runs that a worker trains at a time; None measures it on a GPU and takes one on a CPU.
+    graphs : bool
+        Whether a GPU repeats recorded steps, where a network can be recorded.
     jobs_given, threads_given : bool
         Whether somebody named these numbers; `layout` may choose others where nobody did.
     """
@@ -53,6 +55,7 @@ class ExecutionOptions:
     data_roots: tuple[Path, ...] = ()
     cache_dir: Path | None = None
     lanes: int | None = None
+    graphs: bool = True
     jobs_given: bool = True
     threads_given: bool = True
 
@@ -72,6 +75,7 @@ def resolve_options(
     data_roots: Sequence[Path] = (),
     cache_dir: Path | None = None,
     lanes: int | None = None,
+    graphs: bool = True,
 ) -> ExecutionOptions:
     """Fill in what was not said: CPU, one worker a core (or a GPU), one thread a run.
 
@@ -105,6 +109,7 @@ def resolve_options(
         data_roots=tuple(roots),
         cache_dir=cache_dir,
         lanes=lanes,
+        graphs=graphs,
         jobs_given=jobs is not None,
         threads_given=threads is not None,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime
+import math
 import os
 import signal
 import time
@@ -27,6 +28,9 @@ from vggstudy.plan import PlannedRun
 
 TICK_S = 0.5
 """Longest wait for a message before timeouts are looked at."""
+
+ONE_REQUEST_S = 0.3
+"""Signals that come this close together were meant once: nobody asks twice in that time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ class _Pool:
         self.finished = 0
         self.crashed = 0
         self.signals = 0
+        self.signalled_at = -math.inf
         self.fatal: StudyError | None = None
         self.prepared = False
         self.preparing: WorkerProcess | None = None
@@ -306,7 +311,14 @@ class _Pool:
                 worker.send(("stop",))
 
     def count_signal(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Signal handler: only counts and wakes the loop."""
+        """Signal handler: only counts and wakes the loop.
+
+        timeout(1) sends its signal twice, to a command and to its process group: one request.
+        """
+        now = time.monotonic()
+        if now - self.signalled_at < ONE_REQUEST_S:
+            return
+        self.signalled_at = now
         self.signals += 1
         with contextlib.suppress(BlockingIOError):
             os.write(self.wakeup_write, b"!")
