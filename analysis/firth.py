@@ -1,8 +1,7 @@
 """Logistic regression on cells: Firth's penalised likelihood, and maximum likelihood.
 
-Data are grouped: successes k of n trials at each row of a design. Many responses of one design are
-fitted at once; arrays inside keep the responses on the last axis, so that every operation runs over
-contiguous memory. A fit that does not converge is data, not an error.
+Data are grouped: successes k of n trials at each row of a design. A fit that does not converge is
+data, not an error.
 
 References
 ----------
@@ -13,12 +12,12 @@ References
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from vggstudy.analysis.arrays import BoolArray, FloatArray, IntArray
-from vggstudy.analysis.batched import cholesky, information, inverse, squares
+from vggstudy.analysis.arrays import FloatArray
 
 TOLERANCE = 1e-11
 """Largest change of a linear predictor at which a fit has converged."""
@@ -32,16 +31,13 @@ STEP_CAP = 5.0
 ROUNDING = 1e-12
 """Fall of the objective, relative to its size, that is no fall."""
 
-CHUNK = 1_024
-"""Responses fitted together: their arrays stay in the cache."""
-
 OUT_OF_ITERATIONS = "no convergence within the iterations"
 SINGULAR = "the information matrix is singular"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Binomial:
-    """A design with its trials: what all responses of a study share.
+    """A design with its trials.
 
     Attributes
     ----------
@@ -108,112 +104,36 @@ class LogisticFit:
     failure_reason: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class BatchFit:
-    """Many fitted responses.
-
-    Attributes
-    ----------
-    coefficients : ndarray of shape (B, P)
-    penalised_log_likelihood : ndarray of shape (B,)
-    iterations : ndarray of shape (B,)
-    converged : ndarray of shape (B,)
-    failure_reason : tuple of str or None
-        B of them, present where a fit has not converged.
-    """
-
-    coefficients: FloatArray
-    penalised_log_likelihood: FloatArray
-    iterations: IntArray
-    converged: BoolArray
-    failure_reason: tuple[str | None, ...]
-
-    @property
-    def failed_share(self) -> float:
-        """Share of fits that have not converged."""
-        return float(1 - self.converged.mean())
-
-
-def fit_logistic(
-    model: Binomial,
-    k: FloatArray,
-    *,
-    start: FloatArray | None = None,
-    tolerance: float = TOLERANCE,
-) -> LogisticFit:
-    """Fit one response.
+def fit_logistic(model: Binomial, k: FloatArray) -> LogisticFit:
+    """Maximise the (penalised) likelihood.
 
     Parameters
     ----------
     model : Binomial
     k : ndarray of shape (C,)
         Successes; they need not be integers.
-    start : ndarray of shape (P,), optional
-        Coefficients to start from; zero by default.
-    tolerance : float
-        Largest last change of a linear predictor.
 
     Raises
     ------
     ValueError
         If ``0 <= k <= n`` is violated.
     """
-    found = fit_batch(model, k[None], start=start, tolerance=tolerance)
-    eta = model.X @ found.coefficients.T
-    state = _evaluate(model, squares(model.X), eta, k[:, None].astype(np.float64))
-    inverse = state.inverse[:, :, 0]
-    return LogisticFit(
-        coefficients=found.coefficients[0],
-        se=np.sqrt(np.diag(inverse)),
-        covariance=inverse,
-        log_likelihood=float(state.log_likelihood[0]),
-        penalised_log_likelihood=float(state.objective[0]),
-        fitted=state.p[:, 0],
-        iterations=int(found.iterations[0]),
-        converged=bool(found.converged[0]),
-        failure_reason=found.failure_reason[0],
-    )
-
-
-def fit_batch(
-    model: Binomial,
-    K: FloatArray,
-    *,
-    start: FloatArray | None = None,
-    tolerance: float = TOLERANCE,
-) -> BatchFit:
-    """Fit many responses of one design, e.g. binomial resamples.
-
-    Parameters
-    ----------
-    model : Binomial
-    K : ndarray of shape (B, C)
-        Successes, one response a row.
-    start : ndarray of shape (P,), optional
-        Coefficients that all fits start from, e.g. those of the data.
-    tolerance : float
-        1e-6 is ample for resamples.
-
-    Raises
-    ------
-    ValueError
-        If ``0 <= K <= n`` is violated.
-    """
-    if K.shape[1:] != model.n.shape or (K < 0).any() or (model.n < K).any():
+    if k.shape != model.n.shape or (k < 0).any() or (model.n < k).any():
         raise ValueError("successes must satisfy 0 <= k <= n in every cell")
+    k = k.astype(np.float64)
     span = Span(np.zeros(len(model.n)), model.X)
-    first = np.zeros(model.X.shape[1]) if start is None else start
-    parts = [
-        _climb(model, span, np.ascontiguousarray(K[i : i + CHUNK].T, float), first, tolerance)
-        for i in range(0, max(len(K), 1), CHUNK)
-    ]
-    status = np.concatenate([part.status for part in parts])
-    return BatchFit(
-        coefficients=np.concatenate([part.g.T for part in parts]),
-        penalised_log_likelihood=np.concatenate([part.objective for part in parts]),
-        iterations=np.concatenate([part.iterations for part in parts]),
-        converged=status == 0,
-        failure_reason=tuple((None, OUT_OF_ITERATIONS, SINGULAR)[code] for code in status),
+    found = _climb(model, span, k, np.zeros(model.X.shape[1]), TOLERANCE)
+    state = _evaluate(model, _products(model.X), model.X @ found.g, k)
+    return LogisticFit(
+        coefficients=found.g,
+        se=np.sqrt(np.diag(state.inverse)),
+        covariance=state.inverse,
+        log_likelihood=state.log_likelihood,
+        penalised_log_likelihood=state.objective,
+        fitted=state.p,
+        iterations=found.iterations,
+        converged=found.failure_reason is None,
+        failure_reason=found.failure_reason,
     )
 
 
@@ -259,151 +179,120 @@ def fit_span(
         The objective is flat at its maximum: its own error is the square of this one.
     """
     first = np.zeros(span.free.shape[1]) if start is None else start
-    K = k[:, None].astype(np.float64)
-    found = _climb(model, span, K, first, tolerance)
-    state = _evaluate(model, squares(model.X), span.offset[:, None] + span.free @ found.g, K)
+    k = k.astype(np.float64)
+    found = _climb(model, span, k, first, tolerance)
+    state = _evaluate(model, _products(model.X), span.offset + span.free @ found.g, k)
     return SpanFit(
-        g=found.g[:, 0],
-        objective=float(state.objective[0]),
-        score=np.asarray(model.X.T @ state.residual[:, 0], dtype=np.float64),
-        converged=bool(found.status[0] == 0),
+        g=found.g,
+        objective=state.objective,
+        score=np.asarray(model.X.T @ state.residual, dtype=np.float64),
+        converged=found.failure_reason is None,
     )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _State:
-    """The likelihood and its derivatives at B linear predictors.
+    """The likelihood and its derivatives at a linear predictor.
 
-    ``p``, ``residual`` and ``curvature`` are (C, B), ``inverse`` is (P, P, B), ``log_likelihood``
-    and ``objective`` are (B,). The modified score is ``X' residual`` ([2]_, eq. 3).
+    ``p``, ``residual`` and ``curvature`` are (C,), ``inverse`` is (P, P). The modified score is
+    ``X' residual`` ([2]_, eq. 3).
     """
 
     p: FloatArray
     residual: FloatArray
     curvature: FloatArray
     inverse: FloatArray
-    log_likelihood: FloatArray
-    objective: FloatArray
+    log_likelihood: float
+    objective: float
 
 
-def _evaluate(model: Binomial, full: FloatArray, eta: FloatArray, K: FloatArray) -> _State:
-    """Penalised log-likelihood, modified residuals and inverse information at ``eta``, (C, B)."""
-    n = model.n[:, None]
+def _evaluate(model: Binomial, products: FloatArray, eta: FloatArray, k: FloatArray) -> _State:
+    """Penalised log-likelihood, modified residuals and inverse information at ``eta``, (C,)."""
+    n = model.n
     small = np.exp(-np.abs(eta))
     p = np.where(eta >= 0, 1.0, small) / (1 + small)
     unit = small / (1 + small) ** 2
-    log_likelihood = (K * eta - n * (np.maximum(eta, 0) + np.log1p(small))).sum(axis=0)
-    root = cholesky(information(full, n * unit))
-    inverted = inverse(root)
-    residual, curvature, objective = K - n * p, n * unit, log_likelihood
+    log_likelihood = float((k * eta - n * (np.maximum(eta, 0) + np.log1p(small))).sum())
+    root = _cholesky(products, n * unit)
+    inverted = _inverse(root)
+    residual, curvature, objective = k - n * p, n * unit, log_likelihood
     if model.penalised:
-        leverage = curvature * (full @ inverted.reshape(full.shape[1], -1))
+        leverage = curvature * (products @ inverted.ravel())
         residual = residual + leverage * (0.5 - p)
         curvature = curvature + leverage * unit
-        objective = log_likelihood + np.log(np.einsum("iib->ib", root)).sum(axis=0)
+        objective = log_likelihood + float(np.log(np.diag(root)).sum())
     return _State(p, residual, curvature, inverted, log_likelihood, objective)
+
+
+def _products(X: FloatArray) -> FloatArray:
+    """Products of the columns, (C, P * P)."""
+    return np.asarray((X[:, :, None] * X[:, None, :]).reshape(len(X), -1))
+
+
+def _cholesky(products: FloatArray, weight: FloatArray) -> FloatArray:
+    """Lower factor of the information ``X' W X``; NaN where it is not positive definite."""
+    size = math.isqrt(products.shape[1])
+    information = (products.T @ weight).reshape(size, size)
+    try:
+        return np.asarray(np.linalg.cholesky(information))
+    except np.linalg.LinAlgError:
+        return np.full_like(information, np.nan)
+
+
+def _inverse(root: FloatArray) -> FloatArray:
+    """Inverse of the matrix with a lower factor."""
+    back = np.linalg.inv(root)
+    return np.asarray(back.T @ back, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Climbed:
-    """Ends of B climbs: ``g`` (Q, B), the rest (B,); status 0, 1 or 2 as in `fit_batch`."""
+    """Where a climb ended, and why it did not arrive."""
 
     g: FloatArray
-    objective: FloatArray
-    iterations: IntArray
-    status: IntArray
-
-    def put(self, live: _Front, which: BoolArray, status: IntArray, passes: int) -> None:
-        """Keep where these climbs ended."""
-        index = live.index[which]
-        self.g[:, index], self.objective[index] = live.g[:, which], live.best[which]
-        self.iterations[index], self.status[index] = passes, status[which]
-
-
-@dataclass(slots=True, eq=False)
-class _Front:
-    """Unfinished climbs: where they are, and the step that each proposes.
-
-    ``index`` and ``best`` are (B,), ``g`` and ``step`` (Q, B), ``eta`` and ``move`` (C, B).
-    """
-
-    index: IntArray
-    best: FloatArray
-    g: FloatArray
-    step: FloatArray
-    eta: FloatArray
-    move: FloatArray
-
-    def take(self, up: BoolArray, objective: FloatArray, step: FloatArray) -> None:
-        """Accept the proposals `up` and set their next steps; halve the steps of the others."""
-        if up.all():  # masks cost more than the arithmetic of a single small fit
-            self.g += self.step
-            self.eta += self.move
-            self.best, self.step = objective, step
-            return
-        self.g[:, up] += self.step[:, up]
-        self.eta[:, up] += self.move[:, up]
-        self.best = np.where(up, objective, self.best)
-        self.step[:, ~up] *= 0.5
-        self.step[:, up] = step[:, up]
-
-    def cap(self, free: FloatArray) -> FloatArray:
-        """Shorten steps to `STEP_CAP`; the largest change of each linear predictor before that."""
-        self.move = free @ self.step
-        size = np.abs(self.move).max(axis=0, initial=0.0)
-        share = np.minimum(1, STEP_CAP / np.maximum(size, STEP_CAP))
-        self.step *= share
-        self.move *= share
-        return np.asarray(size)
-
-    def keep(self, which: BoolArray) -> None:
-        """Drop finished climbs."""
-        self.index, self.best = self.index[which], self.best[which]
-        self.g, self.step = self.g[:, which], self.step[:, which]
-        self.eta, self.move = self.eta[:, which], self.move[:, which]
+    iterations: int
+    failure_reason: str | None
 
 
 def _climb(
-    model: Binomial, span: Span, K: FloatArray, first: FloatArray, tolerance: float
+    model: Binomial, span: Span, k: FloatArray, first: FloatArray, tolerance: float
 ) -> _Climbed:
     """Newton's method with capped steps, halved where the objective would fall.
 
-    Every pass evaluates one proposal of every unfinished response: it is taken if the objective
-    does not fall by more than rounding, and retried with half the step otherwise.
+    Every pass evaluates one proposal: it is taken if the objective does not fall by more than
+    rounding, and retried with half the step otherwise.
     """
-    B = K.shape[1]
-    g = np.repeat(first[:, None], B, axis=1).astype(np.float64)
-    out = _Climbed(g, np.full(B, -np.inf), np.zeros(B, np.int64), np.ones(B, np.int64))
-    eta = span.offset[:, None] + span.free @ g
-    live = _Front(
-        np.arange(B), np.full(B, -np.inf), g.copy(), np.zeros_like(g), eta, np.zeros_like(eta)
-    )
-    full = squares(model.X)
-    free = full if span.free is model.X else squares(span.free)
+    full = _products(model.X)
+    free = full if span.free is model.X else _products(span.free)
+    g, best = first.astype(np.float64), -math.inf
+    eta = span.offset + span.free @ g
+    step, move = np.zeros_like(g), np.zeros_like(eta)
     for passes in range(1, MAX_ITERATIONS + 1):
-        state = _evaluate(model, full, live.eta + live.move, K)
-        up = state.objective >= live.best - ROUNDING * np.maximum(1, np.abs(live.best))
-        live.take(up, state.objective, _newton_step(span.free, free, state))
-        size = live.cap(span.free)
-        singular = ~np.isfinite(live.best) | ~np.isfinite(size)
-        ended = singular | (size < tolerance) | (passes == MAX_ITERATIONS)
-        if ended.any():
-            status = np.where(singular, 2, np.where(up & (size < tolerance), 0, 1))
-            out.put(live, ended, status, passes)
-            live.keep(~ended)
-            K = K[:, ~ended]
-        if not live.index.size:
-            break
-    return out
+        state = _evaluate(model, full, eta + move, k)
+        up = state.objective >= best - ROUNDING * max(1.0, abs(best))
+        if up:
+            g, eta, best = g + step, eta + move, state.objective
+            step = _newton_step(span.free, free, state)
+        else:
+            step = step / 2
+        move = span.free @ step
+        size = float(np.abs(move).max(initial=0.0))
+        if not (math.isfinite(best) and math.isfinite(size)):
+            return _Climbed(g, passes, SINGULAR)
+        if size < tolerance:
+            return _Climbed(g, passes, None if up else OUT_OF_ITERATIONS)
+        share = min(1.0, STEP_CAP / max(size, STEP_CAP))
+        step, move = share * step, share * move
+    return _Climbed(g, MAX_ITERATIONS, OUT_OF_ITERATIONS)
 
 
 def _newton_step(F: FloatArray, products: FloatArray, state: _State) -> FloatArray:
-    """Step towards a zero of the modified score, (Q, B).
+    """Step towards a zero of the modified score, (Q,).
 
     The leverages enter the curvature as additional trials; that halves the passes of Fisher's
     scoring and has the same limit.
     """
     if not F.shape[1]:
-        return np.zeros((0, state.p.shape[1]))
-    inverted = inverse(cholesky(information(products, state.curvature)))
-    return np.asarray(np.einsum("ijb,jb->ib", inverted, F.T @ state.residual))
+        return np.zeros(0)
+    inverted = _inverse(_cholesky(products, state.curvature))
+    return np.asarray(np.einsum("ij,j->i", inverted, F.T @ state.residual))
