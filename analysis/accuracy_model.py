@@ -12,12 +12,7 @@ import numpy as np
 
 from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.arrays import FloatArray, IntArray
-from vggstudy.analysis.batched_ols import BatchedFits, resample_converged
-from vggstudy.analysis.bootstrap import calibrated
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.estimate_mean import Resampling
-from vggstudy.analysis.finding import Finding
-from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.model_design import Design, ModelSpec, design_of
 from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.ols import (
@@ -34,15 +29,11 @@ from vggstudy.analysis.ols import (
     lack_of_fit,
 )
 from vggstudy.analysis.reasons import Caution, Note, Reason
-from vggstudy.analysis.resampling import claim_generator
 
 Robust = Literal["classical", "hc0", "hc2", "hc3", "hc4", "clustered"]
 
 SIGNIFICANT = 0.05
 """Level of the tests behind warnings."""
-
-DROP_ABOVE, WITHHOLD_ABOVE = 0.01, 0.05
-"""Shares of resamples without a fit: no bootstrap beside; no interval at all."""
 
 
 def fit_accuracy_model(
@@ -166,47 +157,3 @@ def _cautions(
         text = "a run determines its own fit, so equal variances are assumed"
         notes.append(Note(Caution.POOLED_VARIANCE.value, text))
     return notes
-
-
-def coefficient_findings(
-    model: AccuracyModel, cells: Cells, *, claim_id: str, confidence: float, resampling: Resampling
-) -> dict[str, Finding]:
-    """Each coefficient with a calibrated bootstrap beside, from resamples of all runs.
-
-    Resamples differ in which runs converged. Above 1% without a fit the bootstrap is left out,
-    above 5% the coefficient is not available.
-    """
-    draws = resample_converged(
-        cells,
-        model.design.matrix,
-        model.fitted,
-        n_resamples=resampling.n_resamples,
-        rng=claim_generator(resampling.seed, claim_id),
-        inflate=True,
-        chunk_draws=resampling.chunk_draws,
-    )
-    return {
-        name: _with_bootstrap(model, interval, draws, column, confidence)
-        for column, (name, interval) in enumerate(
-            zip(model.design.names, model.coefficients, strict=True)
-        )
-    }
-
-
-def _with_bootstrap(
-    model: AccuracyModel, interval: Interval, draws: BatchedFits, column: int, confidence: float
-) -> Finding:
-    """One coefficient, by the share of resamples that could be fitted."""
-    share = float(draws.failed.mean())
-    text = f"{share:.1%} of the resamples do not determine the model"
-    if share > WITHHOLD_ABOVE:
-        note = Note(ModelReason.RESAMPLES_FAILED.value, text)
-        return Finding(interval.estimate, None, note, cautions=model.cautions)
-    notes = model.cautions
-    if share > 0:
-        notes = (*notes, Note(ModelCaution.SOME_RESAMPLES_FAILED.value, text))
-    if share > DROP_ABOVE:
-        return Finding(interval.estimate, interval, cautions=notes)
-    deviation = draws.coefficients[~draws.failed, column]
-    beside = calibrated(interval.estimate, deviation, model.df, confidence=confidence)
-    return Finding(interval.estimate, interval, None, notes, (beside,), resamples=draws.failed.size)

@@ -11,7 +11,7 @@ References
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -22,7 +22,6 @@ from vggstudy.analysis.resampling import Strata
 from vggstudy.analysis.student import t_quantile
 
 Method = Literal["calibrated", "percentile", "basic", "bca", "studentized"]
-METHODS: tuple[str, ...] = get_args(Method)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,20 @@ Differences in the outcome's own unit come first (`estimate_mean`); these stand 
 References
 ----------
 .. [1] Hedges & Olkin (1985), Statistical Methods for Meta-Analysis, ch. 5, eq. 6 and 8-10.
-.. [2] Borenstein et al. (2009), Introduction to Meta-Analysis, eq. 4.20-4.24.
-.. [3] Steiger & Fouladi (1997), in What if there were no significance tests?, ch. 9 (intervals by
-   pivoting the noncentral t distribution).
-.. [4] Cliff (1993), Psychological Bulletin 114, 494-509; Feng & Cliff (2004), Journal of Modern
+.. [2] Cliff (1993), Psychological Bulletin 114, 494-509; Feng & Cliff (2004), Journal of Modern
    Applied Statistical Methods 3, 322-332 (asymmetric interval).
-.. [5] Agarwal et al. (2021), NeurIPS (probability of improvement).
+.. [3] Agarwal et al. (2021), NeurIPS (probability of improvement).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
-from scipy.special import gammaln, nctdtr
+from scipy.special import gammaln
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import Interval, normal_quantile
-
-EffectInterval = Literal["hedges_olkin", "borenstein", "noncentral_t"]
-CliffVariance = Literal["consistent", "unbiased"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +70,7 @@ class Dominance:
 
     @property
     def probability_of_improvement(self) -> Interval:
-        """P(first > second) + P(tie) / 2 = (1 + delta) / 2, with its interval [5]_."""
+        """P(first > second) + P(tie) / 2 = (1 + delta) / 2, with its interval [3]_."""
         of = self.interval
         return Interval(
             (1 + self.delta) / 2, (1 + of.low) / 2, (1 + of.high) / 2, "probability_of_improvement"
@@ -98,22 +91,15 @@ def small_sample_correction(df: float) -> float:
 
 
 def standardised_difference(
-    first: FloatArray,
-    second: FloatArray,
-    *,
-    confidence: float,
-    interval: EffectInterval = "hedges_olkin",
+    first: FloatArray, second: FloatArray, *, confidence: float
 ) -> StandardisedDifference:
-    """Hedges' g of ``mean(first) - mean(second)``.
+    """Hedges' g of ``mean(first) - mean(second)``, with normal limits ([1]_, eq. 8-10).
 
     Parameters
     ----------
     first, second : ndarray of shape (n1,) and (n2,)
         Together at least four values.
     confidence : float
-    interval : str
-        ``hedges_olkin`` ([1]_), ``borenstein`` ([2]_): normal limits with their variance of g;
-        ``noncentral_t`` ([3]_): limits of d by its pivot, times J; its variance is Hedges'.
 
     Raises
     ------
@@ -132,63 +118,19 @@ def standardised_difference(
     g = correction * d
     inverse = (n1 + n2) / (n1 * n2)
     variance = inverse + g**2 / (2 * (n1 + n2))
-    if interval == "borenstein":
-        variance = correction**2 * (inverse + d**2 / (2 * (n1 + n2)))
-    if interval == "noncentral_t":
-        limits = _noncentral_limits(d / np.sqrt(inverse), df, confidence)
-        low, high = (correction * float(x * np.sqrt(inverse)) for x in limits)
-    else:
-        half = normal_quantile(confidence) * float(np.sqrt(variance))
-        low, high = g - half, g + half
-    found = Interval(g, low, high, f"hedges_g_{interval}", df=df)
+    half = normal_quantile(confidence) * float(np.sqrt(variance))
+    found = Interval(g, g - half, g + half, "hedges_g_hedges_olkin", df=df)
     return StandardisedDifference(d, g, correction, sd, variance, found)
 
 
-def _noncentral_limits(t: float, df: float, confidence: float) -> tuple[float, float]:
-    """Noncentralities under which the observed t has the tail probabilities."""
-    from scipy.optimize import brentq  # costs more to import than everything else here
-
-    tail = (1 - confidence) / 2
-    error = float(np.sqrt(1 + t**2 / (2 * df)))
-    half = normal_quantile(confidence) * error
-
-    def excess(x: float, level: float) -> float:
-        covered = float(nctdtr(df, x, t))
-        if np.isnan(covered):  # underflow, far from t, where it is 0 or 1 to double precision
-            covered = float(x < t)
-        return covered - level
-
-    def solve(level: float) -> float:
-        middle = t + (half if level < 0.5 else -half)
-        found = brentq(
-            lambda x: excess(x, level),
-            middle - 1.5 * error,
-            middle + 1.5 * error,
-            xtol=1e-12,
-            rtol=1e-14,
-        )
-        return float(found)
-
-    return solve(1 - tail), solve(tail)
-
-
-def cliffs_delta(
-    first: FloatArray,
-    second: FloatArray,
-    *,
-    confidence: float,
-    variance: CliffVariance = "unbiased",
-) -> Dominance:
-    """Cliff's delta with the asymmetric interval of Feng and Cliff [4]_.
+def cliffs_delta(first: FloatArray, second: FloatArray, *, confidence: float) -> Dominance:
+    """Cliff's delta with the asymmetric interval of Feng and Cliff [2]_.
 
     Parameters
     ----------
     first, second : ndarray of shape (n1,) and (n2,)
         Two values each at least.
     confidence : float
-    variance : str
-        ``unbiased`` ([4]_, eq. 10) or ``consistent`` (eq. 9). Where the unbiased one falls below
-        ``(1 - delta^2) / (n1 n2 - 1)``, Cliff's lower bound for it takes its place.
 
     Returns
     -------
@@ -209,7 +151,7 @@ def cliffs_delta(
     above = n2 - np.searchsorted(ordered, first, side="right")
     greater, less = int(below.sum()), int(above.sum())
     delta = (greater - less) / (n1 * n2)
-    spread = _cliff_variance(first, second, (below - above) / n2, delta, variance)
+    spread = _cliff_variance(first, second, (below - above) / n2, delta)
     if abs(delta) == 1:
         found = _separated(delta, min(n1, n2), confidence)
     else:
@@ -217,10 +159,12 @@ def cliffs_delta(
     return Dominance(greater, less, n1 * n2 - greater - less, delta, spread, found)
 
 
-def _cliff_variance(
-    first: FloatArray, second: FloatArray, rows: FloatArray, delta: float, kind: CliffVariance
-) -> float:
-    """Variance of delta from the row and column means of the dominance matrix ([4]_, eq. 9-10)."""
+def _cliff_variance(first: FloatArray, second: FloatArray, rows: FloatArray, delta: float) -> float:
+    """Unbiased variance of delta from the row and column means of the dominance matrix.
+
+    [2]_, eq. 10. Where it falls below ``(1 - delta^2) / (n1 n2 - 1)``, Cliff's lower bound takes
+    its place.
+    """
     n1, n2 = first.size, second.size
     ordered = np.sort(first)
     over = n1 - np.searchsorted(ordered, second, side="right")
@@ -230,17 +174,13 @@ def _cliff_variance(
     column_squares = float(((columns - delta) ** 2).sum())
     ties = n1 * n2 - int(over.sum()) - int(under.sum())
     squares = n1 * n2 - ties - n1 * n2 * delta**2
-    if kind == "consistent":
-        rest = squares / ((n1 - 1) * (n2 - 1))
-        rows_part = (n2 - 1) * row_squares / (n1 - 1)
-        return float((rows_part + (n1 - 1) * column_squares / (n2 - 1) + rest) / (n1 * n2))
     parts = n2**2 * row_squares + n1**2 * column_squares - squares
     unbiased = parts / (n1 * n2 * (n1 - 1) * (n2 - 1))
     return float(max(unbiased, (1 - delta**2) / (n1 * n2 - 1)))
 
 
 def _asymmetric(delta: float, variance: float, confidence: float) -> Interval:
-    """Feng and Cliff's interval, which stays within [-1, 1] ([4]_, eq. 12)."""
+    """Feng and Cliff's interval, which stays within [-1, 1] ([2]_, eq. 12)."""
     spread = normal_quantile(confidence) ** 2 * variance
     centre = delta - delta**3
     half = float(np.sqrt(spread * ((1 - delta**2) ** 2 + spread)))
@@ -257,7 +197,7 @@ def _separated(delta: float, n: int, confidence: float) -> Interval:
 
 
 def performance_profile(values: FloatArray, thresholds: FloatArray) -> FloatArray:
-    """Share of runs whose value exceeds each threshold ([5]_, eq. 2).
+    """Share of runs whose value exceeds each threshold ([3]_, eq. 2).
 
     Parameters
     ----------

@@ -35,7 +35,7 @@ class Resampling:
     Attributes
     ----------
     method : str
-        One of `bootstrap.METHODS`.
+        A method of `bootstrap`.
     n_resamples : int
     seed : int
     chunk_draws : int

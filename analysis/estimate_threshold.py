@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_ids import conditions_of
 from vggstudy.analysis.contrasts import Condition, Contrast
-from vggstudy.analysis.curves import Axis, strata_of
-from vggstudy.analysis.failure_design import Design
+from vggstudy.analysis.curves import Axis
 from vggstudy.analysis.fieller import FiellerSet
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.intervals import Interval
@@ -22,13 +21,7 @@ from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.profile import METHOD
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.table import RunTable
-from vggstudy.analysis.threshold import (
-    Direction,
-    Limits,
-    limits_of,
-    separate_lines,
-    shared_lines,
-)
+from vggstudy.analysis.threshold import Direction, Limits, limits_of, separate_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,10 +171,8 @@ def estimate_threshold(
     conditions: tuple[Condition, ...],
     *,
     confidence: float,
-    design: Design | None = None,
-    implied: tuple[str, ...] = (),
 ) -> Threshold | Note:
-    """The level needed in one stratum.
+    """The level needed in one stratum, by a line of its own.
 
     Parameters
     ----------
@@ -190,25 +181,15 @@ def estimate_threshold(
     conditions : tuple of Condition
         One level of every other factor, from `curves.strata_of`.
     confidence : float
-    design : Design, optional
-        Of a model that shares coefficients between strata, such as ``depth * z + s``; by default
-        the stratum has a line of its own.
-    implied : tuple of str
-        Factors whose condition the id leaves out, see `needed_claim_id`.
 
     Returns
     -------
     Threshold or Note
         Refused without runs, with runs at one level only, or where the fit failed.
     """
-    name = needed_claim_id(cells.table, needed, conditions, implied=implied)
+    name = needed_claim_id(cells.table, needed, conditions)
     p, direction = needed.probability, needed.direction
-    if design is None:
-        lines = separate_lines(
-            cells, needed.axis, (conditions,), probability=p, direction=direction
-        )
-    else:
-        lines = shared_lines(cells, design, (conditions,), probability=p, direction=direction)
+    lines = separate_lines(cells, needed.axis, (conditions,), probability=p, direction=direction)
     if isinstance(lines, Note):
         return lines
     limits = limits_of(lines, 0, direction=direction, confidence=confidence)
@@ -218,33 +199,7 @@ def estimate_threshold(
     return Threshold(name, needed, conditions, limits, int(stratum.k), int(stratum.n), confidence)
 
 
-def needed_strata(
-    table: RunTable, needed: Needed, where: tuple[Condition, ...] = ()
-) -> list[tuple[Condition, ...]]:
-    """The strata of a grid that satisfy conditions, e.g. those of plain networks.
-
-    Parameters
-    ----------
-    table : RunTable
-    needed : Needed
-    where : tuple of Condition
-        Levels that each named factor may have.
-    """
-    allowed = {condition.factor: set(condition.levels) for condition in where}
-    return [
-        conditions
-        for conditions in strata_of(table, needed.axis)
-        if all(set(c.levels) <= allowed.get(c.factor, set(c.levels)) for c in conditions)
-    ]
-
-
-def needed_claim_id(
-    table: RunTable,
-    needed: Needed,
-    conditions: tuple[Condition, ...],
-    *,
-    implied: tuple[str, ...] = (),
-) -> str:
+def needed_claim_id(table: RunTable, needed: Needed, conditions: tuple[Condition, ...]) -> str:
     """Id of a threshold: ``needed.batch_size@data_norm=false,depth=19``.
 
     A probability other than one half is named: ``needed90.batch_size`` for 0.9.
@@ -254,12 +209,8 @@ def needed_claim_id(
     table : RunTable
     needed : Needed
     conditions : tuple of Condition
-    implied : tuple of str
-        Factors left out of the id because one declaration holds them for the whole study, such as
-        plain networks alone.
     """
-    named = tuple(c for c in conditions if c.factor not in implied)
-    held = conditions_of(Contrast(conditions=named), table)
+    held = conditions_of(Contrast(conditions=conditions), table)
     text = ",".join(f"{encode(name)}={held[name]}" for name in sorted(held))
     percent = "" if needed.probability == 0.5 else f"{100 * needed.probability:g}"
     outcome = f"needed{percent}".replace(".", "%2E")

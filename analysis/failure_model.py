@@ -13,49 +13,18 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.failure_design import Terms, build_design
 from vggstudy.analysis.failure_effects import effects_of, linear
 from vggstudy.analysis.failure_result import Coefficient, FailureModel
-from vggstudy.analysis.firth import Binomial, LogisticFit, fit_logistic
+from vggstudy.analysis.firth import Binomial, fit_logistic
 from vggstudy.analysis.profile import likelihood_ratio
-from vggstudy.analysis.separation import Separation, find_separation
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class MaximumLikelihood:
-    """A maximum likelihood fit that is only made where it exists.
-
-    Attributes
-    ----------
-    fit : LogisticFit or None
-        None under separation.
-    separation : Separation
-    """
-
-    fit: LogisticFit | None
-    separation: Separation
-
-
-def fit_maximum_likelihood(X: FloatArray, k: FloatArray, n: FloatArray) -> MaximumLikelihood:
-    """Ordinary logistic regression, refused under separation.
-
-    Parameters
-    ----------
-    X : ndarray of shape (C, P)
-    k, n : ndarray of shape (C,)
-        Successes and trials, ``n > 0``.
-    """
-    found = find_separation(X, k, n)
-    if found.separated:
-        return MaximumLikelihood(None, found)
-    return MaximumLikelihood(fit_logistic(Binomial(X, n, penalised=False), k), found)
+from vggstudy.analysis.separation import find_separation
 
 
 def fit_failure_model(

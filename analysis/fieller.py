@@ -109,9 +109,3 @@ def turning_set(
     if found.first is None or found.second is None:
         return found
     return replace(found, first=found.first + center, second=found.second + center)
-
-
-def delta_se(b: float, c: float, covariance: FloatArray) -> float:
-    """Delta method standard error of ``-b / (2 c)``, for comparison: too small where c is weak."""
-    gradient = np.array([-1 / (2 * c), b / (2 * c**2)])
-    return float(np.sqrt(gradient @ covariance @ gradient))

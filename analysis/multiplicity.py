@@ -27,33 +27,6 @@ CHUNK = 4_000_000
 """Numbers held at a time."""
 
 
-def holm(p: Sequence[float]) -> FloatArray:
-    """Holm's adjusted p-values ([1]_, section 3), in the order given.
-
-    Parameters
-    ----------
-    p : sequence of float, length m
-        Each in [0, 1]; a test that could not be made does not belong to the family.
-
-    Returns
-    -------
-    ndarray of shape (m,)
-
-    Raises
-    ------
-    ValueError
-        If a value is not a probability.
-    """
-    values = np.asarray(p, dtype=np.float64)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise ValueError(f"p-values must lie in [0, 1], got {values.tolist()}")
-    order = np.argsort(values, kind="stable")
-    factors = np.arange(values.size, 0, -1)
-    adjusted = np.empty_like(values)
-    adjusted[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1.0)
-    return adjusted
-
-
 @dataclass(frozen=True, slots=True)
 class Steps:
     """Outcome of Holm's steps for tests that answer at any confidence level.

@@ -1,4 +1,4 @@
-"""Intervals for probabilities: Clopper-Pearson, mid-p, Wilson, Jeffreys, Newcombe.
+"""Intervals for probabilities: Clopper-Pearson, mid-p, Wilson, and MOVER (Newcombe).
 
 Counts need not be integers: the effective counts of several equally weighted cells are not
 (`pooled_counts`).
@@ -84,22 +84,6 @@ def wilson(k: float, n: float, *, confidence: float) -> Interval:
     low = 0.0 if k == 0 else max(0.0, float(centre - half))
     high = 1.0 if k == n else min(1.0, float(centre + half))
     return Interval(k / n, low, high, "wilson")
-
-
-def jeffreys(k: float, n: float, *, confidence: float) -> Interval:
-    """Equal-tailed interval under Jeffreys' prior, 0 and 1 at the extremes ([2]_, section 4.3)."""
-    _check_counts(k, n)
-    check_confidence(confidence)
-    tail = (1 - confidence) / 2
-    low = 0.0 if k == 0 else float(betaincinv(k + 0.5, n - k + 0.5, tail))
-    high = 1.0 if k == n else float(betaincinv(k + 0.5, n - k + 0.5, 1 - tail))
-    return Interval(k / n, low, high, "jeffreys")
-
-
-def newcombe(k1: float, n1: float, k2: float, n2: float, *, confidence: float) -> Interval:
-    """Newcombe's hybrid score interval for the difference p1 - p2 [3]_."""
-    parts = [wilson(k1, n1, confidence=confidence), wilson(k2, n2, confidence=confidence)]
-    return mover_sum(parts, [1, -1], method="newcombe")
 
 
 def mover_sum(parts: Sequence[Interval], weights: Sequence[float], *, method: str) -> Interval:

@@ -78,14 +78,3 @@ def student_t(values: FloatArray, *, confidence: float) -> Interval:
         np.ones(1), np.array([values.var(ddof=1)]), np.array([float(values.size)])
     )
     return t_interval(float(values.mean()), spread, confidence=confidence, method="student_t")
-
-
-def welch(first: FloatArray, second: FloatArray, *, confidence: float) -> Interval:
-    """Welch's interval for ``mean(first) - mean(second)`` [1]_; both of length 2 or more."""
-    spread = satterthwaite(
-        np.array([1.0, -1.0]),
-        np.array([first.var(ddof=1), second.var(ddof=1)]),
-        np.array([float(first.size), float(second.size)]),
-    )
-    estimate = float(first.mean() - second.mean())
-    return t_interval(estimate, spread, confidence=confidence, method="welch")

@@ -9,20 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vggstudy.analysis.accuracy_model import coefficient_findings, fit_accuracy_model
+from vggstudy.analysis.accuracy_model import fit_accuracy_model
 from vggstudy.analysis.accuracy_result import AccuracyModel
+from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.estimate_mean import Resampling
-from vggstudy.analysis.fieller import delta_se, turning_set
+from vggstudy.analysis.fieller import turning_set
 from vggstudy.analysis.model_design import ModelSpec, design_of
-from vggstudy.analysis.model_turning_point import curve_weights, model_turning_point
 from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.shared_seeds import replicates
 from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError
 
 LEDGERS = ("main", "balanced30", "degenerate", "monotone")
-RESAMPLING = Resampling("calibrated", 999, 0, 131_072)
 TableMaker = Callable[..., RunTable]
 
 
@@ -36,6 +34,14 @@ def _refusal(cells: Cells, spec: ModelSpec) -> Note:
     found = fit_accuracy_model(cells, spec, confidence=0.95)
     assert isinstance(found, Note)
     return found
+
+
+def _curve_weights(model: AccuracyModel, level: str) -> FloatArray:
+    """Weights of the coefficients that give the slope at the center and the curvature."""
+    term = model.design.term
+    held = {f"{factor}[{level}]*" for factor in model.spec.curves} | {""}
+    wanted = [{prefix + power for prefix in held} for power in (term, f"{term}^2")]
+    return np.array([[float(name in row) for name in model.design.names] for row in wanted])
 
 
 @pytest.mark.parametrize("kind", ["classical_t", "HC3_t", "CR1S_t", "classical_z", "HC3_z"])
@@ -53,8 +59,7 @@ def test_turning_points_of_the_model_equal_those_of_r(
     model = fit_accuracy_model(cells, spec, confidence=0.95, robust=robust, clusters=seeds)  # type: ignore[arg-type] # from the table above
     assert isinstance(model, AccuracyModel)
     for row in values["turning_points"][kind]:
-        levels = {"depth": str(row["depth"])}
-        weights = curve_weights(model, levels)
+        weights = _curve_weights(model, str(row["depth"]))
         b, c = weights @ model.fit.coefficients
         matrix = weights @ model.covariance @ weights.T
         center = model.design.center
@@ -63,19 +68,12 @@ def test_turning_points_of_the_model_equal_those_of_r(
         # cell means leave six of the estimate.
         tight = 1e-6 if name == "monotone" else 1e-8
         assert center - b / (2 * c) == pytest.approx(row["estimate"], rel=tight)
-        assert delta_se(b, c, matrix) == pytest.approx(row["se_delta"], rel=2 * tight)
         assert c == pytest.approx(row["c"], rel=tight)
         assert found.shape == row["fieller_type"]
         assert found.g == pytest.approx(row["fieller_g"], rel=2 * tight)
         ends = (row["fieller_r1"], row["fieller_r2"])
         assert (found.first, found.second) == pytest.approx(ends, rel=1e-7)
         assert found.ends == pytest.approx((float(row["fieller_lo"]), float(row["fieller_hi"])))
-        if kind.endswith("_t"):
-            point = model_turning_point(model, levels, confidence=0.95)
-            assert not isinstance(point, Note)
-            assert (point.set.shape, point.kind) == (found.shape, row["kind"])
-            assert (point.set.first, point.set.second) == pytest.approx(ends, rel=1e-7)
-            assert point.estimate == pytest.approx(row["estimate"], rel=tight)
 
 
 def test_the_design_has_one_column_a_level_and_every_product(make_table: TableMaker) -> None:
@@ -114,10 +112,8 @@ def test_the_model_meets_data_that_follow_it(make_table: TableMaker) -> None:
     )
     assert model.lack_of_fit is not None
     assert model.lack_of_fit.p_value == pytest.approx(1)
-    turns = [
-        model_turning_point(model, {"a": level}, confidence=0.95).estimate  # type: ignore[union-attr] # fails below
-        for level in ("0", "1")
-    ]
+    curves = [_curve_weights(model, level) @ model.fit.coefficients for level in ("0", "1")]
+    turns = [model.design.center - b / (2 * c) for b, c in curves]
     assert turns == pytest.approx([5, 4], rel=1e-9)
     frame = model.to_frame().set_index("term")
     assert frame.loc["a[1]*x^2", "estimate"] == pytest.approx(-0.001)
@@ -182,62 +178,9 @@ def test_a_jump_is_a_lack_of_fit(make_table: TableMaker) -> None:
     assert "lack_of_fit" in [note.code for note in model.cautions]
 
 
-def test_the_bootstrap_beside_agrees_with_robust_errors(
-    ledger: Callable[[str], RunTable],
-) -> None:
-    cells = Cells.from_table(ledger("balanced30"))
-    spec = ModelSpec("batch_size", "log2", ("depth",), (("data_norm", "batch_norm"),))
-    model = _fit(cells, spec)
-    found = coefficient_findings(
-        model, cells, claim_id="model", confidence=0.95, resampling=RESAMPLING
-    )
-    for name, finding in found.items():
-        assert finding.interval is not None, name
-        (beside,) = finding.alternatives
-        ratio = (beside.high - beside.low) / (finding.interval.high - finding.interval.low)
-        # HC3 holds the misfit of the curves too, which resampling within cells does not.
-        assert 0.8 < ratio < 1.1, name
-
-
-@pytest.mark.parametrize(
-    ("failed", "available", "alternatives"), [(1, True, 1), (3, True, 0), (9, False, 0)]
-)
-def test_failing_resamples_cost_first_the_bootstrap_then_the_coefficient(
-    make_table: TableMaker, failed: int, available: bool, alternatives: int
-) -> None:
-    # One level's converged runs, k of 10, are absent from a resample with probability (1-k/10)^10;
-    # x^2 needs it. k = 4: 0.6%; k = 3: 2.8%; k = 1: 35%.
-    good = {1: 4, 3: 3, 9: 1}[failed]
-    values = [0.8, 0.81, 0.82, 0.83, 0.8, 0.81, 0.82, 0.83, 0.8, 0.81]
-    cells = Cells.from_table(
-        make_table(
-            {(1,): values, (2,): values, (3,): [*values[:good], *[None] * (10 - good)]},
-            factors=("x",),
-        )
-    )
-    model = _fit(cells, ModelSpec("x", "linear"))
-    found = coefficient_findings(
-        model, cells, claim_id="m", confidence=0.95, resampling=RESAMPLING
-    )["x^2"]
-    assert (found.interval is not None, len(found.alternatives)) == (available, alternatives)
-    codes = {note.code for note in found.cautions}
-    assert ("some_resamples_failed" in codes) == available
-    assert available or (found.reason is not None and found.reason.code == "resamples_failed")
-
-
 def test_clusters_must_be_given_for_every_run(ledger: Callable[[str], RunTable]) -> None:
     cells = Cells.from_table(ledger("main"))
     with pytest.raises(ValueError, match="cluster of every converged run"):
         fit_accuracy_model(
             cells, ModelSpec("batch_size", "log2"), confidence=0.95, robust="clustered"
         )
-
-
-def test_a_curve_needs_the_level_of_every_factor_with_curves(
-    ledger: Callable[[str], RunTable],
-) -> None:
-    model = _fit(
-        Cells.from_table(ledger("main")), ModelSpec("batch_size", "log2", ("depth", "batch_norm"))
-    )
-    with pytest.raises(ValueError, match="no level given for batch_norm"):
-        curve_weights(model, {"depth": "11"})

@@ -33,7 +33,6 @@ CASES = (
     "bn_vs_nobn_all",
 )
 CLOSED = 1e-9  # both sides are closed forms in double precision; values are given to 17 digits
-ROOT = 1e-6  # R finds the noncentrality to its uniroot tolerance
 
 
 def split(table: RunTable, case: str) -> tuple[FloatArray, FloatArray]:
@@ -63,31 +62,26 @@ def test_effect_sizes_equal_those_of_r(
         pytest.skip("R gives no value")
     first, second = split(ledger(name), case)
     hedges, cliff = expected["hedges"], expected["cliff"]
-    for kind in ("hedges_olkin", "borenstein"):
-        found = standardised_difference(first, second, confidence=0.95, interval=kind)
-        assert found.cohen_d == pytest.approx(hedges["cohen_d"], rel=CLOSED)
-        assert found.correction == pytest.approx(hedges["J_exact"], rel=CLOSED)
-        assert found.hedges_g == pytest.approx(hedges["g_exact"], rel=CLOSED)
-        assert found.sd_pooled == pytest.approx(hedges["sd_pooled"], rel=CLOSED)
-        assert found.variance == pytest.approx(hedges[f"var_{kind}"], rel=CLOSED)
-        assert found.interval.low == pytest.approx(hedges[f"lo_{kind}"], rel=CLOSED)
-        assert found.interval.high == pytest.approx(hedges[f"hi_{kind}"], rel=CLOSED)
-    pivot = standardised_difference(first, second, confidence=0.95, interval="noncentral_t")
-    assert pivot.interval.low == pytest.approx(hedges["g_nct_lo"], rel=ROOT)
-    assert pivot.interval.high == pytest.approx(hedges["g_nct_hi"], rel=ROOT)
-    for variance in ("consistent", "unbiased"):
-        dominance = cliffs_delta(first, second, confidence=0.95, variance=variance)
-        assert dominance.delta == pytest.approx(cliff["delta"], rel=CLOSED)
-        assert dominance.variance == pytest.approx(cliff[f"var_{variance}"], rel=CLOSED)
-        assert dominance.interval.low == pytest.approx(cliff[f"lo_{variance}_z"], rel=CLOSED)
-        assert dominance.interval.high == pytest.approx(cliff[f"hi_{variance}_z"], rel=CLOSED)
-        assert (dominance.greater, dominance.less, dominance.ties) == (
-            cliff["n_greater"],
-            cliff["n_less"],
-            cliff["n_ties"],
-        )
-        improvement = dominance.probability_of_improvement
-        assert improvement.estimate == pytest.approx(cliff["vargha_delaney_A"], rel=CLOSED)
+    found = standardised_difference(first, second, confidence=0.95)
+    assert found.cohen_d == pytest.approx(hedges["cohen_d"], rel=CLOSED)
+    assert found.correction == pytest.approx(hedges["J_exact"], rel=CLOSED)
+    assert found.hedges_g == pytest.approx(hedges["g_exact"], rel=CLOSED)
+    assert found.sd_pooled == pytest.approx(hedges["sd_pooled"], rel=CLOSED)
+    assert found.variance == pytest.approx(hedges["var_hedges_olkin"], rel=CLOSED)
+    assert found.interval.low == pytest.approx(hedges["lo_hedges_olkin"], rel=CLOSED)
+    assert found.interval.high == pytest.approx(hedges["hi_hedges_olkin"], rel=CLOSED)
+    dominance = cliffs_delta(first, second, confidence=0.95)
+    assert dominance.delta == pytest.approx(cliff["delta"], rel=CLOSED)
+    assert dominance.variance == pytest.approx(cliff["var_unbiased"], rel=CLOSED)
+    assert dominance.interval.low == pytest.approx(cliff["lo_unbiased_z"], rel=CLOSED)
+    assert dominance.interval.high == pytest.approx(cliff["hi_unbiased_z"], rel=CLOSED)
+    assert (dominance.greater, dominance.less, dominance.ties) == (
+        cliff["n_greater"],
+        cliff["n_less"],
+        cliff["n_ties"],
+    )
+    improvement = dominance.probability_of_improvement
+    assert improvement.estimate == pytest.approx(cliff["vargha_delaney_A"], rel=CLOSED)
 
 
 def test_the_exact_correction_for_two_degrees_of_freedom_is_one_over_root_pi() -> None:

@@ -15,13 +15,12 @@ from scipy.special import expit
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Condition
-from vggstudy.analysis.curves import axis_of
+from vggstudy.analysis.curves import axis_of, strata_of
 from vggstudy.analysis.estimate_threshold import (
     Needed,
     Threshold,
     estimate_threshold,
     needed_claim_id,
-    needed_strata,
 )
 from vggstudy.analysis.failure_design import Terms, build_design
 from vggstudy.analysis.reasons import Note
@@ -60,7 +59,7 @@ def _thresholds(
     cells, needed = Cells.from_table(table), _needed(table, probability, direction)
     found = [
         estimate_threshold(cells, needed, conditions, confidence=0.95)
-        for conditions in needed_strata(table, needed)
+        for conditions in strata_of(table, needed.axis)
     ]
     assert not any(isinstance(x, Note) for x in found)
     return [x for x in found if isinstance(x, Threshold)]
@@ -72,8 +71,8 @@ def _needed(
     return Needed(axis_of(table, table.factors[-1], "log2"), probability, direction)
 
 
-def _only(counts: list[int], **options: Any) -> Threshold:
-    return _thresholds(_table({"a": counts}), **options)[0]
+def _only(counts: list[int], *, n: int = 5, **options: Any) -> Threshold:
+    return _thresholds(_table({"a": counts}, n), **options)[0]
 
 
 def _objective(a: FloatArray, b: FloatArray, t: float, k: FloatArray, n: float) -> FloatArray:
@@ -213,7 +212,7 @@ def test_limits_hold_their_estimate_and_widen_with_the_level(k: list[int]) -> No
 def test_separate_lines_are_the_model_with_every_interaction() -> None:
     table = _table({"a": [0, 0, 1, 2, 4, 5, 5, 5], "b": [0, 0, 0, 1, 1, 3, 4, 5]})
     cells, needed = Cells.from_table(table), _needed(table)
-    strata = tuple(needed_strata(table, needed))
+    strata = tuple(strata_of(table, needed.axis))
     terms = Terms(needed.axis, ("kind",), (("kind", "batch_size"),))
     asked: dict[str, Any] = {"probability": 0.5, "direction": "increasing"}
     lines = [
@@ -238,7 +237,7 @@ def _shift(rows: dict[Any, list[int]], n: int = 5) -> Shift:
     lines = separate_lines(
         Cells.from_table(table),
         needed.axis,
-        tuple(needed_strata(table, needed)),
+        tuple(strata_of(table, needed.axis)),
         probability=0.5,
         direction="increasing",
     )
@@ -303,12 +302,11 @@ def test_two_strata_beyond_the_same_end_say_nothing_of_their_difference(k: list[
 def test_ids_name_the_conditions_and_a_probability_other_than_one_half(ledger: Ledger) -> None:
     table = ledger("main")
     needed = Needed(axis_of(table, "batch_size", "log2"), 0.5, "increasing")
-    plain = needed_strata(table, needed, (Condition("batch_norm", (0,)),))
-    assert len(plain) == 4
-    name = needed_claim_id(table, needed, plain[1], implied=("batch_norm",))
-    assert name == "needed.batch_size@data_norm=0,depth=19"
-    full = needed_claim_id(table, replace(needed, probability=0.975), plain[1])
-    assert full == "needed97%2E5.batch_size@batch_norm=0,data_norm=0,depth=19"
+    stratum = tuple(Condition(name, (0,)) for name in ("batch_norm", "data_norm", "depth"))
+    name = needed_claim_id(table, needed, stratum)
+    assert name == "needed.batch_size@batch_norm=0,data_norm=0,depth=11"
+    other = needed_claim_id(table, replace(needed, probability=0.975), stratum)
+    assert other == "needed97%2E5.batch_size@batch_norm=0,data_norm=0,depth=11"
 
 
 def test_strata_without_a_line_are_refused_with_a_reason() -> None:
@@ -325,23 +323,12 @@ def test_strata_without_a_line_are_refused_with_a_reason() -> None:
     assert nothing.code == "no_runs"
 
 
-def test_fieller_stands_beside_where_it_lies_among_the_levels_run(ledger: Ledger) -> None:
-    table = ledger("main")
-    cells, needed = (
-        Cells.from_table(table),
-        Needed(axis_of(table, "batch_size", "log2"), 0.5, "increasing"),
-    )
-    plain = (Condition("batch_norm", (0,)),)
-    terms = Terms(needed.axis, ("depth", "data_norm"), (("depth", "batch_size"),))
-    design = build_design(cells, terms, where=plain)
-    stratum = needed_strata(table, needed, plain)[0]
-    found = estimate_threshold(cells, needed, stratum, confidence=0.95, design=design)
-    assert isinstance(found, Threshold)
-    beside = found.finding().alternatives[0]
-    # R: ed50_firth of depth 11 without data normalisation.
-    assert (beside.low, beside.high) == pytest.approx(
-        (28.7629581823968, 76.62115060269872), rel=1e-6
-    )
+def test_fieller_stands_beside_where_it_lies_among_the_levels_run() -> None:
+    found = _only([0, 5, 10, 18, 25, 30, 36, 40], n=40)
+    (beside,) = found.finding().alternatives
+    assert beside.method == "fieller_firth"
+    # `test_logistic_against_r` compares the sets themselves, on the scale of the model.
+    assert (beside.low, beside.high) == pytest.approx(np.exp2(found.limits.fieller.ends))
 
 
 @pytest.mark.parametrize("probability", [0.0, 1.0, 50.0])
