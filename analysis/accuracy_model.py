@@ -14,7 +14,7 @@ from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.model_design import Design, ModelSpec, design_of
-from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note, Reason
 from vggstudy.analysis.ols import (
     FULL_LEVERAGE,
     Diagnostics,
@@ -28,7 +28,6 @@ from vggstudy.analysis.ols import (
     fit_ols,
     lack_of_fit,
 )
-from vggstudy.analysis.reasons import Caution, Note, Reason
 
 Robust = Literal["classical", "hc0", "hc2", "hc3", "hc4", "clustered"]
 

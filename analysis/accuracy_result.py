@@ -11,8 +11,8 @@ import numpy as np
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.model_design import Design, ModelSpec
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.ols import FULL_LEVERAGE, Diagnostics, LackOfFit, OlsFit, covariance
-from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.text_tables import ends, p_value, text_table
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from vggstudy.analysis.claims import Claim
 from vggstudy.analysis.contrasts import Contrast, marginal_means
 from vggstudy.analysis.estimate_association import estimate_association
 from vggstudy.analysis.make_claims import ClaimMaker, Subject
+from vggstudy.analysis.notes import Reason
 from vggstudy.analysis.outcomes import COSTS
-from vggstudy.analysis.reasons import Reason
 from vggstudy.errors import AnalysisError
 
 QUANTITY = "association"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import Note, Reason
 
 NAMED = 3
 """Cells named in a refusal; the rest are counted."""

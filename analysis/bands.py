@@ -13,7 +13,7 @@ from vggstudy.analysis.claim_ids import claim_id
 from vggstudy.analysis.contrasts import Condition, Contrast, Group
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.multiplicity import CellMeans, max_t
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.resampling import claim_generator
 
 

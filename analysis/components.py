@@ -14,7 +14,7 @@ from vggstudy.analysis.arrays import IntArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.crossed_components import Crossed, crossed_components
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.shared_seeds import replicates
 from vggstudy.analysis.stream_tables import crossed_tables
 from vggstudy.analysis.table import RunTable

@@ -20,7 +20,7 @@ from scipy.special import fdtrc
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.variance_intervals import (
     MeanSquare,
     component_interval,

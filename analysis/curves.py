@@ -14,8 +14,7 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.claim_ids import conditions_of
 from vggstudy.analysis.contrasts import Condition, Contrast
 from vggstudy.analysis.levels import encode, is_numeric, write_level
-from vggstudy.analysis.model_reasons import ModelReason
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, Reason
 from vggstudy.analysis.resampling import Strata
 from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError

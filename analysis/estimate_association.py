@@ -16,8 +16,8 @@ from vggstudy.analysis.kendall import (
     score_interval,
     stratified_tau,
 )
+from vggstudy.analysis.notes import Caution, Note, Reason
 from vggstudy.analysis.outcomes import LABELS
-from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.seed_sums import cell_of
 from vggstudy.analysis.table import RunTable
 

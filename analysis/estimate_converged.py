@@ -15,6 +15,7 @@ from vggstudy.analysis.availability import unavailable
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.finding import Finding, caution
+from vggstudy.analysis.notes import Caution, Note
 from vggstudy.analysis.proportions import (
     PooledCounts,
     clopper_pearson,
@@ -23,7 +24,6 @@ from vggstudy.analysis.proportions import (
     pooled_counts,
     wilson,
 )
-from vggstudy.analysis.reasons import Caution, Note
 from vggstudy.analysis.seed_sums import shares_by_seed
 
 WIDE_BELOW = 10

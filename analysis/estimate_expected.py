@@ -24,6 +24,7 @@ from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.finding import Finding, caution, refused
 from vggstudy.analysis.intervals import Interval
+from vggstudy.analysis.notes import Caution, Note, Reason
 from vggstudy.analysis.proportions import (
     clopper_pearson,
     clustered_counts,
@@ -31,7 +32,6 @@ from vggstudy.analysis.proportions import (
     pooled_counts,
     wilson,
 )
-from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.seed_sums import by_seed, cell_of, shares_by_seed
 from vggstudy.analysis.student import satterthwaite, t_quantile
 

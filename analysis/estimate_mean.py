@@ -17,7 +17,7 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.finding import Finding, caution, refused
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason
 from vggstudy.analysis.resampling import claim_generator, studentized_draws
 from vggstudy.analysis.student import Spread, satterthwaite, t_interval
 

@@ -18,8 +18,8 @@ from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.effects import cliffs_delta, standardised_difference
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.finding import Finding, caution, refused
+from vggstudy.analysis.notes import Caution, Note, Reason
 from vggstudy.analysis.pooled_iqm import estimate_pooled_iqm
-from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.robust import (
     interquartile_mean,

@@ -17,9 +17,8 @@ from vggstudy.analysis.fieller import FiellerSet
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.levels import encode
-from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note
 from vggstudy.analysis.profile import METHOD
-from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.threshold import Direction, Limits, limits_of, separate_lines
 

@@ -32,8 +32,8 @@ from vggstudy.analysis.hypothesis_specs import (
 )
 from vggstudy.analysis.make_claims import ClaimMaker
 from vggstudy.analysis.named_claims import maker_of
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.ranks import Model, Ranking, rank_models
-from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.student import Spread
 from vggstudy.analysis.verdicts import Evidence, all_of, beyond, within
 from vggstudy.errors import AnalysisError

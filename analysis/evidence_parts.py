@@ -10,7 +10,7 @@ from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.hypothesis_specs import Held
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.levels import write_level
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.verdicts import Evidence, Verdict
 

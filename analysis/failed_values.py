@@ -6,7 +6,7 @@ import numpy as np
 
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import Note, Reason
 
 
 def failed_value(cells: Cells) -> float:

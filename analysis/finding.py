@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any
 from vggstudy.analysis.evidence import Evaluator
 from vggstudy.analysis.hypothesis_specs import HypothesisSpec
 from vggstudy.analysis.multiplicity import holm_steps
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.verdicts import DECIDED, Evidence, Verdict, all_of
 
 

@@ -25,8 +25,8 @@ from vggstudy.analysis.estimate_expected import estimate_expected
 from vggstudy.analysis.estimate_mean import Resampling, estimate_mean
 from vggstudy.analysis.finding import Finding, caution
 from vggstudy.analysis.intervals import Interval
+from vggstudy.analysis.notes import Caution, Note, Reason
 from vggstudy.analysis.outcomes import unit
-from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.selection import with_bounds
 from vggstudy.analysis.shared_seeds import estimate_shared
 from vggstudy.analysis.subgrid import complete_part

@@ -17,10 +17,9 @@ from vggstudy.analysis.hypothesis_specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.intervals import Interval
 from vggstudy.analysis.levels import encode, write_level
 from vggstudy.analysis.make_claims import ClaimMaker
-from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.multiplicity import holm_steps
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note, Reason
 from vggstudy.analysis.peak import PeakTest, peak_test
-from vggstudy.analysis.reasons import Caution, Note, Reason
 from vggstudy.analysis.separation import find_separation
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.threshold import shared_lines

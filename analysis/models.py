@@ -19,7 +19,6 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.components import Components, components_of
 from vggstudy.analysis.failure_model import fit_failure_model
 from vggstudy.analysis.failure_result import FailureModel
-from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
 from vggstudy.analysis.model_requests import (
     MAX_TERMS,
     ModelRequest,
@@ -27,7 +26,7 @@ from vggstudy.analysis.model_requests import (
     accuracy_spec,
     failure_terms,
 )
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note
 from vggstudy.analysis.shared_seeds import replicates
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.text_tables import ends

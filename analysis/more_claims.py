@@ -21,8 +21,8 @@ from vggstudy.analysis.estimate_threshold import Needed, estimate_threshold, nee
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.levels import write_level
 from vggstudy.analysis.make_claims import ClaimMaker, Subject
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.outcomes import unit
-from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.subgrid import complete_part
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.turning_point import estimate_turning_point

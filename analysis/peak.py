@@ -22,9 +22,8 @@ from vggstudy.analysis.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Condition
 from vggstudy.analysis.curves import Axis, Curve, curve_at, peak_claim_id
-from vggstudy.analysis.model_reasons import ModelReason
+from vggstudy.analysis.notes import ModelReason, Note
 from vggstudy.analysis.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
-from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.resampling import claim_generator
 from vggstudy.analysis.shared_seeds import replicates
 from vggstudy.analysis.student import satterthwaite

@@ -24,7 +24,7 @@ from vggstudy.analysis.availability import unavailable
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.finding import Finding, caution, refused
-from vggstudy.analysis.reasons import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason
 from vggstudy.analysis.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.student import Spread, satterthwaite, t_interval
 

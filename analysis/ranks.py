@@ -29,9 +29,8 @@ from vggstudy.analysis.failed_values import unknown_failures
 from vggstudy.analysis.finding import Finding
 from vggstudy.analysis.intervals import Interval, normal_quantile
 from vggstudy.analysis.levels import write_level
-from vggstudy.analysis.model_reasons import ModelReason
 from vggstudy.analysis.multiplicity import CellMeans, max_t, pairwise
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, Reason
 from vggstudy.analysis.resampling import claim_generator
 from vggstudy.analysis.seed_ranks import MIN_SEEDS, compare_over_seeds
 from vggstudy.analysis.shared_seeds import models_by_seed

@@ -23,7 +23,7 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.finding import Finding, caution
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.reasons import Caution
+from vggstudy.analysis.notes import Caution
 from vggstudy.analysis.resampling import Strata, claim_generator, resample_indices
 
 TRIM_BELOW = 0.9

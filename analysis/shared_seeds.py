@@ -18,9 +18,8 @@ from vggstudy.analysis.contrasts import Group
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.failed_values import outcome_of_all
 from vggstudy.analysis.finding import Finding, refused
-from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, Reason
 from vggstudy.analysis.outcomes import LABELS
-from vggstudy.analysis.reasons import Note, Reason
 from vggstudy.analysis.resampling import Strata, claim_generator, linear_deviations
 from vggstudy.analysis.seed_sums import SeedContrasts, by_seed, cell_of
 from vggstudy.analysis.student import student_t

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from vggstudy.analysis.arrays import FloatArray, IntArray
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.table import RunTable
 
 

@@ -31,10 +31,9 @@ from vggstudy.analysis.failure_design import Design, positions
 from vggstudy.analysis.fieller import FiellerSet, fieller_set
 from vggstudy.analysis.firth import Binomial, fit_logistic
 from vggstudy.analysis.intervals import normal_quantile
-from vggstudy.analysis.model_reasons import ModelReason
+from vggstudy.analysis.notes import ModelReason, Note, Reason
 from vggstudy.analysis.placement import Lines, Stratum
 from vggstudy.analysis.profile import root_drop
-from vggstudy.analysis.reasons import Note, Reason
 
 Direction = Literal["increasing", "decreasing"]
 QUARTER = math.pi / 2

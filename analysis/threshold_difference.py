@@ -14,9 +14,9 @@ from scipy.optimize import minimize_scalar
 
 from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.intervals import normal_quantile
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.placement import Lines
 from vggstudy.analysis.profile import Restricted, root_drop
-from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.threshold import QUARTER, Direction, Limits, angle_of, limits_of, search
 
 COARSE = np.linspace(-0.98 * QUARTER, 0.98 * QUARTER, 7)

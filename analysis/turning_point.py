@@ -20,10 +20,9 @@ from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.fieller import FiellerSet, turning_set
 from vggstudy.analysis.finding import Finding, caution
 from vggstudy.analysis.intervals import Interval, normal_quantile
-from vggstudy.analysis.model_reasons import ModelCaution, ModelReason
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note
 from vggstudy.analysis.ols import LackOfFit, lack_of_fit
 from vggstudy.analysis.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
-from vggstudy.analysis.reasons import Caution, Note
 from vggstudy.analysis.student import t_quantile
 
 WARN_RUNS = 5

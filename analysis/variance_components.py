@@ -16,8 +16,7 @@ from scipy.special import fdtrc, fdtri
 
 from vggstudy.analysis.arrays import FloatArray, IntArray
 from vggstudy.analysis.intervals import Interval, check_confidence
-from vggstudy.analysis.model_reasons import ModelReason
-from vggstudy.analysis.reasons import Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, Reason
 
 ZERO_SPREAD = 1e-10
 """A standard deviation below this share of the largest value is rounding."""

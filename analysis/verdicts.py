@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vggstudy.analysis.intervals import Interval
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 
 MONTE_CARLO_ERRORS = 2
 """An end this many Monte Carlo errors from a threshold is too close to call."""

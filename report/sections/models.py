@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.report.display import PLAIN, POINTS, POINTS_OF_POINTS, Display, Unit, level_text, read
 from vggstudy.report.formatting import references_of, round_interval, round_ratio, round_significant
 from vggstudy.report.i18n import gettext, mark

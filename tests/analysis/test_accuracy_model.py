@@ -15,7 +15,7 @@ from vggstudy.analysis.arrays import FloatArray
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.fieller import turning_set
 from vggstudy.analysis.model_design import ModelSpec, design_of
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.shared_seeds import replicates
 from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from vggstudy.analysis.claims import Alternative, Claim, ClaimSet
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 
 

@@ -14,7 +14,7 @@ from statsmodels.stats.anova import anova_lm
 
 from vggstudy.analysis import RunTable, analyze
 from vggstudy.analysis.crossed_components import Crossed, crossed_components
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.variance_intervals import MeanSquare, component_interval, variance_interval
 from vggstudy.identity import crossed_pair, run_seeds
 

@@ -14,7 +14,7 @@ import pytest
 from vggstudy.analysis import AnalysisResult, ModelRequest, ModelRequests, RunTable, analyze
 from vggstudy.analysis.accuracy_result import AccuracyModel
 from vggstudy.analysis.failure_result import FailureModel
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 
 CURVES = (("depth", "batch_size"),)

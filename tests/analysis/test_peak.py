@@ -13,6 +13,7 @@ from scipy import stats
 
 from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.curves import Axis, Curve, axis_of, curve_at, strata_of
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.peak import (
     PeakTest,
     cross_fit,
@@ -21,7 +22,6 @@ from vggstudy.analysis.peak import (
     slopes_test,
 )
 from vggstudy.analysis.quadratic import Quadratic, fit_quadratic
-from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.student import t_quantile
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.turning_point import set_at

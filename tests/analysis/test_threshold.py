@@ -23,7 +23,7 @@ from vggstudy.analysis.estimate_threshold import (
     needed_claim_id,
 )
 from vggstudy.analysis.failure_design import Terms, build_design
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.threshold import (
     Direction,

@@ -16,8 +16,8 @@ from vggstudy.analysis.cells import Cells
 from vggstudy.analysis.curves import Curve, axis_of, curve_at, peak_claim_id, strata_of
 from vggstudy.analysis.estimate_mean import Resampling
 from vggstudy.analysis.fieller import fieller_set
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.quadratic import fit_quadratic, sign_test
-from vggstudy.analysis.reasons import Note
 from vggstudy.analysis.student import t_quantile
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.turning_point import (

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.table import RunTable
 from vggstudy.analysis.variance_components import CellPlusSeed, OneWay, cell_plus_seed, one_way
 from vggstudy.analysis.variance_intervals import MeanSquare, variance_interval

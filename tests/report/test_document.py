@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
-from vggstudy.analysis.reasons import Note
+from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError, StudyError
 from vggstudy.report import ReportContext, render, write_report
 from vggstudy.report.document import code_ids

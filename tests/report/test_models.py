@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.ols import LackOfFit
-from vggstudy.analysis.reasons import Note
 from vggstudy.report import ReportContext, render
 from vggstudy.report.diagnostics import checks
 from vggstudy.report.formatting import round_ratio, round_significant
