@@ -9,27 +9,27 @@ from typing import get_args
 
 import numpy as np
 
-from vggstudy.analysis.association_claims import association_claims
-from vggstudy.analysis.bootstrap import Method
-from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.claims import Claim, ClaimSet
-from vggstudy.analysis.estimate_association import same_runs
-from vggstudy.analysis.estimate_mean import Resampling
-from vggstudy.analysis.evidence import Evaluator
-from vggstudy.analysis.flow import Flow
-from vggstudy.analysis.hypotheses import judge
-from vggstudy.analysis.hypothesis_claims import registered
-from vggstudy.analysis.hypothesis_specs import HypothesisSpec
-from vggstudy.analysis.make_claims import ClaimMaker
-from vggstudy.analysis.model_requests import ModelRequests
-from vggstudy.analysis.models import FittedModels, fit_models
-from vggstudy.analysis.more_claims import more_claims
-from vggstudy.analysis.named_claims import named_claims
-from vggstudy.analysis.ols import load_ahead
-from vggstudy.analysis.outcomes import outcome_id
-from vggstudy.analysis.resampling import CHUNK_DRAWS
+from vggstudy.analysis.claims.associations import association_claims
+from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.claims.further import more_claims
+from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.named import named_claims
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.flow import Flow
+from vggstudy.analysis.data.outcomes import outcome_id
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.association import same_runs
+from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.hypotheses.evidence import Evaluator
+from vggstudy.analysis.hypotheses.judge import judge
+from vggstudy.analysis.hypotheses.registered import registered
+from vggstudy.analysis.hypotheses.specs import HypothesisSpec
+from vggstudy.analysis.models.fit import FittedModels, fit_models
+from vggstudy.analysis.models.requests import ModelRequests
+from vggstudy.analysis.numbers.bootstrap import Method
+from vggstudy.analysis.numbers.ols import load_ahead
+from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
-from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
 

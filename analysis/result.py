@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.arrays import FloatArray
-from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.claim_ids import claim_id
-from vggstudy.analysis.claims import Claim, ClaimSet
-from vggstudy.analysis.contrasts import Condition, Contrast
-from vggstudy.analysis.flow import Flow
-from vggstudy.analysis.hypotheses import HypothesisResult
-from vggstudy.analysis.levels import Level
-from vggstudy.analysis.models import FittedModels
-from vggstudy.analysis.outcomes import LABELS
-from vggstudy.analysis.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Condition, Contrast
+from vggstudy.analysis.data.estimands import claim_id
+from vggstudy.analysis.data.flow import Flow
+from vggstudy.analysis.data.levels import Level
+from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.hypotheses.judge import HypothesisResult
+from vggstudy.analysis.models.fit import FittedModels
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
-from vggstudy.analysis.table import RunTable
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vggstudy.analysis.claims import Claim
-from vggstudy.analysis.hypotheses import HypothesisResult
-from vggstudy.analysis.outcomes import LABELS
-from vggstudy.analysis.table import RunTable
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.hypotheses.judge import HypothesisResult
 
 if TYPE_CHECKING:
     from vggstudy.analysis.result import AnalysisResult

@@ -17,7 +17,7 @@ from vggstudy.report.i18n import gettext, mark
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
-    from vggstudy.analysis.claims import Alternative
+    from vggstudy.analysis.claims.claim import Alternative
 
 SHARES = ("probability", "fraction")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vggstudy.analysis.levels import encode, write_level
+from vggstudy.analysis.data.levels import encode, write_level
 from vggstudy.report.i18n import gettext, mark
 from vggstudy.report.names import friendly
 

@@ -6,14 +6,14 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from vggstudy.analysis.outcomes import LABELS, outcome_id
+from vggstudy.analysis.data.outcomes import LABELS, outcome_id
 from vggstudy.report.context import ReportContext
 from vggstudy.report.flow import build_flow
 from vggstudy.report.view import Cell, ClaimIndex, Factor, Level, StudyView
 
 if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult
-    from vggstudy.analysis.table import RunTable
+    from vggstudy.analysis.data.table import RunTable
 
 
 def study_view(result: AnalysisResult, context: ReportContext) -> StudyView:

@@ -13,8 +13,8 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.levels import encode, write_level
-from vggstudy.analysis.outcomes import outcome_id
+from vggstudy.analysis.data.levels import encode, write_level
+from vggstudy.analysis.data.outcomes import outcome_id
 from vggstudy.report.context import ReportContext
 from vggstudy.report.flow import Flow
 from vggstudy.report.i18n import gettext, pgettext

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
-    from vggstudy.analysis.hypothesis_specs import HypothesisSpec, Part
-    from vggstudy.analysis.model_requests import ModelRequests
+    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.hypotheses.specs import HypothesisSpec, Part
+    from vggstudy.analysis.models.requests import ModelRequests
     from vggstudy.analysis.sensitivity import Specification
-    from vggstudy.analysis.table import RunTable
     from vggstudy.protocol.hypotheses import HypothesisPart
     from vggstudy.protocol.model import FittedModelSettings
     from vggstudy.report import ReportContext
@@ -101,7 +101,7 @@ def _settings(source: Source) -> dict[str, Any]:
 
 def model_requests(settings: AnalysisSettings) -> ModelRequests:
     """What the fitted models hold, as the analysis takes it."""
-    from vggstudy.analysis.model_requests import ModelRequest, ModelRequests
+    from vggstudy.analysis.models.requests import ModelRequest, ModelRequests
 
     def request(asked: FittedModelSettings) -> ModelRequest:
         pairs = None if asked.interactions is None else _pairs(asked.interactions)
@@ -114,7 +114,7 @@ def model_requests(settings: AnalysisSettings) -> ModelRequests:
 
 def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
     """The protocol's hypotheses as the analysis takes them."""
-    from vggstudy.analysis.hypothesis_specs import HypothesisSpec
+    from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 
     return tuple(
         HypothesisSpec(
@@ -130,7 +130,7 @@ def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
 
 def _part(part: HypothesisPart) -> Part:
     """One statement; what its kind needs was checked when the protocol was read."""
-    from vggstudy.analysis import hypothesis_specs as kinds
+    from vggstudy.analysis.hypotheses import specs as kinds
 
     direction, along, claim = part.direction or "above", part.along or "", part.claim or ""
     threshold = part.threshold or 0.0
@@ -194,7 +194,7 @@ def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunT
     """
     import numpy as np
 
-    from vggstudy.analysis.outcomes import COSTS
+    from vggstudy.analysis.data.outcomes import COSTS
 
     found = []
     for one in further:

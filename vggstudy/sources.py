@@ -15,7 +15,7 @@ from vggstudy.study import Study, find_study, is_file
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.analysis.table import RunTable
+    from vggstudy.analysis.data.table import RunTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _from_study(study: Study) -> Source:
 
 def _counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
     """Tables of further outcomes; those of costs count every run, whatever it has learned."""
-    from vggstudy.analysis.outcomes import COSTS
+    from vggstudy.analysis.data.outcomes import COSTS
 
     return tuple(one.of_every_run() if one.outcome in COSTS else one for one in further)
 
@@ -117,7 +117,7 @@ def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 
 def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
     """A study's runs, or ensembles of them, with one outcome."""
-    from vggstudy.analysis.table import RunTable
+    from vggstudy.analysis.data.table import RunTable
 
     return RunTable.from_frame(
         frame,
@@ -130,7 +130,7 @@ def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
 
 def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> Source:
     """Runs of a CSV file, whose name does not matter."""
-    from vggstudy.analysis.table import RunTable
+    from vggstudy.analysis.data.table import RunTable
 
     settings, rule, names = _asked(protocol, factors, str(path))
     table, *further = (
@@ -144,7 +144,7 @@ def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> 
 
 def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]) -> Source:
     """Runs of a data frame."""
-    from vggstudy.analysis.table import RunTable
+    from vggstudy.analysis.data.table import RunTable
 
     settings, rule, names = _asked(protocol, factors, "the data frame")
     table, *further = (

@@ -17,9 +17,9 @@ from vggstudy.report.sections.s04_accuracy import outcome_scale
 from vggstudy.report.tables import ABSENT, Column, Entry, Table, entry
 
 if TYPE_CHECKING:
-    from vggstudy.analysis.accuracy_result import AccuracyModel
-    from vggstudy.analysis.failure_result import Effect, FailureModel
-    from vggstudy.analysis.intervals import Interval
+    from vggstudy.analysis.models.accuracy_result import AccuracyModel
+    from vggstudy.analysis.models.failure_result import Effect, FailureModel
+    from vggstudy.analysis.numbers.intervals import Interval
     from vggstudy.report.view import StudyView
 
 COMPONENTS = {

@@ -21,8 +21,8 @@ from vggstudy.report.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.view import StudyView
 
 if TYPE_CHECKING:
-    from vggstudy.analysis.hypotheses import HypothesisResult
-    from vggstudy.analysis.verdicts import Evidence
+    from vggstudy.analysis.hypotheses.judge import HypothesisResult
+    from vggstudy.analysis.hypotheses.verdicts import Evidence
 
 VERDICTS = {
     "supported": mark("supported"),

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vggstudy.analysis.levels import encode
+from vggstudy.analysis.data.levels import encode
 from vggstudy.report.display import level_text, size_of
 from vggstudy.report.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.figures.svg import Picture, picture

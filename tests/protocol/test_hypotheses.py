@@ -187,7 +187,7 @@ def test_secondary_quantities_and_curves_may_be_named(claim: str, base: str, loa
 
 
 def test_secondary_quantities_are_those_of_the_analysis() -> None:
-    from vggstudy.analysis import estimate_robust
+    from vggstudy.analysis.estimators import secondary as estimate_robust
     from vggstudy.protocol import hypothesis_checks
 
     for name in ("OF_ONE_CELL", "OF_TWO_CELLS"):

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
-from vggstudy.analysis.hypothesis_specs import ClaimPart, HypothesisSpec
+from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.sensitivity import Outcome, Sensitivity, Specification
 from vggstudy.report import ReportContext, render
 from vggstudy.report.sections import s08_hypotheses, s11_sensitivity

@@ -23,7 +23,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
-from vggstudy.analysis.hypothesis_specs import (
+from vggstudy.analysis.hypotheses.specs import (
     ClaimPart,
     EquivalencePart,
     HypothesisSpec,
@@ -159,7 +159,7 @@ NUMBERS = {"estimate_in_words", "limits_in_words", "verdict_in_words"}
 
 def phrases_of_the_analysis(folder: Path) -> Iterator[tuple[str, str]]:
     """Where the analysis makes a phrase, and the phrase with "7" for every number and name."""
-    for path in sorted(folder.glob("*.py")):
+    for path in sorted(folder.rglob("*.py")):
         tree = ast.parse(path.read_text("utf-8"))
         for function in ast.walk(tree):
             if isinstance(function, ast.FunctionDef):

@@ -12,7 +12,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.analysis.notes import Note
-from vggstudy.analysis.ols import LackOfFit
+from vggstudy.analysis.numbers.ols import LackOfFit
 from vggstudy.report import ReportContext, render
 from vggstudy.report.diagnostics import checks
 from vggstudy.report.formatting import round_ratio, round_significant
