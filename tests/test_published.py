@@ -14,7 +14,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import write_report
-from vggstudy.report.verify import verify_paper
+from vggstudy.report.citing.verify import verify_paper
 from vggstudy.report_context import report_context
 from vggstudy.results import analyze_source, published_claims
 from vggstudy.sources import Source, open_source

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.outcomes import labeller, measured
 from vggstudy.plan import level_text
 from vggstudy.protocol import LabelRule, Protocol, resolve
-from vggstudy.report.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
 from vggstudy.study import Study
 
 if TYPE_CHECKING:

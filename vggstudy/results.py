@@ -214,7 +214,7 @@ def _rule(study: Study, one: Specification) -> LabelRule:
 def published_claims(result: AnalysisResult) -> ClaimSet:
     """The claims as they are written to a file: with the numbers that the report prints."""
     from vggstudy.analysis import ClaimSet
-    from vggstudy.report.cite import display_strings
+    from vggstudy.report.citing.cite import display_strings
 
     shown = (replace(claim, display=display_strings(claim)) for claim in result.claims.values())
     return ClaimSet(shown)

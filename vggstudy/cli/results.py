@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
-    from vggstudy.report.cite import Style
+    from vggstudy.report.citing.cite import Style
     from vggstudy.sources import Source
 
 factors_option = click.option(
@@ -180,7 +180,7 @@ def cite_command(
     'vggstudy cite verify FILE --against SOURCE' checks a paper (.tex, .md) or a claims.json: 0
     where all its numbers are the study's, 1 where one is not, 2 where that cannot be told.
     """
-    from vggstudy.report.cite import cite, find_claim, list_claims
+    from vggstudy.report.citing.cite import cite, find_claim, list_claims
 
     if source == "verify" and not Path(source).exists():
         from vggstudy.cli.verify import verify
@@ -207,7 +207,7 @@ def _export_claims(
     console: Console, claims: ClaimSet, files: tuple[Path, ...], source: str
 ) -> None:
     """Write the claims in the form that each file's name asks for."""
-    from vggstudy.report.export import export
+    from vggstudy.report.citing.export import export
 
     title = _title(source)
     for file in files:

@@ -61,7 +61,7 @@ def _checked(
 ) -> tuple[int, list[str]]:
     """How many things were checked, and what is wrong."""
     from vggstudy.cli.results import claims_of, open_for, read_claims
-    from vggstudy.report.verify import verify_claims, verify_paper, verify_recomputed
+    from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
     from vggstudy.results import analyze_source
 
     claims = claims_of(console, against, protocol_file, factors)
