@@ -22,9 +22,9 @@ from vggstudy.report.page.figures.style import INK, MUTED, VARIABLES, WIDE, blan
 from vggstudy.report.page.sections.rows import forest_row
 from vggstudy.report.words.display import level_text
 from vggstudy.report.words.names import capitalise
-from vggstudy.report_context import report_context
-from vggstudy.results import analyze_source
-from vggstudy.sources import open_source
+from vggstudy.study.analyze import analyze_source
+from vggstudy.study.context import report_context
+from vggstudy.study.sources import open_source
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -220,7 +220,7 @@ def test_the_public_names_stay_what_they_are_when_modules_are_imported() -> None
     probe = (
         "import vggstudy as vs\n"
         "import vggstudy.report.citing.cite, vggstudy.analysis.api\n"
-        "from vggstudy.results import report\n"
+        "from vggstudy.study.analyze import report\n"
         "assert vs.report is report, vs.report\n"
         "assert all(not hasattr(getattr(vs, name), '__path__') for name in vs.__all__)\n"
     )

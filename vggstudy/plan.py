@@ -18,7 +18,7 @@ from vggstudy.protocol import (
     level_text,
     resolve,
 )
-from vggstudy.protocol.wording import suggestion_among
+from vggstudy.protocol.model.wording import suggestion_among
 
 __all__ = ["Plan", "PlannedRun", "describe_levels", "level_text", "make_plan", "select_runs"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.report.citing.cite import Style
-    from vggstudy.sources import Source
+    from vggstudy.study.sources import Source
 
 factors_option = click.option(
     "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
@@ -31,7 +31,7 @@ output_option = click.option(
 def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol
-    from vggstudy.sources import open_source
+    from vggstudy.study.sources import open_source
 
     protocol = load_protocol(protocol_file).protocol if protocol_file else None
     names = [name.strip() for name in factors.split(",") if name.strip()]
@@ -40,7 +40,7 @@ def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
 
 def _write(path: Path, text: str) -> None:
     """Write a result's file: whole, or not at all."""
-    from vggstudy.ledger.files import explain, write_atomic
+    from vggstudy.files import explain, write_atomic
 
     try:
         write_atomic(path, text.encode())
@@ -62,7 +62,7 @@ def analyze_command(
     Prints the claims. Those of a study are also written to its claims.json, those of a CSV to
     the file named with -o.
     """
-    from vggstudy.results import analyze_source, published_claims
+    from vggstudy.study.analyze import analyze_source, published_claims
 
     opened = open_for(source, protocol_file, factors)
     result = analyze_source(opened)
@@ -105,8 +105,8 @@ def report_command(
     folder; for a CSV its name with -report.html, in the working folder.
     """
     from vggstudy.report import write_report
-    from vggstudy.report_context import report_context
-    from vggstudy.results import analyze_source, published_claims
+    from vggstudy.study.analyze import analyze_source, published_claims
+    from vggstudy.study.context import report_context
 
     opened = open_for(source, protocol_file, factors)
     result = analyze_source(opened, sensitivity=True)
@@ -217,7 +217,7 @@ def _export_claims(
 
 def _title(source: str) -> str | None:
     """The title of a study; a table or a claims file has none."""
-    from vggstudy.study import Study, find_study, is_file
+    from vggstudy.study.study import Study, find_study, is_file
 
     if is_file(source) and Path(source).name != "study.json":
         return None
@@ -275,7 +275,7 @@ def export_command(
 
 def _frame(opened: Source, what: str) -> pd.DataFrame:
     """The table that is exported."""
-    from vggstudy.results import analyze_source
+    from vggstudy.study.analyze import analyze_source
 
     if what == "runs":
         return opened.study.to_frame() if opened.study else opened.table.to_frame()
@@ -309,7 +309,7 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
     except ImportError:
         msg = "parquet needs pyarrow: pip install 'vggstudy[parquet]'"
         raise StudyError(msg) from None
-    from vggstudy.ledger.files import explain, write_atomic
+    from vggstudy.files import explain, write_atomic
 
     try:
         write_atomic(output, content)
@@ -319,8 +319,8 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
 
 def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
     """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
-    from vggstudy.results import analyze_source, inputs_digest
-    from vggstudy.study import is_file
+    from vggstudy.study.analyze import analyze_source, inputs_digest
+    from vggstudy.study.study import is_file
 
     if source.endswith(".json") and is_file(source) and Path(source).name != "study.json":
         return read_claims(Path(source))

@@ -62,7 +62,7 @@ def _checked(
     """How many things were checked, and what is wrong."""
     from vggstudy.cli.results import claims_of, open_for, read_claims
     from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
-    from vggstudy.results import analyze_source
+    from vggstudy.study.analyze import analyze_source
 
     claims = claims_of(console, against, protocol_file, factors)
     if path.suffix == ".json":

@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from vggstudy.protocol.settings import Recipe
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
 from vggstudy.training.lane import Lane

@@ -14,7 +14,7 @@ import torch
 
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import Recipe
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from vggstudy.training.datasets import prepare_data

@@ -25,7 +25,7 @@ from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.hypotheses.verdicts import Verdict
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.protocol import load_protocol
-from vggstudy.results import hypothesis_specs
+from vggstudy.study.analyze import hypothesis_specs
 
 PROTOCOL = Path(__file__).resolve().parents[2] / "reference" / "source_hypotheses.toml"
 SHAPE = (2, 8, 2, 2)

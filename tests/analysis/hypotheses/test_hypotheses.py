@@ -26,7 +26,7 @@ from vggstudy.analysis.hypotheses.specs import (
 from vggstudy.analysis.hypotheses.verdicts import Verdict
 from vggstudy.analysis.result import AnalysisResult
 from vggstudy.protocol import load_protocol
-from vggstudy.results import hypothesis_specs
+from vggstudy.study.analyze import hypothesis_specs
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 FACTORS = ("depth", "batch_size", "data_norm", "batch_norm")

@@ -41,13 +41,13 @@ from vggstudy.analysis.sensitivity import (
 )
 from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
-from vggstudy.outcomes import MEASURED
 from vggstudy.report import ReportContext, RunCurves, SourceClaim, render
 from vggstudy.report.citing.verify import verify_paper
 from vggstudy.report.page.figures.style import fit, text_width, wrapped
 from vggstudy.report.words.i18n import LANGUAGES, LOCALE, gettext, speaking
 from vggstudy.report.words.names import METHODS, NAMES, friendly
 from vggstudy.report.words.phrases import MESSAGES, phrase
+from vggstudy.study.runs import MEASURED
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
 GAP = re.compile(r"%\((\w+)\)s")
