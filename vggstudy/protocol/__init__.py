@@ -9,7 +9,6 @@ from vggstudy.protocol.grid.cells import (
     level_text,
 )
 from vggstudy.protocol.model.factors import resolve, setting_paths
-from vggstudy.protocol.model.protocol import AnalysisSettings, Design, LabelRule, Protocol
 from vggstudy.protocol.model.settings import (
     SCHEMA_VERSION,
     DataSettings,
@@ -19,8 +18,10 @@ from vggstudy.protocol.model.settings import (
     Scheduler,
     TrainingSettings,
 )
+from vggstudy.protocol.model.statement import AnalysisSettings, Design, LabelRule
 from vggstudy.protocol.reading.loading import (
     LoadedProtocol,
+    Protocol,
     find_protocol,
     load_protocol,
     parse_protocol,

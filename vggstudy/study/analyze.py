@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vggstudy.analysis.models.requests import ModelRequests
     from vggstudy.analysis.sensitivity import Specification
     from vggstudy.protocol.model.hypotheses import HypothesisPart
-    from vggstudy.protocol.model.protocol import FittedModelSettings
+    from vggstudy.protocol.model.statement import FittedModelSettings
     from vggstudy.report import ReportContext
 
 

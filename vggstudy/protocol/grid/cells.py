@@ -19,7 +19,7 @@ from vggstudy.protocol.model.settings import Recipe, Settings
 from vggstudy.protocol.model.wording import MAX_PROBLEMS, problems_of, shown
 
 if TYPE_CHECKING:
-    from vggstudy.protocol.model.protocol import Protocol
+    from vggstudy.protocol.model.statement import Statement
 
 MAX_CELLS = 100_000
 MAX_RUNS = 1_000_000
@@ -59,13 +59,13 @@ class _Axis:
 
 
 def grid(
-    protocol: Protocol, *, doubtful: Collection[Place] = ()
+    protocol: Statement, *, doubtful: Collection[Place] = ()
 ) -> tuple[list[CellRecipe], list[Problem]]:
     """All cells of the design in order, and what is wrong with those that cannot be.
 
     Parameters
     ----------
-    protocol : Protocol
+    protocol : Statement
         Whose design it is.
     doubtful : collection of paths, optional
         Settings that stand in for mistakes: no conflict that they take part in is reported.
@@ -103,7 +103,7 @@ def _settings(doubtful: Iterable[Place]) -> Iterator[Place]:
             yield path
 
 
-def _size_problem(protocol: Protocol) -> Problem | None:
+def _size_problem(protocol: Statement) -> Problem | None:
     """A grid too large to plan, with its size."""
     counts = [len(levels) for levels in protocol.design.factors.values()]
     replicates = protocol.design.replicates
@@ -122,7 +122,7 @@ def _size_problem(protocol: Protocol) -> Problem | None:
 class _Sections:
     """The sections of recipes, made once for all cells that share their levels."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Statement) -> None:
         self.models = {name: type(getattr(protocol, name)) for name in Recipe.model_fields}
         self.base = {name: getattr(protocol, name) for name in self.models}
         self.made: dict[tuple[Any, ...], Settings] = {}
@@ -157,7 +157,7 @@ class _Sections:
         return section
 
 
-def _axes(protocol: Protocol, base: _Sections) -> tuple[list[_Axis], list[Problem]]:
+def _axes(protocol: Statement, base: _Sections) -> tuple[list[_Axis], list[Problem]]:
     """The factors that can be resolved, with their good levels, and what is wrong with others."""
     axes: dict[Path, _Axis] = {}
     problems: list[Problem] = []
@@ -205,7 +205,7 @@ def _levels(
 
 
 def _cells(
-    protocol: Protocol, base: _Sections, axes: list[_Axis], doubtful: Collection[Place]
+    protocol: Statement, base: _Sections, axes: list[_Axis], doubtful: Collection[Place]
 ) -> tuple[list[CellRecipe], list[Problem]]:
     """The cells that can be run, and the distinct conflicts of the others."""
     cells: list[CellRecipe] = []
@@ -230,7 +230,7 @@ def _cells(
     return cells, list(found.values())
 
 
-def _kept(protocol: Protocol, axes: list[_Axis]) -> Iterable[tuple[int, ...]]:
+def _kept(protocol: Statement, axes: list[_Axis]) -> Iterable[tuple[int, ...]]:
     """Places of the levels of every cell that the design keeps, the last factor fastest."""
     levels = {axis.name: list(axis.levels.values()) for axis in axes}
     keep = kept_cells(protocol.design, levels)
@@ -258,7 +258,7 @@ def _touches(conflict: Conflict, doubtful: Collection[Place]) -> bool:
 
 
 def _conflict_problem(
-    conflict: Conflict, protocol: Protocol, axes: list[_Axis], index: tuple[int, ...]
+    conflict: Conflict, protocol: Statement, axes: list[_Axis], index: tuple[int, ...]
 ) -> Problem:
     """A conflict at the level of the first factor that takes part, else at a setting."""
     involved = [

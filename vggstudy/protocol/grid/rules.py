@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from vggstudy.protocol.model.protocol import Design, NestedLevels
+    from vggstudy.protocol.model.statement import Design, NestedLevels
 
 Place = tuple[str | int, ...]
 

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 from vggstudy.errors import Problem
 from vggstudy.protocol.model.conflicts import ConflictError
 from vggstudy.protocol.model.hypotheses import HYPOTHESIS_ID
-from vggstudy.protocol.model.protocol import COLUMN_NAME, PLAIN_NAME, Protocol
 from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME, ONE_LINE, PROSE
+from vggstudy.protocol.model.statement import COLUMN_NAME, PLAIN_NAME, Statement
 
 Path = tuple[str | int, ...]
 
@@ -271,7 +271,7 @@ def _inner_model(annotation: Any) -> type[BaseModel] | None:
 @cache
 def protocol_keys() -> tuple[tuple[str, ...], ...]:
     """Path of every key that a protocol may have, sections included."""
-    return tuple(_walk(Protocol, ()))
+    return tuple(_walk(Statement, ()))
 
 
 def _walk(model: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -9,18 +9,18 @@ from vggstudy.errors import Problem
 
 if TYPE_CHECKING:
     from vggstudy.protocol.grid.cells import CellRecipe
-    from vggstudy.protocol.model.protocol import Protocol
+    from vggstudy.protocol.model.statement import Statement
 
 ENSEMBLE_OUTCOMES = ("ensemble_accuracy", "ensemble_gain")
 """Outcomes of groups of runs; they can only be further outcomes, as a run has none of them."""
 
 
-def ensemble_problems(protocol: Protocol, cells: Sequence[CellRecipe]) -> Iterator[Problem]:
+def ensemble_problems(protocol: Statement, cells: Sequence[CellRecipe]) -> Iterator[Problem]:
     """What stands in the way of the ensembles that an analysis asks for.
 
     Parameters
     ----------
-    protocol : Protocol
+    protocol : Statement
     cells : sequence of CellRecipe
         The protocol's grid.
     """

@@ -16,7 +16,7 @@ from vggstudy.protocol.model.wording import shown, suggestion_among
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 
 if TYPE_CHECKING:
-    from vggstudy.protocol.model.protocol import FittedModelSettings, Protocol
+    from vggstudy.protocol.model.statement import FittedModelSettings, Statement
 
 Place = tuple[str | int, ...]
 
@@ -29,12 +29,12 @@ ASSOCIATION = "association"
 """Secondary quantities among converged runs; a test compares them with those of the analysis."""
 
 
-def hypothesis_problems(protocol: Protocol) -> list[Problem]:
+def hypothesis_problems(protocol: Statement) -> list[Problem]:
     """What hypotheses and the source's figures say that their kind or the design does not know.
 
     Parameters
     ----------
-    protocol : Protocol
+    protocol : Statement
 
     Returns
     -------
@@ -78,7 +78,7 @@ def _key_problems(part: HypothesisPart, place: Place) -> Iterator[Problem]:
 class _Names:
     """The factors, levels and outcomes that hypotheses may name."""
 
-    def __init__(self, protocol: Protocol) -> None:
+    def __init__(self, protocol: Statement) -> None:
         self.factors = protocol.design.factors
         columns = [protocol.analysis.outcome, *protocol.analysis.outcomes]
         main = ["accuracy" if x in {"accuracy", "test_accuracy"} else x for x in columns]

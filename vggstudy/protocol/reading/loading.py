@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from vggstudy.errors import Problem, ProtocolError
 from vggstudy.protocol.grid.cells import FACTORS, CellRecipe, Place, grid
 from vggstudy.protocol.model.factors import resolve
-from vggstudy.protocol.model.protocol import Protocol
 from vggstudy.protocol.model.settings import SCHEMA_VERSION
+from vggstudy.protocol.model.statement import Statement
 from vggstudy.protocol.model.wording import MAX_PROBLEMS, problems_of, shown
 from vggstudy.protocol.reading.document import parse_document, read_text, unfit_values
 from vggstudy.protocol.reading.ensemble_checks import ensemble_problems
@@ -26,6 +26,21 @@ from vggstudy.protocol.reading.positions import Positions, locate
 
 MAX_PASSES = 8
 """Validations that leave out what earlier ones found; each reaches what that was hiding."""
+
+
+class Protocol(Statement):
+    """A study, fully stated."""
+
+    @classmethod
+    def from_file(cls, path: str | Path, overrides: Sequence[str] = ()) -> Protocol:
+        """Read a protocol file; `load_protocol` does the work.
+
+        Raises
+        ------
+        ProtocolError
+            If the file cannot be read or holds mistakes; lists all of them.
+        """
+        return load_protocol(path, overrides=overrides).protocol
 
 
 @dataclass(frozen=True, slots=True)

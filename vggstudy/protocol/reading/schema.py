@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from vggstudy.protocol.model.protocol import Protocol
+from vggstudy.protocol.reading.loading import Protocol
 
 SCHEMA_FILE = "protocol.schema.json"
 """Lies beside the shipped protocols, whose ``#:schema`` line names it; `schema_text` is in it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from vggstudy.errors import ProtocolError
-from vggstudy.protocol.model.protocol import PLAIN_NAME
+from vggstudy.protocol.model.statement import PLAIN_NAME
 from vggstudy.protocol.model.wording import rule_for, shown
 
 _TEMPLATE = """\

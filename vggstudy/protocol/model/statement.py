@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -137,8 +136,8 @@ class AnalysisSettings(Settings):
     """The model of the outcome among converged runs."""
 
 
-class Protocol(Settings):
-    """A study, fully stated."""
+class Statement(Settings):
+    """A study, fully stated: what `Protocol` is read into."""
 
     schema_version: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
     """Version of the protocol's format: 1."""
@@ -164,19 +163,6 @@ class Protocol(Settings):
     """Registered hypotheses, each with its verdict in the report."""
     source: SourceStudy | None = None
     """The study that is repeated; none by default."""
-
-    @classmethod
-    def from_file(cls, path: str | Path, overrides: tuple[str, ...] = ()) -> Protocol:
-        """Read a protocol file; `vggstudy.protocol.load_protocol` does the work.
-
-        Raises
-        ------
-        ProtocolError
-            If the file cannot be read or holds mistakes; lists all of them.
-        """
-        from vggstudy.protocol.reading.loading import load_protocol
-
-        return load_protocol(path, overrides=overrides).protocol
 
     def states(self, path: Sequence[str]) -> bool:
         """Whether the protocol itself says something of a setting, be it its default."""
