@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common, inert_json
+from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
+from vggstudy.cli.verify import verify
 from vggstudy.errors import OutputError, StudyError
 
 if TYPE_CHECKING:
@@ -17,25 +19,9 @@ if TYPE_CHECKING:
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
-factors_option = click.option(
-    "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
-)
-protocol_option = click.option(
-    "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
-)
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write."
 )
-
-
-def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
-    """Open what a command was given."""
-    from vggstudy.protocol import load_protocol
-    from vggstudy.study.sources import open_source
-
-    protocol = load_protocol(protocol_file).protocol if protocol_file else None
-    names = [name.strip() for name in factors.split(",") if name.strip()]
-    return open_source(source, protocol=protocol, factors=names)
 
 
 def _write(path: Path, text: str) -> None:
@@ -183,8 +169,6 @@ def cite_command(
     from vggstudy.report.citing.cite import cite, find_claim, list_claims
 
     if source == "verify" and not Path(source).exists():
-        from vggstudy.cli.verify import verify
-
         return verify(console, claim_id, against, protocol_file, factors, recompute=recompute)
     if against or recompute:
         msg = "--against and --recompute go with: vggstudy cite verify FILE --against STUDY"
@@ -315,35 +299,3 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
         write_atomic(output, content)
     except OSError as error:
         raise OutputError(explain(error, output, "written")) from None
-
-
-def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
-    """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
-    from vggstudy.study.analyze import analyze_source, inputs_digest
-    from vggstudy.study.study import is_file
-
-    if source.endswith(".json") and is_file(source) and Path(source).name != "study.json":
-        return read_claims(Path(source))
-    opened = open_for(source, protocol_file, factors)
-    known = opened.claims_path
-    if known is not None and known.is_file():
-        claims: ClaimSet = read_claims(known)
-        if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
-            return claims
-        console.say(f"{known} is older than the study's runs: estimating anew")
-    return analyze_source(opened).claims
-
-
-def read_claims(path: Path) -> ClaimSet:
-    """Claims of a file."""
-    from vggstudy.analysis import ClaimSet
-    from vggstudy.errors import AnalysisError
-
-    try:
-        return ClaimSet.from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise AnalysisError(msg) from None
-    except AnalysisError as error:
-        msg = f"{path}: {error}"
-        raise AnalysisError(msg) from None
