@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels
 from vggstudy.analysis.data.outcomes import LABELS, is_fraction
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
+from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,10 +179,8 @@ def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Proble
 
 def _suggestion(wanted: str, names: Sequence[str]) -> str:
     """A close name, or the list of those there are."""
-    close = difflib.get_close_matches(wanted, names, n=1)
-    if close:
-        return f" (did you mean {close[0]!r}?)"
-    return f" (columns: {', '.join(names)})"
+    hint = suggest(wanted, names) or f"columns: {', '.join(names)}"
+    return f" ({hint})"
 
 
 def _factor_columns(

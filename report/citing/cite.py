@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Literal
 
 from vggstudy._version import __version__
 from vggstudy.errors import AnalysisError
 from vggstudy.report.words.display import PERCENT, Display, display, read, size_of
 from vggstudy.report.words.names import capitalise, in_words
+from vggstudy.suggest import near, suggest
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -34,7 +34,7 @@ def find_claim(claims: Mapping[str, Claim], claim_id: str) -> Claim:
     """
     if claim_id in claims:
         return claims[claim_id]
-    close = get_close_matches(claim_id, list(claims), n=3, cutoff=0.6)
+    close = near(claim_id, claims, n=3)
     hint = f"; did you mean {' or '.join(close)}?" if close else "; list them with: vggstudy cite"
     msg = f"no claim {claim_id!r}{hint}"
     raise AnalysisError(msg)
@@ -72,8 +72,7 @@ def cite(claim: Claim, as_: Style = "text") -> str:
         return json.dumps(as_json(claim), indent=2, ensure_ascii=False, allow_nan=False)
     if as_ not in _STYLES:
         known = ", ".join(["json", *_STYLES])
-        close = get_close_matches(as_, ["json", *_STYLES], n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"choose one of {known}"
+        hint = suggest(as_, ["json", *_STYLES]) or f"choose one of {known}"
         msg = f"no citation style {as_!r}: {hint}"
         raise AnalysisError(msg)
     shown = display(claim)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from difflib import get_close_matches
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from vggstudy.report.citing.cite import (
 from vggstudy.report.citing.latex import macros
 from vggstudy.report.words.display import display
 from vggstudy.report.words.names import capitalise, in_words
+from vggstudy.suggest import closest
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim, ClaimSet
@@ -47,8 +47,8 @@ def export(claims: ClaimSet, filename: str, *, title: str | None) -> str:
     """
     suffix = PurePath(filename).suffix.lower()
     if suffix not in EXPORTS:
-        close = get_close_matches(suffix, list(EXPORTS), n=1)
-        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(EXPORTS)}"
+        match = closest(suffix, EXPORTS)
+        hint = f"did you mean {match}?" if match else f"known: {', '.join(EXPORTS)}"
         msg = f"{filename}: nothing is exported as {suffix or 'a file without suffix'} ({hint})"
         raise AnalysisError(msg)
     if not len(claims):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ from markupsafe import Markup
 
 from vggstudy._version import __version__
 from vggstudy.errors import OutputError
+from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.page.sections.registry import BUILDERS
@@ -98,7 +97,7 @@ def write_report(
     target = Path(path)
     text = render(result, context=context, language=language)
     try:
-        _write_whole(target, text.encode())
+        write_atomic(target, text.encode())
     except OSError as error:
         reason = error.strerror or str(error)
         msg = (
@@ -107,24 +106,6 @@ def write_report(
         )
         raise OutputError(msg) from error
     return target
-
-
-def _write_whole(target: Path, data: bytes) -> None:
-    """Write beside the target, then rename: a reader never sees half a file."""
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _environment() -> Environment:

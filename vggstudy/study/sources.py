@@ -11,6 +11,7 @@ from vggstudy.errors import AnalysisError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.study import Study, find_study, is_file
+from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -179,10 +180,9 @@ def _asked(
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
     """The protocol's outcome must be something that runs record."""
-    from vggstudy.protocol.model.wording import suggestion_among
     from vggstudy.study.runs import MEASURED
 
     if outcome not in frame.columns:
-        hint = suggestion_among(outcome, MEASURED)
+        hint = suggest(outcome, MEASURED)
         msg = f"analysis.outcome '{outcome}' is not recorded; recorded: {', '.join(MEASURED)}"
         raise AnalysisError(f"{msg} ({hint})" if hint else msg)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import Problem
 from vggstudy.identity import canonical_json
-from vggstudy.protocol.model.wording import shown, suggestion_among
+from vggstudy.protocol.model.wording import shown
+from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -99,7 +100,7 @@ def _names(
     """Names and levels of a rule that the design does not have."""
     for name, wanted in rule.items():
         if name not in design.factors:
-            hint = suggestion_among(name, list(design.factors))
+            hint = suggest(name, list(design.factors))
             message = f"{shown(name)} is no factor of [design.factors]"
             yield Problem(message, path=(*place, name), suggestion=hint)
             continue

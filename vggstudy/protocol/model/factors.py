@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 from vggstudy.errors import Problem
 from vggstudy.protocol.model.settings import Recipe, Settings
-from vggstudy.protocol.model.wording import closest, shown
+from vggstudy.protocol.model.wording import shown
+from vggstudy.suggest import closest
 
 Path = tuple[str, ...]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -18,6 +17,7 @@ from vggstudy.protocol.model.conflicts import ConflictError
 from vggstudy.protocol.model.hypotheses import HYPOTHESIS_ID
 from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME, ONE_LINE, PROSE
 from vggstudy.protocol.model.statement import COLUMN_NAME, PLAIN_NAME, Statement
+from vggstudy.suggest import closest, suggest
 
 Path = tuple[str | int, ...]
 
@@ -67,18 +67,6 @@ _NAMES = {
     DATA_NAME: ("cifar10", "digits", "imagefolder", "synthetic"),
     MODEL_NAME: ("vgg",),
 }
-
-
-def closest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like another, if one is like it."""
-    matches = difflib.get_close_matches(name[:100].lower(), list(known), n=1, cutoff=0.6)
-    return matches[0] if matches else None
-
-
-def suggestion_among(name: str, known: Iterable[str]) -> str | None:
-    """``did you mean 'x'?`` for the known name most like another, if one is like it."""
-    match = closest(name, known)
-    return f"did you mean '{match}'?" if match else None
 
 
 def problems_of(error: ValidationError, root: type[BaseModel], document: Any) -> list[Problem]:
@@ -154,14 +142,14 @@ def _choice(mistake: _Mistake) -> Problem:
     expected = mistake.context["expected"]
     options = [option.strip("' ") for option in expected.replace(" or ", ", ").split(",")]
     mistyped = isinstance(mistake.value, str) and mistake.value not in options
-    hint = suggestion_among(mistake.value, options) if mistyped else None
+    hint = suggest(mistake.value, options) if mistyped else None
     return Problem(_rule(mistake, f"be {expected}"), path=mistake.path, suggestion=hint)
 
 
 def _pattern(mistake: _Mistake) -> Problem:
     """A text that has characters it may not, or is none of the names there are."""
     pattern = mistake.context["pattern"]
-    hint = suggestion_among(mistake.value, _NAMES.get(pattern, ()))
+    hint = suggest(mistake.value, _NAMES.get(pattern, ()))
     return Problem(_rule(mistake, rule_for(pattern)), path=mistake.path, suggestion=hint)
 
 

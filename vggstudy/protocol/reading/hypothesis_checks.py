@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.errors import Problem
 from vggstudy.identity import ClaimName, canonical_json, split_claim_id
 from vggstudy.protocol.model.hypotheses import ALLOWED, NEEDED, HypothesisPart
-from vggstudy.protocol.model.wording import shown, suggestion_among
+from vggstudy.protocol.model.wording import shown
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     from vggstudy.protocol.model.statement import FittedModelSettings, Statement
@@ -134,7 +135,7 @@ class _Names:
         elif name.outcome not in self.outcomes:
             known = [*self.outcomes, *CURVES]
             message = f"no outcome {shown(name.outcome)}; there are {', '.join(known)}"
-            yield Problem(message, path=place, suggestion=suggestion_among(name.outcome, known))
+            yield Problem(message, path=place, suggestion=suggest(name.outcome, known))
         elif expected := self._wrong_quantity(name):
             message = f"{shown(name.quantity)} does not fit {shown(text)}: it should be {expected}"
             yield Problem(message, path=place)
@@ -150,7 +151,7 @@ class _Names:
     def _factor(self, name: str, place: Place) -> Iterator[Problem]:
         """A name that is no factor."""
         if name not in self.factors:
-            hint = suggestion_among(name, list(self.factors))
+            hint = suggest(name, list(self.factors))
             message = f"{shown(name)} is no factor of [design.factors]"
             yield Problem(message, path=place, suggestion=hint)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-import difflib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from vggstudy.protocol.reading.ensemble_checks import ensemble_problems
 from vggstudy.protocol.reading.hypothesis_checks import hypothesis_problems
 from vggstudy.protocol.reading.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.reading.positions import Positions, locate
+from vggstudy.suggest import suggest
 
 MAX_PASSES = 8
 """Validations that leave out what earlier ones found; each reaches what that was hiding."""
@@ -114,8 +114,7 @@ def find_protocol(path: str | Path) -> Path:
         return shipped[name]
     if folder:
         raise ProtocolError("is a folder, not a protocol file", str(path))
-    close = difflib.get_close_matches(name, list(shipped), n=1)
-    hint = f"did you mean '{close[0]}'?" if close else "see 'vggstudy protocols'"
+    hint = suggest(name, shipped) or "see 'vggstudy protocols'"
     raise ProtocolError([Problem("no such protocol file", suggestion=hint)], str(path))
 
 

@@ -13,8 +13,9 @@ from tomlkit.exceptions import TOMLKitError
 
 from vggstudy.errors import Problem, ProtocolError
 from vggstudy.protocol.model.factors import resolve, setting_paths, settings_named
-from vggstudy.protocol.model.wording import closest, protocol_keys
+from vggstudy.protocol.model.wording import protocol_keys
 from vggstudy.protocol.reading.document import parse_document, unfit_values
+from vggstudy.suggest import closest
 
 USAGE = "write it as section.key=value"
 
