@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vggstudy.analysis.claims.claim import Claim
-from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.outcomes import CONVERGED, FAILED_TO_LEARN
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 
@@ -163,10 +163,9 @@ def relabelled(table: RunTable, specification: Specification) -> RunTable:
     if table.chance is None:
         raise ValueError("a margin needs the chance level")
     threshold = table.chance + specification.margin
-    converged, failed = LABELS.index("converged"), LABELS.index("failed_to_learn")
-    judged = np.isin(table.label, (converged, failed)) & ~np.isnan(table.value)
+    judged = np.isin(table.label, (CONVERGED, FAILED_TO_LEARN)) & ~np.isnan(table.value)
     label = table.label.copy()
-    label[judged] = np.where(table.value[judged] > threshold, converged, failed)
+    label[judged] = np.where(table.value[judged] > threshold, CONVERGED, FAILED_TO_LEARN)
     rule = f"{table.outcome} above {table.chance:g} + {specification.margin:g}"
     return replace(table, label=label, label_rule=rule)
 

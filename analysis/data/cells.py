@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from vggstudy.analysis.data.levels import write_level
-from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.outcomes import CONVERGED, FAILED, LABELS
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.errors import AnalysisError
@@ -82,16 +82,16 @@ class Cells:
         index = _cell_index(table, shape)
         flat_counts = np.bincount(index * len(LABELS) + table.label, minlength=size * len(LABELS))
         counts = flat_counts.reshape(size, len(LABELS)).astype(np.int64)
-        converged = _Moments.of(index[table.label == 0], table.value[table.label == 0], size)
-        known = np.isin(table.label, (1, 2)) & ~np.isnan(table.value)
+        converged = _Moments.of(index[table.converged], table.value[table.converged], size)
+        known = table.failed & ~np.isnan(table.value)
         failed = _Moments.of(index[known], table.value[known], size)
         return cls(
             table=table,
             shape=shape,
             codes=np.indices(shape).reshape(len(shape), size).T.astype(np.int64),
             counts=counts,
-            n=counts[:, :3].sum(axis=1).astype(np.float64),
-            k=counts[:, 0].astype(np.float64),
+            n=counts[:, [CONVERGED, *FAILED]].sum(axis=1).astype(np.float64),
+            k=counts[:, CONVERGED].astype(np.float64),
             mean=converged.mean,
             variance=converged.variance,
             flat=converged.flat,

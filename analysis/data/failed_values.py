@@ -35,5 +35,5 @@ def unknown_failures(cells: Cells, used: IntArray) -> Note | None:
 def outcome_of_all(cells: Cells) -> FloatArray:
     """Every run's outcome; failed runs without one have what `failed_value` says; shape (N,)."""
     value = cells.table.value
-    failed = np.isin(cells.table.label, (1, 2))
+    failed = cells.table.failed
     return np.where(failed & np.isnan(value), failed_value(cells), value)

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 LABELS = ("converged", "failed_to_learn", "diverged", "crashed", "missing")
-"""What a planned run can have come to; the last two are never data."""
+"""What a planned run can have come to; a table holds indices into this."""
+
+CONVERGED, FAILED_TO_LEARN, DIVERGED, CRASHED, MISSING = range(len(LABELS))
+
+FAILED = (FAILED_TO_LEARN, DIVERGED)
+"""Runs that count as data and did not converge."""
+
+NOT_DATA = (CRASHED, MISSING)
 
 UNITS = {
     "seconds": "s",

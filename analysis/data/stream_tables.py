@@ -40,7 +40,7 @@ def crossed_tables(table: RunTable) -> FloatArray | Note:
 
 def _complete(table: RunTable, rows: IntArray) -> FloatArray | None:
     """One cell's table, if each pair of its seeds has exactly one run, which converged."""
-    if table.streams is None or (table.label[rows] != 0).any():
+    if table.streams is None or not table.converged[rows].all():
         return None
     sides, places = zip(
         *(np.unique(column, return_inverse=True) for column in table.streams[rows].T), strict=True

@@ -10,9 +10,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vggstudy.analysis.data.levels import Level, is_numeric, write_level
-from vggstudy.analysis.data.outcomes import EVERY_RUN, LABELS, is_fraction
+from vggstudy.analysis.data.outcomes import (
+    CONVERGED,
+    EVERY_RUN,
+    FAILED,
+    LABELS,
+    NOT_DATA,
+    is_fraction,
+)
 from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
-from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
 
 if TYPE_CHECKING:
@@ -162,6 +169,21 @@ class RunTable:
             streams=None if self.streams is None else self.streams[rows],
         )
 
+    @property
+    def converged(self) -> BoolArray:
+        """Which runs converged; shape (N,)."""
+        return np.asarray(self.label == CONVERGED)
+
+    @property
+    def failed(self) -> BoolArray:
+        """Which runs gave data and did not converge; shape (N,)."""
+        return np.isin(self.label, FAILED)
+
+    @property
+    def labelled(self) -> BoolArray:
+        """Which runs gave data; shape (N,)."""
+        return ~np.isin(self.label, NOT_DATA)
+
     def to_frame(self) -> pd.DataFrame:
         """One row a run, in canonical order: factors, replicate, outcome (its label), value."""
         import pandas as pd
@@ -180,8 +202,8 @@ class RunTable:
         Means are then over all runs, which is what is asked of a cost such as the seconds of an
         epoch; converging means nothing in such a table.
         """
-        counts = (self.label <= LABELS.index("diverged")) & ~np.isnan(self.value)
-        return replace(self, label=np.where(counts, 0, self.label), label_rule=EVERY_RUN)
+        counts = self.labelled & ~np.isnan(self.value)
+        return replace(self, label=np.where(counts, CONVERGED, self.label), label_rule=EVERY_RUN)
 
     def content_digest(self) -> str:
         """SHA-256 of what the table holds; the order of the input's rows does not enter."""

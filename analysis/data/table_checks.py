@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
-from vggstudy.analysis.data.outcomes import LABELS, is_fraction
+from vggstudy.analysis.data.outcomes import (
+    CONVERGED,
+    FAILED_TO_LEARN,
+    LABELS,
+    NOT_DATA,
+    is_fraction,
+)
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
@@ -25,9 +31,6 @@ LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
 STREAM_COLUMNS = ("init_seed", "data_seed")
 """Seed of the initialisation, and seed of everything else, where a design crosses them."""
-FAILED = (LABELS.index("failed_to_learn"), LABELS.index("diverged"))
-CONVERGED = LABELS.index("converged")
-NOT_DATA = (LABELS.index("crashed"), LABELS.index("missing"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +225,7 @@ def _labels(
         numbers, _ = _numbers(frame, request.outcome)
         with np.errstate(invalid="ignore"):
             learned = numbers > chance + request.margin
-        label[:] = np.where(learned, CONVERGED, FAILED[0])
+        label[:] = np.where(learned, CONVERGED, FAILED_TO_LEARN)
         return label, f"{request.outcome} above {chance:g} + {request.margin:g}", chance
     raw = frame[column].to_numpy(dtype=object)
     known = {name: i for i, name in enumerate(LABELS)}

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
-from vggstudy.analysis.data.outcomes import LABELS
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding, caution, refused
 from vggstudy.analysis.estimators.seed_sums import cell_of
@@ -91,8 +90,7 @@ def estimate_association(
 
 def _complete(table: RunTable, beside: RunTable) -> BoolArray:
     """Converged runs with both values; shape (N,)."""
-    learned = beside.label == LABELS.index("converged")
-    return np.asarray(learned & np.isfinite(table.value) & np.isfinite(beside.value))
+    return np.asarray(beside.converged & np.isfinite(table.value) & np.isfinite(beside.value))
 
 
 def _too_few(planned: IntArray, kept: IntArray, total: int) -> Note | None:

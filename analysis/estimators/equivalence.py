@@ -156,7 +156,7 @@ def paired_differences(cells: Cells, groups: list[Group]) -> FloatArray:
     index = np.ravel_multi_index(tuple(table.codes.T), cells.shape)
     value = {
         (int(index[i]), table.replicate[i]): float(table.value[i])
-        for i in np.flatnonzero(table.label == 0).tolist()
+        for i in np.flatnonzero(table.converged).tolist()
     }
     found = [
         later - value[earlier_cell, replicate]

@@ -167,7 +167,8 @@ def _half_over_seeds(
     """
     count = (cells.failed_n if failed else cells.k)[group.cells]
     mean = np.nan_to_num(cells.failed_mean if failed else cells.mean)
-    present = np.isin(cells.table.label, (1, 2) if failed else (0,)) & ~np.isnan(cells.table.value)
+    table = cells.table
+    present = (table.failed if failed else table.converged) & ~np.isnan(table.value)
     per_run = np.zeros((len(cells), 1))
     per_run[group.cells, 0] = np.where(count > 0, weights / np.maximum(count, 1), 0.0)
     rest = np.where(present, cells.table.value - mean[cell_of(cells)], 0.0)

@@ -86,7 +86,7 @@ def profile_of(
     AnalysisError
         If a factor or level is unknown, or no run of the part has a label.
     """
-    mine = np.isin(table.label, (0, 1, 2))
+    mine = table.labelled
     held = {}
     for name, level in at.items():
         code = level_index(name, write_level(level), table)

@@ -88,5 +88,5 @@ def shares_by_seed(cells: Cells, used: IntArray, weights: FloatArray) -> FloatAr
     """
     column = np.zeros((len(cells), 1))
     column[used, 0] = weights
-    learned = np.asarray(cells.table.label == 0, dtype=np.float64)
-    return by_seed(cells, column, learned, np.isin(cells.table.label, (0, 1, 2))).values
+    learned = cells.table.converged.astype(np.float64)
+    return by_seed(cells, column, learned, cells.table.labelled).values

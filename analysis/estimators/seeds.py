@@ -14,7 +14,6 @@ from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import outcome_of_all
-from vggstudy.analysis.data.outcomes import LABELS
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed, cell_of
@@ -31,7 +30,7 @@ MIN_SEEDS, WARN_SEEDS, BOOTSTRAP_SEEDS = 3, 5, 20
 def replicates(cells: Cells) -> list[str]:
     """Replicate of every converged run, in the order of ``cells.values``."""
     table = cells.table
-    learned = np.flatnonzero(table.label == LABELS.index("converged"))
+    learned = np.flatnonzero(table.converged)
     index = cell_of(cells)[learned]
     order = np.lexsort((table.value[learned], index))
     return [table.replicate[i] for i in learned[order].tolist()]
@@ -72,8 +71,7 @@ def models_by_seed(cells: Cells, weights: FloatArray, *, everyone: bool) -> Seed
 
 def _present(cells: Cells, *, everyone: bool) -> BoolArray:
     """Runs that count: labelled ones, or the converged among them."""
-    label = cells.table.label
-    return np.asarray(np.isin(label, (0, 1, 2)) if everyone else label == 0)
+    return cells.table.labelled if everyone else cells.table.converged
 
 
 def estimate_shared(
