@@ -132,6 +132,7 @@ def analyze(
         inputs_digest=inputs,
         hypotheses=judged,
         models=None if headline_only else _models(maker, table, models),
+        shared_seeds=shared_seeds,
     )
 
 

@@ -11,10 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.bands import level_band
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.multiplicity import (
     CellMeans,
@@ -119,42 +115,6 @@ def test_cells_that_cannot_be_compared_are_refused() -> None:
     flat = CellMeans(np.zeros(2), np.zeros(2), np.full(2, 5.0))
     with pytest.raises(ValueError, match="no variance"):
         max_t(flat, np.eye(2), confidence=0.95, rng=np.random.default_rng(5))
-
-
-def test_a_band_over_levels_holds_the_means_and_names_what_it_leaves_out(
-    make_table: Callable[..., RunTable],
-) -> None:
-    cells = Cells.from_table(
-        make_table(
-            {
-                (8, 0): [0.5, 0.6, 0.7],
-                (16, 0): [0.6, 0.8, 0.7],
-                (32, 0): [None, None, 0.9],
-                (8, 1): [0.5, 0.5, 0.6],
-                (16, 1): [0.9, 0.8, 0.7],
-                (32, 1): [0.9, 0.9, 0.8],
-            }
-        )
-    )
-    band = level_band(cells, "a", confidence=0.95, seed=1)
-    assert band.levels == (0, 1)
-    assert band.intervals[0].estimate == pytest.approx((0.6 + 1.6 / 3) / 2)
-    ((left_out, reason),) = band.left_out
-    assert left_out == 2
-    assert "a=32, b=0" in reason.text
-    pooled = level_band(cells, "a", confidence=0.95, seed=1, pooled=True)
-    assert pooled.levels == (0, 1, 2)
-    assert pooled.intervals[0].df == sum(cells.k[cells.k >= 2] - 1)
-    held = level_band(cells, "a", (Condition("b", (1,)),), confidence=0.95, seed=1)
-    assert held.levels == (0, 1, 2)
-    assert held.intervals[0].estimate == pytest.approx(1.6 / 3)
-
-
-def test_a_band_without_any_variance_is_refused(make_table: Callable[..., RunTable]) -> None:
-    cells = Cells.from_table(make_table({(8, 0): [0.5, 0.5], (16, 0): [0.5, 0.5]}))
-    band = level_band(cells, "a", confidence=0.95, seed=1)
-    assert band.intervals == ()
-    assert [reason.code for _, reason in band.left_out] == ["no_variance", "no_variance"]
 
 
 @pytest.mark.coverage
