@@ -19,6 +19,7 @@ from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.outcomes import outcome_id
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.association import same_runs
+from vggstudy.analysis.estimators.converged import ProbabilityInterval
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
@@ -53,6 +54,7 @@ def analyze(
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     headline_only: bool = False,
+    probability_interval: ProbabilityInterval = "clopper_pearson",
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -87,6 +89,9 @@ def analyze(
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
+    probability_interval : str
+        Of the probability that a run of a single cell converges: clopper_pearson covers at least
+        its level; mid_p is shorter and covers it on average.
 
     Returns
     -------
@@ -98,12 +103,22 @@ def analyze(
         If a setting is out of range, or `models` name what the table does not have.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws)
+    if probability_interval not in get_args(ProbabilityInterval):
+        known = " or ".join(get_args(ProbabilityInterval))
+        raise AnalysisError(f"probability_interval must be {known}, got {probability_interval!r}")
     if not headline_only:
         load_ahead()
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
-    maker = ClaimMaker(cells, confidence, resampling, inputs, shared_seeds)
+    maker = ClaimMaker(
+        cells,
+        confidence,
+        resampling,
+        inputs,
+        shared_seeds,
+        probability_interval=probability_interval,
+    )
     made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
     others = {outcome_id(other.outcome): _beside(maker, other) for other in further}
     for own in others.values():

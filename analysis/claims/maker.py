@@ -22,7 +22,7 @@ from vggstudy.analysis.data.estimands import claim_id, conditions_of, estimand, 
 from vggstudy.analysis.data.outcomes import unit
 from vggstudy.analysis.data.subgrid import complete_part
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.converged import estimate_converged
+from vggstudy.analysis.estimators.converged import ProbabilityInterval, estimate_converged
 from vggstudy.analysis.estimators.expected import estimate_expected
 from vggstudy.analysis.estimators.finding import Finding, caution
 from vggstudy.analysis.estimators.means import Resampling, estimate_mean
@@ -66,6 +66,8 @@ class ClaimMaker:
         Whether runs of one replicate share their seeds across cells, which are then blocks.
     beside : RunTable or None
         For claims on a further outcome: the same runs with the main one.
+    probability_interval : str
+        Of the probability of a single cell.
     """
 
     cells: Cells
@@ -74,6 +76,7 @@ class ClaimMaker:
     inputs_digest: str
     shared_seeds: bool = False
     beside: RunTable | None = None
+    probability_interval: ProbabilityInterval = "clopper_pearson"
 
     def all_claims(self, *, only: str | None = None, headline_only: bool = False) -> list[Claim]:
         """Means, differences and interactions of every outcome; refused ones with what is offered.
@@ -167,7 +170,11 @@ class ClaimMaker:
         shared = self.shared_seeds and sum(group.cells.size for group in groups) > 1
         if outcome == "converged":
             return estimate_converged(
-                self.cells, groups, confidence=self.confidence, shared_seeds=shared
+                self.cells,
+                groups,
+                confidence=self.confidence,
+                shared_seeds=shared,
+                single=self.probability_interval,
             )
         if outcome == "expected":
             return self._expected(groups, name, shared=shared)

@@ -8,6 +8,7 @@ the same counts. Both are wider than they need to be where cells differ much.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
@@ -21,17 +22,26 @@ from vggstudy.analysis.numbers.proportions import (
     PooledCounts,
     clopper_pearson,
     clustered_counts,
+    mid_p,
     mover_sum,
     pooled_counts,
     wilson,
 )
+
+ProbabilityInterval = Literal["clopper_pearson", "mid_p"]
+"""Of the probability of a single cell; averages and differences have one method."""
 
 WIDE_BELOW = 10
 """Runs below which the interval of a probability is called wide."""
 
 
 def estimate_converged(
-    cells: Cells, groups: list[Group], *, confidence: float, shared_seeds: bool = False
+    cells: Cells,
+    groups: list[Group],
+    *,
+    confidence: float,
+    shared_seeds: bool = False,
+    single: ProbabilityInterval = "clopper_pearson",
 ) -> Finding:
     """Probability of converging, or a signed sum of such probabilities.
 
@@ -43,6 +53,9 @@ def estimate_converged(
     confidence : float
     shared_seeds : bool
         Runs of one replicate share their seeds across cells: replicates are then clusters.
+    single : str
+        Interval of a single cell: ``clopper_pearson`` covers at least its level, ``mid_p`` is
+        shorter and covers it on average.
 
     Returns
     -------
@@ -59,6 +72,9 @@ def estimate_converged(
         counts, found_notes = _clustered(cells, groups, counts)
         notes = (*notes, *found_notes)
     suffix = "" if all(count.exact for count in counts) else "_effective"
+    if used.size == 1 and single == "mid_p":
+        shorter = mid_p(int(counts[0].k), int(counts[0].n), confidence=confidence)
+        return Finding(shorter.estimate, shorter, cautions=notes)
     if len(groups) == 1:
         exact = clopper_pearson(counts[0].k, counts[0].n, confidence=confidence)
         found = replace(exact, method=exact.method + suffix)

@@ -80,6 +80,7 @@ METHODS = {
     "influence_t": mark("t on influence values"),
     "kendall_score": mark("score interval of Kendall's tau"),
     "lee_bounds": mark("Lee bounds"),
+    "mid_p": mark("mid-p"),
     "mover_product": mark("MOVER"),
     "mover_wilson": mark("MOVER on Wilson limits"),
     "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import parse_protocol
-from vggstudy.study.analyze import analyze, report
+from vggstudy.study.analyze import analyze, analyze_source, report
+from vggstudy.study.sources import open_source
 from vggstudy.study.study import Study
 
 PROTOCOL = """
@@ -146,6 +148,14 @@ def test_a_table_without_curves_varies_the_margin_and_says_so() -> None:
     found = sensitivity_of(frame, factors=["depth"])
     assert [o.converged for o in found.outcomes] == [10, 10, 5, 5]
     assert "no curves" in found.sentence()
+
+
+def test_the_protocol_chooses_the_interval_of_a_probability(study: Study) -> None:
+    asked = study.protocol.analysis.model_copy(update={"probability_interval": "mid_p"})
+    source = replace(open_source(study), settings=asked)
+    claims = analyze_source(source).claims
+    methods = {claim.method for claim in claims.values() if claim.outcome == "converged"}
+    assert {"mid_p", "newcombe"} <= methods
 
 
 def test_a_report_of_a_table_that_was_not_analysed_is_refused(tmp_path: Path) -> None:

@@ -90,6 +90,7 @@ def _settings(source: Source) -> dict[str, Any]:
     protocol = source.protocol
     return {
         "confidence": source.settings.confidence,
+        "probability_interval": source.settings.probability_interval,
         "resamples": source.settings.resamples,
         "seed": source.settings.seed,
         "protocol_digest": protocol.digest() if protocol else None,

@@ -15,7 +15,7 @@ from vggstudy.analysis.estimators.converged import estimate_converged
 from vggstudy.analysis.estimators.expected import estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling, estimate_mean
-from vggstudy.analysis.numbers.proportions import clopper_pearson
+from vggstudy.analysis.numbers.proportions import clopper_pearson, mid_p
 from vggstudy.analysis.numbers.student import student_t
 
 TableMaker = Callable[..., RunTable]
@@ -60,6 +60,22 @@ def test_a_probability_of_a_cell_is_clopper_pearsons(make_table: TableMaker) -> 
     assert none is not None
     assert (none.estimate, none.low) == (0, 0)
     assert none.high == pytest.approx(1 - 0.025 ** (1 / 5))
+
+
+def test_mid_p_is_for_single_cells_where_it_is_asked_for(make_table: TableMaker) -> None:
+    cells = _cells(make_table, [*SPREAD[:3], None, None], SPREAD[:5])
+
+    def asked(contrast: Contrast) -> Finding:
+        groups = contrast.groups(cells)
+        return estimate_converged(cells, groups, confidence=0.95, single="mid_p")
+
+    found, exact = asked(_at()).interval, _converged(cells, _at()).interval
+    assert found == mid_p(3, 5, confidence=0.95)
+    assert exact is not None
+    assert found is not None
+    assert exact.low < found.low < found.high < exact.high
+    for contrast in (Contrast(), DIFFERENCE):
+        assert asked(contrast) == _converged(cells, contrast)
 
 
 def test_a_difference_of_two_probabilities_is_newcombes(make_table: TableMaker) -> None:

@@ -126,6 +126,9 @@ class AnalysisSettings(Settings):
     replicates of a cell are cut into disjoint ensembles of this size."""
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Confidence level of the intervals."""
+    probability_interval: Literal["clopper_pearson", "mid_p"] = "clopper_pearson"
+    """Interval of the probability that a run of a single cell converges: clopper_pearson covers at
+    least its level, mid_p is shorter and covers it on average."""
     resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
     """Bootstrap resamples."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0
