@@ -57,7 +57,7 @@ class Specification:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RuleResult:
     """What one specification gives.
 
     Attributes
@@ -87,13 +87,13 @@ class Sensitivity:
 
     Attributes
     ----------
-    outcomes : tuple of Outcome
+    outcomes : tuple of RuleResult
         In the order of the specifications.
     note : str
         What could not be varied, and why; empty if everything was.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RuleResult, ...]
     note: str = ""
 
     @property
@@ -209,7 +209,7 @@ def compare_rules(
         changed = tuple(name for name in expected if found[name] != expected[name])
         headline = {claim.id: claim for claim in result.headline()}
         outcomes.append(
-            Outcome(
+            RuleResult(
                 specification,
                 table.count("converged"),
                 found,

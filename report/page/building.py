@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.outcomes import LABELS, outcome_id
+from vggstudy.errors import AnalysisError
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.flow import build_flow
 from vggstudy.report.page.view import Cell, ClaimIndex, Factor, Level, StudyView
 
 if TYPE_CHECKING:
@@ -22,16 +23,17 @@ def study_view(result: AnalysisResult, context: ReportContext) -> StudyView:
     Raises
     ------
     AnalysisError
-        If the flow of runs does not add up.
+        If the flow of runs is not that of the table: such a figure would hide runs.
     """
     table = result.table
-    counts = Counter({label: table.count(label) for label in LABELS})
+    if result.flow != Flow.of(table):
+        raise AnalysisError("the flow of runs does not add up: it is not that of the table")
     claims = ClaimIndex(result.claims)
     return StudyView(
         factors=tuple(Factor(name, tuple(table.levels[name])) for name in table.factors),
         cells=_cells(table, claims),
         claims=claims,
-        flow=build_flow(result.flow.to_dict(), counts),
+        flow=result.flow,
         outcome=table.outcome,
         settings={name: str(value) for name, value in result.settings.items()},
         result=result,

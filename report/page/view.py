@@ -13,10 +13,10 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import encode, write_level
 from vggstudy.analysis.data.outcomes import outcome_id
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.flow import Flow
 from vggstudy.report.words.i18n import gettext, pgettext
 from vggstudy.report.words.names import friendly
 

@@ -139,7 +139,7 @@ def display(claim: Claim) -> Display | None:
         references=references_of(unit.limits, (claim.reference,)),
         scale=unit.scale,
     )
-    return Display(rounded, unit, level_text(claim.level))
+    return Display(rounded, unit, confidence_text(claim.level))
 
 
 def level_estimate(claim: Claim, *, decimals: int) -> str:
@@ -171,7 +171,7 @@ def alternative_ends(claim: Claim, other: Alternative) -> str | None:
     return Display(rounded, shown.unit, shown.level).ends
 
 
-def level_text(level: float) -> str:
+def confidence_text(level: float) -> str:
     """A confidence level as a percentage: 0.95 is "95%", 0.999 is "99.9%"."""
     text = round_number(level, decimals=2, scale=100)
     return f"{text.rstrip('0').rstrip('.')}%"

@@ -54,7 +54,7 @@ Key = tuple[float, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Band:
+class CurveBand:
     """Runs of one cell that converged, epoch by epoch.
 
     Attributes
@@ -75,7 +75,7 @@ class CurvePanel:
     """One panel: a band or none for every line, and the curves of the runs that failed."""
 
     title: tuple[str, ...]
-    bands: tuple[Band | None, ...]
+    bands: tuple[CurveBand | None, ...]
     failed: tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.style import (
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vggstudy.report.page.flow import Flow
+    from vggstudy.report.page.flow import Step
 
 BOX = 30.0
 STEP = 52.0
@@ -29,15 +30,22 @@ PAD = 12.0
 TALL = 46.0
 
 
-def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
+def draw_flow(
+    stages: Sequence[Step],
+    outcomes: Sequence[tuple[str, int]],
+    words: dict[str, str],
+    canvas: Canvas,
+) -> Figure:
     """Draw the flow.
 
     Parameters
     ----------
+    stages : sequence of Step
+    outcomes : sequence of (str, int)
+        Of the runs that reached the last one.
     words : dict
         What each stage, reason and outcome is called.
     """
-    stages = flow.stages
     start = STEP * len(stages) + 2
     figure, axes = blank(canvas.width, start + TALL + 2)
     main = 0.46 * canvas.width
@@ -55,16 +63,22 @@ def draw_flow(flow: Flow, words: dict[str, str], canvas: Canvas) -> Figure:
             _arrow(axes, (main / 2, middle), (side - 1, middle))
             box = (side, middle - BOX / 2, min(canvas.width - side - 2, main), BOX)
             _box(axes, box, f"{lost.excluded}", words[lost.reason], edge=VERMILLION)
-    _draw_outcomes(axes, flow, words, start, canvas.width)
+    _draw_outcomes(axes, outcomes, words, start, canvas.width)
     return figure
 
 
-def _draw_outcomes(axes: Axes, flow: Flow, words: dict[str, str], top: float, width: float) -> None:
+def _draw_outcomes(
+    axes: Axes,
+    outcomes: Sequence[tuple[str, int]],
+    words: dict[str, str],
+    top: float,
+    width: float,
+) -> None:
     """The outcomes side by side, below one line that leads to all of them."""
-    each = width / len(flow.outcomes)
-    centers = [(index + 0.5) * each for index in range(len(flow.outcomes))]
+    each = width / len(outcomes)
+    centers = [(index + 0.5) * each for index in range(len(outcomes))]
     axes.plot([centers[0], centers[-1]], [top - 12] * 2, color=MUTED, lw=1.2)
-    for (name, count), center in zip(flow.outcomes, centers, strict=True):
+    for (name, count), center in zip(outcomes, centers, strict=True):
         _arrow(axes, (center, top - 12), (center, top))
         edge = BLUE if name == "converged" else MUTED
         _frame(axes, (center - each / 2 + 2, top, each - 4, TALL), edge=edge)

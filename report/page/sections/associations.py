@@ -10,7 +10,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import StudyView
-from vggstudy.report.words.display import level_text
+from vggstudy.report.words.display import confidence_text
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
 
@@ -43,5 +43,5 @@ def associations_table(view: StudyView) -> Table | None:
         "Rank correlation with %(measure)s within cells among converged runs, with %(level)s "
         "confidence intervals"
     )
-    words = {"measure": friendly(view.outcome), "level": level_text(claims[0].level)}
+    words = {"measure": friendly(view.outcome), "level": confidence_text(claims[0].level)}
     return Table(caption % words, columns, tuple(rows))

@@ -17,7 +17,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import Factor, StudyView
-from vggstudy.report.words.display import PLAIN, level_text, size_of, unit_of
+from vggstudy.report.words.display import PLAIN, confidence_text, size_of, unit_of
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
 from vggstudy.report.words.prose import outcome_words
@@ -63,7 +63,7 @@ def contrast_picture(
         lambda canvas: draw_forest(groups, canvas),
         key=key,
         question=question,
-        caption=_caption(level_text(shown[0][0].level), partial=partial, cut=cut),
+        caption=_caption(confidence_text(shown[0][0].level), partial=partial, cut=cut),
         description=" ".join(
             f"{group.title}, {row.label}: {row.numbers}." for group in groups for row in group.rows
         ),

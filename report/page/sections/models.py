@@ -16,7 +16,7 @@ from vggstudy.report.words.display import (
     POINTS_OF_POINTS,
     Display,
     Unit,
-    level_text,
+    confidence_text,
     read,
 )
 from vggstudy.report.words.formatting import (
@@ -107,7 +107,7 @@ def effects_table(view: StudyView) -> Table | None:
         "Odds ratios of converging (Firth's penalised logistic regression, profile likelihood, "
         "%(level)s) and what they come to in points of probability"
     )
-    return Table(caption % {"level": level_text(model.confidence)}, columns, tuple(rows))
+    return Table(caption % {"level": confidence_text(model.confidence)}, columns, tuple(rows))
 
 
 def _effect_words(view: StudyView, effect: Effect) -> str:
@@ -164,7 +164,7 @@ def _numbers(interval: Interval, unit: Unit, confidence: float, *, key: str) -> 
     rounded = round_interval(
         estimate, low, high, references=references_of(unit.limits), scale=unit.scale
     )
-    shown = Display(rounded, unit, level_text(confidence))
+    shown = Display(rounded, unit, confidence_text(confidence))
     return entry(read(shown.estimate)), Entry(read(shown.ends), evidence=key)
 
 

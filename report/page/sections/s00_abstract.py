@@ -19,7 +19,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import Factor, StudyView
-from vggstudy.report.words.display import PERCENT, POINTS, Unit, level_text, size_of, unit_of
+from vggstudy.report.words.display import PERCENT, POINTS, Unit, confidence_text, size_of, unit_of
 from vggstudy.report.words.estimands import estimand
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
@@ -59,7 +59,7 @@ def _forest(view: StudyView, headlines: list[Headline]) -> Picture:
     """The headline claims as intervals, one axis for each outcome."""
     keys = dict.fromkeys((claim.outcome, unit_of(claim)) for claim, _ in headlines)
     groups = [_group(view, key, headlines) for key in keys]
-    level = level_text(headlines[0][0].level)
+    level = confidence_text(headlines[0][0].level)
     partial = any(view.claims.is_offered(claim) for claim, _ in headlines)
     columns = [
         Column(gettext("Claim"), numeric=False),

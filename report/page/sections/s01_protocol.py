@@ -5,7 +5,7 @@ from __future__ import annotations
 from vggstudy.report.page.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.page.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
 from vggstudy.report.page.figures.svg import Picture, picture
-from vggstudy.report.page.flow import Stage
+from vggstudy.report.page.flow import Step, steps_of
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import Column, Entry, Table, download, entry
 from vggstudy.report.page.view import Cell, StudyView
@@ -75,7 +75,7 @@ def _deviations(view: StudyView) -> Table | None:
         date = str(amendment.get("date") or gettext("not recorded"))[:10]
         affected = str(amendment.get("claims") or gettext("all"))
         rows.append(tuple(map(entry, (gettext("Protocol"), *digests, reason, date, affected))))
-    rows += [_lost(view, stage) for stage in view.flow.stages if stage.excluded]
+    rows += [_lost(view, step) for step in steps_of(view.flow) if step.excluded]
     columns = tuple(
         Column(name, numeric=False, fixed=fixed)
         for name, fixed in (
@@ -90,16 +90,16 @@ def _deviations(view: StudyView) -> Table | None:
     return Table(gettext("Deviations from the protocol"), columns, tuple(rows)) if rows else None
 
 
-def _lost(view: StudyView, stage: Stage) -> tuple[Entry, ...]:
+def _lost(view: StudyView, step: Step) -> tuple[Entry, ...]:
     """Runs that were planned and gave no data, for one reason."""
-    cells = sum(cell.counts[LOST[stage.name]] > 0 for cell in view.cells)
+    cells = sum(cell.counts[LOST[step.name]] > 0 for cell in view.cells)
     affected = ngettext(
         "those of %(n)s incomplete cell, and averages over it",
         "those of %(n)s incomplete cells, and averages over them",
         cells,
     ) % {"n": cells}
-    reason = gettext("%(n)s %(reason)s") % {"n": stage.excluded, "reason": gettext(stage.reason)}
-    ends = (view.flow["planned"].n, view.flow["analysed"].n)
+    reason = gettext("%(n)s %(reason)s") % {"n": step.excluded, "reason": gettext(step.reason)}
+    ends = (view.flow["planned"], view.flow["analysed"])
     return tuple(map(entry, (gettext("Runs"), *ends, reason, "–", affected)))
 
 

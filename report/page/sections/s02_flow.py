@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from vggstudy.analysis.data.flow import Flow
 from vggstudy.report.page.figures.flow import draw_flow
 from vggstudy.report.page.figures.svg import Picture, picture
-from vggstudy.report.page.flow import Flow
+from vggstudy.report.page.flow import outcomes_of, steps_of
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import Column, Table, download, entry
 from vggstudy.report.page.view import StudyView
@@ -32,11 +33,11 @@ def build(view: StudyView) -> Section:
 
 def _picture(flow: Flow) -> Picture:
     """The diagram, with the same counts as a table."""
+    steps, ends = steps_of(flow), outcomes_of(flow)
     words = {name: gettext(text) for name, text in WORDS.items()}
-    outcomes = [("– " + words[name], count, "", "") for name, count in flow.outcomes]
+    outcomes = [("– " + words[name], count, "", "") for name, count in ends]
     stages = [
-        (words[s.name], s.n, s.excluded or "", words[s.reason] if s.excluded else "")
-        for s in flow.stages
+        (words[s.name], s.n, s.excluded or "", words[s.reason] if s.excluded else "") for s in steps
     ]
     columns = (
         Column(gettext("Stage"), numeric=False),
@@ -46,19 +47,19 @@ def _picture(flow: Flow) -> Picture:
     )
     rows = [tuple(map(entry, row)) for row in (*stages, *outcomes)]
     return picture(
-        lambda canvas: draw_flow(flow, words, canvas),
+        lambda canvas: draw_flow(steps, ends, words, canvas),
         key="fig-flow",
         question=gettext("What became of the planned runs?"),
         caption=gettext(
             "Runs from the plan to the analysis; losses stand to the side. A crashed run gave no "
             "data and is not a run that failed to learn."
         ),
-        description="; ".join(f"{words[s.name]}: {s.n}" for s in flow.stages) + ".",
+        description="; ".join(f"{words[s.name]}: {s.n}" for s in steps) + ".",
         table=Table(gettext("Flow of runs"), columns, tuple(rows)),
         data=download(
             "flow.csv",
             ("stage", "n", "excluded", "reason"),
-            [(s.name, s.n, s.excluded, s.reason) for s in flow.stages]
-            + [(name, count, 0, "") for name, count in flow.outcomes],
+            [(s.name, s.n, s.excluded, s.reason) for s in steps]
+            + [(name, count, 0, "") for name, count in ends],
         ),
     )

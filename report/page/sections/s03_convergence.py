@@ -22,7 +22,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import Cell, Factor, Level, StudyView
-from vggstudy.report.words.display import display, level_text, read
+from vggstudy.report.words.display import confidence_text, display, read
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, method_words
 from vggstudy.report.words.prose import Sentence
@@ -141,7 +141,7 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
         )
         for f, v, c in levels
     ]
-    level = level_text(levels[0][2].level)
+    level = confidence_text(levels[0][2].level)
     methods = (method_words(claim.method) for _, _, claim in levels if claim.method)
     partial = any(len(claim.conditions) > 1 for _, _, claim in levels)
     return picture(
@@ -194,7 +194,7 @@ def _cell_picture(view: StudyView) -> Picture:
         for cell in view.cells
     ]
     claims = [cell.probability for cell in view.cells if cell.probability is not None]
-    level = level_text(claims[0].level) if claims else ""
+    level = confidence_text(claims[0].level) if claims else ""
     never = sum(cell.n > 0 and cell.k == 0 for cell in view.cells)
     return picture(
         lambda canvas: draw_grid(view, _tile, keys, canvas),

@@ -21,7 +21,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import Cell, Factor, Level, StudyView
-from vggstudy.report.words.display import level_text
+from vggstudy.report.words.display import confidence_text
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
 from vggstudy.report.words.prose import Sentence, claim_sentence
@@ -146,7 +146,7 @@ def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
             )
         )
     if any(panel.means for panel in panels):
-        level = level_text(float(view.settings.get("confidence", 0.95)))
+        level = confidence_text(float(view.settings.get("confidence", 0.95)))
         words = gettext(
             "The thick line joins the averages over cells; bars are %(level)s intervals."
         )

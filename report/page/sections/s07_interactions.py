@@ -21,7 +21,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import Factor, Level, StudyView
-from vggstudy.report.words.display import level_text
+from vggstudy.report.words.display import confidence_text
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise
 from vggstudy.report.words.prose import Sentence, interaction_sentence
@@ -72,7 +72,7 @@ def _lines(view: StudyView, pairs: list[tuple[Factor, Factor]]) -> Picture | Non
         return None
     panels = [_panel(*item) for item in found]
     cut = any(len(second.levels) > len(STYLES) for _, second, _ in found)
-    level = level_text(claims[0].level)
+    level = confidence_text(claims[0].level)
     columns = (
         Column(gettext("Where"), numeric=False),
         Column(gettext("Probability")),

@@ -14,7 +14,15 @@ from vggstudy.report.page.sections.rows import row_text
 from vggstudy.report.page.sections.s04_accuracy import outcome_scale
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.page.view import StudyView
-from vggstudy.report.words.display import PLAIN, POINTS, Display, Unit, level_text, read, unit_of
+from vggstudy.report.words.display import (
+    PLAIN,
+    POINTS,
+    Display,
+    Unit,
+    confidence_text,
+    read,
+    unit_of,
+)
 from vggstudy.report.words.formatting import references_of, round_interval
 from vggstudy.report.words.i18n import gettext, mark, pgettext
 from vggstudy.report.words.names import capitalise
@@ -119,7 +127,7 @@ def _shown(evidence: Evidence, unit: Unit) -> Display | None:
         return None
     marks = references_of(unit.limits, evidence.thresholds)
     rounded = round_interval(*ends, references=marks, scale=unit.scale)
-    return Display(rounded, unit, level_text(evidence.level))
+    return Display(rounded, unit, confidence_text(evidence.level))
 
 
 def _forest(parts: list[Part]) -> Picture:
@@ -190,7 +198,7 @@ def _parts_table(parts: list[Part]) -> Table:
                 entry(phrase(evidence.rule)),
                 entry(read(shown.estimate) if shown else ABSENT),
                 Entry(read(shown.ends), evidence=part.key) if shown else entry(ABSENT),
-                entry(level_text(evidence.level)),
+                entry(confidence_text(evidence.level)),
                 entry(gettext(VERDICTS[evidence.verdict.value])),
             )
         )
@@ -209,7 +217,7 @@ def _table(results: tuple[HypothesisResult, ...], parts: list[Part]) -> Table:
         (
             entry(result.id),
             entry(result.text),
-            entry(level_text(result.level)),
+            entry(confidence_text(result.level)),
             entry(capitalise(verdict_words(result))),
         )
         for result in results

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from statistics import median, stdev
 
 from vggstudy.report.page.context import RunCurves
-from vggstudy.report.page.figures.curves import MOST_LINES, Band, CurvePanel, draw_curves
+from vggstudy.report.page.figures.curves import MOST_LINES, CurveBand, CurvePanel, draw_curves
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, download, entry
@@ -143,7 +143,7 @@ def _thinned(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
     return [p for i, p in enumerate(points) if (len(points) - 1 - i) % step == 0]
 
 
-def _band(runs: Sequence[RunCurves], name: str, scale: int) -> Band | None:
+def _band(runs: Sequence[RunCurves], name: str, scale: int) -> CurveBand | None:
     """Range and median of the runs, while at least half of them train."""
     rows = _epochs(runs, name)
     kept = [(epoch, values) for epoch, values in rows if 2 * len(values) >= len(runs)]
@@ -151,7 +151,7 @@ def _band(runs: Sequence[RunCurves], name: str, scale: int) -> Band | None:
     kept = [row for i, row in enumerate(kept) if (len(kept) - 1 - i) % step == 0]
     if not kept:
         return None
-    return Band(
+    return CurveBand(
         epochs=tuple(epoch for epoch, _ in kept),
         low=tuple(min(values) * scale for _, values in kept),
         middle=tuple(median(values) * scale for _, values in kept),

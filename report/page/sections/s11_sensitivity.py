@@ -11,7 +11,7 @@ from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.page.view import StudyView
-from vggstudy.report.words.display import PERCENT, Display, level_text, read, unit_of
+from vggstudy.report.words.display import PERCENT, Display, confidence_text, read, unit_of
 from vggstudy.report.words.formatting import references_of, round_interval
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise
@@ -19,7 +19,7 @@ from vggstudy.report.words.phrases import phrase
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
-    from vggstudy.analysis.sensitivity import Outcome, Sensitivity, Specification
+    from vggstudy.analysis.sensitivity import RuleResult, Sensitivity, Specification
 
 CHECKPOINTS = {"best": mark("best checkpoint"), "final": mark("final checkpoint")}
 UNFINISHED = {
@@ -43,18 +43,18 @@ class Rules:
     name : str
         The first of them, with the number of the others.
     count : int
-    outcome : Outcome
+    outcome : RuleResult
         What each of them gives.
     """
 
     name: str
     count: int
-    outcome: Outcome
+    outcome: RuleResult
 
 
-def alike(outcomes: Sequence[Outcome]) -> tuple[Rules, ...]:
+def alike(outcomes: Sequence[RuleResult]) -> tuple[Rules, ...]:
     """The rules, those that agree in every estimate and verdict taken together."""
-    groups: list[list[Outcome]] = []
+    groups: list[list[RuleResult]] = []
     for outcome in outcomes:
         for group in groups:
             first = group[0]
@@ -71,7 +71,7 @@ def alike(outcomes: Sequence[Outcome]) -> tuple[Rules, ...]:
     return tuple(Rules(_name(group, len(groups)), len(group), group[0]) for group in groups)
 
 
-def _name(group: list[Outcome], groups: int) -> str:
+def _name(group: list[RuleResult], groups: int) -> str:
     """The rules of a group in a few words."""
     if groups == 1:
         if len(group) > 1:
@@ -168,7 +168,7 @@ def _curve(view: StudyView, found: Sensitivity, rules: Sequence[Rules]) -> Pictu
     groups = [group for group in groups if any(row.low is not None for row in group.rows)]
     if not groups:
         return None
-    level = level_text(claims[0].level)
+    level = confidence_text(claims[0].level)
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-specifications",
@@ -195,7 +195,7 @@ def _curve(view: StudyView, found: Sensitivity, rules: Sequence[Rules]) -> Pictu
     )
 
 
-def _shown(claim: Claim, outcome: Outcome) -> Display | None:
+def _shown(claim: Claim, outcome: RuleResult) -> Display | None:
     """A claim's numbers under a rule."""
     value = outcome.estimates.get(claim.id)
     if value is None:
@@ -203,7 +203,9 @@ def _shown(claim: Claim, outcome: Outcome) -> Display | None:
     unit = unit_of(claim)
     marks = references_of(unit.limits, (claim.reference,))
     return Display(
-        round_interval(*value, references=marks, scale=unit.scale), unit, level_text(claim.level)
+        round_interval(*value, references=marks, scale=unit.scale),
+        unit,
+        confidence_text(claim.level),
     )
 
 

@@ -22,7 +22,7 @@ from vggstudy.report.page.tables import (
     interval_entry,
 )
 from vggstudy.report.page.view import StudyView
-from vggstudy.report.words.display import level_text, size_of
+from vggstudy.report.words.display import confidence_text, size_of
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise, friendly, method_words
 from vggstudy.report.words.phrases import phrase
@@ -67,7 +67,7 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
     words = friendly(shown[0].quantity) if len(groups) == 1 else gettext("level")
     methods = dict.fromkeys(method_words(claim.method) for claim in claims if claim.method)
     bars = gettext("Bars are %(level)s confidence intervals (%(methods)s).") % {
-        "level": level_text(claims[0].level),
+        "level": confidence_text(claims[0].level),
         "methods": ", ".join(methods),
     }
     if any(len(group.rows) == MOST_ROWS for group in groups):

@@ -11,7 +11,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
-from vggstudy.analysis.sensitivity import Outcome, Sensitivity, Specification
+from vggstudy.analysis.sensitivity import RuleResult, Sensitivity, Specification
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.sections import s08_hypotheses, s11_sensitivity
@@ -79,7 +79,7 @@ def test_a_report_without_hypotheses_says_so(tiny: AnalysisResult) -> None:
 
 def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:
     outcomes = tuple(
-        Outcome(
+        RuleResult(
             specification=Specification(margin),
             converged=10,
             verdicts={EFFECT: verdict},
@@ -98,9 +98,9 @@ def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:
 
 
 def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> None:
-    def outcome(margin: float, low: float) -> Outcome:
+    def outcome(margin: float, low: float) -> RuleResult:
         estimates = {EFFECT: (0.3, low, 0.6)}
-        return Outcome(Specification(margin), 10, {EFFECT: "above"}, estimates, ())
+        return RuleResult(Specification(margin), 10, {EFFECT: "above"}, estimates, ())
 
     moved = s11_sensitivity.alike([outcome(0.02, 0.1), outcome(0.05, 0.1), outcome(0.2, 0.2)])
     assert [(one.name, one.count) for one in moved] == [
