@@ -46,7 +46,7 @@ class Claim:
     Attributes
     ----------
     id : str
-        See `claim_ids`.
+        See `estimands`.
     estimand : str
         What is estimated, in words.
     outcome, quantity : str

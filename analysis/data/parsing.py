@@ -1,4 +1,4 @@
-"""From a claim's id back to what it asks for: the inverse of `claim_ids`."""
+"""From a claim's id back to what it asks for: the inverse of `estimands`."""
 
 from __future__ import annotations
 
