@@ -1,8 +1,8 @@
 """The analysis: from a table of runs to claims with calibrated intervals.
 
-Flow: `table` (checked once) -> `cells` (sufficient statistics) -> `contrasts` (what is asked) ->
-``estimate_*`` (one file an outcome) -> `make_claims` -> `result`. Numbers happen in functions of
-arrays: `proportions`, `student`, `robust`, `resampling`, `bootstrap`.
+Downwards: `api` (one call), `result` and `sensitivity`; `hypotheses` (verdicts), `claims` (what has
+an id), `models` (fitted), `estimators` (one file a kind), `data` (tables, cells, contrasts),
+`numbers` (functions of arrays), `notes` (why a number is missing or doubtful).
 
 Names are imported on first use, so that importing the package costs nothing.
 """
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vggstudy.analysis.api import analyze, inputs_digest
-    from vggstudy.analysis.claims import Claim, ClaimSet
-    from vggstudy.analysis.flow import Flow
-    from vggstudy.analysis.model_requests import ModelRequest, ModelRequests
-    from vggstudy.analysis.models import FittedModels
-    from vggstudy.analysis.performance import PerformanceProfile
+    from vggstudy.analysis.claims.claim import Claim, ClaimSet
+    from vggstudy.analysis.data.flow import Flow
+    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.estimators.performance import PerformanceProfile
+    from vggstudy.analysis.models.fit import FittedModels
+    from vggstudy.analysis.models.requests import ModelRequest, ModelRequests
     from vggstudy.analysis.result import AnalysisResult
-    from vggstudy.analysis.table import RunTable
 
 __all__ = [
     "AnalysisResult",
@@ -38,14 +38,14 @@ __all__ = [
 
 _MODULES = {
     "AnalysisResult": "result",
-    "Claim": "claims",
-    "ClaimSet": "claims",
-    "FittedModels": "models",
-    "Flow": "flow",
-    "ModelRequest": "model_requests",
-    "ModelRequests": "model_requests",
-    "PerformanceProfile": "performance",
-    "RunTable": "table",
+    "Claim": "claims.claim",
+    "ClaimSet": "claims.claim",
+    "FittedModels": "models.fit",
+    "Flow": "data.flow",
+    "ModelRequest": "models.requests",
+    "ModelRequests": "models.requests",
+    "PerformanceProfile": "estimators.performance",
+    "RunTable": "data.table",
     "analyze": "api",
     "inputs_digest": "api",
 }

@@ -9,27 +9,28 @@ from typing import get_args
 
 import numpy as np
 
-from vggstudy.analysis.association_claims import association_claims
-from vggstudy.analysis.bootstrap import Method
-from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.claims import Claim, ClaimSet
-from vggstudy.analysis.estimate_association import same_runs
-from vggstudy.analysis.estimate_mean import Resampling
-from vggstudy.analysis.evidence import Evaluator
-from vggstudy.analysis.flow import Flow
-from vggstudy.analysis.hypotheses import judge
-from vggstudy.analysis.hypothesis_claims import registered
-from vggstudy.analysis.hypothesis_specs import HypothesisSpec
-from vggstudy.analysis.make_claims import ClaimMaker
-from vggstudy.analysis.model_requests import ModelRequests
-from vggstudy.analysis.models import FittedModels, fit_models
-from vggstudy.analysis.more_claims import more_claims
-from vggstudy.analysis.named_claims import named_claims
-from vggstudy.analysis.ols import load_ahead
-from vggstudy.analysis.outcomes import outcome_id
-from vggstudy.analysis.resampling import CHUNK_DRAWS
+from vggstudy.analysis.claims.associations import association_claims
+from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.claims.further import more_claims
+from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.named import named_claims
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.flow import Flow
+from vggstudy.analysis.data.outcomes import outcome_id
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.association import same_runs
+from vggstudy.analysis.estimators.converged import ProbabilityInterval
+from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.hypotheses.evidence import Evaluator
+from vggstudy.analysis.hypotheses.judge import judge
+from vggstudy.analysis.hypotheses.registered import registered
+from vggstudy.analysis.hypotheses.specs import HypothesisSpec
+from vggstudy.analysis.models.fit import FittedModels, fit_models
+from vggstudy.analysis.models.requests import ModelRequests
+from vggstudy.analysis.numbers.bootstrap import Method
+from vggstudy.analysis.numbers.ols import load_ahead
+from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
-from vggstudy.analysis.table import RunTable
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
 
@@ -53,6 +54,7 @@ def analyze(
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     headline_only: bool = False,
+    probability_interval: ProbabilityInterval = "clopper_pearson",
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -87,6 +89,9 @@ def analyze(
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
+    probability_interval : str
+        Of the probability that a run of a single cell converges: clopper_pearson covers at least
+        its level; mid_p is shorter and covers it on average.
 
     Returns
     -------
@@ -98,12 +103,22 @@ def analyze(
         If a setting is out of range, or `models` name what the table does not have.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws)
+    if probability_interval not in get_args(ProbabilityInterval):
+        known = " or ".join(get_args(ProbabilityInterval))
+        raise AnalysisError(f"probability_interval must be {known}, got {probability_interval!r}")
     if not headline_only:
         load_ahead()
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
-    maker = ClaimMaker(cells, confidence, resampling, inputs, shared_seeds)
+    maker = ClaimMaker(
+        cells,
+        confidence,
+        resampling,
+        inputs,
+        shared_seeds,
+        probability_interval=probability_interval,
+    )
     made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
     others = {outcome_id(other.outcome): _beside(maker, other) for other in further}
     for own in others.values():
@@ -132,6 +147,7 @@ def analyze(
         inputs_digest=inputs,
         hypotheses=judged,
         models=None if headline_only else _models(maker, table, models),
+        shared_seeds=shared_seeds,
     )
 
 

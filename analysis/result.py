@@ -7,19 +7,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.arrays import FloatArray
-from vggstudy.analysis.cells import Cells
-from vggstudy.analysis.claim_ids import claim_id
-from vggstudy.analysis.claims import Claim, ClaimSet
-from vggstudy.analysis.contrasts import Condition, Contrast
-from vggstudy.analysis.flow import Flow
-from vggstudy.analysis.hypotheses import HypothesisResult
-from vggstudy.analysis.levels import Level
-from vggstudy.analysis.models import FittedModels
-from vggstudy.analysis.outcomes import LABELS
-from vggstudy.analysis.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Condition, Contrast
+from vggstudy.analysis.data.estimands import claim_id
+from vggstudy.analysis.data.flow import Flow
+from vggstudy.analysis.data.levels import Level
+from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.bands import Band, level_band
+from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.hypotheses.judge import HypothesisResult
+from vggstudy.analysis.models.fit import FittedModels
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
-from vggstudy.analysis.table import RunTable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,6 +55,8 @@ class AnalysisResult:
     models : FittedModels or None
         The failure model, the accuracy model and the components of variance; None where only
         headline claims were asked for.
+    shared_seeds : bool
+        Whether runs of one replicate share their seeds across cells.
     """
 
     table: RunTable
@@ -66,6 +69,7 @@ class AnalysisResult:
     hypotheses: tuple[HypothesisResult, ...] = ()
     sensitivity: Sensitivity | None = None
     models: FittedModels | None = None
+    shared_seeds: bool = False
 
     def to_frame(self) -> pd.DataFrame:
         """One row a claim."""
@@ -100,6 +104,23 @@ class AnalysisResult:
         """Share of runs above each value of the outcome in a part of the grid (`profile_of`)."""
         confidence = float(self.settings["confidence"])
         return profile_of(self.table, at or {}, confidence=confidence, thresholds=thresholds)
+
+    def level_band(
+        self, factor: str, at: Mapping[str, Level] | None = None, *, pooled: bool = False
+    ) -> Band:
+        """Means among converged runs along a factor that hold at all its levels together.
+
+        See `vggstudy.analysis.estimators.bands.level_band`.
+        """
+        return level_band(
+            Cells.from_table(self.table.independent()),
+            factor,
+            at or {},
+            confidence=float(self.settings["confidence"]),
+            seed=int(self.settings["seed"]),
+            pooled=pooled,
+            shared_seeds=self.shared_seeds,
+        )
 
     def summary(self) -> str:
         """A plain text table of the headline claims, the counts and the warnings."""

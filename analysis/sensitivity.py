@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from vggstudy.analysis.claims import Claim
-from vggstudy.analysis.hypotheses import HypothesisResult
-from vggstudy.analysis.outcomes import LABELS
-from vggstudy.analysis.table import RunTable
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.data.outcomes import CONVERGED, FAILED_TO_LEARN
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.hypotheses.judge import HypothesisResult
 
 if TYPE_CHECKING:
     from vggstudy.analysis.result import AnalysisResult
@@ -57,7 +57,7 @@ class Specification:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RuleResult:
     """What one specification gives.
 
     Attributes
@@ -87,13 +87,13 @@ class Sensitivity:
 
     Attributes
     ----------
-    outcomes : tuple of Outcome
+    outcomes : tuple of RuleResult
         In the order of the specifications.
     note : str
         What could not be varied, and why; empty if everything was.
     """
 
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[RuleResult, ...]
     note: str = ""
 
     @property
@@ -163,10 +163,9 @@ def relabelled(table: RunTable, specification: Specification) -> RunTable:
     if table.chance is None:
         raise ValueError("a margin needs the chance level")
     threshold = table.chance + specification.margin
-    converged, failed = LABELS.index("converged"), LABELS.index("failed_to_learn")
-    judged = np.isin(table.label, (converged, failed)) & ~np.isnan(table.value)
+    judged = np.isin(table.label, (CONVERGED, FAILED_TO_LEARN)) & ~np.isnan(table.value)
     label = table.label.copy()
-    label[judged] = np.where(table.value[judged] > threshold, converged, failed)
+    label[judged] = np.where(table.value[judged] > threshold, CONVERGED, FAILED_TO_LEARN)
     rule = f"{table.outcome} above {table.chance:g} + {specification.margin:g}"
     return replace(table, label=label, label_rule=rule)
 
@@ -210,7 +209,7 @@ def compare_rules(
         changed = tuple(name for name in expected if found[name] != expected[name])
         headline = {claim.id: claim for claim in result.headline()}
         outcomes.append(
-            Outcome(
+            RuleResult(
                 specification,
                 table.count("converged"),
                 found,

@@ -27,8 +27,8 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from vggstudy.analysis.cells import Cells
-    from vggstudy.analysis.claims import Claim
+    from vggstudy.analysis.claims.claim import Claim
+    from vggstudy.analysis.data.cells import Cells
 
 FACTORS = ("depth", "batch_size", "data_norm", "batch_norm")
 LEVELS = ((11, 19), tuple(2**x for x in range(3, 11)), (0, 1), (0, 1))
@@ -208,10 +208,10 @@ def seconds(work: Callable[[], object]) -> float:
 def loop_over_claims() -> Loop:
     """Loop over a sample of the claims that the analysis of 640 runs draws."""
     from vggstudy.analysis import RunTable, analyze
-    from vggstudy.analysis.cells import Cells
-    from vggstudy.analysis.claim_ids import claim_id
-    from vggstudy.analysis.contrasts import differences, interactions, marginal_means
-    from vggstudy.analysis.curves import Curve, axis_of, curve_at, peak_claim_id, strata_of
+    from vggstudy.analysis.data.cells import Cells
+    from vggstudy.analysis.data.contrasts import differences, interactions, marginal_means
+    from vggstudy.analysis.data.curves import Curve, axis_of, curve_at, peak_claim_id, strata_of
+    from vggstudy.analysis.data.estimands import claim_id
 
     table = RunTable.from_frame(simulate(SMALL), factors=FACTORS)
     claims = analyze(table, resamples=RESAMPLES, seed=1).claims

@@ -35,7 +35,7 @@ from vggstudy.execution.slurm_options import SlurmSettings
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 PROTOCOL = """\
 schema = 1

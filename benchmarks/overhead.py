@@ -27,7 +27,7 @@ from baselines.ours import Stopwatch
 from vggstudy.execution import resolve_options
 from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import Protocol, parse_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 PROTOCOL = """
 schema = 1

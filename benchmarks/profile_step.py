@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lane import Lane
 from vggstudy.training.lane_streams import LaneStream, lane_streams

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes import LaneSet
 from vggstudy.training.session import Job, Site

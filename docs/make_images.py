@@ -14,22 +14,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from vggstudy.report.display import level_text
-from vggstudy.report.document import TEMPLATES
-from vggstudy.report.figures.accuracy import draw_accuracy
-from vggstudy.report.figures.forest import ForestGroup, draw_forest
-from vggstudy.report.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
-from vggstudy.report.names import capitalise
-from vggstudy.report.sections.rows import forest_row
-from vggstudy.report.study import study_view
-from vggstudy.report_context import report_context
-from vggstudy.results import analyze_source
-from vggstudy.sources import open_source
+from vggstudy.report.page.building import study_view
+from vggstudy.report.page.document import TEMPLATES
+from vggstudy.report.page.figures.accuracy import draw_accuracy
+from vggstudy.report.page.figures.forest import ForestGroup, draw_forest
+from vggstudy.report.page.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
+from vggstudy.report.page.sections.rows import forest_row
+from vggstudy.report.words.display import level_text
+from vggstudy.report.words.names import capitalise
+from vggstudy.study.analyze import analyze_source
+from vggstudy.study.context import report_context
+from vggstudy.study.sources import open_source
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from vggstudy.report.view import Cell, Factor, StudyView
+    from vggstudy.report.page.view import Cell, Factor, StudyView
 
 SCALE = 2
 MARGIN = 24

@@ -18,9 +18,9 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from vggstudy.report import write_report
-from vggstudy.report_context import report_context
-from vggstudy.results import analyze_source
-from vggstudy.sources import open_source
+from vggstudy.study.analyze import analyze_source
+from vggstudy.study.context import report_context
+from vggstudy.study.sources import open_source
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

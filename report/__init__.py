@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.report.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
 
 if TYPE_CHECKING:
-    from vggstudy.report.document import render, write_report
+    from vggstudy.report.page.document import render, write_report
 
 __all__ = ["ReportContext", "RunCurves", "SourceClaim", "render", "write_report"]
 
 _PLACES = {
-    "render": "document",
-    "write_report": "document",
+    "render": "page.document",
+    "write_report": "page.document",
 }
 
 

@@ -87,7 +87,7 @@ def test_the_work_is_a_protocol_of_as_many_runs(work: Any) -> None:
 def test_operations_are_those_of_the_published_networks(
     depth: int, gflop: float, modules: dict[str, ModuleType]
 ) -> None:
-    from vggstudy.protocol.settings import ModelSettings
+    from vggstudy.protocol.model.settings import ModelSettings
     from vggstudy.training.models import build_model
 
     model = build_model(

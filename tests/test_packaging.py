@@ -198,7 +198,7 @@ def test_wheel_holds_the_sources_and_their_data_and_nothing_else(
     assert held == expected
     assert "vggstudy/py.typed" in held
     assert "vggstudy/protocols/quickstart.toml" in held
-    assert any(name.startswith("vggstudy/report/templates/") for name in held)
+    assert any(name.startswith("vggstudy/report/page/templates/") for name in held)
 
 
 def test_wheel_carries_its_license(wheel: Path) -> None:
@@ -219,8 +219,8 @@ def test_wheel_runs_from_a_clean_environment(clean_bin: Path, tmp_path: Path) ->
 def test_the_public_names_stay_what_they_are_when_modules_are_imported() -> None:
     probe = (
         "import vggstudy as vs\n"
-        "import vggstudy.report.cite, vggstudy.analysis.api\n"
-        "from vggstudy.results import report\n"
+        "import vggstudy.report.citing.cite, vggstudy.analysis.api\n"
+        "from vggstudy.study.analyze import report\n"
         "assert vs.report is report, vs.report\n"
         "assert all(not hasattr(getattr(vs, name), '__path__') for name in vs.__all__)\n"
     )

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
         StudyError,
     )
     from vggstudy.protocol import Protocol
-    from vggstudy.results import analyze, report
-    from vggstudy.study import Study
+    from vggstudy.study.analyze import analyze, report
+    from vggstudy.study.study import Study
 
 _HOME = {
     "AnalysisError": "vggstudy.errors",
@@ -39,10 +39,10 @@ _HOME = {
     "LedgerError": "vggstudy.errors",
     "Protocol": "vggstudy.protocol",
     "ProtocolError": "vggstudy.errors",
-    "Study": "vggstudy.study",
+    "Study": "vggstudy.study.study",
     "StudyError": "vggstudy.errors",
-    "analyze": "vggstudy.results",
-    "report": "vggstudy.results",
+    "analyze": "vggstudy.study.analyze",
+    "report": "vggstudy.study.analyze",
 }
 
 __all__ = [

@@ -18,7 +18,7 @@ from vggstudy.protocol import (
     level_text,
     resolve,
 )
-from vggstudy.protocol.wording import suggestion_among
+from vggstudy.suggest import suggest
 
 __all__ = ["Plan", "PlannedRun", "describe_levels", "level_text", "make_plan", "select_runs"]
 
@@ -191,7 +191,7 @@ def _condition(condition: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[
         name = next((own for own in known if path and resolve(own) == path), given)
     if not equals or name not in known:
         msg = f"--only {condition}: write it as factor=level; factors: {', '.join(known)}"
-        raise ProtocolError([Problem(msg, suggestion=suggestion_among(given, known))])
+        raise ProtocolError([Problem(msg, suggestion=suggest(given, known))])
     for spelling in (text, _canonical_text(text)):
         if spelling in known[name]:
             return name, known[name][spelling]
@@ -199,7 +199,7 @@ def _condition(condition: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[
     more = f" and {len(levels) - SHOWN_LEVELS:,} more" if len(levels) > SHOWN_LEVELS else ""
     msg = f"--only {condition}: {name} has the levels {', '.join(levels[:SHOWN_LEVELS])}{more}"
     words = [word for word, level in known[name].items() if isinstance(level, (bool, str))]
-    raise ProtocolError([Problem(msg, suggestion=suggestion_among(text, words))])
+    raise ProtocolError([Problem(msg, suggestion=suggest(text, words))])
 
 
 def _canonical_text(text: str) -> str:

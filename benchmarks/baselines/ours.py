@@ -12,7 +12,7 @@ from vggstudy.execution import ExecutionOptions, Silent
 from vggstudy.ledger import RunRecord
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 
 class Stopwatch(Silent):

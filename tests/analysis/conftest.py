@@ -21,8 +21,8 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis.api import analyze
+from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.result import AnalysisResult
-from vggstudy.analysis.table import RunTable
 
 LEDGERS = ("main", "balanced30", "degenerate", "monotone")
 FACTORS = ("depth", "batch_size", "data_norm", "batch_norm")

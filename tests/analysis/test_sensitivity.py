@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from vggstudy.analysis.api import analyze
-from vggstudy.analysis.hypothesis_specs import ClaimPart, HypothesisSpec
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.result import AnalysisResult
 from vggstudy.analysis.sensitivity import (
     MARGINS,
@@ -21,7 +22,6 @@ from vggstudy.analysis.sensitivity import (
     specifications,
     to_analyse,
 )
-from vggstudy.analysis.table import RunTable
 
 TableMaker = Callable[..., RunTable]
 SPEC = HypothesisSpec("H", "b helps", (ClaimPart("converged.diff.b", "above", 0.0),))

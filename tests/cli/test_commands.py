@@ -16,7 +16,7 @@ import pytest
 from vggstudy.cli import _invoke
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 PROTOCOL = """\
 schema = 1
@@ -189,7 +189,7 @@ def test_analyze_prints_what_it_cannot_write(
     def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    monkeypatch.setattr("vggstudy.ledger.files.write_atomic", full)
+    monkeypatch.setattr("vggstudy.files.write_atomic", full)
     done = cli("analyze", "small")
     assert done.code == 2
     assert "converged.diff.depth" in done.out

@@ -15,10 +15,10 @@ from vggstudy.cli.console import Console
 from vggstudy.cli.progress import LiveProgress, PlainProgress
 from vggstudy.execution.attempt import make_record
 from vggstudy.execution.eta import Estimator
-from vggstudy.labels import Label
 from vggstudy.ledger import RunRecord
 from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import parse_protocol
+from vggstudy.study.labels import Label
 
 PROTOCOL = """\
 schema = 1

@@ -11,7 +11,7 @@ from vggstudy.cli import _invoke
 from vggstudy.execution import slurm
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import load_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 
 @pytest.fixture

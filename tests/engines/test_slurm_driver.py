@@ -25,7 +25,7 @@ from vggstudy.execution.slurm_submit import QueueFull
 from vggstudy.ledger import StudyStore
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 PROTOCOL = """\
 schema = 1

@@ -12,7 +12,7 @@ import pytest
 
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import load_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 pytestmark = pytest.mark.slow
 
@@ -23,7 +23,7 @@ from pathlib import Path
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.slurm_job import PackJob
 from vggstudy.execution.slurm_state import Submission
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 study = Study.open("study")
 runs = study.plan.runs[:1]

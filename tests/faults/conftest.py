@@ -18,7 +18,7 @@ from vggstudy.cli import _invoke
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.protocol import parse_protocol
-from vggstudy.study import Study
+from vggstudy.study.study import Study
 
 PROPERTY = "faults"
 _tried: Counter[str] = Counter()

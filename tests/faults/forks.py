@@ -57,7 +57,7 @@ _LOADED = (
     "scipy.special",  # the label rule's
     "vggstudy.cli.progress",
     "vggstudy.cli.runs",
-    "vggstudy.cost",
+    "vggstudy.study.cost",
     "vggstudy.execution.pool",
     "vggstudy.execution.worker",
     "vggstudy.ledger.index",

@@ -62,7 +62,7 @@ def test_quiet_is_not_silent_about_runs_that_crashed(
 ) -> None:
     Path("small.toml").write_text(small.text.replace("replicates = 3", "replicates = 4"))
     crashed = Tally(finished=0, crashed=4, left=0, interrupted=False)
-    monkeypatch.setattr("vggstudy.study.Study.run", lambda *_, **__: crashed)
+    monkeypatch.setattr("vggstudy.study.study.Study.run", lambda *_, **__: crashed)
     done = cli("run", "small.toml", "--study", "small", "-q")
     assert done.code == 4
     assert done.err == "vggstudy: warning: small: 12 of 16 runs done, 4 pending\n"

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from vggstudy import files as ledger_files
 from vggstudy.errors import ExecutionError, LedgerError
 from vggstudy.ledger import DamagedFileError, RunRecord, StudyStore
-from vggstudy.ledger import files as ledger_files
 from vggstudy.ledger.sealed import seal
 
 
@@ -449,7 +449,7 @@ def test_workers_write_different_runs_at_once(
 
 def test_the_package_is_loaded_without_any_numerical_library(repository: Path) -> None:
     program = (
-        "import sys, vggstudy.ledger, vggstudy.labels, vggstudy.environment;"
+        "import sys, vggstudy.ledger, vggstudy.study.labels, vggstudy.environment;"
         "heavy = {'torch', 'numpy', 'scipy', 'pandas', 'sqlite3'} & set(sys.modules);"
         "sys.exit(repr(heavy) if heavy else 0)"
     )

@@ -10,10 +10,10 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult
-from vggstudy.outcomes import MEASURED
 from vggstudy.plan import make_plan
 from vggstudy.protocol import LoadedProtocol, load_protocol, shipped_protocols
-from vggstudy.results import analyze
+from vggstudy.study.analyze import analyze
+from vggstudy.study.runs import MEASURED
 
 STUDIES = [
     "architectures",

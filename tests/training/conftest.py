@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import (
+from vggstudy.protocol.model.settings import (
     DataSettings,
     EarlyStopping,
     ModelSettings,

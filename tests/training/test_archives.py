@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import DataSettings
+from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training import archives, prepare_data
 
 Tree = dict[str, bytes]

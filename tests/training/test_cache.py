@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import DataSettings
+from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training import prepare_data
 from vggstudy.training.decode import decode_rgb
 

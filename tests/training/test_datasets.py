@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vggstudy.errors import DataError, ProtocolError
-from vggstudy.protocol.settings import DataSettings
+from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training import prepare_data
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from vggstudy.protocol.settings import Recipe
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.failures import lacks_memory
 from vggstudy.training.lane_count import MAX_LANES, MAX_STREAMS, WINDOW_S, LaneCount
 from vggstudy.training.lane_memory import LIBRARIES, MemoryBudget, expected_bytes

@@ -14,7 +14,7 @@ import torchvision
 from torch import nn
 
 from vggstudy.errors import DataError, ProtocolError
-from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe
 from vggstudy.training import describe_model
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.layers import MatrixAveragePool, SeededDropout, attach_generator

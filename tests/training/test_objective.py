@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from vggstudy.protocol.settings import TrainingSettings
+from vggstudy.protocol.model.settings import TrainingSettings
 from vggstudy.training.batches import batch_bounds
 from vggstudy.training.evaluate import class_recall
 from vggstudy.training.objective import Objective

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vggstudy.protocol.settings import EarlyStopping, Scheduler, TrainingSettings
+from vggstudy.protocol.model.settings import EarlyStopping, Scheduler, TrainingSettings
 from vggstudy.training.schedule import Patience, Schedule
 
 EPOCHS = 40

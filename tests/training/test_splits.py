@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import DataSettings
+from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training.cache import ImageCache
 from vggstudy.training.splits import imbalanced_sample, split_rows, stratified_sample
 

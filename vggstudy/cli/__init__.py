@@ -11,6 +11,7 @@ import click
 
 from vggstudy._version import __version__
 from vggstudy.errors import StudyError
+from vggstudy.suggest import closest
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Protocols": {
@@ -65,10 +66,8 @@ class Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the command that was probably meant."""
         if args and self.get_command(ctx, args[0]) is None and not args[0].startswith("-"):
-            import difflib
-
-            close = difflib.get_close_matches(args[0], self.list_commands(ctx), n=1)
-            hint = f" Did you mean '{close[0]}'?" if close else ""
+            match = closest(args[0], self.list_commands(ctx))
+            hint = f" Did you mean '{match}'?" if match else ""
             msg = f"No such command '{args[0]}'.{hint}"
             raise click.UsageError(msg, ctx)
         return super().resolve_command(ctx, args)

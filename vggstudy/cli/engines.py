@@ -17,7 +17,7 @@ from vggstudy.plan import PlannedRun
 
 if TYPE_CHECKING:
     from vggstudy.execution import Engine
-    from vggstudy.study import Progress, Study
+    from vggstudy.study.study import Progress, Study
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -14,7 +14,7 @@ from vggstudy.plan import PlannedRun, describe_levels, level_text
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from vggstudy.labels import Label
+    from vggstudy.study.labels import Label
 
 BAR_WIDTH = 10
 BESIDE_NAME = 62

@@ -32,8 +32,8 @@ def init_command(
     It runs as it is, on the digits images, in a minute or two. With --from it is a copy of that
     shipped protocol under the new name: "vggstudy protocols" lists them.
     """
-    from vggstudy.ledger.files import write_atomic
-    from vggstudy.protocol.template import render_copy, render_template
+    from vggstudy.files import write_atomic
+    from vggstudy.protocol.reading.template import render_copy, render_template
 
     plain = name.removesuffix(".toml")
     text = render_copy(load_protocol(source).text, plain) if source else render_template(plain)

@@ -8,39 +8,25 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common, inert_json
+from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
+from vggstudy.cli.verify import verify
 from vggstudy.errors import OutputError, StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
-    from vggstudy.report.cite import Style
-    from vggstudy.sources import Source
+    from vggstudy.report.citing.cite import Style
+    from vggstudy.study.sources import Source
 
-factors_option = click.option(
-    "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
-)
-protocol_option = click.option(
-    "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
-)
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write."
 )
 
 
-def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
-    """Open what a command was given."""
-    from vggstudy.protocol import load_protocol
-    from vggstudy.sources import open_source
-
-    protocol = load_protocol(protocol_file).protocol if protocol_file else None
-    names = [name.strip() for name in factors.split(",") if name.strip()]
-    return open_source(source, protocol=protocol, factors=names)
-
-
 def _write(path: Path, text: str) -> None:
     """Write a result's file: whole, or not at all."""
-    from vggstudy.ledger.files import explain, write_atomic
+    from vggstudy.files import explain, write_atomic
 
     try:
         write_atomic(path, text.encode())
@@ -62,7 +48,7 @@ def analyze_command(
     Prints the claims. Those of a study are also written to its claims.json, those of a CSV to
     the file named with -o.
     """
-    from vggstudy.results import analyze_source, published_claims
+    from vggstudy.study.analyze import analyze_source, published_claims
 
     opened = open_for(source, protocol_file, factors)
     result = analyze_source(opened)
@@ -105,8 +91,8 @@ def report_command(
     folder; for a CSV its name with -report.html, in the working folder.
     """
     from vggstudy.report import write_report
-    from vggstudy.report_context import report_context
-    from vggstudy.results import analyze_source, published_claims
+    from vggstudy.study.analyze import analyze_source, published_claims
+    from vggstudy.study.context import report_context
 
     opened = open_for(source, protocol_file, factors)
     result = analyze_source(opened, sensitivity=True)
@@ -180,11 +166,9 @@ def cite_command(
     'vggstudy cite verify FILE --against SOURCE' checks a paper (.tex, .md) or a claims.json: 0
     where all its numbers are the study's, 1 where one is not, 2 where that cannot be told.
     """
-    from vggstudy.report.cite import cite, find_claim, list_claims
+    from vggstudy.report.citing.cite import cite, find_claim, list_claims
 
     if source == "verify" and not Path(source).exists():
-        from vggstudy.cli.verify import verify
-
         return verify(console, claim_id, against, protocol_file, factors, recompute=recompute)
     if against or recompute:
         msg = "--against and --recompute go with: vggstudy cite verify FILE --against STUDY"
@@ -207,7 +191,7 @@ def _export_claims(
     console: Console, claims: ClaimSet, files: tuple[Path, ...], source: str
 ) -> None:
     """Write the claims in the form that each file's name asks for."""
-    from vggstudy.report.export import export
+    from vggstudy.report.citing.export import export
 
     title = _title(source)
     for file in files:
@@ -217,7 +201,7 @@ def _export_claims(
 
 def _title(source: str) -> str | None:
     """The title of a study; a table or a claims file has none."""
-    from vggstudy.study import Study, find_study, is_file
+    from vggstudy.study.study import Study, find_study, is_file
 
     if is_file(source) and Path(source).name != "study.json":
         return None
@@ -275,7 +259,7 @@ def export_command(
 
 def _frame(opened: Source, what: str) -> pd.DataFrame:
     """The table that is exported."""
-    from vggstudy.results import analyze_source
+    from vggstudy.study.analyze import analyze_source
 
     if what == "runs":
         return opened.study.to_frame() if opened.study else opened.table.to_frame()
@@ -309,41 +293,9 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
     except ImportError:
         msg = "parquet needs pyarrow: pip install 'vggstudy[parquet]'"
         raise StudyError(msg) from None
-    from vggstudy.ledger.files import explain, write_atomic
+    from vggstudy.files import explain, write_atomic
 
     try:
         write_atomic(output, content)
     except OSError as error:
         raise OutputError(explain(error, output, "written")) from None
-
-
-def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
-    """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
-    from vggstudy.results import analyze_source, inputs_digest
-    from vggstudy.study import is_file
-
-    if source.endswith(".json") and is_file(source) and Path(source).name != "study.json":
-        return read_claims(Path(source))
-    opened = open_for(source, protocol_file, factors)
-    known = opened.claims_path
-    if known is not None and known.is_file():
-        claims: ClaimSet = read_claims(known)
-        if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
-            return claims
-        console.say(f"{known} is older than the study's runs: estimating anew")
-    return analyze_source(opened).claims
-
-
-def read_claims(path: Path) -> ClaimSet:
-    """Claims of a file."""
-    from vggstudy.analysis import ClaimSet
-    from vggstudy.errors import AnalysisError
-
-    try:
-        return ClaimSet.from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise AnalysisError(msg) from None
-    except AnalysisError as error:
-        msg = f"{path}: {error}"
-        raise AnalysisError(msg) from None

@@ -12,13 +12,13 @@ from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.plan import describe_levels, level_text, select_runs
 from vggstudy.protocol import load_protocol
-from vggstudy.study import Study, find_study
+from vggstudy.study.study import Study, find_study
 
 if TYPE_CHECKING:
     from vggstudy.execution import ExecutionOptions
-    from vggstudy.pilot import Corner
     from vggstudy.plan import PlannedRun
-    from vggstudy.study import Progress
+    from vggstudy.study.pilot import Corner
+    from vggstudy.study.study import Progress
 
 RUNS_REMAIN = 4
 INTERRUPTED = 130
@@ -61,7 +61,7 @@ def plan_command(
 
     Times come from the runs that the ledger holds, as the range over its cells, or from a pilot.
     """
-    from vggstudy.cost import estimate_cost
+    from vggstudy.study.cost import estimate_cost
 
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
@@ -99,7 +99,7 @@ def plan_command(
 def _pilot(console: Console, study: Study, protocol: Path, devices: str) -> list[Corner]:
     """Run the pilot, saying so."""
     from vggstudy.execution import resolve_options
-    from vggstudy.pilot import run_pilot
+    from vggstudy.study.pilot import run_pilot
 
     console.say("pilot: one epoch in each corner of the grid")
     roots = (protocol.resolve().parent, Path.cwd())
@@ -257,8 +257,8 @@ def _execute(
     """Execute and say what came of it."""
     from vggstudy.cli.engines import RemoteProgress
     from vggstudy.cli.progress import LiveProgress, PlainProgress
-    from vggstudy.cost import seconds_by_cell
     from vggstudy.execution.eta import Estimator
+    from vggstudy.study.cost import seconds_by_cell
 
     def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
         by_id = study.plan.by_id
@@ -297,7 +297,7 @@ def _execute(
 @common
 def status_command(console: Console, study: str) -> None:
     """Show the state of STUDY (its folder, or its name below studies/), cell by cell."""
-    from vggstudy.outcomes import cell_table
+    from vggstudy.study.runs import cell_table
 
     opened = Study.open(study)
     progress = opened.progress()
@@ -315,7 +315,7 @@ def status_command(console: Console, study: str) -> None:
 
 def print_cells(console: Console, study: Study) -> None:
     """The state of a study, one line a cell."""
-    from vggstudy.outcomes import cell_table
+    from vggstudy.study.runs import cell_table
 
     _print_cells(console, study, cell_table(study.to_frame(), study.plan.factors))
 

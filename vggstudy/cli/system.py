@@ -11,8 +11,8 @@ import click
 from vggstudy.cli.console import Console, common, size
 from vggstudy.errors import LedgerError
 from vggstudy.ledger import StudyStore
-from vggstudy.rescue import Rescue, mend_marker
-from vggstudy.study import find_study
+from vggstudy.study.rescue import Rescue, mend_marker
+from vggstudy.study.study import find_study
 
 
 @click.command("doctor")

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vggstudy.cli.console import Console
+from vggstudy.cli.given import claims_of, open_for, read_claims
 from vggstudy.errors import StudyError
 
 
@@ -60,9 +61,8 @@ def _checked(
     recompute: bool,
 ) -> tuple[int, list[str]]:
     """How many things were checked, and what is wrong."""
-    from vggstudy.cli.results import claims_of, open_for, read_claims
-    from vggstudy.report.verify import verify_claims, verify_paper, verify_recomputed
-    from vggstudy.results import analyze_source
+    from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
+    from vggstudy.study.analyze import analyze_source
 
     claims = claims_of(console, against, protocol_file, factors)
     if path.suffix == ".json":

@@ -30,8 +30,8 @@ from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.packing import Pack
 from vggstudy.execution.pool import execute
 from vggstudy.execution.slurm_state import Submission
+from vggstudy.files import write_atomic
 from vggstudy.ledger import Failure, RunRecord, StudyStore
-from vggstudy.ledger.files import write_atomic
 from vggstudy.ledger.store import CHECKPOINT_NAME
 from vggstudy.plan import PlannedRun
 

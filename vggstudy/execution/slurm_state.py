@@ -18,7 +18,7 @@ from pathlib import Path
 
 from vggstudy.errors import ExecutionError
 from vggstudy.execution.packing import Pack
-from vggstudy.ledger.files import explain, read_bounded, write_atomic
+from vggstudy.files import explain, read_bounded, write_atomic
 from vggstudy.ledger.scan import is_run_id
 
 FOLDER = "slurm"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from vggstudy.errors import LedgerError
-from vggstudy.ledger.files import explain, read_bounded, write_atomic
+from vggstudy.files import explain, read_bounded, write_atomic
 from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
 
 CONDUCT_NAME = "execution.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vggstudy.errors import LedgerError
-from vggstudy.ledger.files import TEMPORARY_SUFFIX, explain, read_bounded
+from vggstudy.files import TEMPORARY_SUFFIX, explain, read_bounded
 from vggstudy.ledger.marker import Marker
 from vggstudy.ledger.scan import RUNS_NAME, is_run_id
 from vggstudy.ledger.sealed import DamagedFileError

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from vggstudy.errors import LedgerError
-from vggstudy.ledger.files import explain, read_bounded, write_atomic
+from vggstudy.files import explain, read_bounded, write_atomic
 
 LOCK_NAME = "study.lock"
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from vggstudy.errors import LedgerError
+from vggstudy.files import explain, read_bounded, write_atomic
 from vggstudy.identity import ID_LENGTH
-from vggstudy.ledger.files import explain, read_bounded, write_atomic
 from vggstudy.ledger.sealed import DamagedFileError
 
 PACK_NAME = "records.jsonl.xz"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vggstudy.errors import LedgerError
-from vggstudy.ledger.files import explain, read_bounded, sync_folder, write_atomic
+from vggstudy.files import explain, read_bounded, sync_folder, write_atomic
 from vggstudy.ledger.folder import (
     MARKER_NAME,
     PROTOCOL_NAME,

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
+from vggstudy.files import explain, read_bounded
 from vggstudy.identity import canonical_json
 from vggstudy.ledger.checks import FIELDS, record_problem
-from vggstudy.ledger.files import explain, read_bounded
 from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
 
 FORMAT = "vggstudy-run"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from vggstudy.errors import LedgerError
-from vggstudy.ledger.files import explain
+from vggstudy.files import explain
 from vggstudy.ledger.pack import PACK_NAME, read_pack
 from vggstudy.ledger.record import RunRecord, read_record_file, record_at
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, RunFile, scan_runs

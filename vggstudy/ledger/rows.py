@@ -80,7 +80,7 @@ class IndexRow:
 
     @property
     def result(self) -> dict[str, Any]:
-        """The record's result with the curves, as `vggstudy.labels.label_run` takes it."""
+        """The record's result with the curves, as `vggstudy.study.labels.label_run` takes it."""
         result: dict[str, Any] = self.summary.get("result", {})
         return {**result, "curves": self.curves} if result else {}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vggstudy.errors import ExecutionError, LedgerError
-from vggstudy.ledger.files import (
+from vggstudy.files import (
     explain,
     read_bounded,
     remove_temporaries,

@@ -1,7 +1,6 @@
 """The protocol of a study: its model, its file and its grid of cells."""
 
-from vggstudy.protocol.factors import resolve, setting_paths
-from vggstudy.protocol.grid import (
+from vggstudy.protocol.grid.cells import (
     MAX_CELLS,
     MAX_RUNS,
     CellRecipe,
@@ -9,16 +8,8 @@ from vggstudy.protocol.grid import (
     grid,
     level_text,
 )
-from vggstudy.protocol.loading import (
-    LoadedProtocol,
-    find_protocol,
-    load_protocol,
-    parse_protocol,
-    shipped_protocols,
-)
-from vggstudy.protocol.model import AnalysisSettings, Design, LabelRule, Protocol
-from vggstudy.protocol.schema import json_schema, schema_text
-from vggstudy.protocol.settings import (
+from vggstudy.protocol.model.factors import resolve, setting_paths
+from vggstudy.protocol.model.settings import (
     SCHEMA_VERSION,
     DataSettings,
     EarlyStopping,
@@ -27,6 +18,16 @@ from vggstudy.protocol.settings import (
     Scheduler,
     TrainingSettings,
 )
+from vggstudy.protocol.model.statement import AnalysisSettings, Design, LabelRule
+from vggstudy.protocol.reading.loading import (
+    LoadedProtocol,
+    Protocol,
+    find_protocol,
+    load_protocol,
+    parse_protocol,
+    shipped_protocols,
+)
+from vggstudy.protocol.reading.schema import json_schema, schema_text
 
 __all__ = [
     "MAX_CELLS",

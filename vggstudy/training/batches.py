@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vggstudy.protocol.settings import DataSettings
+from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training.cache import ImageCache
 from vggstudy.training.splits import Split
 from vggstudy.training.transforms import ChannelStatistics, Normaliser, channel_statistics

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import TORCHVISION_PREFIX, DataSettings
+from vggstudy.protocol.model.settings import TORCHVISION_PREFIX, DataSettings
 from vggstudy.training.builtin import digits_source, synthetic_source
 from vggstudy.training.cache import ImageCache, default_cache_dir, load_images
 from vggstudy.training.imagefolder import imagefolder_source

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vggstudy.protocol.settings import Recipe
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.evaluate import EVALUATION_PIXELS
 from vggstudy.training.lane_streams import BROKEN
 from vggstudy.training.models import bare_model

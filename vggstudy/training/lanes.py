@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from vggstudy.protocol.settings import Recipe
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.arrivals import Arrival, Arrivals
 from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.batches import RunData

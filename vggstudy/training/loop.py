@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import Recipe
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.batches import RunData, SplitTensors, batch_bounds
 from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.layers import attach_generator

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import ModelSettings, Recipe
+from vggstudy.protocol.model.settings import ModelSettings, Recipe
 from vggstudy.training.datasets import locate
 from vggstudy.training.streams import global_stream
 from vggstudy.training.torchvision_models import build_torchvision

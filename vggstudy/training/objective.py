@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from vggstudy.protocol.settings import TrainingSettings
+from vggstudy.protocol.model.settings import TrainingSettings
 
 
 @dataclass(frozen=True, slots=True)

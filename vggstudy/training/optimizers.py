@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from vggstudy.protocol.settings import TrainingSettings
+from vggstudy.protocol.model.settings import TrainingSettings
 
 
 def make_optimizer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from vggstudy.protocol.settings import EarlyStopping, Scheduler
+from vggstudy.protocol.model.settings import EarlyStopping, Scheduler
 
 PLATEAU_THRESHOLD = 1e-4
 """Relative change that counts as an improvement for the plateau schedule, as in torch."""

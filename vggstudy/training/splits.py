@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import DataSettings
+from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training.cache import ImageCache
 
 Rows = NDArray[np.int64]

@@ -12,7 +12,7 @@ import torchvision
 from torch import Tensor, nn
 
 from vggstudy.errors import DataError, ProtocolError
-from vggstudy.protocol.settings import TORCHVISION_PREFIX, ModelSettings
+from vggstudy.protocol.model.settings import TORCHVISION_PREFIX, ModelSettings
 from vggstudy.training.layers import replace_modules
 
 AUXILIARY_HEADS = ("googlenet", "inception_v3")

@@ -18,7 +18,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.settings import ModelSettings
+from vggstudy.protocol.model.settings import ModelSettings
 from vggstudy.training.layers import SeededDropout
 
 BLOCKS: dict[int, tuple[int, ...]] = {

@@ -1,0 +1,256 @@
+"""Claims: estimates with an id that a paper can cite, and the file that holds them.
+
+Format history of ``vggstudy-claims``
+    1  First version.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.analysis.notes import Note
+from vggstudy.errors import AnalysisError
+from vggstudy.identity import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FORMAT = "vggstudy-claims"
+VERSION = 1
+UNDIGESTED = ("display", "claim_digest")
+"""Fields that do not enter a claim's digest: how it is shown, and the digest itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """Another interval for the same quantity.
+
+    Attributes
+    ----------
+    method : str
+    low, high : float
+    """
+
+    method: str
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One estimate with its interval, or with the reason why there is none.
+
+    Attributes
+    ----------
+    id : str
+        See `estimands`.
+    estimand : str
+        What is estimated, in words.
+    outcome, quantity : str
+        ``converged``, ``expected`` or a column; ``p``, ``mean``, ``diff``, ``did`` ...
+    factors : tuple of str
+        Factors whose levels are compared.
+    conditions : mapping of str to str
+        Factor to level, as written in the id.
+    unit : str
+        Of the estimate: ``probability``, ``fraction``, or that of the column.
+    estimate, low, high : float or None
+        Full precision; `estimate` may be known where the interval is refused.
+    level : float
+        Confidence level.
+    method : str or None
+        How the interval was made.
+    n, k : int
+        Labelled runs in the cells concerned, and the converged among them.
+    B, seed : int or None
+        Resamples and seed, where the interval was drawn.
+    mc_error_low, mc_error_high : float or None
+        Monte Carlo standard error of each end.
+    reference : float or None
+        Value that the interval is compared with: 0 for differences.
+    verdict : str or None
+        Of a hypothesis; None for plain estimates.
+    registered : bool
+        Whether the protocol declared it.
+    status : str
+        ``ok`` or ``not_available``.
+    reason, reason_text : str or None
+        Code and sentence, exactly where the status is ``not_available``.
+    offered : str or None
+        Id of the claim on the largest complete sub-grid, where this one was refused.
+    warnings : tuple of Note
+    alternatives : tuple of Alternative
+    display : mapping
+        Rounded texts, filled by the report.
+    inputs_digest, code_version, claim_digest : str
+    """
+
+    id: str
+    estimand: str
+    outcome: str
+    quantity: str
+    unit: str
+    level: float
+    n: int
+    k: int
+    factors: tuple[str, ...] = ()
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    estimate: float | None = None
+    low: float | None = None
+    high: float | None = None
+    method: str | None = None
+    B: int | None = None
+    seed: int | None = None
+    mc_error_low: float | None = None
+    mc_error_high: float | None = None
+    reference: float | None = None
+    verdict: str | None = None
+    registered: bool = False
+    status: str = "ok"
+    reason: str | None = None
+    reason_text: str | None = None
+    offered: str | None = None
+    warnings: tuple[Note, ...] = ()
+    alternatives: tuple[Alternative, ...] = ()
+    display: Mapping[str, str] = field(default_factory=dict)
+    inputs_digest: str = ""
+    code_version: str = ""
+    claim_digest: str = ""
+
+    @property
+    def available(self) -> bool:
+        """Whether there is an interval."""
+        return self.status == "ok"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; never NaN."""
+        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+
+    def offering(self, other: Claim) -> Claim:
+        """The refused claim with the one on the largest complete part in its place."""
+        text = f"{self.reason_text}; the largest complete part of the grid is {other.id}"
+        return replace(self, reason_text=text, offered=other.id).sealed()
+
+    def sealed(self) -> Claim:
+        """The claim with the digest of its content."""
+        return replace(self, claim_digest=self.content_digest())
+
+    def content_digest(self) -> str:
+        """SHA-256 of the canonical JSON of everything but `UNDIGESTED`."""
+        content = self.to_dict()
+        return digest({key: value for key, value in content.items() if key not in UNDIGESTED})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Claim:
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        AnalysisError
+            If a field is unknown or missing, or the digest does not fit the content.
+        """
+        known = {item.name for item in fields(cls)}
+        unknown = sorted(set(data) - known)
+        if unknown:
+            raise AnalysisError(f"claim {data.get('id')!r}: unknown fields {', '.join(unknown)}")
+        try:
+            claim = cls(**{**data, **_nested(data)})
+        except TypeError as error:
+            raise AnalysisError(f"claim {data.get('id')!r}: {error}") from None
+        if claim.claim_digest and claim.claim_digest != claim.content_digest():
+            raise AnalysisError(f"claim {claim.id!r}: its content does not match its digest")
+        return claim
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, mappings and records as dictionaries."""
+    if value is None or isinstance(value, (str, int, float)):  # most values
+        return value
+    if isinstance(value, (Note, Alternative)):
+        return asdict(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _nested(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that are not plain values."""
+    return {
+        "factors": tuple(data.get("factors", ())),
+        "warnings": tuple(Note(**note) for note in data.get("warnings", ())),
+        "alternatives": tuple(Alternative(**item) for item in data.get("alternatives", ())),
+    }
+
+
+class ClaimSet(Mapping[str, Claim]):
+    """Claims by id, in the order in which they were made."""
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self._claims: dict[str, Claim] = {}
+        for claim in claims:
+            if claim.id in self._claims:
+                raise ValueError(f"two claims have the id {claim.id!r}")
+            self._claims[claim.id] = claim
+
+    def __getitem__(self, claim_id: str) -> Claim:
+        return self._claims[claim_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._claims)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def to_json(self) -> str:
+        """The claims file: format, version, and one object a claim."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "claims": [claim.to_dict() for claim in self.values()],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ClaimSet:
+        """Read a claims file; every claim's digest is checked.
+
+        Raises
+        ------
+        AnalysisError
+            If the text is not such a file, of another version, or was changed.
+        """
+        try:
+            content = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise AnalysisError(f"not a claims file: {error}") from None
+        if not isinstance(content, dict) or content.get("format") != FORMAT:
+            raise AnalysisError(f"not a claims file: its format is not {FORMAT!r}")
+        if content.get("version") != VERSION:
+            found = content.get("version")
+            raise AnalysisError(f"claims file of version {found!r}; this program reads {VERSION}")
+        return cls(Claim.from_dict(item) for item in content["claims"])
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a claim; notes are joined, nested fields left out."""
+        import pandas as pd
+
+        rows = [_row(claim) for claim in self.values()]
+        columns = [x.name for x in fields(Claim) if x.name not in {"display", "alternatives"}]
+        return pd.DataFrame(rows, columns=columns).set_index("id", drop=False)
+
+    def to_csv(self) -> str:
+        """The frame as CSV, empty where there is no number."""
+        return self.to_frame().to_csv(index=False, lineterminator="\n")
+
+
+def _row(claim: Claim) -> dict[str, Any]:
+    """A claim's plain fields."""
+    row = {item.name: getattr(claim, item.name) for item in fields(claim)}
+    held = claim.conditions
+    row["conditions"] = ",".join(f"{name}={held[name]}" for name in sorted(held))
+    row["factors"] = "*".join(claim.factors)
+    row["warnings"] = "; ".join(f"{note.code}: {note.text}" for note in claim.warnings)
+    return row

@@ -1,0 +1,168 @@
+"""Which cells a quantity averages and compares: marginal means, differences, interactions.
+
+Every quantity is a signed sum of groups of cells; within a group all cells weigh the same, however
+many runs they have (the saturated model).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+
+MAX_MARGINS = 5_000
+"""Marginal means are made for every combination of conditions up to this number of them."""
+
+Pair = tuple[int, int]
+"""Indices of the earlier and the later level."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A factor held at one level, or averaged over some of its levels only.
+
+    Attributes
+    ----------
+    factor : str
+    levels : tuple of int
+        Level indices, ascending.
+    """
+
+    factor: str
+    levels: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A marginal mean (no factor), a difference (one) or a difference in differences (two).
+
+    Attributes
+    ----------
+    factors : tuple of str
+        Factors whose levels are compared, sorted by name.
+    pairs : tuple of (int, int)
+        Earlier and later level of each of them.
+    conditions : tuple of Condition
+        Sorted by factor; every factor named nowhere is averaged over all its levels.
+    """
+
+    factors: tuple[str, ...] = ()
+    pairs: tuple[Pair, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+
+    def allowed(self, table: RunTable) -> list[tuple[int, ...]]:
+        """Levels of each factor that enter, in the order of the table's factors."""
+        held = {condition.factor: condition.levels for condition in self.conditions}
+        held.update(dict(zip(self.factors, self.pairs, strict=True)))
+        return [held.get(name, tuple(range(len(table.levels[name])))) for name in table.factors]
+
+    def groups(self, cells: Cells) -> list[Group]:
+        """Signed groups of cells; the first has sign +1.
+
+        Cells run through the factors in the order of their names, whatever the order in the table,
+        so that a claim's draws meet the same cells.
+        """
+        table = cells.table
+        by_name = np.argsort(table.factors)
+        allowed = self.allowed(table)
+        found = []
+        for later in itertools.product((True, False), repeat=len(self.factors)):
+            chosen = list(allowed)
+            for name, pair, is_later in zip(self.factors, self.pairs, later, strict=True):
+                chosen[table.factors.index(name)] = (pair[1] if is_later else pair[0],)
+            index = np.ravel_multi_index(np.ix_(*chosen), cells.shape).transpose(by_name)
+            sign = -1 if later.count(False) % 2 else 1
+            found.append(Group(sign, index.ravel().astype(np.int64)))
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Cells that are averaged with equal weights.
+
+    Attributes
+    ----------
+    sign : int
+        +1 or -1.
+    cells : ndarray of shape (M,)
+        Indices into `Cells`.
+    """
+
+    sign: int
+    cells: IntArray
+
+    @property
+    def weights(self) -> FloatArray:
+        """Equal weights that sum to one; shape (M,)."""
+        return np.full(self.cells.size, 1 / self.cells.size)
+
+
+def headline_pairs(table: RunTable, factor: str) -> list[Pair]:
+    """First against last level of a numeric or two-level factor; otherwise every pair."""
+    size = len(table.levels[factor])
+    if size == 2 or table.is_numeric(factor):
+        return [(0, size - 1)] if size > 1 else []
+    return list(itertools.combinations(range(size), 2))
+
+
+def all_pairs(table: RunTable, factor: str) -> list[Pair]:
+    """The headline pairs, then neighbouring levels of a numeric factor."""
+    found = headline_pairs(table, factor)
+    if table.is_numeric(factor):
+        found += [(i, i + 1) for i in range(len(table.levels[factor]) - 1)]
+    return list(dict.fromkeys(found))
+
+
+def is_headline(table: RunTable, factor: str, pair: Pair) -> bool:
+    """Whether the factor's name alone says which levels are compared."""
+    size = len(table.levels[factor])
+    return pair == (0, size - 1) and (size == 2 or table.is_numeric(factor))
+
+
+def marginal_means(table: RunTable) -> Iterator[Contrast]:
+    """Means on every cell and every margin, the grand mean first.
+
+    Beyond `MAX_MARGINS` combinations: the cells, and margins of at most two factors.
+    """
+    total = math.prod(len(table.levels[name]) + 1 for name in table.factors)
+    count = len(table.factors)
+    orders = set(range(count + 1)) if total <= MAX_MARGINS else {0, 1, min(2, count), count}
+    for order in sorted(orders):
+        for names in itertools.combinations(table.factors, order):
+            yield from (Contrast(conditions=c) for c in _conditions(table, names))
+
+
+def differences(table: RunTable) -> Iterator[Contrast]:
+    """Main effects; simple effects at each level of one other factor; matched cells."""
+    for factor in table.factors:
+        others = [name for name in table.factors if name != factor]
+        for pair in all_pairs(table, factor):
+            yield Contrast((factor,), (pair,))
+        orders = sorted({1, len(others)} - {0}) if others else []
+        for order, pair in itertools.product(orders, headline_pairs(table, factor)):
+            for names in itertools.combinations(others, order):
+                yield from (
+                    Contrast((factor,), (pair,), held) for held in _conditions(table, names)
+                )
+
+
+def interactions(table: RunTable) -> Iterator[Contrast]:
+    """Differences in differences of every two factors, averaged over the others."""
+    for names in itertools.combinations(sorted(table.factors), 2):
+        choices = [headline_pairs(table, name) for name in names]
+        for pairs in itertools.product(*choices):
+            yield Contrast(names, pairs)
+
+
+def _conditions(table: RunTable, names: Sequence[str]) -> Iterator[tuple[Condition, ...]]:
+    """Every combination of levels of the named factors, conditions sorted by name."""
+    ordered = sorted(names)
+    for levels in itertools.product(*(range(len(table.levels[name])) for name in ordered)):
+        yield tuple(Condition(name, (i,)) for name, i in zip(ordered, levels, strict=True))

@@ -1,0 +1,236 @@
+"""The cells along a numeric factor while the others are held: what a curve is fitted through."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Condition, Contrast
+from vggstudy.analysis.data.estimands import conditions_of
+from vggstudy.analysis.data.levels import encode, is_numeric, write_level
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.notes import ModelReason, Note, Reason
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+from vggstudy.analysis.numbers.resampling import Strata
+from vggstudy.errors import AnalysisError
+
+Scale = Literal["log2", "linear"]
+
+MIN_RUNS = 3
+"""Converged runs from which a cell supports a curve: below, its variance says next to nothing."""
+
+MIN_LEVELS = 3
+"""Levels from which a quadratic can be fitted at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """A numeric factor and the scale on which curves are drawn.
+
+    Attributes
+    ----------
+    factor : str
+    scale : str
+        ``log2`` or ``linear``.
+    levels : tuple of float
+        In the table's order and the data's unit.
+    """
+
+    factor: str
+    scale: Scale
+    levels: tuple[float, ...]
+
+    @property
+    def x(self) -> FloatArray:
+        """Positions of the levels on the scale; shape (L,)."""
+        levels = np.array(self.levels, dtype=np.float64)
+        return np.log2(levels) if self.scale == "log2" else levels
+
+    def to_original(self, x: float) -> float:
+        """From the scale back to the data's unit; infinite where no number is large enough."""
+        if self.scale == "linear":
+            return x
+        return math.inf if x >= 1024 else 2.0**x
+
+
+def axis_of(table: RunTable, factor: str, scale: Scale) -> Axis:
+    """The axis of a numeric factor.
+
+    Raises
+    ------
+    AnalysisError
+        If the factor is unknown or not numeric, or has a level without a logarithm on log2.
+    """
+    if factor not in table.factors:
+        raise AnalysisError(f"no factor {factor!r}; there are {', '.join(table.factors)}")
+    if not table.is_numeric(factor):
+        raise AnalysisError(f"a curve needs a numeric factor; {factor!r} has levels in words")
+    levels = tuple(float(level) for level in table.levels[factor])
+    if scale == "log2" and min(levels) <= 0:
+        text = f"the log2 scale needs levels above 0; {factor} has {min(levels):g}"
+        raise AnalysisError(f"{text}: use the linear scale")
+    return Axis(factor, scale, levels)
+
+
+def axis_for(table: RunTable, factor: str, scale: Scale | None) -> Axis:
+    """The axis on the scale asked for; by default log2 where all levels are positive numbers.
+
+    Raises
+    ------
+    AnalysisError
+        As `axis_of` does.
+    """
+    levels = table.levels.get(factor, ())
+    positive = all(is_numeric(x) and float(x) > 0 for x in levels)
+    return axis_of(table, factor, scale or ("log2" if positive else "linear"))
+
+
+def strata_of(table: RunTable, axis: Axis) -> list[tuple[Condition, ...]]:
+    """Every combination of levels of the other factors, conditions sorted by name."""
+    others = sorted(name for name in table.factors if name != axis.factor)
+    levels = itertools.product(*(range(len(table.levels[name])) for name in others))
+    return [
+        tuple(Condition(name, (i,)) for name, i in zip(others, chosen, strict=True))
+        for chosen in levels
+    ]
+
+
+def peak_claim_id(table: RunTable, axis: Axis, conditions: tuple[Condition, ...]) -> str:
+    """Id of a turning point: ``peak.batch_size@batch_norm=true,depth=11``."""
+    held = conditions_of(Contrast(conditions=conditions), table)
+    text = ",".join(f"{encode(name)}={held[name]}" for name in sorted(held))
+    return f"peak.{encode(axis.factor)}" + (f"@{text}" if text else "")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """The usable cells of one stratum, by increasing x.
+
+    Attributes
+    ----------
+    source : Cells
+        Those of the whole grid.
+    axis : Axis
+    conditions : tuple of Condition
+        Where the other factors are held.
+    cells : ndarray of shape (M,)
+        Indices into `Cells`, each with `MIN_RUNS` converged runs or more.
+    x : ndarray of shape (M,)
+        On the axis' scale.
+    n, mean, variance, df : ndarrays of shape (M,)
+        Converged runs, their mean, its variance and the degrees of freedom of that: the pooled
+        ones where a cell's runs do not vary.
+    strata : Strata
+        The runs' values, cell after cell.
+    flat : tuple of str
+        Names of the cells whose runs do not vary.
+    left_out : tuple of str
+        Levels with some converged runs, but fewer than `MIN_RUNS`.
+    """
+
+    source: Cells
+    axis: Axis
+    conditions: tuple[Condition, ...]
+    cells: IntArray
+    x: FloatArray
+    n: FloatArray
+    mean: FloatArray
+    variance: FloatArray
+    df: FloatArray
+    strata: Strata
+    flat: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """The converged range: smallest and largest x."""
+        return float(self.x[0]), float(self.x[-1])
+
+    @property
+    def within(self) -> float:
+        """Sum of squares within cells."""
+        means = np.repeat(self.mean, self.strata.sizes)
+        return float(((self.strata.values - means) ** 2).sum())
+
+
+def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Curve | Note:
+    """The curve of a stratum, or why there is none.
+
+    Parameters
+    ----------
+    cells : Cells
+    axis : Axis
+    conditions : tuple of Condition
+        One level of every other factor.
+
+    Returns
+    -------
+    Curve or Note
+        Refused with `Reason.NO_RUNS`, `Reason.NONE_CONVERGED`, `ModelReason.TOO_FEW_LEVELS` or
+        `Reason.NO_VARIANCE`.
+
+    Raises
+    ------
+    ValueError
+        If the conditions leave more than one cell at a level.
+    """
+    along = Contrast(conditions=conditions).groups(cells)[0].cells
+    if along.size != len(axis.levels):
+        raise ValueError("a curve needs one level of every factor but its own")
+    x = axis.x[cells.codes[along, cells.table.factors.index(axis.factor)]]
+    order = np.argsort(x)
+    along, x = along[order], x[order]
+    usable = cells.k[along] >= MIN_RUNS
+    problem = _refusal(cells, axis, along, usable)
+    if problem:
+        return problem
+    used = along[usable]
+    pooled, df = cells.pooled
+    flat = cells.flat[used]
+    if flat.any() and not pooled > 0:
+        return Note(Reason.NO_VARIANCE.value, "all runs of all cells have the same value")
+    return Curve(
+        source=cells,
+        axis=axis,
+        conditions=conditions,
+        cells=used,
+        x=x[usable],
+        n=cells.k[used],
+        mean=cells.mean[used],
+        variance=np.where(flat, pooled, cells.variance[used]),
+        df=np.where(flat, df, cells.k[used] - 1),
+        strata=Strata(
+            cells.k[used].astype(np.int64),
+            np.concatenate([cells.cell_values(c) for c in used.tolist()]),
+        ),
+        flat=tuple(cells.name(c) for c in used[flat].tolist()),
+        left_out=_level_names(cells, axis, along[~usable & (cells.k[along] > 0)]),
+    )
+
+
+def _refusal(cells: Cells, axis: Axis, along: IntArray, usable: np.ndarray) -> Note | None:
+    """Too few levels with enough converged runs."""
+    if not cells.n[along].any():
+        return Note(Reason.NO_RUNS.value, "no labelled runs")
+    if not cells.k[along].any():
+        text = f"none of the {cells.n[along].sum():.0f} runs converged"
+        return Note(Reason.NONE_CONVERGED.value, text)
+    if usable.sum() >= MIN_LEVELS:
+        return None
+    have = ", ".join(_level_names(cells, axis, along[usable])) or "none"
+    text = (
+        f"needs at least {MIN_LEVELS} levels of {axis.factor} with {MIN_RUNS} or more converged "
+        f"runs, has {usable.sum()} ({have})"
+    )
+    return Note(ModelReason.TOO_FEW_LEVELS.value, text)
+
+
+def _level_names(cells: Cells, axis: Axis, at: IntArray) -> tuple[str, ...]:
+    """The axis' levels of some cells, in words."""
+    codes = cells.codes[at, cells.table.factors.index(axis.factor)]
+    return tuple(write_level(cells.table.levels[axis.factor][code]) for code in codes.tolist())

@@ -1,0 +1,65 @@
+"""Names, units and ranges of what is measured on a run."""
+
+from __future__ import annotations
+
+LABELS = ("converged", "failed_to_learn", "diverged", "crashed", "missing")
+"""What a planned run can have come to; a table holds indices into this."""
+
+CONVERGED, FAILED_TO_LEARN, DIVERGED, CRASHED, MISSING = range(len(LABELS))
+
+FAILED = (FAILED_TO_LEARN, DIVERGED)
+"""Runs that count as data and did not converge."""
+
+NOT_DATA = (CRASHED, MISSING)
+
+UNITS = {
+    "seconds": "s",
+    "seconds_per_epoch": "s",
+    "epochs": "epochs",
+    "steps": "updates",
+    "peak_memory_bytes": "bytes",
+    "parameters": "parameters",
+    "parameters_and_statistics": "parameters",
+    "selected_epoch": "epochs",
+    "generalisation_gap": "fraction",
+    "curve_stability": "nats",
+    "train_loss_stability": "nats",
+    "final_gradient_norm": "nats per unit of a weight",
+    "final_lr": "learning rate",
+    "initial_lr": "learning rate",
+}
+"""Units of recorded columns whose name does not say them."""
+
+
+COSTS = (
+    "seconds",
+    "seconds_per_epoch",
+    "peak_memory_bytes",
+    "parameters",
+    "parameters_and_statistics",
+    "initial_lr",
+)
+"""Columns that say nothing of what a run has learned: as further outcomes their means are taken
+over all runs that gave data."""
+
+EVERY_RUN = "every run that gave data"
+"""The label rule of a table in which all of them count."""
+
+
+def is_fraction(column: str) -> bool:
+    """Whether a column holds fractions in [0, 1], by its name."""
+    return column == "accuracy" or column.endswith(("_accuracy", "_recall"))
+
+
+def outcome_id(column: str) -> str:
+    """The first word of a claim's id: ``accuracy`` for test accuracy, else the column's name."""
+    return "accuracy" if column in {"test_accuracy", "accuracy"} else column
+
+
+def unit(column: str) -> str:
+    """Unit of a column's values."""
+    if is_fraction(column):
+        return "fraction"
+    if column.endswith("_loss"):
+        return "nats"
+    return UNITS.get(column, f"unit of {column}")

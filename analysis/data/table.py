@@ -1,0 +1,233 @@
+"""The runs to be analysed: one row a planned run, checked once and frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vggstudy.analysis.data.levels import Level, is_numeric, write_level
+from vggstudy.analysis.data.outcomes import (
+    CONVERGED,
+    EVERY_RUN,
+    FAILED,
+    LABELS,
+    NOT_DATA,
+    is_fraction,
+)
+from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
+from vggstudy.identity import digest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunTable:
+    """Validated runs in canonical order: by cell, then by replicate.
+
+    Attributes
+    ----------
+    factors : tuple of str
+        In the order given; F of them.
+    levels : mapping of str to tuple of Level
+        Ordered levels of each factor.
+    codes : ndarray of shape (N, F)
+        Index of each run's level.
+    replicate : tuple of str
+        What tells the runs of a cell apart, N entries.
+    label : ndarray of shape (N,)
+        Index into `LABELS`.
+    value : ndarray of shape (N,)
+        The outcome; NaN where a run has none.
+    outcome : str
+        Name of the outcome's column.
+    chance : float or None
+        Accuracy of always naming the most frequent class, where the input tells it.
+    label_rule : str
+        In words, where the labels come from.
+    streams : ndarray of shape (N, 2) or None
+        Numbers of the seed of each run's initialisation and of the seed of everything else, where
+        the input tells them apart (columns ``init_seed`` and ``data_seed``).
+    """
+
+    factors: tuple[str, ...]
+    levels: Mapping[str, tuple[Level, ...]]
+    codes: IntArray
+    replicate: tuple[str, ...]
+    label: IntArray
+    value: FloatArray
+    outcome: str
+    chance: float | None
+    label_rule: str
+    streams: IntArray | None = None
+
+    @classmethod
+    def from_frame(
+        cls,
+        frame: pd.DataFrame,
+        *,
+        factors: Sequence[str],
+        outcome: str = "test_accuracy",
+        margin: float = 0.05,
+        chance: float | None = None,
+        levels: Mapping[str, Sequence[Level]] | None = None,
+    ) -> RunTable:
+        """Check a data frame, one row a run, and freeze it.
+
+        Parameters
+        ----------
+        frame : DataFrame
+            The factors' columns; ``replicate`` or ``seed``; the outcome's column; ``outcome`` or
+            ``label`` with the values of `LABELS`.
+        factors : sequence of str
+            Columns whose combinations are the cells.
+        outcome : str
+            Column that is analysed. Columns named ``*accuracy`` must be fractions in [0, 1].
+        margin : float
+            Without labels, a run has converged when its outcome exceeds chance by more than this.
+        chance : float, optional
+            The majority-class rate; by default the mean of the ``majority_rate`` column.
+        levels : mapping, optional
+            Declared order of the levels; by default false < true, numbers by value, then text.
+
+        Raises
+        ------
+        AnalysisError
+            If anything is wrong; every problem is listed, with its row.
+        """
+        request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
+        return cls(**build_table(frame, request, rows="row", first=1))
+
+    @classmethod
+    def read_csv(
+        cls,
+        path: str | Path,
+        factors: Sequence[str],
+        *,
+        outcome: str = "test_accuracy",
+        margin: float = 0.05,
+        chance: float | None = None,
+        levels: Mapping[str, Sequence[Level]] | None = None,
+    ) -> RunTable:
+        """`from_frame` of a CSV file; problems are named by line.
+
+        Raises
+        ------
+        AnalysisError
+            If the file cannot be read as a table of text, or its content is wrong.
+        """
+        request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
+        return cls(**build_table(load_csv(Path(path)), request, rows="line", first=2))
+
+    def __len__(self) -> int:
+        return len(self.replicate)
+
+    def is_numeric(self, factor: str) -> bool:
+        """Whether all levels of a factor are numbers, so that first and last mean something."""
+        return all(is_numeric(level) for level in self.levels[factor])
+
+    @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The range that the outcome cannot leave: [0, 1] for accuracies, otherwise None."""
+        return (0.0, 1.0) if is_fraction(self.outcome) else None
+
+    def count(self, label: str) -> int:
+        """Number of runs with a label."""
+        return int((self.label == LABELS.index(label)).sum())
+
+    def independent(self) -> RunTable:
+        """The runs of which no two of a cell share a seed; all of them where none is shared.
+
+        Under crossed seeding these are the runs along a diagonal, first come first kept.
+        """
+        if self.streams is None:
+            return self
+        used: set[tuple[int, ...]] = set()
+        kept = []
+        for i, (codes, pair) in enumerate(
+            zip(self.codes.tolist(), self.streams.tolist(), strict=True)
+        ):
+            seeds = {(kind, seed, *codes) for kind, seed in enumerate(pair)}
+            if not used & seeds:
+                used |= seeds
+                kept.append(i)
+        return self.part(np.array(kept, dtype=np.int64))
+
+    def part(self, rows: IntArray) -> RunTable:
+        """Some of the runs, in the order given."""
+        return replace(
+            self,
+            codes=self.codes[rows],
+            replicate=tuple(self.replicate[i] for i in rows.tolist()),
+            label=self.label[rows],
+            value=self.value[rows],
+            streams=None if self.streams is None else self.streams[rows],
+        )
+
+    @property
+    def converged(self) -> BoolArray:
+        """Which runs converged; shape (N,)."""
+        return np.asarray(self.label == CONVERGED)
+
+    @property
+    def failed(self) -> BoolArray:
+        """Which runs gave data and did not converge; shape (N,)."""
+        return np.isin(self.label, FAILED)
+
+    @property
+    def labelled(self) -> BoolArray:
+        """Which runs gave data; shape (N,)."""
+        return ~np.isin(self.label, NOT_DATA)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a run, in canonical order: factors, replicate, outcome (its label), value."""
+        import pandas as pd
+
+        levels = {
+            name: [self.levels[name][code] for code in self.codes[:, index].tolist()]
+            for index, name in enumerate(self.factors)
+        }
+        labels = [LABELS[code] for code in self.label.tolist()]
+        own = {"replicate": list(self.replicate), "outcome": labels, self.outcome: self.value}
+        return pd.DataFrame({**levels, **own})
+
+    def of_every_run(self) -> RunTable:
+        """The same runs, where failed ones that have a value count like converged ones.
+
+        Means are then over all runs, which is what is asked of a cost such as the seconds of an
+        epoch; converging means nothing in such a table.
+        """
+        counts = self.labelled & ~np.isnan(self.value)
+        return replace(self, label=np.where(counts, CONVERGED, self.label), label_rule=EVERY_RUN)
+
+    def content_digest(self) -> str:
+        """SHA-256 of what the table holds; the order of the input's rows does not enter."""
+        rows = [
+            [*codes, replicate, label, None if np.isnan(value) else value]
+            for codes, replicate, label, value in zip(
+                self.codes.tolist(),
+                self.replicate,
+                self.label.tolist(),
+                self.value.tolist(),
+                strict=True,
+            )
+        ]
+        crossed = {} if self.streams is None else {"streams": self.streams.tolist()}
+        return digest(
+            {
+                **crossed,
+                "factors": list(self.factors),
+                "levels": {
+                    name: [write_level(x) for x in self.levels[name]] for name in self.factors
+                },
+                "labels": list(LABELS),
+                "outcome": self.outcome,
+                "chance": self.chance,
+                "rows": rows,
+            }
+        )

@@ -1,0 +1,357 @@
+"""Checks of the input table: every problem is found before anything is analysed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
+from vggstudy.analysis.data.outcomes import (
+    CONVERGED,
+    FAILED_TO_LEARN,
+    LABELS,
+    NOT_DATA,
+    is_fraction,
+)
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
+from vggstudy.errors import AnalysisError
+from vggstudy.suggest import suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 5
+"""Rows named per kind of problem; the rest are counted."""
+
+LABEL_COLUMNS = ("outcome", "label")
+REPLICATE_COLUMNS = ("replicate", "seed")
+STREAM_COLUMNS = ("init_seed", "data_seed")
+"""Seed of the initialisation, and seed of everything else, where a design crosses them."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableRequest:
+    """What the caller asked to be analysed."""
+
+    factors: tuple[str, ...]
+    outcome: str
+    margin: float
+    chance: float | None
+    levels: Mapping[str, Sequence[Level]]
+
+
+@dataclass(slots=True)
+class _Problems:
+    """Collects what is wrong; rows are named as the reader finds them."""
+
+    rows: str
+    first: int
+    found: list[str] = field(default_factory=list)
+
+    def add(self, message: str) -> None:
+        self.found.append(message)
+
+    def add_rows(
+        self, where: Iterable[int], message: str, values: ObjectArray | None = None
+    ) -> None:
+        """One line for all rows with the same problem, the first few of them named."""
+        places = list(where)
+        if not places:
+            return
+        named = [
+            f"{self.rows} {self.first + i}" + (f" ({values[i]!r})" if values is not None else "")
+            for i in places[:SHOWN]
+        ]
+        more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
+        self.add(f"{message}: {', '.join(named)}{more}")
+
+    def raise_if_any(self) -> None:
+        if self.found:
+            raise AnalysisError("\n".join(self.found))
+
+
+def load_csv(path: Path) -> pd.DataFrame:
+    """Read a CSV file with a header.
+
+    Raises
+    ------
+    AnalysisError
+        If the file is missing, empty, or not a table of text.
+    """
+    import pandas as pd
+
+    try:
+        frame = pd.read_csv(path, skip_blank_lines=False, keep_default_na=True)
+    except FileNotFoundError:
+        raise AnalysisError(f"{path}: no such file") from None
+    except OSError as error:
+        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}") from None
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
+    return frame
+
+
+def build_table(
+    frame: pd.DataFrame, request: TableRequest, *, rows: str, first: int
+) -> dict[str, Any]:
+    """The fields of a `RunTable`, in canonical order.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    request : TableRequest
+    rows, first : str, int
+        How messages name a row, and the number of the first one.
+
+    Raises
+    ------
+    AnalysisError
+        Listing every problem.
+    """
+    problems = _Problems(rows, first)
+    _check_columns(frame, request, problems)
+    problems.raise_if_any()
+    blank = frame.isna().all(axis=1).to_numpy()
+    places = np.flatnonzero(~blank)
+    if not places.size:
+        raise AnalysisError("the table has no runs")
+    columns = _factor_columns(frame, request, places, problems)
+    label, rule, chance = _labels(frame, request, places, problems)
+    value = _values(frame, request.outcome, label, places, problems)
+    replicate = _replicates(frame, places, problems)
+    problems.raise_if_any()
+    levels = {
+        name: tuple(ordered_levels(columns[name].values(), request.levels.get(name)))
+        for name in request.factors
+    }
+    codes = _codes(columns, levels, places)
+    _check_duplicates(
+        codes, replicate, places, levels, problems, frame.drop(columns=request.outcome)
+    )
+    problems.raise_if_any()
+    order = _canonical_order(codes, replicate)
+    return {
+        "factors": request.factors,
+        "levels": levels,
+        "codes": codes[order],
+        "replicate": tuple(replicate[i] for i in order),
+        "label": label[places][order],
+        "value": value[places][order],
+        "outcome": request.outcome,
+        "chance": chance,
+        "label_rule": rule,
+        "streams": _streams(frame, request, places, order),
+    }
+
+
+def _streams(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, order: list[int]
+) -> IntArray | None:
+    """Numbers of each run's two kinds of seeds, shape (N, 2); None without both columns."""
+    if not set(STREAM_COLUMNS) <= set(frame.columns) or set(STREAM_COLUMNS) & set(request.factors):
+        return None
+    named = [frame[name].to_numpy(dtype=object)[places] for name in STREAM_COLUMNS]
+    codes = [np.unique(column.astype(str), return_inverse=True)[1] for column in named]
+    return np.stack(codes, axis=1).astype(np.int64)[order]
+
+
+def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Problems) -> None:
+    """Every needed column exists once and plays one part."""
+    names = [str(name) for name in frame.columns]
+    for name in sorted({x for x in request.factors if request.factors.count(x) > 1}):
+        problems.add(f"factor {name!r} is named more than once")
+    for name in sorted({x for x in names if names.count(x) > 1}):
+        problems.add(f"column {name!r} occurs more than once")
+    for role, wanted in [*(("factor", x) for x in request.factors), ("outcome", request.outcome)]:
+        if wanted not in names:
+            problems.add(f"{role} {wanted!r} is not a column{_suggestion(wanted, names)}")
+    taken = {request.outcome, *REPLICATE_COLUMNS, "label"} & set(request.factors)
+    for name in sorted(taken):
+        problems.add(f"column {name!r} cannot be a factor: it has another part in the table")
+    if not set(REPLICATE_COLUMNS) & set(names):
+        problems.add("no column 'replicate' or 'seed': add one that numbers the runs of a cell")
+    if not 0 <= request.margin < 1:
+        problems.add(f"margin must be in [0, 1), got {request.margin}")
+    if request.chance is not None and not 0 <= request.chance < 1:
+        problems.add(f"chance must be in [0, 1), got {request.chance}")
+
+
+def _suggestion(wanted: str, names: Sequence[str]) -> str:
+    """A close name, or the list of those there are."""
+    hint = suggest(wanted, names) or f"columns: {', '.join(names)}"
+    return f" ({hint})"
+
+
+def _factor_columns(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
+) -> dict[str, dict[int, Level]]:
+    """Canonical level of every run, by factor and row."""
+    columns: dict[str, dict[int, Level]] = {}
+    for name in request.factors:
+        cells: dict[int, Level] = {}
+        bad: list[int] = []
+        raw = frame[name].to_numpy(dtype=object)
+        for i in places.tolist():
+            try:
+                cells[i] = canonical_level(raw[i])
+            except ValueError:
+                bad.append(i)
+        problems.add_rows(bad, f"factor {name!r} has no finite level")
+        columns[name] = cells
+    return columns
+
+
+def _labels(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
+) -> tuple[IntArray, str, float | None]:
+    """Index into `LABELS` per row of the frame, where it comes from, and chance if known."""
+    chance = _chance(frame, request, places, problems)
+    label = np.full(len(frame), -1, dtype=np.int64)
+    column = next(
+        (name for name in LABEL_COLUMNS if name in frame and name != request.outcome), None
+    )
+    if column is None:
+        if chance is None:
+            problems.add(
+                "no column 'outcome' or 'label', and no chance level to tell which runs learned: "
+                "add such a column (converged, failed_to_learn, diverged, crashed or missing), "
+                "a column 'majority_rate', or give the chance level"
+            )
+            return label, "", None
+        numbers, _ = _numbers(frame, request.outcome)
+        with np.errstate(invalid="ignore"):
+            learned = numbers > chance + request.margin
+        label[:] = np.where(learned, CONVERGED, FAILED_TO_LEARN)
+        return label, f"{request.outcome} above {chance:g} + {request.margin:g}", chance
+    raw = frame[column].to_numpy(dtype=object)
+    known = {name: i for i, name in enumerate(LABELS)}
+    for i in places.tolist():
+        label[i] = known.get(str(raw[i]).strip(), -1)
+    unknown = [i for i in places.tolist() if label[i] < 0]
+    hint = f"{column!r} must be one of {', '.join(LABELS)}"
+    problems.add_rows(unknown, hint, raw)
+    return label, f"column {column!r}", chance
+
+
+def _chance(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
+) -> float | None:
+    """The majority-class rate: as given, or the mean of its column."""
+    if request.chance is not None or "majority_rate" not in frame:
+        return request.chance
+    numbers, bad = _numbers(frame, "majority_rate")
+    used = numbers[places]
+    outside = [i for i in places.tolist() if numbers[i] < 0 or numbers[i] >= 1 or i in bad]
+    problems.add_rows(outside, "'majority_rate' must be a fraction in [0, 1)")
+    present = used[np.isfinite(used)]
+    return float(present.mean()) if present.size else None
+
+
+def _values(
+    frame: pd.DataFrame, outcome: str, label: IntArray, places: IntArray, problems: _Problems
+) -> FloatArray:
+    """The outcome per row; a converged run must have one, and fractions must be fractions."""
+    numbers, bad = _numbers(frame, outcome)
+    raw = frame[outcome].to_numpy(dtype=object)
+    data = [i for i in places.tolist() if label[i] not in NOT_DATA]
+    problems.add_rows([i for i in data if i in bad], f"{outcome!r} is not a number", raw)
+    infinite = [i for i in data if np.isinf(numbers[i])]
+    problems.add_rows(infinite, f"{outcome!r} is infinite")
+    missing = [i for i in data if label[i] == CONVERGED and np.isnan(numbers[i]) and i not in bad]
+    problems.add_rows(missing, f"{outcome!r} is missing for a run that converged")
+    if is_fraction(outcome):
+        outside = [i for i in data if numbers[i] < 0 or numbers[i] > 1]
+        hint = "; divide percentages by 100" if any(numbers[i] > 1 for i in outside) else ""
+        problems.add_rows(outside, f"{outcome!r} must be a fraction in [0, 1]{hint}", raw)
+    numbers[np.isin(label, NOT_DATA)] = np.nan
+    return numbers
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> tuple[FloatArray, set[int]]:
+    """A column as numbers (NaN where it has none) and the rows whose text is not a number."""
+    import pandas as pd
+
+    column = frame[name]
+    numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+    bad = np.isnan(numbers) & ~column.isna().to_numpy()
+    return numbers, set(np.flatnonzero(bad).tolist())
+
+
+def _replicates(frame: pd.DataFrame, places: IntArray, problems: _Problems) -> list[str]:
+    """The text that tells the runs of a cell apart, for the rows in use."""
+    name = next(column for column in REPLICATE_COLUMNS if column in frame)
+    raw = frame[name].to_numpy(dtype=object)
+    found: list[str] = []
+    bad: list[int] = []
+    for i in places.tolist():
+        try:
+            found.append(write_level(canonical_level(raw[i])))
+        except ValueError:
+            bad.append(i)
+    problems.add_rows(bad, f"{name!r} is missing")
+    return found
+
+
+def _codes(
+    columns: Mapping[str, Mapping[int, Level]],
+    levels: Mapping[str, Sequence[Level]],
+    places: IntArray,
+) -> IntArray:
+    """Index of the level of every run, shape (N, F)."""
+    codes = np.empty((places.size, len(levels)), dtype=np.int64)
+    for j, (name, ordered) in enumerate(levels.items()):
+        index = {write_level(level): i for i, level in enumerate(ordered)}
+        codes[:, j] = [index[write_level(columns[name][i])] for i in places.tolist()]
+    return codes
+
+
+def _check_duplicates(
+    codes: IntArray,
+    replicate: Sequence[str],
+    places: IntArray,
+    levels: Mapping[str, Sequence[Level]],
+    problems: _Problems,
+    frame: pd.DataFrame,
+) -> None:
+    """Two rows of one cell never share a replicate; a factor that was not named looks like that."""
+    seen: dict[tuple[Any, ...], int] = {}
+    again: list[int] = []
+    text: dict[int, str] = {}
+    for i, row, name in zip(places.tolist(), codes.tolist(), replicate, strict=True):
+        if seen.setdefault((*row, name), i) != i:
+            again.append(i)
+            cell = ", ".join(
+                f"{factor}={write_level(levels[factor][code])}"
+                for factor, code in zip(levels, row, strict=True)
+            )
+            text[i] = f"{cell}, replicate {name}"
+    named = "; ".join(text[i] for i in again[:SHOWN])
+    problems.add_rows(again, f"replicates must differ within a cell ({named})")
+    if again:
+        at = places.tolist().index(again[0])
+        first = seen[*codes[at].tolist(), replicate[at]]
+        for name in _unnamed_factors(frame, first, again[0], {*levels}):
+            problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
+
+
+def _unnamed_factors(frame: pd.DataFrame, first: int, second: int, named: set[str]) -> list[str]:
+    """Columns that differ between two rows and take few values, as factors do."""
+    other = {*named, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+    few = max(2, len(frame) // 3)
+    return [
+        str(name)
+        for name in frame.columns
+        if str(name) not in other
+        and frame[name].iloc[first] != frame[name].iloc[second]
+        and 1 < frame[name].nunique() <= few
+    ][:SHOWN]
+
+
+def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:
+    """Rows by cell, then by replicate (numbers by value)."""
+    keys = [(0, int(x), "") if x.lstrip("-").isdigit() else (1, 0, x) for x in replicate]
+    return sorted(range(len(replicate)), key=lambda i: (tuple(codes[i].tolist()), keys[i]))

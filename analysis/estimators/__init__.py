@@ -1,0 +1,1 @@
+"""From cells and an estimand to a finding: one file a kind."""

@@ -1,0 +1,128 @@
+"""Whether two quantities of the same runs go together within cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.finding import Finding, caution, refused
+from vggstudy.analysis.estimators.seed_sums import cell_of
+from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.numbers.arrays import BoolArray, IntArray
+from vggstudy.analysis.numbers.kendall import (
+    StratifiedTau,
+    cells_interval,
+    concordances,
+    score_interval,
+    stratified_tau,
+)
+
+MIN_RUNS = 3
+"""Converged runs of a cell that enters; in cells of fewer there is next to nothing to compare."""
+
+MIN_SPARE, WARN_SPARE = 8, 20
+"""Runs beyond the first of each cell for an interval at all, and without a warning."""
+
+MIN_CELLS_BESIDE = 8
+"""Cells from which Student's interval over cells stands beside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Associated:
+    """A finding with the number of runs behind it.
+
+    Attributes
+    ----------
+    finding : Finding
+    runs : int
+        Converged runs, with both values, of the cells that entered.
+    """
+
+    finding: Finding
+    runs: int
+
+
+def same_runs(first: RunTable, second: RunTable) -> bool:
+    """Whether two tables hold one row each for the same runs, in the same order."""
+    return first.replicate == second.replicate and np.array_equal(first.codes, second.codes)
+
+
+def estimate_association(
+    cells: Cells, beside: RunTable, used: IntArray, *, confidence: float, shared_seeds: bool
+) -> Associated:
+    """Kendall's rank correlation of two quantities within cells, among converged runs.
+
+    Parameters
+    ----------
+    cells : Cells
+        Of the one quantity.
+    beside : RunTable
+        The same runs with the other, which also says which of them have converged.
+    used : ndarray of shape (M,)
+        Indices of cells.
+    confidence : float
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: cells are then not independent, and
+        several of them have no interval.
+    """
+    index = cell_of(cells)
+    counts = _complete(cells.table, beside)
+    runs = np.bincount(index[counts], minlength=len(cells))
+    planned = used[cells.planned[used] > 0]
+    kept = planned[runs[planned] >= MIN_RUNS]
+    total = int(runs[kept].sum())
+    if problem := _too_few(planned, kept, total):
+        return Associated(Finding(None, None, problem), total)
+    mine = counts & np.isin(index, kept)
+    found = stratified_tau(concordances(cells.table.value[mine], beside.value[mine], index[mine]))
+    if found is None:
+        text = "in no cell do both quantities vary among converged runs"
+        return Associated(refused(Reason.NO_VARIANCE, text), total)
+    if shared_seeds and kept.size > 1:
+        text = "runs share seeds across cells: an association has an interval in single cells only"
+        return Associated(refused(Reason.SHARED_SEEDS, text, found.tau), total)
+    notes = _cautions(planned.size, kept.size, total)
+    return Associated(_finding(found, notes, confidence), total)
+
+
+def _complete(table: RunTable, beside: RunTable) -> BoolArray:
+    """Converged runs with both values; shape (N,)."""
+    return np.asarray(beside.converged & np.isfinite(table.value) & np.isfinite(beside.value))
+
+
+def _too_few(planned: IntArray, kept: IntArray, total: int) -> Note | None:
+    """Why so few runs have no interval."""
+    if not kept.size:
+        text = f"none of its {planned.size} cells has {MIN_RUNS} converged runs"
+        return Note(Reason.TOO_FEW_RUNS.value, text)
+    spare = total - kept.size
+    if spare < MIN_SPARE:
+        text = f"needs at least {MIN_SPARE} runs beyond the first of each cell, has {spare}"
+        return Note(Reason.TOO_FEW_RUNS.value, text)
+    return None
+
+
+def _cautions(planned: int, kept: int, total: int) -> tuple[Note, ...]:
+    """Few runs, and cells that do not enter."""
+    notes = []
+    if total - kept < WARN_SPARE:
+        text = f"only {total - kept} runs beyond the first of each cell"
+        notes.append(caution(Caution.FEW_RUNS, text))
+    if kept < planned:
+        text = (
+            f"{planned - kept} of {planned} cells have fewer than {MIN_RUNS} converged runs and "
+            "are left out"
+        )
+        notes.append(caution(Caution.CELLS_LEFT_OUT, text))
+    return tuple(notes)
+
+
+def _finding(found: StratifiedTau, notes: tuple[Note, ...], confidence: float) -> Finding:
+    """The interval, and that over cells beside it where there are enough."""
+    interval = score_interval(found, confidence=confidence)
+    enough = found.shares.size >= MIN_CELLS_BESIDE and float(np.ptp(found.shares)) > ZERO_SPREAD
+    beside = (cells_interval(found, confidence=confidence),) if enough else ()
+    return Finding(found.tau, interval, cautions=notes, alternatives=beside)

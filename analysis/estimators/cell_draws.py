@@ -1,0 +1,101 @@
+"""Resamples of contrasts of cell means; a cell is resampled once for all its claims.
+
+A cell takes part in dozens of claims. Its B resampled means are drawn once, from a stream that the
+seed and the id of the cell's own mean name, and kept. A claim adds the deviations of its cells,
+each cell's rotated by an offset from the claim's own stream.
+
+The law of a claim's resamples is that of drawing runs for it alone. The B means of a cell are
+independent and identically distributed, so that a rotation by an independent offset leaves their
+joint law as it is; the streams of different cells are independent. What claims on the same cells
+share is Monte Carlo error, and only in part. A claim's interval remains a function of the seed, its
+id and its own cells: it does not matter which claim is made first.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Condition, Contrast
+from vggstudy.analysis.data.estimands import claim_id as id_of
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+from vggstudy.analysis.numbers.resampling import Numbers, Strata, claim_generator, linear_deviations
+
+KEPT_BYTES = 2**28
+"""Memory of the resampled means that are kept; beyond it the oldest are drawn again when needed."""
+
+
+def contrast_deviations(
+    cells: Cells,
+    used: IntArray,
+    weights: Numbers,
+    *,
+    claim_id: str,
+    seed: int,
+    n_resamples: int,
+    inflate: bool,
+    chunk_draws: int,
+) -> Numbers:
+    """Deviations of a weighted sum of cell means from its estimate, over resamples.
+
+    Parameters
+    ----------
+    cells : Cells
+        With two converged runs or more in every used cell.
+    used : ndarray of shape (M,)
+        Indices of cells.
+    weights : ndarray of shape (M,)
+        Real or complex.
+    claim_id : str
+    seed : int
+    n_resamples : int
+    inflate : bool
+        As in `resampling.linear_deviations`.
+    chunk_draws : int
+        Draws held at a time; changes nothing but the memory.
+
+    Returns
+    -------
+    ndarray of shape (n_resamples,)
+    """
+    n = cells.k[used]
+    scale = weights * (np.sqrt(n / (n - 1)) if inflate else 1.0)
+    offsets = claim_generator(seed, claim_id).integers(n_resamples, size=used.size)
+    total: Numbers = np.zeros(n_resamples, dtype=weights.dtype)
+    for cell, factor, offset in zip(used.tolist(), scale.tolist(), offsets.tolist(), strict=True):
+        pool = _pool(cells, cell, seed=seed, n_resamples=n_resamples, chunk_draws=chunk_draws)
+        total[offset:] += factor * pool[: n_resamples - offset]
+        total[:offset] += factor * pool[n_resamples - offset :]
+    return total
+
+
+def strata_of_cells(cells: Cells, used: IntArray) -> Strata:
+    """The converged runs of some cells, for resampling within them."""
+    values = [cells.cell_values(cell) for cell in used.tolist()]
+    return Strata(cells.k[used].astype(np.int64), np.concatenate(values))
+
+
+def _pool(cells: Cells, cell: int, *, seed: int, n_resamples: int, chunk_draws: int) -> FloatArray:
+    """Deviations of a cell's resampled means, drawn when first asked for; shape (n_resamples,)."""
+    key = (cell, seed, n_resamples)
+    pools = cells.pools
+    if key not in pools:
+        while pools and (len(pools) + 1) * n_resamples * 8 > KEPT_BYTES:
+            del pools[next(iter(pools))]
+        pools[key] = linear_deviations(
+            strata_of_cells(cells, np.array([cell])),
+            np.ones(1),
+            n_resamples=n_resamples,
+            rng=claim_generator(seed, f"{_mean_id(cells, cell)}#runs"),
+            inflate=False,
+            chunk_draws=chunk_draws,
+        )
+    return pools[key]
+
+
+def _mean_id(cells: Cells, cell: int) -> str:
+    """Id of the claim on a cell's mean."""
+    table = cells.table
+    held = sorted(zip(table.factors, cells.codes[cell].tolist(), strict=True))
+    contrast = Contrast(conditions=tuple(Condition(name, (code,)) for name, code in held))
+    return id_of(table.outcome, contrast, table)

@@ -1,0 +1,120 @@
+"""Convergence probabilities: of a cell, a margin, a difference, an interaction.
+
+A mean over cells takes the Clopper-Pearson interval of the pooled counts, which stays conservative
+whatever the cells' own probabilities (`proportions.pooled_counts`); a difference is Newcombe's on
+the same counts. Both are wider than they need to be where cells differ much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal
+
+import numpy as np
+
+from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Group
+from vggstudy.analysis.estimators.finding import Finding, caution
+from vggstudy.analysis.estimators.seed_sums import shares_by_seed
+from vggstudy.analysis.notes import Caution, Note
+from vggstudy.analysis.numbers.proportions import (
+    PooledCounts,
+    clopper_pearson,
+    clustered_counts,
+    mid_p,
+    mover_sum,
+    pooled_counts,
+    wilson,
+)
+
+ProbabilityInterval = Literal["clopper_pearson", "mid_p"]
+"""Of the probability of a single cell; averages and differences have one method."""
+
+WIDE_BELOW = 10
+"""Runs below which the interval of a probability is called wide."""
+
+
+def estimate_converged(
+    cells: Cells,
+    groups: list[Group],
+    *,
+    confidence: float,
+    shared_seeds: bool = False,
+    single: ProbabilityInterval = "clopper_pearson",
+) -> Finding:
+    """Probability of converging, or a signed sum of such probabilities.
+
+    Parameters
+    ----------
+    cells : Cells
+    groups : list of Group
+        From `Contrast.groups`.
+    confidence : float
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: replicates are then clusters.
+    single : str
+        Interval of a single cell: ``clopper_pearson`` covers at least its level, ``mid_p`` is
+        shorter and covers it on average.
+
+    Returns
+    -------
+    Finding
+        Refused with `Reason.NO_RUNS` or `Reason.MISSING_CELLS` where a cell has no labelled run.
+    """
+    used = np.concatenate([group.cells for group in groups])
+    problem = unavailable(cells, used, cells.n, minimum=1, what="labelled runs")
+    if problem:
+        return Finding(None, None, problem)
+    counts = [pooled_counts(cells.k[g.cells], cells.n[g.cells], g.weights) for g in groups]
+    notes = _cautions(counts)
+    if shared_seeds:
+        counts, found_notes = _clustered(cells, groups, counts)
+        notes = (*notes, *found_notes)
+    suffix = "" if all(count.exact for count in counts) else "_effective"
+    if used.size == 1 and single == "mid_p":
+        shorter = mid_p(int(counts[0].k), int(counts[0].n), confidence=confidence)
+        return Finding(shorter.estimate, shorter, cautions=notes)
+    if len(groups) == 1:
+        exact = clopper_pearson(counts[0].k, counts[0].n, confidence=confidence)
+        found = replace(exact, method=exact.method + suffix)
+        return Finding(found.estimate, found, cautions=notes)
+    parts = [wilson(count.k, count.n, confidence=confidence) for count in counts]
+    name = "newcombe" if len(groups) == 2 else "mover_wilson"
+    interval = mover_sum(parts, [g.sign for g in groups], method=name + suffix)
+    reach = len(groups) / 2
+    interval = interval.clipped(-reach, reach)
+    return Finding(interval.estimate, interval, cautions=notes)
+
+
+def _clustered(
+    cells: Cells, groups: list[Group], counts: list[PooledCounts]
+) -> tuple[list[PooledCounts], tuple[Note, ...]]:
+    """Effective counts of groups of several cells, and what to know of them.
+
+    Single cells stay: their runs have seeds of their own. Differences take their groups as
+    independent, which is wide where seeds act on both alike.
+    """
+    found = [
+        clustered_counts(count, shares_by_seed(cells, group.cells, group.weights))
+        if group.cells.size > 1
+        else count
+        for group, count in zip(groups, counts, strict=True)
+    ]
+    fewer = [(a.n, b.n) for a, b in zip(counts, found, strict=True) if b.n < a.n]
+    if not fewer:
+        return found, ()
+    text = "; ".join(f"{had:g} runs count as {now:.3g}" for had, now in fewer)
+    return found, (caution(Caution.SHARED_SEEDS, f"runs share seeds across cells: {text}"),)
+
+
+def _cautions(counts: list[PooledCounts]) -> tuple[Note, ...]:
+    """Few runs, and cells of unequal size."""
+    notes = []
+    fewest = min(count.n for count in counts)
+    if fewest < WIDE_BELOW:
+        notes.append(caution(Caution.WIDE, f"{fewest:g} runs: the interval is wide"))
+    if not all(count.exact for count in counts):
+        text = "cells differ in runs: each counts as if it had as few as the smallest"
+        notes.append(caution(Caution.UNBALANCED, text))
+    return tuple(notes)

@@ -1,0 +1,48 @@
+"""What an estimator hands back: an interval, or the reason why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.numbers.intervals import Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An estimate with its interval, or without one and with the reason.
+
+    Attributes
+    ----------
+    estimate : float or None
+        May be known although the interval is refused.
+    interval : Interval or None
+    reason : Note or None
+        Present exactly when there is no interval.
+    cautions : tuple of Note
+    alternatives : tuple of Interval
+        Other intervals for the same quantity, shown beside it.
+    resamples : int or None
+        Bootstrap resamples behind the interval.
+    """
+
+    estimate: float | None
+    interval: Interval | None
+    reason: Note | None = None
+    cautions: tuple[Note, ...] = ()
+    alternatives: tuple[Interval, ...] = ()
+    resamples: int | None = None
+
+    def __post_init__(self) -> None:
+        if (self.interval is None) != (self.reason is not None):
+            raise ValueError("a finding has an interval or a reason, and not both")
+
+
+def refused(reason: Reason, text: str, estimate: float | None = None) -> Finding:
+    """A finding without an interval."""
+    return Finding(estimate, None, Note(reason.value, text))
+
+
+def caution(code: Caution, text: str) -> Note:
+    """A note on an available estimate."""
+    return Note(code.value, text)

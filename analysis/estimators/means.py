@@ -1,0 +1,208 @@
+"""Means of converged runs and their contrasts, from saturated cell means.
+
+Every cell has its own mean and variance, so that no curve through the cells can bias a contrast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Group
+from vggstudy.analysis.estimators.cell_draws import contrast_deviations, strata_of_cells
+from vggstudy.analysis.estimators.finding import Finding, caution, refused
+from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.numbers import bootstrap
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.resampling import claim_generator, studentized_draws
+from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
+
+PLAIN_BELOW = 20
+"""Runs per cell below which percentile, basic and BCa intervals are too narrow."""
+
+STUDENTIZED_BELOW = 10
+"""Runs per cell below which studentized intervals are much too wide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resampling:
+    """How intervals are drawn.
+
+    Attributes
+    ----------
+    method : str
+        A method of `bootstrap`.
+    n_resamples : int
+    seed : int
+    chunk_draws : int
+        Draws held in memory at a time.
+    """
+
+    method: bootstrap.Method
+    n_resamples: int
+    seed: int
+    chunk_draws: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """From how many converged runs a cell is used, and below how many a warning is given."""
+
+    minimum: int
+    warn_below: int
+
+
+def estimate_mean(
+    cells: Cells,
+    groups: list[Group],
+    *,
+    claim_id: str,
+    confidence: float,
+    resampling: Resampling,
+) -> Finding:
+    """Mean of the outcome among converged runs, or a signed sum of averages of such means.
+
+    Parameters
+    ----------
+    cells : Cells
+    groups : list of Group
+    claim_id : str
+        Names the random stream.
+    confidence : float
+    resampling : Resampling
+
+    Returns
+    -------
+    Finding
+        With a calibrated bootstrap interval by default and the t interval beside it. Where a
+        cell's values do not vary, its variance is the pooled one and the interval is the t
+        interval. Refused where a cell has too few converged runs, or nothing varies anywhere.
+    """
+    used = np.concatenate([group.cells for group in groups])
+    weights = np.concatenate([group.sign * group.weights for group in groups])
+    rule = rule_for(used.size, len(groups))
+    problem = unavailable(cells, used, cells.k, minimum=rule.minimum, what="converged runs")
+    if problem:
+        known = float(weights @ cells.mean[used]) if (cells.k[used] > 0).all() else None
+        return Finding(known, None, problem)
+    estimate = float(weights @ cells.mean[used])
+    spread = pooled_where_flat(cells, used, weights)
+    if spread is None:
+        return refused(Reason.NO_VARIANCE, "all runs of all cells have the same value", estimate)
+    limits = _limits(cells, weights)
+    analytic = t_interval(estimate, spread, confidence=confidence, method=_t_name(groups))
+    notes = _cautions(cells, used, rule, resampling.method)
+    if cells.flat[used].any():
+        return Finding(estimate, analytic.clipped(*limits), cautions=notes)
+    drawn = _draw(cells, used, weights, estimate, spread, claim_id, confidence, resampling)
+    return Finding(
+        estimate,
+        drawn.clipped(*limits),
+        cautions=notes,
+        alternatives=(analytic.clipped(*limits),),
+        resamples=resampling.n_resamples,
+    )
+
+
+def rule_for(cells: int, groups: int) -> _Rule:
+    """Part 3 of the plan: cell mean, difference of two cells, averaged contrast."""
+    if cells == 1:
+        return _Rule(3, 20)
+    return _Rule(3, 8) if groups == cells == 2 else _Rule(2, 3)
+
+
+def pooled_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | None:
+    """Spread of a contrast, with the pooled variance in cells that do not vary.
+
+    Returns
+    -------
+    Spread or None
+        None where no variance can be told at all.
+    """
+    pooled, df = cells.pooled
+    flat = cells.flat[used]
+    variance = np.where(flat, pooled, cells.variance[used])
+    freedom = np.where(flat, df, cells.k[used] - 1)
+    if not (weights**2 * variance).sum() > 0 or (flat.any() and not pooled > 0):
+        return None
+    return satterthwaite(weights, variance, cells.k[used], freedom)
+
+
+def _draw(
+    cells: Cells,
+    used: IntArray,
+    weights: FloatArray,
+    estimate: float,
+    spread: Spread,
+    claim_id: str,
+    confidence: float,
+    resampling: Resampling,
+) -> Interval:
+    """The bootstrap interval by the method asked for."""
+    count, chunk = resampling.n_resamples, resampling.chunk_draws
+    method = resampling.method
+    if method == "studentized":
+        strata = strata_of_cells(cells, used)
+        rng = claim_generator(resampling.seed, claim_id)
+        drawn = studentized_draws(strata, weights, n_resamples=count, rng=rng, chunk_draws=chunk)
+        return bootstrap.studentized(
+            estimate, spread.se, drawn.deviation, drawn.se, confidence=confidence
+        )
+    deviation = contrast_deviations(
+        cells,
+        used,
+        weights,
+        claim_id=claim_id,
+        seed=resampling.seed,
+        n_resamples=count,
+        inflate=method == "calibrated",
+        chunk_draws=chunk,
+    )
+    if method == "calibrated":
+        return bootstrap.calibrated(estimate, deviation, spread.df, confidence=confidence)
+    if method == "bca":
+        skew = bootstrap.acceleration(strata_of_cells(cells, used), weights)
+        return bootstrap.bca(estimate, deviation, skew, confidence=confidence)
+    plain = bootstrap.percentile if method == "percentile" else bootstrap.basic
+    return plain(estimate, deviation, confidence=confidence)
+
+
+def _limits(cells: Cells, weights: FloatArray) -> tuple[float | None, float | None]:
+    """The range that the signed sum cannot leave."""
+    bounds = cells.table.bounds
+    if bounds is None:
+        return None, None
+    gain, loss = float(weights[weights > 0].sum()), float(-weights[weights < 0].sum())
+    return bounds[0] * gain - bounds[1] * loss, bounds[1] * gain - bounds[0] * loss
+
+
+def _t_name(groups: list[Group]) -> str:
+    """The usual name of the t interval in this case."""
+    if all(group.cells.size == 1 for group in groups) and len(groups) <= 2:
+        return "student_t" if len(groups) == 1 else "welch"
+    return "satterthwaite"
+
+
+def _cautions(cells: Cells, used: IntArray, rule: _Rule, method: str) -> tuple[Note, ...]:
+    """Few runs, cells that do not vary, and methods that are known to fail here."""
+    notes = []
+    fewest = int(cells.k[used].min())
+    if fewest < rule.warn_below:
+        where = "" if used.size == 1 else " in a cell"
+        notes.append(caution(Caution.FEW_RUNS, f"only {fewest} converged runs{where}"))
+    flat = used[cells.flat[used]]
+    if flat.size:
+        named = cells.name(int(flat[0])) + (f" and {flat.size - 1} more" if flat.size > 1 else "")
+        text = f"the runs of {named} have one value; the variance pooled over cells is used"
+        notes.append(caution(Caution.ZERO_VARIANCE, text))
+    if method in {"percentile", "basic", "bca"} and fewest < PLAIN_BELOW:
+        text = f"{method} intervals are too narrow with {fewest} runs in a cell"
+        notes.append(caution(Caution.PLAIN_BOOTSTRAP, text))
+    if method == "studentized" and fewest < STUDENTIZED_BELOW:
+        text = f"studentized intervals are much too wide with {fewest} runs in a cell"
+        notes.append(caution(Caution.PLAIN_BOOTSTRAP, text))
+    return tuple(notes)

@@ -1,0 +1,216 @@
+"""Levels needed: from a grid to the thresholds of its strata, in the form in which claims are made.
+
+A stratum's threshold needs runs on both sides of it. Without them the result is one-sided: all runs
+converged, "< 8"; none did, "> 1024".
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Condition, Contrast
+from vggstudy.analysis.data.curves import Axis
+from vggstudy.analysis.data.estimands import conditions_of
+from vggstudy.analysis.data.levels import encode
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.estimators.threshold import Direction, Limits, limits_of, separate_lines
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note
+from vggstudy.analysis.numbers.fieller import FiellerSet
+from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.profile import METHOD
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """What level is asked for.
+
+    Attributes
+    ----------
+    axis : Axis
+    probability : float
+        Of converging, in (0, 1).
+    direction : str
+        How convergence runs along the axis: ``increasing`` or ``decreasing``.
+    """
+
+    axis: Axis
+    probability: float
+    direction: Direction
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """The level needed in one stratum.
+
+    Attributes
+    ----------
+    claim_id : str
+    needed : Needed
+    conditions : tuple of Condition
+    limits : Limits
+        On the axis' scale, as the model has them.
+    k, n : int
+        Converged and labelled runs of the stratum.
+    confidence : float
+    """
+
+    claim_id: str
+    needed: Needed
+    conditions: tuple[Condition, ...]
+    limits: Limits
+    k: int
+    n: int
+    confidence: float
+
+    @property
+    def estimate(self) -> float | None:
+        """In the data's unit; None unless it lies among the levels that were run."""
+        if self.limits.estimate is None or self.limits.position != "inside":
+            return None
+        return self.needed.axis.to_original(self.limits.estimate)
+
+    @property
+    def low(self) -> float | None:
+        """Lower limit in the data's unit; None where the levels run bound nothing from below.
+
+        Where the whole set lies above them it is the largest level: a one-sided bound.
+        """
+        if self.limits.open_low:
+            return None
+        return self.needed.axis.to_original(min(self.limits.low, self.limits.range[1]))
+
+    @property
+    def high(self) -> float | None:
+        """Upper limit; None where the levels run bound nothing from above."""
+        if self.limits.open_high:
+            return None
+        return self.needed.axis.to_original(max(self.limits.high, self.limits.range[0]))
+
+    def estimate_in_words(self) -> str:
+        """``45.4``, ``< 8``, ``> 1024`` or ``nowhere``."""
+        low, high = (self.needed.axis.to_original(x) for x in self.limits.range)
+        words = {"below": f"< {low:g}", "above": f"> {high:g}", "nowhere": "nowhere"}
+        if self.estimate is None:
+            return words[self.limits.position]
+        return f"{self.estimate:.4g}"
+
+    def limits_in_words(self) -> str:
+        """``29.4 to 72.7``, ``> 600``, ``< 8`` or ``unbounded``."""
+        if self.low is None and self.high is None:
+            return "unbounded"
+        if self.low is None:
+            return f"< {self.high:.4g}"
+        return f"> {self.low:.4g}" if self.high is None else f"{self.low:.4g} to {self.high:.4g}"
+
+    def finding(self) -> Finding:
+        """In the data's unit; an open end is infinite, and both open is a refusal.
+
+        The estimate is None where it lies outside the levels that were run; a caution then says on
+        which side.
+        """
+        if self.low is None and self.high is None:
+            text = f"no {self.needed.axis.factor} among those run can be excluded"
+            reason = Note(ModelReason.UNBOUNDED.value, text)
+            return Finding(self.estimate, None, reason, cautions=self._cautions())
+        interval = Interval(
+            math.nan if self.estimate is None else self.estimate,
+            -math.inf if self.low is None else self.low,
+            math.inf if self.high is None else self.high,
+            METHOD,
+        )
+        beside = self._fieller()
+        return Finding(
+            self.estimate,
+            interval,
+            cautions=self._cautions(),
+            alternatives=() if beside is None else (beside,),
+        )
+
+    def _cautions(self) -> tuple[Note, ...]:
+        """What lies outside the levels that were run."""
+        axis = self.needed.axis
+        notes = []
+        if self.limits.position in {"below", "above"}:
+            text = f"the {axis.factor} needed is {self.estimate_in_words()}, outside those run"
+            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+        elif self.limits.position == "nowhere":
+            text = f"the probability is {self.needed.probability:g} at every {axis.factor}"
+            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+        if self.limits.open_low or self.limits.open_high:
+            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, self._open_in_words()))
+        return tuple(notes)
+
+    def _open_in_words(self) -> str:
+        """On which side there is no limit, and the one limit that there is."""
+        factor = self.needed.axis.factor
+        if self.limits.open_low and self.limits.open_high:
+            return f"the levels of {factor} that were run bound it on neither side"
+        side = "below" if self.limits.open_low else "above"
+        return (
+            f"one-sided: {self.limits_in_words()} at {self.confidence:.4g} confidence; the levels "
+            f"of {factor} that were run bound nothing from {side}"
+        )
+
+    def _fieller(self) -> Interval | None:
+        """Fieller's interval beside it, where it lies among the levels that were run."""
+        found: FiellerSet = self.limits.fieller
+        low, high = found.ends
+        if self.estimate is None or low < self.limits.range[0] or high > self.limits.range[1]:
+            return None
+        ends = [self.needed.axis.to_original(x) for x in (low, high)]
+        return Interval(self.estimate, ends[0], ends[1], "fieller_firth")
+
+
+def estimate_threshold(
+    cells: Cells,
+    needed: Needed,
+    conditions: tuple[Condition, ...],
+    *,
+    confidence: float,
+) -> Threshold | Note:
+    """The level needed in one stratum, by a line of its own.
+
+    Parameters
+    ----------
+    cells : Cells
+    needed : Needed
+    conditions : tuple of Condition
+        One level of every other factor, from `curves.strata_of`.
+    confidence : float
+
+    Returns
+    -------
+    Threshold or Note
+        Refused without runs, with runs at one level only, or where the fit failed.
+    """
+    name = needed_claim_id(cells.table, needed, conditions)
+    p, direction = needed.probability, needed.direction
+    lines = separate_lines(cells, needed.axis, (conditions,), probability=p, direction=direction)
+    if isinstance(lines, Note):
+        return lines
+    limits = limits_of(lines, 0, direction=direction, confidence=confidence)
+    if isinstance(limits, Note):
+        return limits
+    stratum = lines.strata[0]
+    return Threshold(name, needed, conditions, limits, int(stratum.k), int(stratum.n), confidence)
+
+
+def needed_claim_id(table: RunTable, needed: Needed, conditions: tuple[Condition, ...]) -> str:
+    """Id of a threshold: ``needed.batch_size@data_norm=false,depth=19``.
+
+    A probability other than one half is named: ``needed90.batch_size`` for 0.9.
+
+    Parameters
+    ----------
+    table : RunTable
+    needed : Needed
+    conditions : tuple of Condition
+    """
+    held = conditions_of(Contrast(conditions=conditions), table)
+    text = ",".join(f"{encode(name)}={held[name]}" for name in sorted(held))
+    percent = "" if needed.probability == 0.5 else f"{100 * needed.probability:g}"
+    outcome = f"needed{percent}".replace(".", "%2E")
+    return f"{outcome}.{encode(needed.axis.factor)}" + (f"@{text}" if text else "")

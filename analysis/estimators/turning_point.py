@@ -1,0 +1,272 @@
+"""The turning point of a quadratic: the level at which an outcome is largest or smallest.
+
+The set is Fieller's with variances within cells, and is shown as it is when it is not bounded: a
+turning point reported only where the curvature is significant covers too rarely. A calibrated
+bootstrap stands beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import Condition
+from vggstudy.analysis.data.curves import Axis, Curve, curve_at, peak_claim_id
+from vggstudy.analysis.estimators.cell_draws import contrast_deviations
+from vggstudy.analysis.estimators.finding import Finding, caution
+from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note
+from vggstudy.analysis.numbers import bootstrap
+from vggstudy.analysis.numbers.fieller import FiellerSet, turning_set
+from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
+from vggstudy.analysis.numbers.ols import LackOfFit, lack_of_fit
+from vggstudy.analysis.numbers.student import t_quantile
+
+WARN_RUNS = 5
+"""Converged runs per cell below which a turning point comes with a warning."""
+
+SIGNIFICANT = 0.05
+"""Level of the tests behind warnings."""
+
+Kind = Literal["maximum", "minimum"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TurningPoint:
+    """Where the quadratic through a stratum's cells turns.
+
+    Attributes
+    ----------
+    claim_id : str
+    quadratic : Quadratic
+    kind : str
+        ``maximum`` or ``minimum``.
+    estimate : float
+        ``center - b / (2 c)`` on the axis' scale.
+    df : float
+        Satterthwaite's degrees of freedom of the slope at the estimate.
+    set : FiellerSet
+        On the axis' scale.
+    confidence : float
+    curvature : SignTest
+        Of c.
+    fit : LackOfFit or None
+        Of the quadratic against cell means; None with three levels, which it always meets.
+    bootstrap : Interval or None
+        Calibrated, on the axis' scale; None where a cell's runs do not vary.
+    """
+
+    claim_id: str
+    quadratic: Quadratic
+    kind: Kind
+    estimate: float
+    df: float
+    set: FiellerSet
+    confidence: float
+    curvature: SignTest
+    fit: LackOfFit | None
+    bootstrap: Interval | None
+    n_resamples: int
+
+    @property
+    def curve(self) -> Curve:
+        """The cells that the quadratic goes through."""
+        return self.quadratic.curve
+
+    @property
+    def in_range(self) -> bool:
+        """Whether the estimate lies inside the converged range."""
+        low, high = self.curve.range
+        return low <= self.estimate <= high
+
+    def cautions(self) -> tuple[Note, ...]:
+        """What a reader must know, most of all that a minimum is no peak."""
+        return tuple(_cautions(self))
+
+    def finding(self) -> Finding:
+        """On the data's scale, in the form in which claims are made.
+
+        An unbounded set has no interval: the reason says what the set is. The bootstrap is left
+        out there, because its limits only tell how often the resampled curvature changes sign.
+        """
+        axis = self.curve.axis
+        estimate = axis.to_original(self.estimate)
+        known = estimate if math.isfinite(estimate) else None
+        found = _original(axis, Interval(self.estimate, *self.set.ends, "fieller_cell", self.df))
+        if found is None:
+            reason = Note(ModelReason.UNBOUNDED.value, _set_in_words(self))
+            return Finding(known, None, reason, self.cautions())
+        beside = _original(axis, self.bootstrap)
+        if beside is None:
+            return Finding(known, found, None, self.cautions())
+        return Finding(known, found, None, self.cautions(), (beside,), self.n_resamples)
+
+
+def estimate_turning_point(
+    cells: Cells,
+    axis: Axis,
+    conditions: tuple[Condition, ...],
+    *,
+    confidence: float,
+    resampling: Resampling,
+) -> TurningPoint | Note:
+    """Turning point of the quadratic among converged runs of one stratum.
+
+    Parameters
+    ----------
+    cells : Cells
+    axis : Axis
+        From `curves.axis_of`.
+    conditions : tuple of Condition
+        The stratum, from `curves.strata_of`.
+    confidence : float
+    resampling : Resampling
+        Its method is not used: the bootstrap beside is the calibrated one.
+
+    Returns
+    -------
+    TurningPoint or Note
+        Refused as `curve_at` refuses, or with `ModelReason.NO_CURVATURE`.
+    """
+    curve = curve_at(cells, axis, conditions)
+    if isinstance(curve, Note):
+        return curve
+    name = peak_claim_id(cells.table, axis, conditions)
+    return turning_point_of(
+        fit_quadratic(curve), claim_id=name, confidence=confidence, resampling=resampling
+    )
+
+
+def turning_point_of(
+    quadratic: Quadratic, *, claim_id: str, confidence: float, resampling: Resampling
+) -> TurningPoint | Note:
+    """`estimate_turning_point` of a fitted quadratic."""
+    b, c = quadratic.b, quadratic.c
+    if c == 0:
+        text = "the cell means lie on a straight line: there is no turning point"
+        return Note(ModelReason.NO_CURVATURE.value, text)
+    estimate = quadratic.center - b / (2 * c)
+    spread = quadratic.spread(quadratic.slope_weights(estimate))
+    critical = t_quantile(spread.df, confidence)
+    drawn = None
+    if not quadratic.curve.flat:
+        drawn = _bootstrap(quadratic, estimate, critical, claim_id, confidence, resampling)
+    return TurningPoint(
+        claim_id=claim_id,
+        quadratic=quadratic,
+        kind="maximum" if c < 0 else "minimum",
+        estimate=estimate,
+        df=spread.df,
+        set=set_at(quadratic, critical),
+        confidence=confidence,
+        curvature=sign_test(quadratic, quadratic.lines[2]),
+        fit=_lack_of_fit(quadratic),
+        bootstrap=drawn,
+        n_resamples=resampling.n_resamples,
+    )
+
+
+def set_at(quadratic: Quadratic, critical: float) -> FiellerSet:
+    """Fieller's set on the axis' scale for a critical value."""
+    return turning_set(
+        quadratic.b,
+        quadratic.c,
+        quadratic.covariance,
+        center=quadratic.center,
+        critical=critical,
+    )
+
+
+def _bootstrap(
+    quadratic: Quadratic,
+    estimate: float,
+    critical: float,
+    claim_id: str,
+    confidence: float,
+    resampling: Resampling,
+) -> Interval:
+    """Percentile limits; deviations of b and c times sqrt(n / (n - 1)) by cell and t / z."""
+    stretch = critical / normal_quantile(confidence)
+    # One complex weight a cell: slope and curvature move together, in one pass.
+    moved = contrast_deviations(
+        quadratic.curve.source,
+        quadratic.curve.cells,
+        stretch * (quadratic.lines[1] + 1j * quadratic.lines[2]),
+        claim_id=claim_id,
+        seed=resampling.seed,
+        n_resamples=resampling.n_resamples,
+        inflate=True,
+        chunk_draws=resampling.chunk_draws,
+    )
+    turned = quadratic.center - (quadratic.b + moved.real) / (2 * (quadratic.c + moved.imag))
+    found = bootstrap.percentile(estimate, turned - estimate, confidence=confidence)
+    return replace(found, method="calibrated_bootstrap")
+
+
+def _lack_of_fit(quadratic: Quadratic) -> LackOfFit | None:
+    """F test of the quadratic against the cell means, where levels are left for it."""
+    curve = quadratic.curve
+    if curve.x.size <= 3 or not curve.within > 0:
+        return None
+    return lack_of_fit(curve.n, curve.mean, quadratic.fitted, within=curve.within, n_parameters=3)
+
+
+def _original(axis: Axis, interval: Interval | None) -> Interval | None:
+    """An interval on the data's scale; None where it has no finite ends there."""
+    if interval is None:
+        return None
+    low, high = axis.to_original(interval.low), axis.to_original(interval.high)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None
+    slope = math.log(2) if axis.scale == "log2" else None
+    errors = [
+        error if error is None or slope is None else error * slope * end
+        for error, end in ((interval.mc_error_low, low), (interval.mc_error_high, high))
+    ]
+    estimate = axis.to_original(interval.estimate)
+    moved = Interval(estimate, low, high, interval.method, df=interval.df)
+    return replace(moved, mc_error_low=errors[0], mc_error_high=errors[1])
+
+
+def _set_in_words(point: TurningPoint) -> str:
+    """What an unbounded set is."""
+    axis, found = point.curve.axis, point.set
+    head = f"the {point.confidence:.0%} set is not bounded"
+    if found.first is None or found.second is None:
+        return f"{head}: no value of {axis.factor} can be excluded"
+    low, high = axis.to_original(found.first), axis.to_original(found.second)
+    if found.shape == "bounded":
+        return f"{head}: from {low:.4g} beyond all numbers"
+    return f"{head}: every {axis.factor} up to {low:.4g} and from {high:.4g} on"
+
+
+def _cautions(point: TurningPoint) -> list[Note]:
+    """Few runs, levels left out, flat cells, and what the fit says against a peak."""
+    curve = point.curve
+    axis = curve.axis
+    notes = []
+    fewest = int(curve.n.min())
+    if fewest < WARN_RUNS:
+        notes.append(caution(Caution.FEW_RUNS, f"only {fewest} converged runs in a cell"))
+    if curve.left_out:
+        text = f"{axis.factor} {', '.join(curve.left_out)}: fewer than 3 converged runs, left out"
+        notes.append(Note(ModelCaution.LEVELS_LEFT_OUT.value, text))
+    if curve.flat:
+        text = f"the runs of {curve.flat[0]} have one value; the variance pooled over cells is used"
+        notes.append(caution(Caution.ZERO_VARIANCE, text))
+    if point.curvature.p_value >= SIGNIFICANT:
+        text = f"the curvature is not significant (p = {point.curvature.p_value:.2g})"
+        notes.append(Note(ModelCaution.CURVATURE_NOT_SIGNIFICANT.value, text))
+    if point.kind == "minimum":
+        notes.append(Note(ModelCaution.MINIMUM.value, "the curve turns upwards: a minimum"))
+    if not point.in_range:
+        low, high = (axis.to_original(end) for end in curve.range)
+        text = f"it lies outside the converged range, {axis.factor} {low:g} to {high:g}"
+        notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+    if point.fit is not None and point.fit.p_value < SIGNIFICANT:
+        text = f"a quadratic does not fit the cell means (p = {point.fit.p_value:.2g})"
+        notes.append(Note(ModelCaution.LACK_OF_FIT.value, text))
+    return notes

@@ -1,0 +1,1 @@
+"""What a protocol states beforehand: evidence for each part, and the verdict."""

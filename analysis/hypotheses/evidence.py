@@ -1,0 +1,233 @@
+"""Evidence for each kind of hypothesis at any confidence level."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from vggstudy.analysis.claims.lookup import claim_at
+from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.named import maker_of
+from vggstudy.analysis.data.contrasts import Contrast
+from vggstudy.analysis.data.parsing import parse_claim
+from vggstudy.analysis.estimators.equivalence import (
+    paired_differences,
+    paired_spread,
+    spread_by_cell,
+    tost,
+)
+from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
+from vggstudy.analysis.hypotheses.parts import (
+    conditions_of_levels,
+    from_interval,
+    interval_of,
+    not_estimable,
+)
+from vggstudy.analysis.hypotheses.specs import (
+    ClaimPart,
+    EquivalencePart,
+    Held,
+    NeededPart,
+    Part,
+    RankingPart,
+    SlopePart,
+)
+from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
+from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.numbers.student import Spread
+from vggstudy.errors import AnalysisError
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Answers for parts of hypotheses; an answer is kept for the level it was given at.
+
+    Attributes
+    ----------
+    maker : ClaimMaker
+    further : mapping of str to ClaimMaker
+        Makers of claims on further outcomes, by the first word of their ids.
+    kept : dict
+    """
+
+    maker: ClaimMaker
+    further: Mapping[str, ClaimMaker] = field(default_factory=dict)
+    kept: dict[tuple[str, float], Evidence] = field(default_factory=dict)
+
+    def evidence(self, part: Part, level: float) -> Evidence:
+        """The evidence for a part at a confidence level.
+
+        A part that names what the table does not have is not estimable, and its reason says so.
+        """
+        key = (repr(part), level)
+        if key not in self.kept:
+            try:
+                self.kept[key] = self._evaluate(part, level)
+            except AnalysisError as error:
+                reason = Note(Reason.UNKNOWN_ESTIMAND.value, str(error))
+                self.kept[key] = not_estimable(_name(part), "", level, reason)
+        return self.kept[key]
+
+    def _evaluate(self, part: Part, level: float) -> Evidence:
+        if isinstance(part, ClaimPart):
+            return self._claim(part, level)
+        if isinstance(part, EquivalencePart):
+            return self._equivalence(part, level)
+        if isinstance(part, RankingPart):
+            return self._ranking(part, level)
+        from vggstudy.analysis.hypotheses import model_evidence  # fits models
+
+        if isinstance(part, SlopePart):
+            return model_evidence.slope(part, self.maker, level)
+        if isinstance(part, NeededPart):
+            return model_evidence.needed(part, self.maker, level)
+        return model_evidence.peak(part, self.maker, level)
+
+    def _maker(self, text: str) -> ClaimMaker:
+        """The maker of claims on the outcome that an id begins with."""
+        return maker_of(text, self.maker, self.further)
+
+    def _claim(self, part: ClaimPart, level: float) -> Evidence:
+        """A claim's interval at the level, against the threshold."""
+        claim = claim_at(part.claim, replace(self._maker(part.claim), confidence=level))
+        rule = f"{claim.id} {part.direction} {part.threshold:g}"
+        if not claim.available:
+            reason = Note(claim.reason or "", claim.reason_text or "")
+            return not_estimable(claim.id, rule, level, reason, claim.estimate)
+        interval = interval_of(claim)
+        verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
+        found = from_interval(
+            claim.id,
+            rule,
+            verdict,
+            level,
+            interval,
+            claim.warnings,
+            thresholds=(part.threshold,),
+        )
+        return replace(found, estimate=claim.estimate)
+
+    def _equivalence(self, part: EquivalencePart, level: float) -> Evidence:
+        """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""
+        maker = self._maker(part.claim)
+        asked = parse_claim(part.claim, maker.cells.table)
+        if len(asked.contrast.factors) != 1 or asked.outcome != maker.cells.table.outcome:
+            raise AnalysisError(
+                f"'{part.claim}': equivalence is of a difference of means of converged runs"
+            )
+        claim = maker.claim(asked.outcome, asked.contrast)
+        rule = f"{claim.id} within {part.margin:g} by two one-sided tests"
+        if claim.estimate is None or claim.low is None:
+            reason = Note(claim.reason or "", claim.reason_text or "")
+            return not_estimable(claim.id, rule, level, reason, claim.estimate)
+        estimate, spread = _difference(maker, asked.contrast, part.adjust)
+        test = tost(
+            estimate,
+            spread,
+            margin=part.margin,
+            alpha=1 - level,
+            method=f"tost_by_{part.adjust}",
+        )
+        verdict = within(test.interval, margin=part.margin)
+        shown = 1 - 2 * (1 - level)
+        return from_interval(
+            claim.id,
+            rule,
+            verdict,
+            shown,
+            test.interval,
+            claim.warnings,
+            thresholds=(-part.margin, part.margin),
+        )
+
+    def _ranking(self, part: RankingPart, level: float) -> Evidence:
+        """Every pair that the stated order decides, by simultaneous comparisons."""
+        table = self.maker.cells.table
+        for name in part.factors:
+            if name not in table.factors:
+                raise AnalysisError(f"no factor '{name}'; there are {', '.join(table.factors)}")
+        outcome = "expected" if part.outcome == "expected" else table.outcome
+        if outcome == "expected" and table.bounds is None:
+            raise AnalysisError(f"{table.outcome} has no bounds, so it has no expected value")
+        ranking = rank_models(
+            self.maker.cells,
+            part.factors,
+            outcome=outcome,
+            confidence=level,
+            seed=self.maker.resampling.seed,
+            shared_seeds=self.maker.shared_seeds,
+        )
+        name = f"{part.outcome}.rank.{'*'.join(sorted(part.factors))}"
+        rule = "every model stated to be better lies above, all pairs at once"
+        if ranking.reason is not None:
+            return not_estimable(name, rule, level, ranking.reason)
+        pairs = self._ordered_pairs(part, ranking)
+        found = [_pair_evidence(ranking, better, worse, level) for better, worse in pairs]
+        return all_of(name, found, level=level)
+
+    def _ordered_pairs(self, part: RankingPart, ranking: Ranking) -> list[tuple[int, int]]:
+        """(better, worse) for all pairs that the order decides."""
+        if not part.order:
+            order = ranking.order
+            return list(itertools.pairwise(order))
+        groups = [self._matching(held, ranking.models) for held in part.order]
+        found = [
+            (better, worse)
+            for i, group in enumerate(groups)
+            for later in groups[i + 1 :]
+            for better in group
+            for worse in later
+            if better != worse
+        ]
+        if not found:
+            raise AnalysisError("the stated order compares no two models")
+        return found
+
+    def _matching(self, held: Held, models: tuple[Model, ...]) -> list[int]:
+        """Models with these levels."""
+        conditions = conditions_of_levels(held, self.maker.cells.table)
+        wanted = {(c.factor, c.levels[0]) for c in conditions}
+        return [i for i, model in enumerate(models) if wanted <= set(model.levels)]
+
+
+def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> Evidence:
+    """One pair of models: the better one minus the worse one."""
+    interval = ranking.comparison(worse, better)
+    names = ranking.models[better].name, ranking.models[worse].name
+    rule = f"{names[0]} above {names[1]}"
+    return from_interval(
+        f"{ranking.outcome}: {names[0]} minus {names[1]}",
+        rule,
+        beyond(interval, threshold=0.0, above=True),
+        level,
+        interval,
+        thresholds=(0.0,),
+    )
+
+
+def _name(part: Part) -> str:
+    """What a part is about, before it could be evaluated."""
+    if isinstance(part, (ClaimPart, EquivalencePart)):
+        return part.claim
+    if isinstance(part, RankingPart):
+        return f"{part.outcome}.rank.{'*'.join(sorted(part.factors))}"
+    if isinstance(part, NeededPart):
+        return f"needed.diff.{part.compare}"
+    kind = "converged.slope" if isinstance(part, SlopePart) else "peak"
+    return f"{kind}.{part.along}"
+
+
+def _difference(maker: ClaimMaker, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
+    """A difference and its standard error, adjusted by cell or paired by replicate."""
+    cells = maker.cells
+    groups = contrast.groups(cells)
+    try:
+        if adjust == "pair":
+            pairs = paired_differences(cells, groups)
+            spread = paired_spread(pairs)
+            return float(pairs.mean()), spread
+        estimate = float(sum(g.sign * (g.weights @ cells.mean[g.cells]) for g in groups))
+        return estimate, spread_by_cell(cells, groups)
+    except ValueError as error:
+        raise AnalysisError(str(error)) from None

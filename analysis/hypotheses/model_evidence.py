@@ -1,0 +1,234 @@
+"""Evidence from fitted models: slopes, levels needed to converge, peaks."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.data.contrasts import Condition
+from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
+from vggstudy.analysis.data.failure_design import Terms, build_design
+from vggstudy.analysis.data.levels import encode, write_level
+from vggstudy.analysis.data.parsing import level_index
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.peak import PeakTest, peak_test
+from vggstudy.analysis.estimators.threshold import shared_lines
+from vggstudy.analysis.estimators.threshold_difference import shift_of
+from vggstudy.analysis.estimators.turning_point import estimate_turning_point
+from vggstudy.analysis.hypotheses.parts import conditions_of_levels, from_interval, not_estimable
+from vggstudy.analysis.hypotheses.specs import NeededPart, PeakPart, SlopePart
+from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, beyond, conjunction
+from vggstudy.analysis.models.failure_effects import average_slope
+from vggstudy.analysis.models.failure_result import FailureModel
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note, Reason
+from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
+from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.multiplicity import holm_steps
+from vggstudy.analysis.numbers.separation import find_separation
+from vggstudy.errors import AnalysisError
+
+
+def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
+    """Mean change of the log odds of converging per unit of the axis, under Firth's penalty."""
+    table = maker.cells.table
+    conditions = conditions_of_levels(part.at, table)
+    name = _name("converged.slope", part.along, conditions, table)
+    rule = f"{name} {part.direction} {part.threshold:g}"
+    found = _fitted(maker, terms_of(part, table, conditions), conditions, level)
+    if not found.fit.converged:
+        reason = Note(ModelReason.NOT_ESTIMABLE.value, found.statement())
+        return not_estimable(name, rule, level, reason)
+    interval = average_slope(found, maker.cells)
+    verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
+    cautions: tuple[Note, ...] = ()
+    if found.separation.separated:
+        cautions = (Note(Caution.SEPARATED.value, found.statement()),)
+    return from_interval(
+        name, rule, verdict, level, interval, cautions, thresholds=(part.threshold,)
+    )
+
+
+def _fitted(
+    maker: ClaimMaker, terms: Terms, where: tuple[Condition, ...], level: float
+) -> FailureModel:
+    """M1 without the coefficients and effects that a slope does not need."""
+    design = build_design(maker.cells, terms, where=where)
+    k, n = maker.cells.k[design.cells], maker.cells.n[design.cells]
+    fit = fit_logistic(Binomial(design.X, n), k)
+    separation = find_separation(design.X, k, n)
+    return FailureModel(design, k, n, fit, separation, level, where, (), (), None)
+
+
+def terms_of(
+    part: SlopePart | NeededPart, table: RunTable, conditions: tuple[Condition, ...]
+) -> Terms:
+    """The axis, and every factor that is not held at one level."""
+    axis = axis_for(table, part.along, part.scale)
+    held = {c.factor for c in conditions}
+    factors = tuple(x for x in table.factors if x != part.along and x not in held)
+    return Terms(axis, factors, part.interactions)
+
+
+def _name(kind: str, factor: str, conditions: tuple[Condition, ...], table: RunTable) -> str:
+    """An id in the grammar of claims."""
+    held = ",".join(
+        f"{encode(c.factor)}={encode(write_level(table.levels[c.factor][c.levels[0]]))}"
+        for c in conditions
+    )
+    return f"{kind}.{encode(factor)}" + (f"@{held}" if held else "")
+
+
+def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
+    """A peak in every stratum that has enough levels, Holm over all strata.
+
+    Where a stratum has too few converged levels, the whole is not estimable: the hypothesis is of
+    all strata, and `at` restricts it to some.
+    """
+    table = maker.cells.table
+    axis = axis_for(table, part.along, part.scale)
+    held = conditions_of_levels(part.at, table)
+    strata = [stratum for stratum in strata_of(table, axis) if all(c in stratum for c in held)]
+    name = _name("peak", part.along, held, table)
+    tests = [
+        peak_test(
+            maker.cells,
+            axis,
+            stratum,
+            seed=maker.resampling.seed,
+            shared_seeds=maker.shared_seeds,
+            min_levels=part.min_levels,
+        )
+        for stratum in strata
+    ]
+    steps = holm_steps(
+        [lambda c, test=test: _peak_verdict(test, c) in DECIDED for test in tests],  # type: ignore[misc]
+        confidence=level,
+    )
+    found = [
+        _stratum(test, maker, axis, stratum, at)
+        for test, stratum, at in zip(tests, strata, steps.confidence, strict=True)
+    ]
+    verdict = conjunction([one.verdict for one in found]) if found else Verdict.NOT_ESTIMABLE
+    whole = Evidence(name, _RULE, verdict, level, parts=tuple(found))
+    if verdict != Verdict.NOT_ESTIMABLE:
+        return whole
+    return replace(whole, reason=_untested(found))
+
+
+def _untested(found: list[Evidence]) -> Note:
+    """How many strata cannot be tested, and why the first cannot."""
+    without = [one for one in found if one.reason is not None]
+    if not without or without[0].reason is None:
+        return Note(Reason.NO_RUNS.value, "there is no stratum")
+    first = without[0].reason
+    text = f"{len(without)} of {len(found)} strata cannot be tested; {without[0].estimand}: "
+    return Note(first.code, text + first.text)
+
+
+_RULE = "the outcome rises to a peak and falls, in every stratum"
+
+
+def _peak_verdict(test: PeakTest | Note, level: float) -> Verdict:
+    """By the test's p values at a level."""
+    if isinstance(test, Note):
+        return Verdict.NOT_ESTIMABLE
+    if test.p_value <= 1 - level:
+        return Verdict.SUPPORTED
+    return Verdict.CONTRADICTED if test.against_p_value <= 1 - level else Verdict.INCONCLUSIVE
+
+
+def _stratum(
+    test: PeakTest | Note,
+    maker: ClaimMaker,
+    axis: Axis,
+    stratum: tuple[Condition, ...],
+    level: float,
+) -> Evidence:
+    """One stratum: the verdict of the test, the turning point beside it."""
+    name = _name("peak", axis.factor, stratum, maker.cells.table)
+    if isinstance(test, Note):
+        return not_estimable(name, _RULE, level, test)
+    turning = estimate_turning_point(
+        maker.cells, axis, stratum, confidence=level, resampling=maker.resampling
+    )
+    found = Evidence(name, _RULE, _peak_verdict(test, level), level)
+    if isinstance(turning, Note):
+        return found
+    finding = turning.finding()
+    interval = finding.interval
+    return replace(
+        found,
+        estimate=finding.estimate,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        method=interval.method if interval else None,
+        cautions=finding.cautions,
+    )
+
+
+def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
+    """Difference of the levels at which half of the runs converge, inside one penalised model.
+
+    A level out of range enters as a one-sided bound; the interval then has an infinite end.
+    """
+    table = maker.cells.table
+    held = conditions_of_levels(part.at, table)
+    name = _name(f"needed.diff.{encode(part.compare)}", part.along, held, table)
+    rule = f"{name} {part.direction} {part.threshold:g}"
+    earlier, later = _compared(part, table)
+    design = build_design(maker.cells, _needed_terms(part, table, held), where=held)
+    strata = tuple(
+        tuple(sorted((*held, Condition(part.compare, (i,))), key=lambda c: c.factor))
+        for i in (later, earlier)
+    )
+    lines = shared_lines(maker.cells, design, strata, probability=0.5, direction="increasing")
+    if isinstance(lines, Note):
+        return not_estimable(name, rule, level, lines)
+    found = shift_of(lines, 0, 1, direction="increasing", confidence=level)
+    if isinstance(found, Note):
+        return not_estimable(name, rule, level, found)
+    interval = Interval(math.nan, found.low, found.high, "profile_penalised_likelihood")
+    verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
+    return Evidence(
+        name,
+        rule,
+        verdict,
+        level,
+        found.estimate,
+        found.low,
+        found.high,
+        interval.method,
+        cautions=_one_sided(found.low, found.high, part.along),
+        thresholds=(part.threshold,),
+    )
+
+
+def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:
+    """In words, where a limit lies beyond the levels that were run."""
+    ends = [f"at least {low:.4g}"] if math.isfinite(low) else []
+    ends += [f"at most {high:.4g}"] if math.isfinite(high) else []
+    if len(ends) == 2:
+        return ()
+    bound = ends[0] if ends else "bounded on neither side"
+    text = f"the difference is {bound}: a level needed lies beyond the {along} that were run"
+    return (Note(ModelCaution.OUTSIDE_RANGE.value, text),)
+
+
+def _compared(part: NeededPart, table: RunTable) -> tuple[int, int]:
+    """Earlier and later level of the compared factor."""
+    if part.compare not in table.factors:
+        raise AnalysisError(f"no factor '{part.compare}'; there are {', '.join(table.factors)}")
+    if part.levels is None:
+        return 0, len(table.levels[part.compare]) - 1
+    first, second = (level_index(part.compare, write_level(level), table) for level in part.levels)
+    return first, second
+
+
+def _needed_terms(part: NeededPart, table: RunTable, held: tuple[Condition, ...]) -> Terms:
+    """The model's terms, each compared level with a slope of its own."""
+    terms = terms_of(part, table, held)
+    own = {part.along, part.compare}
+    if any(set(pair) == own for pair in terms.interactions):
+        return terms
+    return replace(terms, interactions=(*terms.interactions, (part.along, part.compare)))

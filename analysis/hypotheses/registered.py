@@ -1,0 +1,54 @@
+"""Claims that the protocol registered: marked, with their threshold and verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.named import named_claims
+from vggstudy.analysis.hypotheses.judge import HypothesisResult
+from vggstudy.analysis.hypotheses.specs import ClaimPart, EquivalencePart, HypothesisSpec
+
+
+def registered(
+    claims: Mapping[str, Claim],
+    specs: Sequence[HypothesisSpec],
+    results: Sequence[HypothesisResult],
+    maker: ClaimMaker,
+    further: Mapping[str, ClaimMaker],
+) -> dict[str, Claim]:
+    """The claims, those that a hypothesis names marked as registered.
+
+    A claim keeps its own interval at the analysis' level; its verdict is that of the part of the
+    hypothesis, at the level adjusted over all hypotheses. A claim that two hypotheses name takes
+    the first one's verdict. Named claims that the analysis does not make by itself are added.
+
+    Parameters
+    ----------
+    claims : mapping of str to Claim
+    specs : sequence of HypothesisSpec
+    results : sequence of HypothesisResult
+        In the same order.
+    maker : ClaimMaker
+    further : mapping of str to ClaimMaker
+        Makers of claims on further outcomes, by the first word of their ids.
+    """
+    made = dict(claims)
+    done: set[str] = set()
+    for spec, result in zip(specs, results, strict=True):
+        for part, evidence in zip(spec.parts, result.parts, strict=True):
+            if not isinstance(part, (ClaimPart, EquivalencePart)):
+                continue
+            found = named_claims([part.claim], maker, further)
+            # Where there is none, the evidence says so, with its reason.
+            claim = next((made.get(key, one) for key, one in found.items()), None)
+            if claim is None or claim.id in done:
+                continue
+            done.add(claim.id)
+            threshold = part.threshold if isinstance(part, ClaimPart) else part.margin
+            made[claim.id] = replace(
+                claim, registered=True, verdict=evidence.verdict.value, reference=threshold
+            ).sealed()
+    return made

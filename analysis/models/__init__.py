@@ -1,0 +1,1 @@
+"""The fitted models: convergence, accuracy among converged runs, components of variance."""

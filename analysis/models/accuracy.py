@@ -1,0 +1,158 @@
+"""The outcome among converged runs as a quadratic in a numeric factor, shifted by the others.
+
+The model describes; contrasts come from cell means, which no curve can bias. Categorical factors,
+and numeric ones other than the curve's, have one coefficient a level after their first.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from vggstudy.analysis.data.accuracy_design import Design, ModelSpec, design_of
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.models.accuracy_result import AccuracyModel
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note, Reason
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+from vggstudy.analysis.numbers.ols import (
+    FULL_LEVERAGE,
+    Diagnostics,
+    LackOfFit,
+    OlsFit,
+    aliased_columns,
+    clustered_covariance,
+    coefficient_intervals,
+    covariance,
+    diagnose,
+    fit_ols,
+    lack_of_fit,
+)
+
+Robust = Literal["classical", "hc0", "hc2", "hc3", "hc4", "clustered"]
+
+SIGNIFICANT = 0.05
+"""Level of the tests behind warnings."""
+
+
+def fit_accuracy_model(
+    cells: Cells,
+    spec: ModelSpec,
+    *,
+    confidence: float,
+    robust: Robust = "hc3",
+    clusters: IntArray | None = None,
+) -> AccuracyModel | Note:
+    """Least squares among converged runs.
+
+    Parameters
+    ----------
+    cells : Cells
+    spec : ModelSpec
+    confidence : float
+    robust : str
+        Covariance of the coefficients. ``clustered`` needs `clusters`.
+    clusters : ndarray of shape (N,), optional
+        Seed block of each converged run, in the order of ``cells.values``.
+
+    Returns
+    -------
+    AccuracyModel or Note
+        Refused with `Reason.NONE_CONVERGED`, `ModelReason.NOT_ESTIMABLE`, `Reason.TOO_FEW_RUNS`
+        or `Reason.NO_VARIANCE`.
+
+    Raises
+    ------
+    AnalysisError
+        If the specification names what is not there.
+    """
+    design = design_of(cells, spec)
+    problem = _refusal(cells, design)
+    if problem:
+        return problem
+    cell = np.repeat(np.arange(len(cells)), cells.k.astype(np.int64))
+    fit = fit_ols(design.matrix[cell], cells.values)
+    if fit.rss <= 1e-20 * float(cells.values @ cells.values):
+        return Note(Reason.NO_VARIANCE.value, "the model meets every run exactly")
+    determined = bool(fit.leverage.max() >= FULL_LEVERAGE) and robust in {"hc2", "hc3", "hc4"}
+    kind: Robust = "classical" if determined else robust
+    matrix, df = _covariance(fit, kind, clusters)
+    tested = _lack_of_fit(cells, design, fit)
+    judged = diagnose(fit) if fit.df >= 2 else None
+    return AccuracyModel(
+        spec=spec,
+        design=design,
+        fit=fit,
+        cell=cell,
+        covariance=matrix,
+        method=f"{kind}_t",
+        df=df,
+        coefficients=coefficient_intervals(
+            fit.coefficients, matrix, df, confidence=confidence, method=f"{kind}_t"
+        ),
+        lack_of_fit=tested,
+        diagnostics=judged,
+        cautions=tuple(_cautions(cells, cell, tested, judged, determined=determined)),
+        confidence=confidence,
+    )
+
+
+def _covariance(fit: OlsFit, kind: Robust, clusters: IntArray | None) -> tuple[FloatArray, int]:
+    """Covariance matrix and degrees of freedom."""
+    if kind != "clustered":
+        return covariance(fit, kind), fit.df
+    if clusters is None or clusters.shape != fit.response.shape:
+        raise ValueError("a clustered covariance needs the cluster of every converged run")
+    return clustered_covariance(fit, clusters), np.unique(clusters).size - 1
+
+
+def _refusal(cells: Cells, design: Design) -> Note | None:
+    """Why the model cannot be fitted."""
+    if not cells.k.any():
+        return Note(Reason.NONE_CONVERGED.value, "no run converged")
+    aliased = aliased_columns(design.matrix[cells.k > 0])
+    if aliased:
+        named = ", ".join(design.names[j] for j in aliased[:3])
+        more = f" and {len(aliased) - 3} more" if len(aliased) > 3 else ""
+        text = f"the cells with converged runs do not determine {named}{more}"
+        return Note(ModelReason.NOT_ESTIMABLE.value, text)
+    runs, terms = int(cells.k.sum()), len(design.names)
+    if runs <= terms:
+        text = f"{runs} converged runs cannot determine {terms} coefficients and a variance"
+        return Note(Reason.TOO_FEW_RUNS.value, text)
+    return None
+
+
+def _lack_of_fit(cells: Cells, design: Design, fit: OlsFit) -> LackOfFit | None:
+    """F test against cell means, where there is something to test with."""
+    used = cells.k > 0
+    n, mean = cells.k[used], cells.mean[used]
+    within = float((np.where(cells.k >= 2, cells.k - 1, 0) * np.nan_to_num(cells.variance)).sum())
+    terms = len(design.names)
+    if n.size <= terms or n.sum() <= n.size or not within > 0:
+        return None
+    fitted = design.matrix[used] @ fit.coefficients
+    return lack_of_fit(n, mean, fitted, within=within, n_parameters=terms)
+
+
+def _cautions(
+    cells: Cells,
+    cell: IntArray,
+    tested: LackOfFit | None,
+    judged: Diagnostics | None,
+    *,
+    determined: bool,
+) -> list[Note]:
+    """Lack of fit, outliers, and runs that determine their own fit."""
+    notes = []
+    if tested is not None and tested.p_value < SIGNIFICANT:
+        text = f"the curves do not fit the cell means (p = {tested.p_value:.2g})"
+        notes.append(Note(ModelCaution.LACK_OF_FIT.value, text))
+    if judged is not None and judged.outlier_p < SIGNIFICANT:
+        where = cells.name(int(cell[judged.outlier]))
+        text = f"a run of {where} is an outlier (p = {judged.outlier_p:.2g} for the largest of all)"
+        notes.append(Note(ModelCaution.OUTLIER.value, text))
+    if determined:
+        text = "a run determines its own fit, so equal variances are assumed"
+        notes.append(Note(Caution.POOLED_VARIANCE.value, text))
+    return notes

@@ -1,0 +1,216 @@
+"""The models of one analysis: failure, accuracy, components of variance.
+
+They describe; contrasts come from cell means. A model that cannot be fitted is a reason.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.seeds import replicates
+from vggstudy.analysis.models.accuracy import fit_accuracy_model
+from vggstudy.analysis.models.accuracy_result import AccuracyModel
+from vggstudy.analysis.models.components import Components, components_of
+from vggstudy.analysis.models.failure import fit_failure_model
+from vggstudy.analysis.models.failure_result import FailureModel
+from vggstudy.analysis.models.requests import (
+    MAX_TERMS,
+    ModelRequest,
+    ModelRequests,
+    accuracy_spec,
+    failure_terms,
+)
+from vggstudy.analysis.models.text_tables import ends
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note
+from vggstudy.analysis.numbers.arrays import IntArray
+from vggstudy.errors import AnalysisError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class FittedModels:
+    """What was fitted to the runs besides cell means.
+
+    Attributes
+    ----------
+    failure : FailureModel or Note
+        Firth's penalised logistic regression of converging, with odds ratios; or why not.
+    accuracy : AccuracyModel or Note
+        The quadratic among converged runs, with its test of lack of fit; or why not.
+    components : Components
+        Variance between cells, between seeds and between runs.
+    cautions : tuple of Note
+        What to know of all of them.
+    """
+
+    failure: FailureModel | Note
+    accuracy: AccuracyModel | Note
+    components: Components
+    cautions: tuple[Note, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; a model that was not fitted is ``{"reason": ..., "text": ...}``."""
+        return {
+            "failure": _plain(self.failure),
+            "accuracy": _plain(self.accuracy),
+            "components": self.components.to_dict(),
+            "warnings": [asdict(note) for note in self.cautions],
+        }
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a number: model, quantity, term, estimate, low, high."""
+        import pandas as pd
+
+        columns = ["model", "quantity", "term", "estimate", "low", "high"]
+        return pd.DataFrame(list(self._rows()), columns=columns)
+
+    def summary(self) -> str:
+        """All models as plain text."""
+        parts = [
+            ("model of converging", self.failure),
+            ("model of the outcome among converged runs", self.accuracy),
+            ("components of variance", self.components),
+        ]
+        texts = [
+            f"{name}\n" + (f"{x.text}\n" if isinstance(x, Note) else x.summary())
+            for name, x in parts
+        ]
+        return "\n".join([*texts, *(f"warning: {note.text}" for note in self.cautions)])
+
+    def lines(self) -> list[str]:
+        """Odds ratios, lack of fit and the spread between runs, a line each."""
+        found = []
+        if isinstance(self.failure, Note):
+            found.append(f"model of converging: not available ({self.failure.text})")
+        else:
+            found += [
+                f"odds ratio, {e.name}: {e.odds_ratio.estimate:.3g} "
+                f"{ends(e.odds_ratio.low, e.odds_ratio.high)}"
+                for e in self.failure.effects
+            ]
+            found.append(self.failure.statement())
+        named = "model of the outcome"
+        if isinstance(self.accuracy, Note):
+            found.append(f"{named}: not available ({self.accuracy.text})")
+        else:
+            found.append(f"{named}: {self.accuracy.statement()}")
+        found += [
+            f"standard deviation {name}: {max(0.0, x.estimate) ** 0.5:.3g}"
+            for name, x in self.components.intervals()
+        ]
+        return found
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return f"<pre>{html.escape(self.summary())}</pre>"
+
+    def _rows(self) -> list[Mapping[str, Any]]:
+        """Coefficients, effects, components."""
+        found: list[Mapping[str, Any]] = []
+        if not isinstance(self.failure, Note):
+            for c in self.failure.coefficients:
+                found.append(_row("failure", "log_odds", c.term, c.interval))
+            for e in self.failure.effects:
+                found.append(_row("failure", "odds_ratio", e.name, e.odds_ratio))
+                found.append(_row("failure", "risk_difference", e.name, e.risk_difference))
+        if not isinstance(self.accuracy, Note):
+            named = zip(self.accuracy.design.names, self.accuracy.coefficients, strict=True)
+            found += [_row("accuracy", "coefficient", name, x) for name, x in named]
+        found += [_row("components", "variance", *x) for x in self.components.intervals()]
+        return found
+
+
+def fit_models(
+    cells: Cells,
+    requests: ModelRequests,
+    *,
+    table: RunTable,
+    confidence: float,
+    shared_seeds: bool,
+) -> FittedModels:
+    """Fit every model, or say why one cannot be fitted.
+
+    Parameters
+    ----------
+    cells : Cells
+    requests : ModelRequests
+    table : RunTable
+        All runs, those with common seeds in a cell included.
+    confidence : float
+    shared_seeds : bool
+        Runs of one replicate share their seeds across cells: the accuracy model's covariance then
+        allows dependence within replicates.
+    """
+    cautions: tuple[Note, ...] = ()
+    if shared_seeds:
+        text = "the failure model takes runs that share seeds as independent"
+        cautions = (Note(ModelCaution.TAKEN_AS_INDEPENDENT.value, text),)
+    return FittedModels(
+        failure=_failure(cells, requests.failure, confidence),
+        accuracy=_accuracy(cells, requests.accuracy, confidence, shared_seeds=shared_seeds),
+        components=components_of(cells, table, confidence=confidence, shared_seeds=shared_seeds),
+        cautions=cautions,
+    )
+
+
+def _failure(cells: Cells, request: ModelRequest, confidence: float) -> FailureModel | Note:
+    """The failure model, as far as the cells with runs allow."""
+    terms = failure_terms(cells.table, request)
+    count = sum(len(cells.table.levels[name]) - 1 for name in terms.factors)
+    if count >= MAX_TERMS:
+        text = f"{count} levels to compare; at most {MAX_TERMS} are fitted"
+        return Note(ModelReason.NOT_ESTIMABLE.value, text)
+    try:
+        found = fit_failure_model(cells, terms, confidence=confidence)
+    except AnalysisError as error:
+        return Note(ModelReason.NOT_ESTIMABLE.value, str(error))
+    if not found.fit.converged:
+        return Note(ModelReason.NOT_ESTIMABLE.value, found.statement())
+    return found
+
+
+def _accuracy(
+    cells: Cells, request: ModelRequest, confidence: float, *, shared_seeds: bool
+) -> AccuracyModel | Note:
+    """The accuracy model; with shared seeds its covariance is that of replicates as clusters."""
+    spec = accuracy_spec(cells, request)
+    if spec is None:
+        text = "no numeric factor has three levels or more, so there is no curve to fit"
+        return Note(ModelReason.TOO_FEW_LEVELS.value, text)
+    if not shared_seeds:
+        return fit_accuracy_model(cells, spec, confidence=confidence)
+    blocks: IntArray = np.unique(np.array(replicates(cells)), return_inverse=True)[1]
+    if np.unique(blocks).size < 2:
+        text = "needs converged runs of two seeds at least"
+        return Note(ModelReason.TOO_FEW_SEEDS.value, text)
+    return fit_accuracy_model(
+        cells, spec, confidence=confidence, robust="clustered", clusters=blocks
+    )
+
+
+def _plain(model: FailureModel | AccuracyModel | Note) -> dict[str, Any]:
+    """A model's own dictionary, or its reason."""
+    if isinstance(model, Note):
+        return {"reason": model.code, "text": model.text}
+    return model.to_dict()
+
+
+def _row(model: str, quantity: str, term: str, x: Any) -> dict[str, Any]:
+    """One interval, or an empty one."""
+    return {
+        "model": model,
+        "quantity": quantity,
+        "term": term,
+        "estimate": x.estimate if x else None,
+        "low": x.low if x else None,
+        "high": x.high if x else None,
+    }

@@ -1,0 +1,1 @@
+"""Functions of arrays: intervals, resampling, least squares, likelihoods. None knows a cell."""

@@ -1,0 +1,236 @@
+"""Effect sizes of two groups of values: Hedges' g, Cliff's delta, probability of improvement.
+
+Differences in the outcome's own unit come first (`estimate_mean`); these stand beside them.
+
+References
+----------
+.. [1] Hedges & Olkin (1985), Statistical Methods for Meta-Analysis, ch. 5, eq. 6 and 8-10.
+.. [2] Cliff (1993), Psychological Bulletin 114, 494-509; Feng & Cliff (2004), Journal of Modern
+   Applied Statistical Methods 3, 322-332 (asymmetric interval).
+.. [3] Agarwal et al. (2021), NeurIPS (probability of improvement).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import gammaln
+
+from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
+
+
+@dataclass(frozen=True, slots=True)
+class StandardisedDifference:
+    """Difference of two means in units of the pooled standard deviation.
+
+    Attributes
+    ----------
+    cohen_d, hedges_g, correction : float
+        ``g = correction * d``, the correction being Hedges' exact J.
+    sd_pooled : float
+        In the unit of the data.
+    variance : float
+        Of g.
+    interval : Interval
+        Of g.
+    """
+
+    cohen_d: float
+    hedges_g: float
+    correction: float
+    sd_pooled: float
+    variance: float
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class Dominance:
+    """How often a value of the first group exceeds one of the second.
+
+    Attributes
+    ----------
+    greater, less, ties : int
+        Pairs of values.
+    delta : float
+        Cliff's delta, ``(greater - less) / pairs``.
+    variance : float
+        Of delta.
+    interval : Interval
+        Of delta, asymmetric.
+    """
+
+    greater: int
+    less: int
+    ties: int
+    delta: float
+    variance: float
+    interval: Interval
+
+    @property
+    def probability_of_improvement(self) -> Interval:
+        """P(first > second) + P(tie) / 2 = (1 + delta) / 2, with its interval [3]_."""
+        of = self.interval
+        return Interval(
+            (1 + self.delta) / 2, (1 + of.low) / 2, (1 + of.high) / 2, "probability_of_improvement"
+        )
+
+
+def small_sample_correction(df: float) -> float:
+    """Hedges' exact factor J(df) = gamma(df/2) / (sqrt(df/2) gamma((df - 1)/2)) ([1]_, eq. 6e).
+
+    Raises
+    ------
+    ValueError
+        If ``df`` is not above 1: the factor is then not defined.
+    """
+    if not df > 1:
+        raise ValueError(f"Hedges' correction needs more than 1 degree of freedom, got {df:g}")
+    return float(np.exp(gammaln(df / 2) - gammaln((df - 1) / 2)) / np.sqrt(df / 2))
+
+
+def standardised_difference(
+    first: FloatArray, second: FloatArray, *, confidence: float
+) -> StandardisedDifference:
+    """Hedges' g of ``mean(first) - mean(second)``, with normal limits ([1]_, eq. 8-10).
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n1,) and (n2,)
+        Together at least four values.
+    confidence : float
+
+    Raises
+    ------
+    ValueError
+        If there are too few values, or no value differs from its group's mean.
+    """
+    n1, n2 = first.size, second.size
+    df = float(n1 + n2 - 2)
+    correction = small_sample_correction(df)
+    squares = float(((first - first.mean()) ** 2).sum() + ((second - second.mean()) ** 2).sum())
+    largest = max(float(np.abs(first).max()), float(np.abs(second).max()))
+    sd = float(np.sqrt(squares / df))
+    if not sd > 1e-10 * largest:
+        raise ValueError("all values of each group are the same: no spread to divide by")
+    d = float(first.mean() - second.mean()) / sd
+    g = correction * d
+    inverse = (n1 + n2) / (n1 * n2)
+    variance = inverse + g**2 / (2 * (n1 + n2))
+    half = normal_quantile(confidence) * float(np.sqrt(variance))
+    found = Interval(g, g - half, g + half, "hedges_g_hedges_olkin", df=df)
+    return StandardisedDifference(d, g, correction, sd, variance, found)
+
+
+def cliffs_delta(first: FloatArray, second: FloatArray, *, confidence: float) -> Dominance:
+    """Cliff's delta with the asymmetric interval of Feng and Cliff [2]_.
+
+    Parameters
+    ----------
+    first, second : ndarray of shape (n1,) and (n2,)
+        Two values each at least.
+    confidence : float
+
+    Returns
+    -------
+    Dominance
+        At delta = 1 or -1 the observed order leaves no variance; the limit is then that of a
+        probability seen n times in n trials, n the smaller group (`_separated`).
+
+    Raises
+    ------
+    ValueError
+        If a group has fewer than two values.
+    """
+    n1, n2 = first.size, second.size
+    if min(n1, n2) < 2:
+        raise ValueError(f"Cliff's delta needs two values in each group, got {n1} and {n2}")
+    ordered = np.sort(second)
+    below = np.searchsorted(ordered, first, side="left")
+    above = n2 - np.searchsorted(ordered, first, side="right")
+    greater, less = int(below.sum()), int(above.sum())
+    delta = (greater - less) / (n1 * n2)
+    spread = _cliff_variance(first, second, (below - above) / n2, delta)
+    if abs(delta) == 1:
+        found = _separated(delta, min(n1, n2), confidence)
+    else:
+        found = _asymmetric(delta, spread, confidence)
+    return Dominance(greater, less, n1 * n2 - greater - less, delta, spread, found)
+
+
+def _cliff_variance(first: FloatArray, second: FloatArray, rows: FloatArray, delta: float) -> float:
+    """Unbiased variance of delta from the row and column means of the dominance matrix.
+
+    [2]_, eq. 10. Where it falls below ``(1 - delta^2) / (n1 n2 - 1)``, Cliff's lower bound takes
+    its place.
+    """
+    n1, n2 = first.size, second.size
+    ordered = np.sort(first)
+    over = n1 - np.searchsorted(ordered, second, side="right")
+    under = np.searchsorted(ordered, second, side="left")
+    columns = (over - under) / n1
+    row_squares = float(((rows - delta) ** 2).sum())
+    column_squares = float(((columns - delta) ** 2).sum())
+    ties = n1 * n2 - int(over.sum()) - int(under.sum())
+    squares = n1 * n2 - ties - n1 * n2 * delta**2
+    parts = n2**2 * row_squares + n1**2 * column_squares - squares
+    unbiased = parts / (n1 * n2 * (n1 - 1) * (n2 - 1))
+    return float(max(unbiased, (1 - delta**2) / (n1 * n2 - 1)))
+
+
+def _asymmetric(delta: float, variance: float, confidence: float) -> Interval:
+    """Feng and Cliff's interval, which stays within [-1, 1] ([2]_, eq. 12)."""
+    spread = normal_quantile(confidence) ** 2 * variance
+    centre = delta - delta**3
+    half = float(np.sqrt(spread * ((1 - delta**2) ** 2 + spread)))
+    scale = 1 - delta**2 + spread
+    found = Interval(delta, (centre - half) / scale, (centre + half) / scale, "feng_cliff")
+    return found.clipped(-1.0, 1.0)
+
+
+def _separated(delta: float, n: int, confidence: float) -> Interval:
+    """Limits of delta when every pair has the same order: Clopper and Pearson's for n of n."""
+    least = 2 * float(((1 - confidence) / 2) ** (1 / n)) - 1
+    low, high = (least, 1.0) if delta > 0 else (-1.0, -least)
+    return Interval(delta, low, high, "clopper_pearson_of_pairs")
+
+
+def performance_profile(values: FloatArray, thresholds: FloatArray) -> FloatArray:
+    """Share of runs whose value exceeds each threshold ([3]_, eq. 2).
+
+    Parameters
+    ----------
+    values : ndarray of shape (N,)
+    thresholds : ndarray of shape (T,)
+
+    Returns
+    -------
+    ndarray of shape (T,)
+        Fractions that fall from left to right.
+
+    Raises
+    ------
+    ValueError
+        If there are no values.
+    """
+    if not values.size:
+        raise ValueError("a performance profile needs at least one value")
+    above = values.size - np.searchsorted(np.sort(values), thresholds, side="right")
+    return np.asarray(above / values.size, dtype=np.float64)
+
+
+def performance_band(
+    values: FloatArray, thresholds: FloatArray, *, confidence: float
+) -> tuple[FloatArray, FloatArray]:
+    """Simultaneous band of a performance profile by the Dvoretzky-Kiefer-Wolfowitz inequality.
+
+    Valid at all thresholds together, whatever the distribution (Massart's constant 2).
+
+    Returns
+    -------
+    low, high : ndarrays of shape (T,)
+    """
+    profile = performance_profile(values, thresholds)
+    half = float(np.sqrt(np.log(2 / (1 - confidence)) / (2 * values.size)))
+    return np.clip(profile - half, 0, 1), np.clip(profile + half, 0, 1)

@@ -1,0 +1,86 @@
+r"""LaTeX: every claim behind one keyed macro, ``\vgg[apa]{id}``.
+
+The macro expands to text without executing anything, so that it may stand in section titles and
+captions; an id that the file does not define ends the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from vggstudy._version import __version__
+from vggstudy.errors import AnalysisError
+from vggstudy.report.citing.cite import cite, latex_interval
+from vggstudy.report.words.display import Display, display, size_of
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
+FORMAT = "vggstudy-macros 1"
+FORMS = ("apa", "estimate", "interval", "n")
+"""What the macro's bracket may say: everything, or one part of it."""
+
+DEFINITION = re.compile(r"\\vgg@def\{(?P<form>[^{}]*)\}\{(?P<key>[^{}]*)\}\{(?P<text>.*)\}\s*$")
+"""A line that defines one form of one claim."""
+
+PREAMBLE = r"""\makeatletter
+\def\vgg@def#1#2#3{\expandafter\gdef\csname vgg@#1@#2\endcsname{#3}}
+\def\vgg[#1]#2{\ifcsname vgg@#1@#2\endcsname
+  \csname vgg@#1@#2\expandafter\endcsname\else\vgg@unknown{#1}{#2}\fi}
+\protected\def\vgg@unknown#1#2{%
+  \PackageError{vggstudy}{there is no claim `\detokenize{#2}' in the form `\detokenize{#1}'}%
+    {The ids are listed by: vggstudy cite STUDY}%
+  \batchmode\read-1to\vgg@end}
+"""
+
+
+def tex_key(claim_id: str) -> str:
+    """The id as it is written in a macro: what TeX would not take as a letter is ``!`` and hex."""
+    return re.sub(
+        r"[^A-Za-z0-9_.@=,*+:-]",
+        lambda match: "".join(f"!{byte:02X}" for byte in match[0].encode()),
+        claim_id,
+    )
+
+
+def macros(claims: Iterable[Claim], *, inputs_digest: str) -> str:
+    r"""A file for ``\input``: the macro and the numbers of every claim that has an interval.
+
+    Raises
+    ------
+    AnalysisError
+        If two ids are written alike.
+    """
+    lines = [
+        f"% {FORMAT}; made by vggstudy {__version__}; use: \\vgg[{'|'.join(FORMS)}]{{id}}",
+        f"% inputs SHA-256 {inputs_digest}",
+        PREAMBLE.rstrip(),
+    ]
+    seen: dict[str, str] = {}
+    for claim in claims:
+        if not claim.available:
+            continue
+        key = tex_key(claim.id)
+        if seen.setdefault(key, claim.id) != claim.id:
+            msg = f"{claim.id} and {seen[key]} are both written {key} in LaTeX: rename a level"
+            raise AnalysisError(msg)
+        lines += definitions(claim)
+    return "\n".join([*lines, r"\makeatother", ""])
+
+
+def definitions(claim: Claim) -> Iterator[str]:
+    """The lines that define a claim."""
+    shown = display(claim)
+    if shown is None or not claim.available:
+        return
+    texts = (cite(claim, "latex"), *_parts(claim, shown))
+    for form, text in zip(FORMS, texts, strict=True):
+        yield f"\\vgg@def{{{form}}}{{{tex_key(claim.id)}}}{{{text}}}"
+
+
+def _parts(claim: Claim, shown: Display) -> tuple[str, str, str]:
+    """Estimate, interval and size alone."""
+    unit = shown.unit.suffix.replace("%", r"\%")
+    return f"${shown.number}${unit}", latex_interval(shown), f"{size_of(claim)}"

@@ -1,0 +1,159 @@
+"""Renders a result as one self-contained HTML file, the same bytes every time."""
+
+from __future__ import annotations
+
+import re
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from vggstudy._version import __version__
+from vggstudy.errors import OutputError
+from vggstudy.files import write_atomic
+from vggstudy.report.page.building import study_view
+from vggstudy.report.page.context import ReportContext
+from vggstudy.report.page.sections.registry import BUILDERS
+from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
+from vggstudy.report.words.names import CLAIM_ID
+from vggstudy.report.words.text import clean
+from vggstudy.together import together
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+    from vggstudy.analysis import AnalysisResult
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def render(
+    result: AnalysisResult, *, context: ReportContext | None = None, language: str = "en"
+) -> str:
+    """The report as HTML.
+
+    Parameters
+    ----------
+    result : AnalysisResult
+        Table, claims and flow of a study.
+    context : ReportContext, optional
+        Protocol, deviations and environment, where there are any.
+    language : str, default "en"
+        A language of `vggstudy.report.words.i18n.LANGUAGES`.
+
+    Returns
+    -------
+    str
+        One HTML document that needs no network and no script; equal input gives equal bytes.
+
+    Raises
+    ------
+    AnalysisError
+        If the flow of runs does not add up, or the language is unknown.
+    """
+    context = context or ReportContext()
+    with speaking(language):
+        view = study_view(result, context)
+        html = (
+            _environment()
+            .get_template("base.html.j2")
+            .render(
+                sections=together([partial(build, view) for build in BUILDERS]),
+                context=context,
+                title=_title(context),
+                language=language,
+                version=__version__,
+                css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
+                digest=result.inputs_digest,
+            )
+        )
+    return clean(html.rstrip()) + "\n"
+
+
+def _title(context: ReportContext) -> str:
+    """What the study is called."""
+    named = context.title or context.name or context.source_name
+    return named or gettext("Replicated training study")
+
+
+def write_report(
+    result: AnalysisResult,
+    path: str | Path,
+    *,
+    context: ReportContext | None = None,
+    language: str = "en",
+) -> Path:
+    """Write the report to a file: whole, or not at all.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written; says where and why.
+    AnalysisError
+        As `render`.
+    """
+    target = Path(path)
+    text = render(result, context=context, language=language)
+    try:
+        write_atomic(target, text.encode())
+    except OSError as error:
+        reason = error.strerror or str(error)
+        msg = (
+            f"the report could not be written to {target} ({reason}): "
+            "choose another place with -o, or make room"
+        )
+        raise OutputError(msg) from error
+    return target
+
+
+def _environment() -> Environment:
+    """Templates that escape everything and fail on an undefined name."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.install_gettext_callables(  # type: ignore[attr-defined]
+        gettext, ngettext, newstyle=True, pgettext=pgettext
+    )
+    environment.filters["anchor"] = anchor
+    environment.filters["code_ids"] = code_ids
+    environment.filters["css_string"] = css_string
+    environment.filters["svg"] = Markup
+    environment.filters["tie"] = tie
+    return environment
+
+
+def css_string(text: str) -> str:
+    """The text as a string of CSS."""
+    escaped = re.sub(r'["\\<>&]|[^ -~]', lambda match: f"\\{ord(match[0]):x} ", clean(text))
+    return f'"{escaped}"'
+
+
+def tie(text: str) -> str:
+    """The text with unbreakable spaces inside intervals and sizes."""
+    return re.sub(
+        r"n = \d+|(?:[\d.]+% CI )?\[[^\]]*\]%?|\d+ of \d+",
+        lambda match: match[0].replace(" ", "\N{NO-BREAK SPACE}"),
+        text,
+    )
+
+
+def code_ids(text: str) -> Markup:
+    """The text, escaped, with the claim ids in it set as code."""
+    ids = re.findall(CLAIM_ID, text)
+    between = re.split(CLAIM_ID, text)
+    parts = zip(between, [*(Markup("<code>{}</code>").format(i) for i in ids), ""], strict=True)
+    return Markup("").join(part for pair in parts for part in pair)
+
+
+def anchor(claim_id: str) -> str:
+    """The id of a claim's place in the page, safe in an attribute and in a link."""
+    return "claim-" + quote(clean(claim_id), safe="@=,.*")

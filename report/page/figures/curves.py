@@ -1,0 +1,248 @@
+"""Training curves: the median of the runs that converged with their range, failed runs below.
+
+One panel for each combination of the factors that are not on the x axis of the other figures; in
+it a line for the first, the middle and the last level of that factor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vggstudy.report.page.figures.accuracy import Strokes
+from vggstudy.report.page.figures.style import (
+    BLUE,
+    DPI,
+    GREEN,
+    GRID,
+    INK,
+    MUTED,
+    PURPLE,
+    SMALL,
+    VERMILLION,
+    Canvas,
+    text_width,
+    wrapped,
+)
+from vggstudy.report.words.i18n import gettext, pgettext
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+STYLES = ((BLUE, "-"), (GREEN, "--"), (PURPLE, ":"))
+"""Colour and stroke of the lines; no line is told by its colour alone."""
+
+MOST_LINES = len(STYLES)
+LEFT = 50.0
+GAP = 12.0
+PLOT = 96.0
+APART = 44.0
+SPACE = 14.0
+TICKS = 20.0
+LINE = 14.0
+TITLE = 11.0
+KEY = 24.0
+KEY_ROW = 17.0
+BOTTOM = 16.0
+
+
+Key = tuple[float, str, str, str]
+"""Place, name, colour and stroke of a line."""
+
+
+@dataclass(frozen=True, slots=True)
+class CurveBand:
+    """Runs of one cell that converged, epoch by epoch.
+
+    Attributes
+    ----------
+    epochs : tuple of int
+    low, middle, high : tuple of float
+        Smallest, median and largest value.
+    """
+
+    epochs: tuple[int, ...]
+    low: tuple[float, ...]
+    middle: tuple[float, ...]
+    high: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CurvePanel:
+    """One panel: a band or none for every line, and the curves of the runs that failed."""
+
+    title: tuple[str, ...]
+    bands: tuple[CurveBand | None, ...]
+    failed: tuple[tuple[tuple[int, ...], tuple[float, ...]], ...]
+
+
+def draw_curves(
+    panels: Sequence[CurvePanel], lines: Sequence[str], canvas: Canvas, *, percent: bool
+) -> Figure:
+    """Draw the panels on common axes.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        What each line is, in the order of the panels' bands.
+    percent : bool
+        Whether the y axis counts percent.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(len(panels), 2 if canvas.narrow else 4)
+    width = (canvas.width - LEFT - GAP * (columns - 1) - 6) / columns
+    titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
+    apart = APART if any(panel.failed for panel in panels) else 0.0
+    head = LINE * max(title.count("\n") + 1 for title in titles) + 8
+    step = head + PLOT + (SPACE + apart if apart else 0.0) + TICKS
+    keys = _keys(lines, canvas, failed=bool(apart))
+    key = KEY + KEY_ROW * (len(keys) - 1)
+    height = key + math.ceil(len(panels) / columns) * step + BOTTOM
+    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
+    figure.patch.set_visible(False)
+    last = max(epoch for panel in panels for epoch in _epochs(panel))
+    limits = _limits(
+        [v for panel in panels for v in _values(panel)],
+        [v for panel in panels for _, values in panel.failed for v in values],
+    )
+    for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
+        row, column = divmod(index, columns)
+        x, top = LEFT + column * (width + GAP), key + row * step + head
+
+        def box(y: float, tall: float, x: float = x) -> tuple[float, float, float, float]:
+            return (x / canvas.width, 1 - (y + tall) / height, width / canvas.width, tall / height)
+
+        plot = figure.add_axes(box(top, PLOT))
+        _draw_bands(plot, panel)
+        _dress(plot, limits, last, first=column == 0, percent=percent, numbered=not apart)
+        plot.set_title(title, loc="left", fontsize=TITLE, pad=5, linespacing=1.15, color=INK)
+        if apart:
+            below = figure.add_axes(box(top + PLOT + SPACE, apart))
+            _draw_failed(below, panel)
+            _dress(
+                below, limits, last, first=column == 0, percent=percent, numbered=True, apart=True
+            )
+    _draw_key(figure, keys, canvas, height)
+    place = 0.5 + LEFT / 2 / canvas.width
+    figure.text(
+        place,
+        8 / height,
+        gettext("Epoch"),
+        ha="center",
+        va="center",
+        color=MUTED,
+        fontsize=SMALL,
+    )
+    return figure
+
+
+def _wrapped(lines: Sequence[str], width: float) -> list[str]:
+    """The title's lines, on as many more as long names need."""
+    return [line for text in lines for line in wrapped(text, width, TITLE)] or [""]
+
+
+def _epochs(panel: CurvePanel) -> list[int]:
+    """Last epochs of everything in a panel."""
+    ends = [band.epochs[-1] for band in panel.bands if band is not None]
+    return [*ends, *(epochs[-1] for epochs, _ in panel.failed), 1]
+
+
+def _values(panel: CurvePanel) -> list[float]:
+    """What the runs that converged reach in a panel."""
+    return [v for band in panel.bands if band is not None for v in (*band.low, *band.high)]
+
+
+def _limits(values: Sequence[float], failed: Sequence[float]) -> tuple[float, float]:
+    """Ends of the y axis: a run that diverges may leave it, the others stay visible."""
+    values = values or failed
+    low, high = min(values), max(values)
+    span = high - low
+    low = min(low, max(low - span, min(failed, default=low)))
+    high = max(high, min(high + span, max(failed, default=high)))
+    pad = 0.06 * (high - low) or 0.5
+    return low - pad, high + pad
+
+
+def _draw_bands(axes: Axes, panel: CurvePanel) -> None:
+    """The range of the runs as a band, their median as a line."""
+    for band, (colour, dashes) in zip(panel.bands, STYLES, strict=False):
+        if band is None:
+            continue
+        axes.fill_between(band.epochs, band.low, band.high, color=colour, alpha=0.22, lw=0)
+        axes.plot(band.epochs, band.middle, color=colour, ls=dashes, lw=1.8, zorder=3)
+
+
+def _draw_failed(axes: Axes, panel: CurvePanel) -> None:
+    """Every failed run as a thin line."""
+    strokes = Strokes()
+    for epochs, values in panel.failed:
+        strokes.add(epochs, values)
+    if panel.failed:
+        axes.plot(strokes.x, strokes.y, color=VERMILLION, lw=0.9, alpha=0.8)
+
+
+def _dress(
+    axes: Axes,
+    limits: tuple[float, float],
+    last: int,
+    *,
+    first: bool,
+    percent: bool,
+    numbered: bool,
+    apart: bool = False,
+) -> None:
+    """Axes, ticks and grid lines."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.patch.set_visible(False)
+    axes.set_xlim(0.5, last + 0.5)
+    axes.set_ylim(*limits)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
+    locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10])
+    axes.yaxis.set_major_locator(locator)
+    if apart:  # it is too low for more than two numbers
+        inside = [v for v in locator.tick_values(*limits) if limits[0] <= v <= limits[1]]
+        axes.set_yticks([inside[0], inside[-1]] if len(inside) > 1 else inside)
+    if percent:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
+    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_visible(numbered)
+    if not numbered:
+        axes.set_xticklabels([])
+    if not first:
+        axes.set_yticklabels([])
+
+
+def _keys(lines: Sequence[str], canvas: Canvas, *, failed: bool) -> list[list[Key]]:
+    """What each line is, in as many rows as the width needs."""
+    entries = [(name, *style) for name, style in zip(lines, STYLES, strict=False)]
+    entries += [(pgettext("runs, axis", "failed"), VERMILLION, "-")] if failed else []
+    rows: list[list[Key]] = [[]]
+    x = LEFT
+    for entry in entries:
+        end = x + 28 + text_width(entry[0])
+        if end > canvas.width and rows[-1]:
+            rows.append([])
+            x, end = LEFT, LEFT + end - x
+        rows[-1].append((x, *entry))
+        x = end + 14
+    return rows
+
+
+def _draw_key(figure: Figure, rows: Sequence[Sequence[Key]], canvas: Canvas, height: float) -> None:
+    """A short stroke and its name for each line."""
+    from matplotlib.lines import Line2D
+
+    for index, row in enumerate(rows):
+        y = 1 - (8 + index * KEY_ROW) / height
+        for x, name, colour, dashes in row:
+            ends = [x / canvas.width, (x + 22) / canvas.width]
+            figure.add_artist(Line2D(ends, [y, y], color=colour, ls=dashes, lw=1.8))
+            figure.text((x + 28) / canvas.width, y, name, va="center", fontsize=SMALL, color=INK)

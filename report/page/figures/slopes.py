@@ -1,0 +1,176 @@
+"""Matched cells as slopes: each line joins two cells that differ in one switch alone."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vggstudy.report.page.figures.style import (
+    BLUE,
+    DPI,
+    GRID,
+    INK,
+    MUTED,
+    PAPER,
+    SMALL,
+    TEXT,
+    Canvas,
+    wrapped,
+)
+from vggstudy.report.words.i18n import gettext
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+LEFT = 50.0
+GAP = 18.0
+PLOT = 190.0
+TICKS = 24.0
+LINE = 15.0
+COLUMNS = 3
+MOST_WIDTH = 330.0
+NUMBER = 9.5
+"""Size of the numbers on lines that coincide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mean:
+    """The average over all matched cells at one end, with its interval."""
+
+    estimate: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class SlopePanel:
+    """One switch.
+
+    Attributes
+    ----------
+    pairs : tuple of (float, float)
+        Matched cells: without, with.
+    means : tuple of Mean or None
+        Averages without and with, where both are claims over the same cells.
+    """
+
+    title: str
+    pairs: tuple[tuple[float, float], ...]
+    means: tuple[Mean, Mean] | None
+
+
+def draw_slopes(
+    panels: Sequence[SlopePanel], canvas: Canvas, *, limits: tuple[float, float], percent: bool
+) -> Figure:
+    """Draw the panels side by side on one scale.
+
+    Parameters
+    ----------
+    limits : tuple of float
+        Ends of the y axis.
+    percent : bool
+        Whether the axis counts percent.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(len(panels), 2 if canvas.narrow else COLUMNS)
+    width = min((canvas.width - LEFT - GAP * (columns - 1) - 4) / columns, MOST_WIDTH)
+    titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
+    head = LINE * max(title.count("\n") + 1 for title in titles) + 8
+    step = head + PLOT + TICKS
+    height = math.ceil(len(panels) / columns) * step + 4
+    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
+    figure.patch.set_visible(False)
+    for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
+        row, column = divmod(index, columns)
+        x, top = LEFT + column * (width + GAP), row * step + head
+        box = (x / canvas.width, 1 - (top + PLOT) / height, width / canvas.width, PLOT / height)
+        axes = figure.add_axes(box)
+        _dress(axes, limits, percent=percent, first=column == 0)
+        _draw_panel(axes, panel)
+        axes.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+    return figure
+
+
+def _wrapped(text: str, width: float) -> list[str]:
+    """The title on as many lines as it needs."""
+    return wrapped(text, width, TEXT)
+
+
+def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
+    """Thin lines for cells, thicker where several coincide; a thick one for their average."""
+    lines: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    for pair, count in sorted(Counter(panel.pairs).items()):
+        lines[count].append(pair)
+    for count, pairs in sorted(lines.items()):
+        axes.plot(
+            [0, 1, math.nan] * len(pairs),
+            [y for before, after in pairs for y in (before, after, math.nan)],
+            color=MUTED,
+            lw=0.9 + 0.7 * math.log2(count),
+            alpha=0.7,
+            marker="o",
+            ms=3.2,
+            mec="none",
+            clip_on=False,
+            zorder=2,
+        )
+    _count_lines(axes, lines)
+    if panel.means is None:
+        return
+    axes.plot(
+        [0, 1], [mean.estimate for mean in panel.means], color=BLUE, lw=2.4, zorder=3, clip_on=False
+    )
+    for x, mean in zip((-0.07, 1.07), panel.means, strict=True):
+        axes.plot(
+            [x, x],
+            [mean.low, mean.high],
+            color=BLUE,
+            lw=6,
+            alpha=0.5,
+            solid_capstyle="butt",
+            zorder=3,
+        )
+        axes.plot([x - 0.03, x + 0.03], [mean.estimate] * 2, color=BLUE, lw=2, zorder=4)
+
+
+def _count_lines(axes: Axes, lines: dict[int, list[tuple[float, float]]]) -> None:
+    """How many lines coincide, at their left or right third, where no other number stands."""
+    room = NUMBER / PLOT * abs(axes.get_ylim()[1] - axes.get_ylim()[0])
+    taken: list[tuple[float, float]] = []
+    for count, pairs in sorted(lines.items(), reverse=True):
+        for before, after in pairs if count > 1 else ():
+            places = [(x, before + x * (after - before)) for x in (0.5, 0.3, 0.7, 0.15, 0.85)]
+            free = (
+                (x, y)
+                for x, y in places
+                if all(abs(x - u) > 0.14 or abs(y - v) > room for u, v in taken)
+            )
+            x, y = next(free, places[0])
+            taken.append((x, y))
+            axes.text(x, y, f"×{count}", size=NUMBER, ha="center", va="center", zorder=4).set_bbox(
+                {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+            )
+
+
+def _dress(axes: Axes, limits: tuple[float, float], *, percent: bool, first: bool) -> None:
+    """Axis, grid lines, and the names of both ends."""
+    from matplotlib.ticker import MaxNLocator
+
+    axes.patch.set_visible(False)
+    axes.set_xlim(-0.2, 1.2)
+    axes.set_ylim(*limits)
+    axes.set_xticks([0, 1], [gettext("without"), gettext("with")])
+    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
+    if percent:
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
+    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
+    axes.grid(axis="y", color=GRID, lw=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["left", "bottom"]].set_visible(False)
+    if not first:
+        axes.set_yticklabels([])

@@ -1,0 +1,41 @@
+"""The sections in the order of the report: a new one is a file here, a template, and a line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from vggstudy.report.page.sections import (
+    s00_abstract,
+    s01_protocol,
+    s02_flow,
+    s03_convergence,
+    s04_accuracy,
+    s05_levels,
+    s06_switches,
+    s07_interactions,
+    s08_hypotheses,
+    s09_curves,
+    s10_diagnostics,
+    s11_sensitivity,
+    s12_source,
+    s13_cite,
+)
+from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.view import StudyView
+
+BUILDERS: tuple[Callable[[StudyView], Section], ...] = (
+    s00_abstract.build,
+    s01_protocol.build,
+    s02_flow.build,
+    s03_convergence.build,
+    s04_accuracy.build,
+    s05_levels.build,
+    s06_switches.build,
+    s07_interactions.build,
+    s08_hypotheses.build,
+    s09_curves.build,
+    s10_diagnostics.build,
+    s11_sensitivity.build,
+    s12_source.build,
+    s13_cite.build,
+)

@@ -1,0 +1,150 @@
+"""Section 1, question, protocol and deviations, with the grid's coverage."""
+
+from __future__ import annotations
+
+from vggstudy.report.page.figures.grid import Key, Tile, draw_grid
+from vggstudy.report.page.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
+from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.flow import Step, steps_of
+from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.tables import Column, Entry, Table, download, entry
+from vggstudy.report.page.view import Cell, StudyView
+from vggstudy.report.words.i18n import gettext, ngettext
+from vggstudy.report.words.names import capitalise
+
+SHORT_DIGEST = 8
+
+LOST = {"started": "missing", "finished": "crashed"}
+"""Outcome of the runs that were lost on the way to a stage."""
+
+
+def build(view: StudyView) -> Section:
+    """Build the section."""
+    context = view.context
+    return Section(
+        1,
+        "protocol",
+        gettext("Question, protocol and deviations"),
+        {
+            "question": (context.question or "").strip(),
+            "factors": _factors(view),
+            "settings": _pairs(context.settings),
+            "label_rule": [(str(name), str(value)) for name, value in context.label_rule],
+            "protocol_text": context.protocol_text,
+            "coverage": _coverage(view) if view.cells else None,
+            "deviations": _deviations(view),
+            "diffs": [
+                (str(amendment.get("date") or "")[:10], str(amendment["diff"]))
+                for amendment in context.amendments
+                if amendment.get("diff")
+            ],
+            "exploratory": sum(not claim.registered for claim in view.claims),
+            "registered": sum(claim.registered for claim in view.claims),
+        },
+    )
+
+
+def _factors(view: StudyView) -> Table:
+    """Factors and their levels."""
+    columns = (Column(gettext("Factor"), numeric=False), Column(gettext("Levels"), numeric=False))
+    rows = [
+        (entry(capitalise(f.label)), entry(", ".join(f.text(level) for level in f.levels)))
+        for f in view.factors
+    ]
+    return Table(gettext("Factors and levels"), columns, tuple(rows))
+
+
+def _pairs(settings: object) -> Table | None:
+    """The base recipe, or None where no protocol came with the runs."""
+    rows = [tuple(entry(value) for value in row) for row in settings]  # type: ignore[attr-defined]
+    columns = tuple(
+        Column(name, numeric=False)
+        for name in (gettext("Section"), gettext("Setting"), gettext("Value"))
+    )
+    return Table(gettext("Settings that all runs share"), columns, tuple(rows)) if rows else None
+
+
+def _deviations(view: StudyView) -> Table | None:
+    """Amendments and lost runs; None where nothing deviates from the plan."""
+    rows: list[tuple[Entry, ...]] = []
+    for amendment in view.context.amendments:
+        digests = [
+            str(amendment.get(key) or "")[:SHORT_DIGEST] for key in ("old_digest", "new_digest")
+        ]
+        reason = str(amendment.get("reason") or gettext("not recorded"))
+        date = str(amendment.get("date") or gettext("not recorded"))[:10]
+        affected = str(amendment.get("claims") or gettext("all"))
+        rows.append(tuple(map(entry, (gettext("Protocol"), *digests, reason, date, affected))))
+    rows += [_lost(view, step) for step in steps_of(view.flow) if step.excluded]
+    columns = tuple(
+        Column(name, numeric=False, fixed=fixed)
+        for name, fixed in (
+            (gettext("Field"), True),
+            (gettext("Planned"), True),
+            (gettext("Executed"), True),
+            (gettext("Reason"), False),
+            (gettext("Date"), True),
+            (gettext("Claims affected"), False),
+        )
+    )
+    return Table(gettext("Deviations from the protocol"), columns, tuple(rows)) if rows else None
+
+
+def _lost(view: StudyView, step: Step) -> tuple[Entry, ...]:
+    """Runs that were planned and gave no data, for one reason."""
+    cells = sum(cell.counts[LOST[step.name]] > 0 for cell in view.cells)
+    affected = ngettext(
+        "those of %(n)s incomplete cell, and averages over it",
+        "those of %(n)s incomplete cells, and averages over them",
+        cells,
+    ) % {"n": cells}
+    reason = gettext("%(n)s %(reason)s") % {"n": step.excluded, "reason": gettext(step.reason)}
+    ends = (view.flow["planned"], view.flow["analysed"])
+    return tuple(map(entry, (gettext("Runs"), *ends, reason, "–", affected)))
+
+
+def _coverage(view: StudyView) -> Picture:
+    """The tile map: which planned runs gave data."""
+    names = [f.name for f in view.factors]
+    keys = [Key(TINT, gettext("all planned runs analysed"))]
+    if any(0 < cell.n < cell.planned for cell in view.cells):
+        keys.append(Key(SHADE, gettext("some runs lost"), VERMILLION))
+    if any(cell.n == 0 for cell in view.cells):
+        keys.append(Key(PAPER, gettext("no data"), VERMILLION))
+    if any(None in view.row(panel) for panel in view.panels):
+        keys.append(Key(PAPER, gettext("dotted: not in the plan"), MUTED))
+    complete = sum(cell.n == cell.planned for cell in view.cells)
+    columns = [Column(capitalise(f.label)) for f in view.factors]
+    columns += [
+        Column(gettext("Planned")),
+        Column(gettext("Analysed")),
+        Column(gettext("Crashed")),
+        Column(gettext("Not run yet")),
+    ]
+    rows = [
+        (*cell.levels, cell.planned, cell.n, cell.counts["crashed"], cell.counts["missing"])
+        for cell in view.cells
+    ]
+    shown = [
+        tuple(entry(f.text(v)) for f, v in zip(view.factors, row, strict=False))
+        + tuple(entry(value) for value in row[len(view.factors) :])
+        for row in rows
+    ]
+    return picture(
+        lambda canvas: draw_grid(view, _tile, keys, canvas),
+        key="fig-coverage",
+        question=gettext("Which part of the planned grid was run?"),
+        caption=gettext("Each tile is a cell: runs analysed of runs planned."),
+        description=gettext("%(n)s of %(cells)s cells are complete.")
+        % {"n": complete, "cells": len(view.cells)},
+        table=Table(gettext("Coverage of the grid"), tuple(columns), tuple(shown)),
+        data=download("coverage.csv", [*names, "planned", "analysed", "crashed", "missing"], rows),
+    )
+
+
+def _tile(cell: Cell) -> Tile:
+    """A cell by how many of its runs gave data."""
+    text = f"{cell.n}/{cell.planned}"
+    if cell.n == cell.planned:
+        return Tile(TINT, INK, text)
+    return Tile(SHADE if cell.n else PAPER, INK, text, VERMILLION)

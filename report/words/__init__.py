@@ -1,0 +1,1 @@
+"""Names, sentences and rounded numbers, in the reader's language."""

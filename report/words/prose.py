@@ -1,0 +1,258 @@
+"""Sentences from claims: the sign of the estimate chooses the verb, nothing is computed here.
+
+Every function takes claims, never numbers, and the catalogue that translates its sentence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vggstudy.report.words.display import Display, display, level_estimate, read, size_of
+from vggstudy.report.words.estimands import estimand
+from vggstudy.report.words.i18n import gettext, pgettext
+from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.report.words.phrases import phrase
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+    from vggstudy.report.page.view import Factor, StudyView
+
+DIFFERENCES = ("diff", "did")
+"""Quantities of which 0 is no difference."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """Text about one claim; the only interval in it is that claim's."""
+
+    text: str
+    claim: str
+
+
+def claim_sentence(view: StudyView, claim: Claim, *, factor: Factor | None = None) -> Sentence:
+    """A claim in words: both levels where it is an effect of `factor`, else its estimand."""
+    shown = display(claim)
+    if shown is None or shown.rounded.low is None or claim.estimate is None:
+        return Sentence(unavailable(view, claim, factor), claim.id)
+    if factor is None:
+        return Sentence(_estimated(view, claim, shown) + _no_difference(claim), claim.id)
+    text = _effect(view, claim, factor, shown) + _no_difference(claim)
+    if claim.conditions:
+        text += " " + _part(view, claim) % {"place": view.place(claim)}
+    return Sentence(text, claim.id)
+
+
+def _estimated(view: StudyView, claim: Claim, shown: Display) -> str:
+    """What a claim estimates, where, and its numbers; counts where a share would be bare."""
+    values = {
+        "estimand": capitalise(estimand(view, claim)),
+        "estimate": read(shown.estimate),
+        "interval": read(shown.interval),
+        "k": claim.k,
+        "n": size_of(claim),
+    }
+    if _is_counted(claim) and not claim.factors:
+        return gettext("%(estimand)s: %(k)s of %(n)s runs, %(interval)s.") % values
+    return gettext("%(estimand)s: %(estimate)s, %(interval)s, n = %(n)s.") % values
+
+
+def _no_difference(claim: Claim) -> str:
+    """That a difference may be none, with the space before it."""
+    if claim.quantity not in DIFFERENCES or claim.low is None or claim.high is None:
+        return ""
+    if not claim.low <= 0 <= claim.high:
+        return ""
+    return " " + gettext("The interval includes no difference.")
+
+
+def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
+    """How much larger or smaller the effect of one factor is at a level of another."""
+    shown = display(claim)
+    if shown is None or shown.rounded.low is None:
+        return Sentence(unavailable(view, claim, None), claim.id)
+    by_name = {factor.name: factor for factor in view.factors}
+    first, second = (by_name[name] for name in claim.factors)
+    if not claim.estimate:
+        pattern = gettext(
+            "The difference that %(first)s makes to the %(outcome)s is estimated to be the same "
+            "%(later)s and %(earlier)s: %(magnitude)s of difference, %(interval)s, n = %(n)s."
+        )
+    else:
+        pattern = gettext(
+            "The difference that %(first)s makes to the %(outcome)s is %(magnitude)s %(verb)s "
+            "%(later)s than %(earlier)s, %(interval)s, n = %(n)s."
+        )
+    later, earlier = (_at(second, claim, end) for end in (-1, 0))
+    text = pattern % {
+        "first": first.label,
+        "outcome": outcome_words(view, claim),
+        "magnitude": shown.magnitude,
+        "verb": pgettext("difference", "higher")
+        if (claim.estimate or 0) > 0
+        else pgettext("difference", "lower"),
+        "later": later,
+        "earlier": earlier,
+        "interval": read(shown.interval),
+        "n": size_of(claim),
+    }
+    return Sentence(text + _no_difference(claim), claim.id)
+
+
+def _at(factor: Factor, claim: Claim, end: int) -> str:
+    """A level that an interaction compares: "at depth 19", "with batch normalisation"."""
+    if factor.is_switch:
+        on = factor.levels[end]
+        words = pgettext("at", "with %(factor)s") if on else pgettext("at", "without it")
+        return words % {"factor": factor.label}
+    pair = claim.conditions.get(factor.name)
+    level = pair.split("..")[end] if pair else factor.text(factor.levels[end])
+    return gettext("at %(factor)s %(level)s") % {"factor": factor.label, "level": level}
+
+
+def _part(view: StudyView, claim: Claim) -> str:
+    """Which part of the grid a claim is about, and why not all of it."""
+    if not view.claims.is_offered(claim):
+        return gettext("Condition: %(place)s.")
+    if claim.outcome in ("converged", "expected"):
+        return gettext("Only %(place)s: elsewhere, some cells have no runs.")
+    return gettext("Only %(place)s: elsewhere, too few runs converged in some cells.")
+
+
+def unavailable(view: StudyView, claim: Claim, factor: Factor | None) -> str:
+    """That a claim has no interval, and why."""
+    what = capitalise(estimand(view, claim))
+    if factor is not None and not claim.conditions:
+        what = gettext("%(outcome)s, %(later)s against %(earlier)s") % {
+            "outcome": capitalise(outcome_words(view, claim)),
+            "later": factor.phrase(factor.levels[-1]),
+            "earlier": factor.phrase(factor.levels[0]),
+        }
+    reason = phrase(claim.reason_text or claim.reason or "") or gettext("no reason given")
+    return gettext("%(what)s: not available, because %(reason)s.") % {
+        "what": what,
+        "reason": reason.rstrip("."),
+    }
+
+
+def outcome_words(view: StudyView, claim: Claim) -> str:
+    """What a claim measures: "probability of convergence", "test accuracy among ..."."""
+    measure = view.outcome if claim.outcome in ("converged", "expected") else claim.outcome
+    words = {
+        "converged": gettext("probability of convergence"),
+        "expected": gettext("expected %(measure)s over all runs"),
+    }.get(claim.outcome, gettext("%(measure)s among runs that converged"))
+    return words % {"measure": friendly(measure)}
+
+
+def _effect(view: StudyView, claim: Claim, factor: Factor, shown: Display) -> str:
+    """The effect of a factor: both levels where they are claims on the same cells."""
+    earlier, later = factor.levels[0], factor.levels[-1]
+    values = {
+        "factor": factor.label,
+        "later_phrase": factor.phrase(later),
+        "earlier_phrase": factor.phrase(earlier),
+        "lead": _lead(view, claim),
+        "magnitude": shown.magnitude,
+        "verb": gettext("higher") if (claim.estimate or 0) > 0 else gettext("lower"),
+        "change": _change(claim) % {"magnitude": shown.magnitude},
+        "interval": read(shown.interval),
+        "n": size_of(claim),
+    }
+    numbers = [_level(view, claim, factor, level, shown) for level in (later, earlier)]
+    if claim.conditions or None in numbers:
+        return _difference_only(claim, switch=factor.is_switch) % values
+    values["later"], values["earlier"] = numbers
+    if claim.outcome == "converged":
+        values["later"] = _of_runs(view, claim, factor, str(values["later"]))
+    pattern = _pattern(claim, switch=factor.is_switch)
+    return pattern % values
+
+
+def _lead(view: StudyView, claim: Claim) -> str:
+    """Which runs a mean is about."""
+    text = {
+        "converged": gettext("The probability of convergence was"),
+        "expected": gettext("Over all runs, failed ones included, expected %(measure)s was"),
+    }.get(claim.outcome, gettext("Among runs that converged, mean %(measure)s was"))
+    return text % {"measure": friendly(view.outcome)}
+
+
+def _difference_only(claim: Claim, *, switch: bool) -> str:
+    """The sentence where the levels themselves are no claims on the same cells."""
+    if not claim.estimate:
+        return gettext(
+            "%(lead)s estimated to be the same, %(later_phrase)s and %(earlier_phrase)s, "
+            "%(interval)s, n = %(n)s."
+        )
+    if switch:
+        return gettext(
+            "%(lead)s %(magnitude)s %(verb)s with %(factor)s than without, %(interval)s, n = %(n)s."
+        )
+    return gettext(
+        "%(lead)s %(magnitude)s %(verb)s at %(later_phrase)s than at %(earlier_phrase)s, "
+        "%(interval)s, n = %(n)s."
+    )
+
+
+def _pattern(claim: Claim, *, switch: bool) -> str:
+    """The sentence for an outcome, of a switch or of two named levels."""
+    if claim.outcome == "converged" and switch:
+        return gettext(
+            "With %(factor)s, %(later)s converged against %(earlier)s without: "
+            "%(change)s, %(interval)s, n = %(n)s."
+        )
+    if claim.outcome == "converged":
+        return gettext(
+            "At %(later_phrase)s, %(later)s converged against %(earlier)s "
+            "at %(earlier_phrase)s: %(change)s, %(interval)s, n = %(n)s."
+        )
+    if switch:
+        return gettext(
+            "%(lead)s %(later)s with %(factor)s against %(earlier)s without: "
+            "%(change)s, %(interval)s, n = %(n)s."
+        )
+    return gettext(
+        "%(lead)s %(later)s at %(later_phrase)s against %(earlier)s at %(earlier_phrase)s: "
+        "%(change)s, %(interval)s, n = %(n)s."
+    )
+
+
+def _change(claim: Claim) -> str:
+    """The words that the estimate's sign chooses."""
+    if not claim.estimate:
+        return gettext("%(magnitude)s of difference")
+    rises = claim.estimate > 0
+    if claim.outcome == "converged":
+        return gettext("%(magnitude)s more") if rises else gettext("%(magnitude)s fewer")
+    return gettext("%(magnitude)s higher") if rises else gettext("%(magnitude)s lower")
+
+
+def _level(
+    view: StudyView, effect: Claim, factor: Factor, level: object, shown: Display
+) -> str | None:
+    """A level's estimate at the effect's decimals; counts in place of a bare 0% or 100%."""
+    claim = view.claims.mean(_outcome(view, effect), {factor.name: level})
+    if claim is None or claim.estimate is None or not claim.available:
+        return None
+    if _is_counted(claim):
+        return gettext("%(k)s of %(n)s") % {"k": claim.k, "n": claim.n}
+    return read(level_estimate(claim, decimals=shown.rounded.decimals))
+
+
+def _is_counted(claim: Claim) -> bool:
+    """Whether runs are counted where a percentage would be a bare 0% or 100%."""
+    return claim.outcome == "converged" and claim.k in (0, claim.n)
+
+
+def _of_runs(view: StudyView, effect: Claim, factor: Factor, share: str) -> str:
+    """The later level's share, with the word that says of what."""
+    claim = view.claims.mean(effect.outcome, {factor.name: factor.levels[-1]})
+    if claim is not None and _is_counted(claim):
+        return gettext("%(k)s of %(n)s runs") % {"k": claim.k, "n": claim.n}
+    return gettext("%(share)s of runs") % {"share": share}
+
+
+def _outcome(view: StudyView, claim: Claim) -> str:
+    """The first word of the ids of claims about the same outcome."""
+    return claim.outcome if claim.outcome in ("converged", "expected") else view.measured

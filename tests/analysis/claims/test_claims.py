@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import pytest
+
+from vggstudy.analysis.claims.claim import Alternative, Claim, ClaimSet
+from vggstudy.analysis.notes import Note
+from vggstudy.errors import AnalysisError
+
+
+def _claim(name: str = "accuracy.mean", **changes: object) -> Claim:
+    values: dict[str, object] = {
+        "id": name,
+        "estimand": "mean",
+        "outcome": "test_accuracy",
+        "quantity": "mean",
+        "unit": "fraction",
+        "level": 0.95,
+        "n": 5,
+        "k": 4,
+        "conditions": {"depth": "11"},
+        "estimate": 1 / 3,
+        "low": 0.1,
+        "high": 0.5,
+        "method": "student_t",
+        "warnings": (Note("few_runs", "only 4"),),
+        "alternatives": (Alternative("welch", 0.1, 0.6),),
+        "factors": ("depth",),
+    }
+    return Claim(**{**values, **changes}).sealed()  # type: ignore[arg-type]
+
+
+def test_a_claims_file_reads_back_to_the_same_claims() -> None:
+    claims = ClaimSet([_claim(), _claim("converged.p", estimate=None, low=None, high=None)])
+    assert list(ClaimSet.from_json(claims.to_json()).values()) == list(claims.values())
+
+
+def test_the_file_says_its_format_and_version() -> None:
+    content = json.loads(ClaimSet([_claim()]).to_json())
+    assert (content["format"], content["version"]) == ("vggstudy-claims", 1)
+
+
+def test_numbers_keep_their_full_precision() -> None:
+    text = ClaimSet([_claim(estimate=0.1 + 0.2)]).to_json()
+    assert ClaimSet.from_json(text)["accuracy.mean"].estimate == 0.1 + 0.2
+
+
+def test_a_number_that_is_not_finite_is_never_written() -> None:
+    with pytest.raises(ValueError, match="finite"):
+        _claim(estimate=math.nan)
+
+
+def test_a_changed_number_is_noticed() -> None:
+    text = ClaimSet([_claim()]).to_json().replace('"low": 0.1,', '"low": 0.2,', 1)
+    with pytest.raises(AnalysisError, match="does not match its digest"):
+        ClaimSet.from_json(text)
+
+
+def test_the_display_does_not_enter_the_digest_and_everything_else_does() -> None:
+    claim = _claim()
+    shown = dataclasses.replace(claim, display={"text": "33%"})
+    assert shown.content_digest() == claim.claim_digest
+    for change in ({"low": 0.11}, {"inputs_digest": "x"}, {"code_version": "2"}, {"n": 6}):
+        assert dataclasses.replace(claim, **change).content_digest() != claim.claim_digest
+
+
+def test_two_claims_never_share_an_id() -> None:
+    with pytest.raises(ValueError, match="two claims have the id"):
+        ClaimSet([_claim(), _claim()])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{", "not a claims file"),
+        ("[]", "its format is not"),
+        ('{"format": "other"}', "its format is not"),
+        ('{"format": "vggstudy-claims", "version": 9}', "version 9"),
+        ('{"format": "vggstudy-claims", "version": 1, "claims": [{"id": "a"}]}', "missing"),
+        ('{"format": "vggstudy-claims", "version": 1, "claims": [{"id": "a", "x": 1}]}', "unknown"),
+    ],
+)
+def test_other_files_are_refused(text: str, message: str) -> None:
+    with pytest.raises(AnalysisError, match=message):
+        ClaimSet.from_json(text)
+
+
+def test_the_frame_has_one_row_a_claim_and_the_csv_no_nan() -> None:
+    claims = ClaimSet([_claim(), _claim("converged.p", estimate=None, low=None, high=None)])
+    frame = claims.to_frame()
+    assert list(frame.index) == ["accuracy.mean", "converged.p"]
+    assert frame.loc["accuracy.mean", "conditions"] == "depth=11"
+    assert frame.loc["accuracy.mean", "warnings"] == "few_runs: only 4"
+    lines = claims.to_csv().splitlines()
+    assert len(lines) == 3
+    assert "nan" not in claims.to_csv().lower()

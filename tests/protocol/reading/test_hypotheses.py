@@ -1,0 +1,199 @@
+"""Hypotheses in a protocol: what is read, and what is refused with its place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vggstudy.errors import ProtocolError
+from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol
+from vggstudy.study.analyze import hypothesis_specs
+
+Load = Callable[..., LoadedProtocol]
+REFERENCE = Path(__file__).resolve().parents[2] / "reference"
+
+BASE = """\
+schema = 1
+name = "x"
+[design]
+replicates = 3
+seed = 1
+[design.factors]
+depth = [11, 19]
+[data]
+name = "digits"
+"""
+
+GOOD = """
+[[hypotheses]]
+id = "H1"
+text = "deeper is better"
+kind = "claim"
+claim = "accuracy.diff.depth"
+direction = "above"
+threshold = 0.0
+"""
+
+
+@pytest.fixture
+def base() -> str:
+    """A valid protocol: two cells, three replicates."""
+    return BASE
+
+
+def problems(load: Load, text: str) -> list[str]:
+    with pytest.raises(ProtocolError) as caught:
+        load(text)
+    return str(caught.value).splitlines()
+
+
+def test_hypotheses_of_the_source_study_are_read() -> None:
+    protocol = load_protocol(REFERENCE / "source_hypotheses.toml").protocol
+    specs = hypothesis_specs(protocol)
+    assert [spec.id for spec in specs] == ["H1", "H2", "H3", "H4", "H5", "H6"]
+    kinds = [[type(part).__name__ for part in spec.parts] for spec in specs]
+    assert kinds == [
+        ["ClaimPart", "SlopePart", "NeededPart"],
+        ["ClaimPart"],
+        ["ClaimPart", "ClaimPart", "ClaimPart"],
+        ["EquivalencePart"],
+        ["PeakPart"],
+        ["RankingPart"],
+    ]
+
+
+def test_a_protocol_without_hypotheses_keeps_its_digest(base: str, load: Load) -> None:
+    protocol = load(base).protocol
+    assert protocol.hypotheses == []
+    assert "hypotheses" not in protocol.model_dump(exclude_defaults=True)
+    assert "outcomes" not in protocol.model_dump(exclude_defaults=True).get("analysis", {})
+    with_one = load(base + GOOD).protocol
+    assert with_one.digest() != protocol.digest()
+
+
+def test_hypotheses_change_no_cell_and_no_run(base: str, load: Load) -> None:
+    without, having = load(base), load(base + GOOD)
+    assert [x.cell_id for x in without.cells] == [x.cell_id for x in having.cells]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("diff.depth", "diff.dept", "'dept' is no factor of [design.factors]"),
+        ("diff.depth", "mean@depth=12", "depth has no level 12; it has 11, 19"),
+        ("accuracy.diff", "acuracy.diff", "no outcome 'acuracy'"),
+        ("accuracy.diff.depth", "accuracy.p", "it should be mean"),
+        ("accuracy.diff.depth", "accuracy", "begins with outcome.quantity"),
+        ('direction = "above"\n', "", "a hypothesis of kind 'claim' needs 'direction'"),
+        ("threshold = 0.0", "", "a hypothesis of kind 'claim' needs 'threshold'"),
+        ("threshold = 0.0", "threshold = 0.0\nmargin = 0.1", "'margin' has no meaning"),
+        ('kind = "claim"', 'kind = "clam"', "kind must be"),
+        ('direction = "above"', 'direction = "over"', "direction must be"),
+        ('id = "H1"', 'id = "1"', "id must be at most 32 letters"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(
+    old: str, new: str, message: str, base: str, load: Load
+) -> None:
+    found = problems(load, base + GOOD.replace(old, new))
+    assert any(message in line for line in found), found
+    assert all(line.startswith("p.toml:1") for line in found if message in line)
+
+
+def test_the_place_is_that_of_the_key(base: str, load: Load) -> None:
+    text = base + GOOD.replace("diff.depth", "diff.dept")
+    line = text[: text.index("claim = ")].count("\n") + 1
+    assert f"p.toml:{line}:9:" in problems(load, text)[0]
+
+
+def test_a_misspelled_factor_gets_a_suggestion(base: str, load: Load) -> None:
+    found = problems(load, base + GOOD.replace("diff.depth", "diff.dept"))
+    assert "did you mean 'depth'?" in "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ('kind = "peak"\nalong = "depht"', "'depht' is no factor"),
+        ('kind = "peak"\nalong = "batch_norm"', "batch_norm must be a factor whose levels are"),
+        ('kind = "peak"\nalong = "depth"\nat = { depth = 13 }', "depth has no level 13"),
+        ('kind = "ranking"\nfactors = ["depth"]\norder = [{ lr = 1 }]', "is no factor"),
+        (
+            'kind = "ranking"\nfactors = ["depth"]\norder = [{ batch_norm = true }]',
+            "'batch_norm' is not among the ranked factors",
+        ),
+        ('kind = "all"', "a hypothesis of kind 'all' needs 'parts'"),
+        (
+            'kind = "slope"\nalong = "depth"\ndirection = "above"\ninteractions = ["depth"]',
+            "an interaction names two factors as in 'depth*batch_size'",
+        ),
+        (
+            'kind = "equivalence"\nclaim = "accuracy.diff.depth"\nmargin = 0',
+            "margin must be more than 0",
+        ),
+        (
+            'kind = "threshold_order"\nalong = "depth"\ncompare = "batch_norm"\n'
+            'direction = "above"\nlevels = [false, 3]',
+            "batch_norm has no level 3",
+        ),
+    ],
+)
+def test_each_kind_is_checked_against_the_design(
+    lines: str, message: str, base: str, load: Load
+) -> None:
+    text = base.replace("depth = [11, 19]", "depth = [11, 19]\nbatch_norm = [false, true]")
+    found = problems(load, f'{text}\n[[hypotheses]]\nid = "H"\ntext = "x"\n{lines}\n')
+    assert any(message in line for line in found), found
+
+
+def test_two_hypotheses_cannot_share_an_id(base: str, load: Load) -> None:
+    assert "two hypotheses have the id 'H1'" in "\n".join(problems(load, base + GOOD + GOOD))
+
+
+def test_further_outcomes_may_be_named_in_claims(base: str, load: Load) -> None:
+    text = base + '[analysis]\noutcomes = ["test_loss"]\n'
+    text += GOOD.replace("accuracy.diff", "test_loss.diff")
+    assert load(text).protocol.analysis.outcomes == ["test_loss"]
+
+
+def test_the_association_of_a_further_outcome_may_be_named(base: str, load: Load) -> None:
+    text = base + '[analysis]\noutcomes = ["test_loss"]\n'
+    text += GOOD.replace("accuracy.diff.depth", "test_loss.association@depth=11")
+    assert load(text).protocol.hypotheses[0].claim == "test_loss.association@depth=11"
+
+
+@pytest.mark.parametrize("outcome", ["accuracy", "converged", "expected", "ensemble_gain"])
+def test_no_other_outcome_has_an_association(outcome: str, base: str, load: Load) -> None:
+    text = base + '[analysis]\noutcomes = ["ensemble_gain"]\n'
+    found = problems(load, text + GOOD.replace("accuracy.diff.depth", f"{outcome}.association"))
+    assert any("should be of a further outcome of single runs" in line for line in found), found
+
+
+def test_a_mistake_in_the_design_hides_no_other_and_invents_none(base: str, load: Load) -> None:
+    text = base.replace("[11, 19]", "[11, 20]") + GOOD
+    found = problems(load, text)
+    assert not any("hypothes" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    ["accuracy.iqm@depth=11", "accuracy.improvement.depth", "peak.depth", "needed.depth"],
+)
+def test_secondary_quantities_and_curves_may_be_named(claim: str, base: str, load: Load) -> None:
+    text = base + GOOD.replace("accuracy.diff.depth", claim)
+    assert load(text).protocol.hypotheses[0].claim == claim
+
+
+def test_secondary_quantities_are_those_of_the_analysis() -> None:
+    from vggstudy.analysis.estimators import secondary as estimate_robust
+    from vggstudy.protocol.reading import hypothesis_checks
+
+    for name in ("OF_ONE_CELL", "OF_TWO_CELLS"):
+        assert getattr(hypothesis_checks, name) == getattr(estimate_robust, name)
+
+
+def test_the_model_is_that_of_the_schema() -> None:
+    schema = Protocol.model_json_schema(by_alias=True)
+    assert "hypotheses" in schema["properties"]

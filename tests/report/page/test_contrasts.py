@@ -1,0 +1,116 @@
+"""Sections on factors: levels compared, switches matched cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+
+from vggstudy.analysis import AnalysisResult
+from vggstudy.report import ReportContext, render
+from vggstudy.report.page.building import study_view
+from vggstudy.report.page.sections import s05_levels, s06_switches, s07_interactions
+from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.contrasts import pair_label
+from vggstudy.report.page.sections.s05_levels import marginal
+from vggstudy.report.page.view import StudyView
+
+MakeRuns = Callable[..., pd.DataFrame]
+MakeResult = Callable[..., AnalysisResult]
+
+
+@pytest.fixture
+def view(make_runs: MakeRuns, make_result: MakeResult) -> StudyView:
+    """Three depths beside a switch and two learning rates."""
+    frame = pd.concat([make_runs().assign(depth=depth) for depth in (11, 13, 19)])
+    frame["kind"] = frame["lr"].map({0.001: "a", 0.01: "b"})
+    return study_view(make_result(frame, ["depth", "batch_norm", "kind"]), ReportContext())
+
+
+def built(view: StudyView, module: object) -> Section:
+    section: Section = module.build(view)  # type: ignore[attr-defined]
+    return section
+
+
+def test_every_factor_with_levels_but_the_axis_and_the_switches_is_compared(
+    view: StudyView,
+) -> None:
+    section = built(view, s05_levels)
+    assert view.axis is not None
+    assert view.axis.name == "depth"
+    assert section.title == "Kind"
+    assert [part["label"] for part in section.values["parts"]] == ["Kind"]
+
+
+def test_pooled_cells_hold_every_run_once(view: StudyView) -> None:
+    factor = view.factors[0]
+    pooled = marginal(view, factor).cells
+    assert [cell.levels for cell in pooled] == [(11,), (13,), (19,)]
+    assert sum(cell.n for cell in pooled) == sum(cell.n for cell in view.cells)
+    assert sum(len(cell.converged) for cell in pooled) == sum(cell.k for cell in view.cells)
+
+
+def test_contrasts_are_named_by_the_levels_that_they_compare(view: StudyView) -> None:
+    factor = view.factors[0]
+    labels = [pair_label(factor, c) for c in view.claims.contrasts("converged", factor)]
+    assert labels == ["19 against 11", "13 against 11", "19 against 13"]
+
+
+def test_matched_cells_differ_in_the_switch_alone(view: StudyView) -> None:
+    switch = view.factors[1]
+    found = list(s06_switches.matches(view, switch, "converged"))
+    assert len(found) == len(view.cells) // 2
+    for match in found:
+        a, b = match.without.levels, match.with_.levels
+        assert [x != y for x, y in zip(a, b, strict=True)] == [False, True, False]
+        assert match.claim is not None
+        assert match.claim.estimate == pytest.approx(
+            match.with_.k / match.with_.n - match.without.k / match.without.n
+        )
+
+
+def test_lines_are_drawn_only_between_cells_that_have_a_mean(
+    make_runs: MakeRuns, make_result: MakeResult
+) -> None:
+    frame = make_runs(replicates=4)
+    frame.loc[(~frame["batch_norm"]) & (frame["lr"] == 0.01), "label"] = "failed_to_learn"
+    view = study_view(make_result(frame), ReportContext())
+    pictures = built(view, s06_switches).values["pictures"]
+    assert [picture.key for picture in pictures] == ["fig-switch-converged", "fig-switch-outcome"]
+    assert "of 1 matched pairs" in pictures[1].svgs[0][1]
+    assert "of 2 matched pairs" in pictures[0].svgs[0][1]
+
+
+def test_a_grid_without_switches_or_levels_says_so(make_result: MakeResult) -> None:
+    rows = [
+        {"depth": depth, "replicate": i, "label": "converged", "test_accuracy": 0.8 + i / 100}
+        for depth in (11, 19)
+        for i in range(3)
+    ]
+    page = render(make_result(pd.DataFrame(rows), ["depth"]))
+    assert "No factor of this grid is switched on and off." in page
+    assert "The grid has no further factor with levels to compare." in page
+
+
+def test_an_interaction_is_told_as_a_change_of_a_difference(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    section = built(view, s07_interactions)
+    assert section.values["sentences"][0].text.startswith(
+        "The difference that batch normalisation makes to the probability of convergence is "
+        "estimated to be the same at learning rate 0.01 and at learning rate 0.001: 0 points of "
+        "difference, 95% CI ["
+    )
+    labels = [row[0].text for row in section.values["contrasts"].table.rows]
+    assert labels[0].startswith("Batch normalisation × learning rate 0.01 against 0.001, ")
+
+
+def test_lines_of_an_interaction_are_the_claims_about_two_levels(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    table = built(view, s07_interactions).values["lines"].table
+    printed = [entry.claim for row in table.rows for entry in row if entry.claim]
+    assert sorted(printed) == sorted(
+        claim.id
+        for claim in view.claims
+        if claim.outcome == "converged" and len(claim.conditions) == 2
+    )

@@ -1,0 +1,104 @@
+"""Training curves: medians and ranges over the runs that converged, failed runs apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from vggstudy.analysis import AnalysisResult
+from vggstudy.report import ReportContext, RunCurves, render
+from vggstudy.report.page.building import study_view
+from vggstudy.report.page.figures.curves import _limits
+from vggstudy.report.page.sections import s09_curves
+from vggstudy.report.page.sections.s09_curves import MOST_POINTS, _band, _points
+
+
+def run(*values: float | None, outcome: str = "converged", **levels: object) -> RunCurves:
+    return RunCurves(levels=levels, outcome=outcome, curves={"val_accuracy": values}, gap=0.02)
+
+
+def test_a_band_is_the_range_and_the_median_of_every_epoch() -> None:
+    band = _band([run(0.1, 0.5), run(0.2, 0.7), run(0.6, 0.6)], "val_accuracy", 100)
+    assert band is not None
+    assert band.epochs == (1, 2)
+    assert band.low == pytest.approx((10, 50))
+    assert band.middle == pytest.approx((20, 60))
+    assert band.high == pytest.approx((60, 70))
+
+
+def test_a_band_ends_where_fewer_than_half_of_the_runs_still_train() -> None:
+    band = _band([run(0.1), run(0.2, 0.3), run(0.1, 0.2, 0.9)], "val_accuracy", 1)
+    assert band is not None
+    assert band.epochs == (1, 2)
+
+
+def test_values_that_are_not_finite_have_no_point() -> None:
+    assert _points([2.3, None, math.inf, 2.1], 1) == ((1, 4), (2.3, 2.1))
+
+
+def test_long_curves_are_thinned_to_their_last_epoch() -> None:
+    epochs, _ = _points([0.5] * 1000, 1)
+    assert len(epochs) <= MOST_POINTS
+    assert epochs[-1] == 1000
+
+
+@pytest.fixture
+def context() -> ReportContext:
+    """Curves of every cell of the tiny study; one run of each plain cell fails."""
+    runs = [
+        run(
+            *(0.1 * epoch if on or seed else 0.1 for epoch in range(1, 8)),
+            outcome="converged" if on or seed else "failed_to_learn",
+            batch_norm=on,
+            lr=rate,
+        )
+        for on in (False, True)
+        for rate in (0.001, 0.01)
+        for seed in range(3)
+    ]
+    return ReportContext(curves=runs)
+
+
+def test_failed_runs_stand_apart_in_their_panel(
+    tiny: AnalysisResult, context: ReportContext
+) -> None:
+    view = study_view(tiny, context)
+    assert view.axis is not None
+    lines = s09_curves._lines(view)
+    panels = [
+        s09_curves._panel(view, context.curves, "val_accuracy", levels, lines, 100)
+        for levels in view.panels
+    ]
+    assert [len(panel.failed) for panel in panels if panel is not None] == [2, 0]
+    assert all(panel is not None and all(panel.bands) for panel in panels)
+
+
+def test_the_table_says_how_long_how_restless_and_how_overfitted_each_cell_is(
+    tiny: AnalysisResult, context: ReportContext
+) -> None:
+    section = s09_curves.build(study_view(tiny, context))
+    (picture,) = section.values["pictures"]
+    texts = [[entry.text for entry in row] for row in picture.table.rows]
+    # Seven epochs that rise by 0.1: the last five have the standard deviation 0.1581.
+    assert texts[0] == ["no", "0.001", "2", "7", "15.8 points", "2.0 points"]
+    assert len(texts) == 4
+
+
+def test_a_report_without_curves_says_so(tiny: AnalysisResult) -> None:
+    assert "No training curves came with these runs." in render(tiny)
+
+
+def test_curves_of_no_factor_make_one_panel(tiny: AnalysisResult, context: ReportContext) -> None:
+    view = replace(study_view(tiny, context), factors=())
+    panel = s09_curves._panel(view, context.curves, "val_accuracy", (), (None,), 100)
+    assert panel is not None
+    assert len(panel.bands) == 1
+
+
+def test_a_run_that_explodes_leaves_the_others_visible() -> None:
+    low, high = _limits([0.1, 2.3], [2.3, 1e30])
+    assert -0.3 < low < 0.1
+    assert 2.3 < high < 5.0
+    assert _limits([], [2.3, 2.4])[1] < 2.5

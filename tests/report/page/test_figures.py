@@ -1,0 +1,188 @@
+"""Figures: ids that cannot clash, bytes that depend on the data alone, many points as an image."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from vggstudy.analysis import AnalysisResult
+from vggstudy.report import ReportContext
+from vggstudy.report.page.building import study_view
+from vggstudy.report.page.figures.accuracy import draw_accuracy, scale_of
+from vggstudy.report.page.figures.colours import on_viridis
+from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
+from vggstudy.report.page.figures.style import NARROW, WIDE, blank, drawing
+from vggstudy.report.page.figures.svg import MAX_BYTES, finish
+from vggstudy.report.page.sections.rows import row_text
+from vggstudy.report.page.view import Factor
+from vggstudy.report.words.display import PLAIN, Display
+from vggstudy.report.words.formatting import round_interval
+
+
+def forest(key: str, label: str = "a") -> str:
+    """A finished forest of one row."""
+    group = ForestGroup("title", "axis", (ForestRow(label, "1 [0, 2]", 1.0, 0.0, 2.0),), (0.0,))
+    with drawing(key):
+        return finish(draw_forest([group], WIDE), key, "title", "description")
+
+
+def test_a_figure_is_the_same_every_time() -> None:
+    assert forest("k") == forest("k")
+
+
+def test_two_figures_share_no_id_and_refer_only_to_their_own(tiny: AnalysisResult) -> None:
+    view = study_view(tiny, ReportContext())
+    assert view.axis is not None
+    sources = []
+    for key in ("one", "two"):
+        with drawing(key):
+            drawn = draw_accuracy(view, view.axis, WIDE, unit=100)
+            sources.append(finish(drawn, key, "t", "d"))
+    for key, source in zip(("one", "two"), sources, strict=True):
+        ids = set(re.findall(r' id="([^"]*)"', source))
+        assert all(name == key or name.startswith(f"{key}-") for name in ids)
+        assert set(re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', source)) <= {
+            pair for name in ids for pair in ((name, ""), ("", name))
+        }
+
+
+def test_the_style_of_a_figure_stays_inside_it() -> None:
+    sheet = re.findall(r"<style>(.*?)</style>", forest("k"), re.DOTALL)
+    rules = [rule for rule in sheet[0].split("}") if rule]
+    assert len(sheet) == 1
+    assert rules
+    assert all(re.match(r"#k( \.\w+)?\{", rule) for rule in rules)
+
+
+def test_text_from_data_is_neither_markup_nor_mathematics_nor_a_reference() -> None:
+    label = '<b> $x_{$ url(#a) id="b" #010101'
+    assert '&lt;b&gt; $x_{$ url(#a) id="b" #010101' in forest("k", label)
+
+
+def test_a_forest_grows_with_its_rows() -> None:
+    rows = tuple(ForestRow(str(i), "1 [0, 2]", 1.0, 0.0, 2.0) for i in range(6))
+    with drawing("k"):
+        few = draw_forest([ForestGroup("t", "", rows[:2], (0.0,))], NARROW).get_figheight()
+        many = draw_forest([ForestGroup("t", "", rows, (0.0,))], NARROW).get_figheight()
+    assert many > few
+
+
+def test_a_row_without_an_estimate_draws_no_bar() -> None:
+    rows = (ForestRow("a", "not available", None, None, None),)
+    with drawing("k"):
+        source = finish(draw_forest([ForestGroup("t", "", rows, (0.0,))], WIDE), "k", "t", "d")
+    assert "var(--blue)" not in source
+
+
+@pytest.mark.parametrize(
+    ("levels", "logarithmic"),
+    [
+        ((8, 16, 1024), True),
+        ((11, 13, 16), False),
+        ((0.001, 0.01, 0.1), False),
+        (("a", "b"), False),
+    ],
+)
+def test_the_axis_is_logarithmic_where_levels_are_powers_of_two(
+    levels: tuple[object, ...], logarithmic: bool
+) -> None:
+    scale = scale_of(Factor("f", levels))
+    assert scale.logarithmic is logarithmic
+    assert len(scale.positions) == len(levels)
+
+
+@pytest.mark.parametrize(
+    ("factors", "axis"),
+    [
+        ({"depth": [11, 13, 19], "batch_size": [32, 64]}, "depth"),
+        ({"depth": [11, 19], "batch_size": [32, 64]}, "batch_size"),
+        ({"width": [1.0, 1.5], "lr": [0.001, 0.1]}, "lr"),
+        ({"kind": ["a", "b", "c"], "depth": [11, 19]}, "depth"),
+    ],
+)
+def test_the_axis_is_the_number_with_most_levels_then_powers_of_two_then_the_widest_range(
+    factors: dict[str, list[object]], axis: str, make_result: Callable[..., AnalysisResult]
+) -> None:
+    cells = [dict(zip(factors, levels, strict=True)) for levels in product(*factors.values())]
+    rows = [{**cell, "replicate": i, "label": "converged"} for cell in cells for i in range(2)]
+    frame = pd.DataFrame(rows).assign(test_accuracy=lambda f: 0.6 + 0.01 * f["replicate"])
+    chosen = study_view(make_result(frame, list(factors)), ReportContext()).axis
+    assert chosen is not None
+    assert chosen.name == axis
+
+
+@pytest.mark.parametrize(
+    ("low", "estimate", "high", "markers", "marks"),
+    [(9.0, 20.0, 40.0, "", 1), (1.0, 20.0, 40.0, "<", 1), (9.0, 80.0, 90.0, ">", 0)],
+)
+def test_what_lies_beyond_an_axis_ends_in_an_arrow_and_has_no_mark(
+    low: float, estimate: float, high: float, markers: str, marks: int
+) -> None:
+    row = ForestRow("a", "numbers", estimate, low, high)
+    with drawing("a"):
+        figure = draw_forest((ForestGroup("title", "axis", (row,), limits=(8.0, 64.0)),), WIDE)
+    lines = figure.axes[0].lines
+    assert "".join(str(m) for line in lines if (m := line.get_marker()) in ("<", ">")) == markers
+    assert sum(line.get_linewidth() == 2.5 for line in lines) == marks
+
+
+def test_titles_that_differ_in_their_last_words_are_whole() -> None:
+    row = ForestRow("a", "1 [0, 2]", 1.0, 0.0, 2.0)
+    title = "A long title that goes on until the words in which it differs from its neighbour: " * 2
+    with drawing("a"):
+        long, short = (
+            draw_forest((ForestGroup(t, "axis", (row,)),), WIDE) for t in (title, "title")
+        )
+    bold = [t.get_text() for t in long.axes[0].texts if t.get_fontweight() == "bold"]
+    assert " ".join(bold).startswith(title.split(":")[0])
+    assert long.get_figheight() > short.get_figheight()
+
+
+def test_a_bound_beside_an_estimate_does_not_read_as_a_range() -> None:
+    for low, high, words in ((None, 35.0, "16, up to 35"), (12.0, 35.0, "16 [12, 35]")):
+        text = row_text(Display(round_interval(16.0, low, high), PLAIN, "95%"))
+        assert text == words
+
+
+def test_numbers_beside_the_bars_do_not_touch_them() -> None:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    rows = (ForestRow("11", "100% [83, 100]%", 100.0, 83.0, 100.0),)
+    with drawing("k"):
+        figure = draw_forest([ForestGroup("t", "", rows, limits=(0.0, 100.0))], WIDE)
+        axes = figure.axes[0]
+        ends = [float(np.max(line.get_xdata())) for line in axes.lines]
+        numbers = next(t for t in axes.texts if t.get_text() == rows[0].numbers)
+        renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
+        left = numbers.get_window_extent(renderer).x0
+    assert left - max(ends) > 8  # pixels: a figure is drawn at one user unit a pixel
+
+
+def test_more_than_a_thousand_runs_become_an_image(
+    make_runs: Callable[..., pd.DataFrame], make_result: Callable[..., AnalysisResult]
+) -> None:
+    frame = make_runs(replicates=300)
+    rng = np.random.default_rng(0)
+    learned = frame["label"] == "converged"
+    frame.loc[learned, "test_accuracy"] = 0.7 + 0.01 * rng.standard_normal(int(learned.sum()))
+    view = study_view(make_result(frame), ReportContext())
+    assert view.axis is not None
+    with drawing("k"):
+        source = finish(draw_accuracy(view, view.axis, WIDE, unit=100), "k", "t", "d")
+    assert "data:image/png;base64," in source
+    assert len(source.encode()) <= MAX_BYTES
+
+
+def test_text_on_tiles_contrasts_with_them() -> None:
+    assert on_viridis(0.0) == "#ffffff"
+    assert on_viridis(1.0) == "#111111"
+
+
+def test_an_empty_canvas_has_the_size_it_was_asked_for() -> None:
+    figure, _ = blank(704, 90)
+    assert tuple(figure.get_size_inches() * figure.dpi) == pytest.approx((704, 90))

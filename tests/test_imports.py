@@ -1,0 +1,72 @@
+"""Every module can be the first that is imported: no module needs another one loaded before it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PROGRAM = r"""
+import importlib, os, sys, traceback
+for library in sys.argv[1].split(","):
+    importlib.import_module(library)
+assert not any(name.split(".")[0] == "vggstudy" for name in sys.modules)
+failed, running = [], {}
+
+def wait():
+    child, status = os.wait()
+    name = running.pop(child)
+    if status:
+        failed.append(name)
+
+for name in sys.stdin.read().split():
+    if len(running) == 2:
+        wait()
+    child = os.fork()
+    if child == 0:
+        try:
+            importlib.import_module(name)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    running[child] = name
+while running:
+    wait()
+print(*failed, sep="\n", end="")
+"""
+"""Forks a process for each module, from one that holds other people's libraries only."""
+
+LIBRARIES = ("click", "jinja2", "matplotlib", "numpy", "pandas", "pydantic", "scipy.stats", "torch")
+"""What takes seconds to import; loaded once."""
+
+
+def modules(repository: Path) -> list[str]:
+    """Names of all modules, packages among them; `__main__` runs the command line instead."""
+    found = []
+    for directory, _, names in os.walk(repository / "vggstudy", followlinks=True):
+        parts = Path(directory).relative_to(repository).parts
+        for name in names:
+            if name.endswith(".py") and name != "__main__.py":
+                stem = () if name == "__init__.py" else (name.removesuffix(".py"),)
+                found.append(".".join((*parts, *stem)))
+    return sorted(found)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_every_module_can_be_imported_first(repository: Path) -> None:
+    names = modules(repository)
+    assert {"vggstudy.analysis.api", "vggstudy.cli.runs", "vggstudy.training.run"} <= set(names)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, ",".join(LIBRARIES)],
+        input="\n".join(names),
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=repository,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

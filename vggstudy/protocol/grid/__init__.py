@@ -1,0 +1,1 @@
+"""The cells that a design means, and the recipes they resolve to."""

@@ -1,0 +1,1 @@
+"""What a protocol can state: settings, factors, hypotheses, and the words for mistakes in them."""

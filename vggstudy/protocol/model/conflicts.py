@@ -1,0 +1,112 @@
+"""Settings that cannot stand together in one recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vggstudy.protocol.model.settings import (
+        DataSettings,
+        ModelSettings,
+        Recipe,
+        TrainingSettings,
+    )
+
+SMALLEST_VGG_SIDE = 32
+"""Five poolings halve an image to one pixel."""
+
+VGG_ONLY = ("depth", "width", "batch_norm", "head", "dropout", "init")
+"""Model settings that no torchvision model has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A rule that several settings break together.
+
+    Attributes
+    ----------
+    message : str
+        The rule and the offending values.
+    settings : tuple of paths
+        The settings that take part, the one most likely to be changed first.
+    """
+
+    message: str
+    settings: tuple[tuple[str, ...], ...]
+
+
+class ConflictError(ValueError):
+    """A recipe that cannot be run, with all its conflicts."""
+
+    def __init__(self, conflicts: Sequence[Conflict]) -> None:
+        self.conflicts = tuple(conflicts)
+        super().__init__("; ".join(conflict.message for conflict in conflicts))
+
+
+def conflicts(recipe: Recipe) -> Iterator[Conflict]:
+    """All conflicts of a recipe; none if it can be run."""
+    if recipe.model.name == "vgg":
+        yield from _of_vgg(recipe.data, recipe.model)
+    else:
+        yield from _of_other_models(recipe.model)
+    yield from _of_data(recipe.data)
+    yield from _of_training(recipe.training)
+
+
+def _of_vgg(data: DataSettings, model: ModelSettings) -> Iterator[Conflict]:
+    """What vgg needs, and what it cannot take."""
+    name = ("model", "name")
+    if model.depth is None:
+        message = "model.depth is needed for vgg: 11, 13, 16 or 19, in [model] or as a factor"
+        yield Conflict(message, (("model", "depth"), name))
+    for key in ("weights", "weights_file"):
+        if getattr(model, key) is not None:
+            message = f"{key} is for torchvision models, not for vgg"
+            yield Conflict(message, (("model", key), name))
+    if data.resize is not None and data.resize < SMALLEST_VGG_SIDE:
+        message = (
+            f"vgg halves images five times and needs data.resize >= {SMALLEST_VGG_SIDE}, "
+            f"got {data.resize}"
+        )
+        yield Conflict(message, (("data", "resize"), name))
+
+
+def _of_other_models(model: ModelSettings) -> Iterator[Conflict]:
+    """What only vgg has, and weights from two places."""
+    fields = type(model).model_fields
+    given = [key for key in VGG_ONLY if getattr(model, key) != fields[key].default]
+    if given:
+        message = f"{', '.join(given)}: only for vgg, not for {model.name}"
+        yield Conflict(message, tuple(("model", key) for key in (*given, "name")))
+    if model.weights is not None and model.weights_file is not None:
+        message = "weights and weights_file: give one of them, not both"
+        yield Conflict(message, (("model", "weights_file"), ("model", "weights")))
+
+
+def _of_data(data: DataSettings) -> Iterator[Conflict]:
+    """Images that nothing names, and a validation split that leaves none to train on."""
+    if data.name == "imagefolder" and data.root is None:
+        message = "data.root is needed for imagefolder: a folder or an archive of class folders"
+        yield Conflict(message, (("data", "root"), ("data", "name")))
+    if data.train is not None and data.validation >= data.train:
+        message = f"validation = {data.validation} leaves none of the train = {data.train} images"
+        yield Conflict(message, (("data", "validation"), ("data", "train")))
+
+
+def _of_training(training: TrainingSettings) -> Iterator[Conflict]:
+    """Limits of a schedule that contradict what they limit."""
+    stopping = training.early_stopping
+    if stopping is not None and stopping.min_epochs > training.epochs:
+        message = (
+            f"early_stopping.min_epochs = {stopping.min_epochs} "
+            f"is more than epochs = {training.epochs}"
+        )
+        settings = (("training", "early_stopping", "min_epochs"), ("training", "epochs"))
+        yield Conflict(message, settings)
+    if training.scheduler.min_lr > training.initial_lr:
+        low, rate = training.scheduler.min_lr, training.initial_lr
+        scaled = "" if training.lr_scaling == "none" else " scaled with the batch size"
+        message = f"scheduler.min_lr = {low} is more than lr = {rate:g}{scaled}"
+        yield Conflict(message, (("training", "scheduler", "min_lr"), ("training", "lr")))

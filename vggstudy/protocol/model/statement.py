@@ -1,0 +1,181 @@
+"""The protocol: a question, a design over factors, one base recipe, the analysis of its runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from vggstudy.identity import digest
+from vggstudy.protocol.model.hypotheses import Hypothesis
+from vggstudy.protocol.model.settings import (
+    ONE_LINE,
+    PROSE,
+    DataSettings,
+    Integer,
+    Integral,
+    ModelSettings,
+    Settings,
+    TrainingSettings,
+)
+from vggstudy.protocol.model.source_study import SourceStudy
+
+Level = bool | Integer | float | str
+"""One value of a factor, as TOML writes it."""
+
+PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
+"""Names become folders: no separators, no leading dot, at most 64 characters."""
+
+COLUMN_NAME = r"^[a-z][a-z0-9_]{0,63}$"
+"""A column of the table of runs."""
+
+
+def _version(value: Any) -> Any:
+    """Tell ``true`` from 1, which Python does not."""
+    if isinstance(value, bool):
+        msg = f"schema must be 1, got {str(value).lower()}"
+        raise ValueError(msg)  # noqa: TRY004 - pydantic reports it as a wrong value
+    return value
+
+
+class NestedLevels(Settings):
+    """Levels that factors take within some levels of others only."""
+
+    within: dict[str, Level | list[Level]] = Field(min_length=1)
+    """The cells that are meant: each factor named with its level, or a list of levels."""
+    levels: dict[str, Annotated[list[Level], Field(min_length=1, max_length=10_000)]] = Field(
+        min_length=1
+    )
+    """The levels that other factors take there, all of them among those of [design.factors]."""
+
+
+class Design(Settings):
+    """Which cells are run, how often, from which seed."""
+
+    replicates: Annotated[int, Field(ge=1, le=100_000), Integral]
+    """Runs per cell."""
+    seed: Annotated[int, Field(ge=0, lt=2**63), Integral]
+    """Seed of the study, from which every run's seeds are derived."""
+    seeding: Literal["independent", "shared", "crossed"] = "independent"
+    """independent: every run has seeds of its own; shared: runs of one replicate share them
+    across cells, and the replicate is a block; crossed: k x k replicates of a cell join each of k
+    initialisations with each of k seeds of everything else (order of the data, split, augmentation,
+    dropout), which tells apart how much of the variance each makes."""
+    factors: dict[str, Annotated[list[Level], Field(min_length=1, max_length=10_000)]] = Field(
+        default_factory=dict
+    )
+    """Factor name to its levels. A factor is any setting of [data], [model] or [training], by its
+    own name where only one section has it ("batch_size"), else by its path ("scheduler.name")."""
+    exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list, max_length=1000)
+    """Cells to drop: every factor named must match its level, or one of a list of levels."""
+
+    @model_validator(mode="after")
+    def _crossed_is_square(self) -> Design:
+        """Crossed seeds need every initialisation with every other seed."""
+        side = math.isqrt(self.replicates)
+        if self.seeding == "crossed" and (side < 2 or side * side != self.replicates):
+            msg = f"crossed seeding needs 4, 9, 16, 25 ... replicates, got {self.replicates}"
+            raise ValueError(msg)
+        return self
+
+    nested: list[NestedLevels] = Field(default_factory=list, max_length=1000)
+    """Nested factors, e.g. a grid of learning rates for each optimizer."""
+
+
+class LabelRule(Settings):
+    """When a run has learned: statistics.md, part 2 (docs/statistics.md)."""
+
+    margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Accuracy above the majority-class rate that a converged run must exceed."""
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
+    """Chance that a guessing run of the study is ever labelled converged."""
+    checkpoint: Literal["best", "final"] = "best"
+    """Whose validation accuracy is judged: the selected checkpoint's, or the last epoch's."""
+
+
+class FittedModelSettings(Settings):
+    """What a fitted model holds; what is left out is chosen from the factors."""
+
+    along: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] | None = None
+    """Numeric factor along which its curve runs; by default the one with the most levels."""
+    scale: Literal["log2", "linear"] | None = None
+    """Of that factor; by default log2 where all levels are positive."""
+    interactions: (
+        Annotated[
+            list[Annotated[str, Field(max_length=300, pattern=ONE_LINE)]], Field(max_length=100)
+        ]
+        | None
+    ) = None
+    """Pairs of factors that interact, as in "depth*batch_size". By default none in the failure
+    model, and all that the runs tell apart in the accuracy model."""
+
+
+class AnalysisSettings(Settings):
+    """What is estimated and with which interval."""
+
+    outcome: str = Field(default="test_accuracy", pattern=COLUMN_NAME)
+    """Recorded quantity that is analysed."""
+    outcomes: list[Annotated[str, Field(pattern=COLUMN_NAME)]] = Field(
+        default_factory=list, max_length=50
+    )
+    """Further recorded quantities whose means and differences are estimated besides."""
+    ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
+    """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
+    replicates of a cell are cut into disjoint ensembles of this size."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Confidence level of the intervals."""
+    probability_interval: Literal["clopper_pearson", "mid_p"] = "clopper_pearson"
+    """Interval of the probability that a run of a single cell converges: clopper_pearson covers at
+    least its level, mid_p is shorter and covers it on average."""
+    resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
+    """Bootstrap resamples."""
+    seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0
+    """Seed of the bootstrap."""
+    failure_model: FittedModelSettings = FittedModelSettings()
+    """The model of the probability of converging."""
+    accuracy_model: FittedModelSettings = FittedModelSettings()
+    """The model of the outcome among converged runs."""
+
+
+class Statement(Settings):
+    """A study, fully stated: what `Protocol` is read into."""
+
+    schema_version: Annotated[Literal[1], BeforeValidator(_version)] = Field(alias="schema")
+    """Version of the protocol's format: 1."""
+    name: str = Field(pattern=PLAIN_NAME)
+    """Short name: lower-case letters, digits, '.', '_' and '-'; names the study's folder."""
+    title: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] = ""
+    """Title of the report."""
+    question: Annotated[str, Field(max_length=5000, pattern=PROSE)] = ""
+    """The question in words, shown in the report."""
+    design: Design
+    """The grid."""
+    data: DataSettings
+    """The images."""
+    model: ModelSettings = ModelSettings()
+    """The network."""
+    training: TrainingSettings = TrainingSettings()
+    """How it is trained."""
+    label: LabelRule = LabelRule()
+    """When a run has learned."""
+    analysis: AnalysisSettings = AnalysisSettings()
+    """What is estimated."""
+    hypotheses: list[Hypothesis] = Field(default_factory=list, max_length=100)
+    """Registered hypotheses, each with its verdict in the report."""
+    source: SourceStudy | None = None
+    """The study that is repeated; none by default."""
+
+    def states(self, path: Sequence[str]) -> bool:
+        """Whether the protocol itself says something of a setting, be it its default."""
+        node: Any = self
+        for part in path:
+            if not isinstance(node, Settings) or part not in node.model_fields_set:
+                return False
+            node = getattr(node, part)
+        return True
+
+    def digest(self) -> str:
+        """SHA-256 of what the protocol says, whatever its spelling, order and comments."""
+        return digest(self.model_dump(mode="json", by_alias=True, exclude_defaults=True))

@@ -1,0 +1,217 @@
+"""Hypotheses, fitted models and the source's figures against the design.
+
+Keys that a kind needs, and names that the design knows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.errors import Problem
+from vggstudy.identity import ClaimName, canonical_json, split_claim_id
+from vggstudy.protocol.model.hypotheses import ALLOWED, NEEDED, HypothesisPart
+from vggstudy.protocol.model.wording import shown
+from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.suggest import suggest
+
+if TYPE_CHECKING:
+    from vggstudy.protocol.model.statement import FittedModelSettings, Statement
+
+Place = tuple[str | int, ...]
+
+CURVES = ("needed", "peak")
+"""Outcomes whose quantity is a numeric factor."""
+
+OF_ONE_CELL = ("iqm", "median")
+OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
+ASSOCIATION = "association"
+"""Secondary quantities among converged runs; a test compares them with those of the analysis."""
+
+
+def hypothesis_problems(protocol: Statement) -> list[Problem]:
+    """What hypotheses and the source's figures say that their kind or the design does not know.
+
+    Parameters
+    ----------
+    protocol : Statement
+
+    Returns
+    -------
+    list of Problem
+        Each with its path in the document.
+    """
+    names = _Names(protocol)
+    problems = []
+    seen: set[str] = set()
+    for index, hypothesis in enumerate(protocol.hypotheses):
+        place: Place = ("hypotheses", index)
+        if hypothesis.id in seen:
+            message = f"two hypotheses have the id {shown(hypothesis.id)}"
+            problems.append(Problem(message, path=(*place, "id")))
+        seen.add(hypothesis.id)
+        problems += _key_problems(hypothesis, place)
+        problems += names.problems(hypothesis, place)
+        for at, part in enumerate(hypothesis.parts):
+            problems += _key_problems(part, (*place, "parts", at))
+            problems += names.problems(part, (*place, "parts", at))
+    for key in ("failure_model", "accuracy_model"):
+        problems += names.model_problems(getattr(protocol.analysis, key), ("analysis", key))
+    for index, figure in enumerate(protocol.source.figures if protocol.source else ()):
+        problems += names.claim_problems(figure.claim, ("source", "figures", index, "claim"))
+    return problems
+
+
+def _key_problems(part: HypothesisPart, place: Place) -> Iterator[Problem]:
+    """Keys that a kind needs and has not, or has and cannot use."""
+    general = {"id", "text", "kind", "source"}
+    for key in NEEDED[part.kind]:
+        if getattr(part, key) in (None, [], {}):
+            message = f"a hypothesis of kind {shown(part.kind)} needs '{key}'"
+            yield Problem(message, path=(*place, "kind"))
+    usable = {*NEEDED[part.kind], *ALLOWED[part.kind], *general}
+    for key in sorted(part.model_fields_set - usable):
+        message = f"'{key}' has no meaning for a hypothesis of kind {shown(part.kind)}"
+        yield Problem(message, path=(*place, key))
+
+
+class _Names:
+    """The factors, levels and outcomes that hypotheses may name."""
+
+    def __init__(self, protocol: Statement) -> None:
+        self.factors = protocol.design.factors
+        columns = [protocol.analysis.outcome, *protocol.analysis.outcomes]
+        main = ["accuracy" if x in {"accuracy", "test_accuracy"} else x for x in columns]
+        self.outcomes = ["converged", "expected", *main]
+
+    def problems(self, part: HypothesisPart, place: Place) -> Iterator[Problem]:
+        """Everything in a part that names what the design does not have."""
+        if part.claim is not None:
+            yield from self.claim_problems(part.claim, (*place, "claim"))
+        for key in ("along", "compare"):
+            name = getattr(part, key)
+            if name is not None:
+                yield from self._factor(name, (*place, key))
+        if part.along in self.factors:
+            yield from self._numeric(part.along or "", (*place, "along"))
+        for at, name in enumerate(part.factors):
+            yield from self._factor(name, (*place, "factors", at))
+        for at, pair in enumerate(part.interactions):
+            yield from self._interaction(pair, (*place, "interactions", at))
+        yield from self._held(part.at, (*place, "at"))
+        for at, held in enumerate(part.order):
+            yield from self._held(held, (*place, "order", at))
+            yield from _outside(held, part.factors, (*place, "order", at))
+        for at, level in enumerate(part.levels or ()):
+            if part.compare in self.factors:
+                yield from self._level(part.compare or "", level, (*place, "levels", at))
+
+    def model_problems(self, asked: FittedModelSettings, place: Place) -> Iterator[Problem]:
+        """A fitted model: its numeric factor and its interactions."""
+        if asked.along is not None:
+            yield from self._factor(asked.along, (*place, "along"))
+            if asked.along in self.factors:
+                yield from self._numeric(asked.along, (*place, "along"))
+        for at, pair in enumerate(asked.interactions or ()):
+            yield from self._interaction(pair, (*place, "interactions", at))
+
+    def _wrong_quantity(self, name: ClaimName) -> str | None:
+        """What the quantity should have been; None where it fits."""
+        if name.quantity == ASSOCIATION and not name.factors:
+            further = set(self.outcomes[3:]) - set(ENSEMBLE_OUTCOMES)
+            return None if name.outcome in further else "of a further outcome of single runs"
+        return _wrong_quantity(name)
+
+    def claim_problems(self, text: str, place: Place) -> Iterator[Problem]:
+        """A claim's id: its grammar, outcome, quantity, factors and levels."""
+        try:
+            name = split_claim_id(text)
+        except ValueError as error:
+            yield Problem(str(error), path=place)
+            return
+        if name.outcome in CURVES:
+            yield from self._factor(name.quantity, place)
+        elif name.outcome not in self.outcomes:
+            known = [*self.outcomes, *CURVES]
+            message = f"no outcome {shown(name.outcome)}; there are {', '.join(known)}"
+            yield Problem(message, path=place, suggestion=suggest(name.outcome, known))
+        elif expected := self._wrong_quantity(name):
+            message = f"{shown(name.quantity)} does not fit {shown(text)}: it should be {expected}"
+            yield Problem(message, path=place)
+        for factor in name.factors:
+            yield from self._factor(factor, place)
+        for held in name.held:
+            if held.factor not in self.factors:
+                yield from self._factor(held.factor, place)
+                continue
+            for level in held.levels:
+                yield from self._level(held.factor, _from_text(level), place, text=level)
+
+    def _factor(self, name: str, place: Place) -> Iterator[Problem]:
+        """A name that is no factor."""
+        if name not in self.factors:
+            hint = suggest(name, list(self.factors))
+            message = f"{shown(name)} is no factor of [design.factors]"
+            yield Problem(message, path=place, suggestion=hint)
+
+    def _interaction(self, text: str, place: Place) -> Iterator[Problem]:
+        """Two factors joined by a star."""
+        names = text.split("*")
+        if len(names) != 2:
+            message = (
+                f"an interaction names two factors as in 'depth*batch_size', got {shown(text)}"
+            )
+            yield Problem(message, path=place)
+        else:
+            for name in names:
+                yield from self._factor(name, place)
+
+    def _numeric(self, name: str, place: Place) -> Iterator[Problem]:
+        """A factor whose levels are no numbers."""
+        if any(isinstance(x, (bool, str)) for x in self.factors[name]):
+            yield Problem(f"{name} must be a factor whose levels are numbers", path=place)
+
+    def _held(self, held: Mapping[str, Any], place: Place) -> Iterator[Problem]:
+        """Factors held at levels."""
+        for name, level in held.items():
+            if name in self.factors:
+                yield from self._level(name, level, (*place, name))
+            else:
+                yield from self._factor(name, (*place, name))
+
+    def _level(
+        self, name: str, level: Any, place: Place, *, text: str | None = None
+    ) -> Iterator[Problem]:
+        """A level that the factor does not have."""
+        known = {canonical_json(x) for x in self.factors[name]}
+        if canonical_json(level) in known or text in self.factors[name]:
+            return
+        listed = ", ".join(canonical_json(x) for x in self.factors[name][:8])
+        yield Problem(f"{name} has no level {shown(level)}; it has {listed}", path=place)
+
+
+def _wrong_quantity(name: ClaimName) -> str | None:
+    """What the quantity should have been; None where it fits."""
+    secondary = OF_ONE_CELL if not name.factors else OF_TWO_CELLS
+    if len(name.factors) < 2 and name.quantity in secondary:
+        return None if name.outcome not in {"converged", "expected"} else "of converged runs"
+    plain = "p" if name.outcome == "converged" else "mean"
+    expected = (plain, "diff", "did")[len(name.factors)] if len(name.factors) < 3 else "did"
+    return None if name.quantity == expected else expected
+
+
+def _outside(held: Iterable[str], factors: Sequence[str], place: Place) -> Iterator[Problem]:
+    """Levels of factors that are not ranked."""
+    for name in held:
+        if name not in factors:
+            yield Problem(f"{shown(name)} is not among the ranked factors", path=(*place, name))
+
+
+def _from_text(text: str) -> Any:
+    """A level as an id writes it: true, 19, 0.001; anything else is text."""
+    try:
+        value = json.loads(text)
+    except json.JSONDecodeError:
+        return text
+    return value if isinstance(value, (bool, int, float)) else text

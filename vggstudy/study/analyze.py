@@ -1,0 +1,259 @@
+"""From runs to results: the claims of a study or a table, and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
+from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.runs import recorded_rows, relabelled_frame
+from vggstudy.study.sources import Source, open_source, study_table
+from vggstudy.study.study import Study
+from vggstudy.together import together
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.hypotheses.specs import HypothesisSpec, Part
+    from vggstudy.analysis.models.requests import ModelRequests
+    from vggstudy.analysis.sensitivity import Specification
+    from vggstudy.protocol.model.hypotheses import HypothesisPart
+    from vggstudy.protocol.model.statement import FittedModelSettings
+    from vggstudy.report import ReportContext
+
+
+def analyze(
+    source: str | Path | Study | pd.DataFrame,
+    *,
+    protocol: Protocol | None = None,
+    factors: Sequence[str] = (),
+    sensitivity: bool = False,
+) -> AnalysisResult:
+    """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
+
+    With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
+
+    Returns
+    -------
+    AnalysisResult
+        Claims with their intervals, by id.
+    """
+    opened = open_source(source, protocol=protocol, factors=factors)
+    return analyze_source(opened, sensitivity=sensitivity)
+
+
+def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResult:
+    """Estimate with the protocol's settings, and judge its hypotheses.
+
+    Parameters
+    ----------
+    source : Source
+    sensitivity : bool
+        Whether to repeat the headline claims and verdicts under other label rules.
+    """
+    from vggstudy.analysis import analyze as estimate  # SciPy
+    from vggstudy.analysis.sensitivity import compare_rules, to_analyse
+
+    settings = _settings(source)
+
+    def main() -> AnalysisResult:
+        named = _source_claims(source)
+        return estimate(source.table, further=source.further, named=named, **settings)
+
+    def headline(table: RunTable) -> AnalysisResult:
+        further = _with_labels(source.further, table)
+        return estimate(table, further=further, headline_only=True, **settings)
+
+    if not sensitivity:
+        return main()
+    tables, note = _relabelled(source)
+    others = to_analyse(source.table, tables)
+    tasks: list[Callable[[], AnalysisResult]] = [main, *(partial(headline, one) for one in others)]
+    result, *analysed = together(tasks)
+    return replace(result, sensitivity=compare_rules(result, tables, analysed, note=note))
+
+
+def _source_claims(source: Source) -> list[str]:
+    """The claims that the figures of the protocol's source study are set against."""
+    study = source.protocol.source if source.protocol else None
+    return [figure.claim for figure in study.figures] if study else []
+
+
+def _settings(source: Source) -> dict[str, Any]:
+    """What the protocol says of the analysis, as `analyze` takes it."""
+    protocol = source.protocol
+    return {
+        "confidence": source.settings.confidence,
+        "probability_interval": source.settings.probability_interval,
+        "resamples": source.settings.resamples,
+        "seed": source.settings.seed,
+        "protocol_digest": protocol.digest() if protocol else None,
+        "shared_seeds": protocol is not None and protocol.design.seeding == "shared",
+        "hypotheses": hypothesis_specs(protocol) if protocol else (),
+        "models": model_requests(source.settings),
+    }
+
+
+def model_requests(settings: AnalysisSettings) -> ModelRequests:
+    """What the fitted models hold, as the analysis takes it."""
+    from vggstudy.analysis.models.requests import ModelRequest, ModelRequests
+
+    def request(asked: FittedModelSettings) -> ModelRequest:
+        pairs = None if asked.interactions is None else _pairs(asked.interactions)
+        return ModelRequest(along=asked.along, scale=asked.scale, interactions=pairs)
+
+    return ModelRequests(
+        failure=request(settings.failure_model), accuracy=request(settings.accuracy_model)
+    )
+
+
+def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
+    """The protocol's hypotheses as the analysis takes them."""
+    from vggstudy.analysis.hypotheses.specs import HypothesisSpec
+
+    return tuple(
+        HypothesisSpec(
+            hypothesis.id,
+            hypothesis.text,
+            tuple(_part(part) for part in hypothesis.parts)
+            if hypothesis.kind == "all"
+            else (_part(hypothesis),),
+        )
+        for hypothesis in protocol.hypotheses
+    )
+
+
+def _part(part: HypothesisPart) -> Part:
+    """One statement; what its kind needs was checked when the protocol was read."""
+    from vggstudy.analysis.hypotheses import specs as kinds
+
+    direction, along, claim = part.direction or "above", part.along or "", part.claim or ""
+    threshold = part.threshold or 0.0
+    pairs = _pairs(part.interactions)
+    if part.kind == "claim":
+        return kinds.ClaimPart(claim, direction, threshold)
+    if part.kind == "equivalence":
+        return kinds.EquivalencePart(claim, part.margin or 0.0, part.adjust or "cell")
+    if part.kind == "slope":
+        return kinds.SlopePart(along, direction, threshold, part.at, part.scale, pairs)
+    if part.kind == "threshold_order":
+        levels = (part.levels[0], part.levels[1]) if part.levels else None
+        compared = part.compare or ""
+        return kinds.NeededPart(
+            along, compared, direction, threshold, levels, part.at, part.scale, pairs
+        )
+    if part.kind == "peak":
+        return kinds.PeakPart(along, part.at, part.scale, part.min_levels or 4)
+    return kinds.RankingPart(tuple(part.factors), part.outcome or "expected", tuple(part.order))
+
+
+def _pairs(interactions: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    """Two factors of each ``first*second``."""
+    parts = (text.partition("*") for text in interactions)
+    return tuple((first, second) for first, _, second in parts)
+
+
+def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], str]:
+    """The runs under other label rules, as far as they allow, and what could not be varied."""
+    from vggstudy.analysis.sensitivity import relabelled, specifications
+
+    if source.study is not None:
+        note = "the last epoch's label is set against the selected checkpoint's test accuracy"
+        rules = specifications(curves=True)
+        return _study_tables(source.study, source.settings.outcome, rules), note
+    if source.table.chance is None:
+        return {}, "no chance level is known, so no other label rule can be tried"
+    note = "the table has no curves, so only the margin of the test accuracy was varied"
+    return {one: relabelled(source.table, one) for one in specifications(curves=False)}, note
+
+
+def _study_tables(
+    study: Study, outcome: str, chosen: Sequence[Specification]
+) -> dict[Specification, RunTable]:
+    """A study's runs under other label rules; its records are read once."""
+    store = study.store()
+    rows = recorded_rows(study.plan, store)
+
+    def table(one: Specification) -> RunTable:
+        rule = _rule(study, one)
+        frame = relabelled_frame(study.plan, store, rule, unfinished=one.unfinished, rows=rows)
+        return study_table(study, outcome, frame)
+
+    return {one: table(one) for one in chosen}
+
+
+def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunTable]:
+    """Tables of further outcomes with the labels of the same runs under another rule.
+
+    Those of costs count every run anyway, and those of ensembles hold other rows: both stay.
+    """
+    import numpy as np
+
+    from vggstudy.analysis.data.outcomes import COSTS
+
+    found = []
+    for one in further:
+        if one.outcome not in COSTS and one.outcome not in ENSEMBLE_OUTCOMES:
+            unknown = np.isnan(one.value) & (relabelled.label == 0)  # learned, but without a value
+            one = replace(one, label=np.where(unknown, 1, relabelled.label))
+        found.append(one)
+    return found
+
+
+def _rule(study: Study, one: Specification) -> LabelRule:
+    """The study's label rule with another margin and checkpoint."""
+    changes = {"margin": one.margin, "checkpoint": one.checkpoint}
+    return study.protocol.label.model_copy(update=changes)
+
+
+def published_claims(result: AnalysisResult) -> ClaimSet:
+    """The claims as they are written to a file: with the numbers that the report prints."""
+    from vggstudy.analysis import ClaimSet
+    from vggstudy.report.citing.cite import display_strings
+
+    shown = (replace(claim, display=display_strings(claim)) for claim in result.claims.values())
+    return ClaimSet(shown)
+
+
+def inputs_digest(source: Source) -> str:
+    """Digest of what `analyze_source` would take in: the table and the protocol."""
+    from vggstudy.analysis.api import inputs_digest as digest_of
+
+    return digest_of(source.table, source.protocol.digest() if source.protocol else None)
+
+
+def report(
+    result: AnalysisResult | str | Path | Study,
+    path: str | Path,
+    *,
+    context: ReportContext | None = None,
+    language: str = "en",
+) -> Path:
+    """Write the HTML report of a result, a study or a CSV to a file; returns its path.
+
+    That of a study says more than that of a result: its question, protocol, environment.
+
+    Raises
+    ------
+    StudyError
+        If the file cannot be written.
+    TypeError
+        If it is none of these, for example a data frame that has not been analysed.
+    """
+    from vggstudy.report import write_report
+    from vggstudy.study.context import report_context
+
+    if isinstance(result, (str, Path, Study)):
+        source = open_source(result)
+        context = context or report_context(source)
+        result = analyze_source(source, sensitivity=True)
+    if not hasattr(result, "claims"):
+        msg = f"report takes a result, a study or a path, not a {type(result).__name__}: analyze it"
+        raise TypeError(msg)
+    return write_report(result, Path(path), context=context, language=language)

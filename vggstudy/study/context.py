@@ -1,0 +1,159 @@
+"""What a study's report says besides its results: protocol, amendments, environment, commands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.plan import level_text
+from vggstudy.protocol import LabelRule, Protocol, resolve
+from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.study.runs import labeller, measured
+from vggstudy.study.study import Study
+
+if TYPE_CHECKING:
+    from vggstudy.ledger.rows import IndexRow
+    from vggstudy.study.sources import Source
+
+LABELLED = ("converged", "failed_to_learn", "diverged")
+
+
+def report_context(source: Source) -> ReportContext:
+    """What a report says besides the results: protocol, amendments, environment, commands."""
+    if source.study is None:
+        name = source.path.name if source.path else "data frame"
+        factors = ",".join(source.table.factors)
+        return ReportContext(
+            source="csv",
+            source_name=name,
+            title=source.protocol.title or None if source.protocol else None,
+            question=source.protocol.question or None if source.protocol else None,
+            commands=(f"vggstudy report {name} --factors {factors}",),
+            **_source(source.protocol),
+        )
+    study = source.study
+    store = study.store()
+    with store.index() as index:
+        environments = index.environments()
+        rows = [row for row in index.rows() if row.run_id in study.plan.by_id]
+    protocol = study.protocol
+    return ReportContext(
+        title=protocol.title or None,
+        name=protocol.name,
+        question=protocol.question or None,
+        source="study",
+        source_name=study.path.name,
+        protocol_text=study.text,
+        protocol_digest=protocol.digest(),
+        factors=protocol.design.factors,
+        settings=_settings_rows(study),
+        label_rule=_label_rows(protocol.label),
+        amendments=[
+            {"date": a.date, "old_digest": a.old_digest, "new_digest": a.new_digest, "diff": a.diff}
+            for a in store.amendments
+        ],
+        environment=_environment_rows(environments),
+        commands=(
+            f"vggstudy run {protocol.name}.toml --study {study.path.name}",
+            f"vggstudy report {study.path.name}",
+        ),
+        curves=_curves(study, rows),
+        **_source(protocol),
+        notes=_notes(study),
+    )
+
+
+def _source(protocol: Protocol | None) -> dict[str, Any]:
+    """What the study that is repeated is and reports."""
+    source = protocol.source if protocol else None
+    if source is None:
+        return {}
+    words = " ".join(f"{source.title}: {source.summary}".split())
+    return {
+        "source_words": words.rstrip(": "),
+        "source_claims": tuple(
+            SourceClaim(claim=figure.claim, value=figure.value, reference=figure.where)
+            for figure in source.figures
+        ),
+    }
+
+
+def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:
+    """The training curves that the report draws, of every run with a label."""
+    label = labeller(study.plan, study.protocol.label)
+    found = []
+    for row in rows:
+        if row.reason is not None:
+            continue
+        run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
+        result = {**summary.get("result", {}), "curves": curves}
+        outcome = label(run, str(row.status), result).outcome
+        shown = {name: curves[name] for name in _shown_curves(curves)}
+        if outcome in LABELLED and shown:
+            gap = measured(result, summary["timings"])["generalisation_gap"]
+            found.append(RunCurves(levels=run.levels, outcome=outcome, curves=shown, gap=gap))
+    return found
+
+
+def _shown_curves(curves: Mapping[str, Any]) -> list[str]:
+    """Accuracy on data that are not trained on, and the loss on those that are."""
+    unseen = next((name for name in ("val_accuracy", "test_accuracy") if name in curves), None)
+    return [name for name in (unseen, "train_loss") if name in curves and name is not None]
+
+
+def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
+    """The base recipe, setting by setting; factors are shown elsewhere."""
+    varied = {resolve(name) for name in study.plan.factors}
+    recipe = study.plan.runs[0].recipe.model_dump(mode="json")
+    rows = []
+    for section, settings in recipe.items():
+        for path, value in _leaves(settings, ()):
+            if (section, *path) not in varied and value is not None:
+                rows.append((section, ".".join(path), level_text(value)))
+    return rows
+
+
+def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
+    """Paths and values of nested settings."""
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            found += _leaves(value, (*prefix, key))
+        else:
+            found.append(((*prefix, key), value))
+    return found
+
+
+def _label_rows(rule: LabelRule) -> list[tuple[str, str]]:
+    """The label rule, name by name."""
+    return [(name, str(value)) for name, value in rule.model_dump().items()]
+
+
+def _environment_rows(
+    environments: Sequence[tuple[Mapping[str, Any], int]],
+) -> list[tuple[str, str]]:
+    """Hosts, devices and versions of the runs, with the number of runs of each."""
+    rows = []
+    for environment, count in environments:
+        packages = environment.get("packages", {})
+        numerics = environment.get("numerics", {})
+        device = numerics.get("device_name") or numerics.get("device") or "unknown device"
+        parts = [device, f"Python {environment.get('python')}"]
+        parts += [f"{n} {packages[n]}" for n in ("torch", "torchvision", "numpy") if n in packages]
+        parts.append(f"vggstudy {environment.get('vggstudy')}")
+        rows.append((f"{count} runs", "; ".join(parts)))
+    return rows
+
+
+def _notes(study: Study) -> list[str]:
+    """What a reader must know before the results."""
+    notes = []
+    recipes = [run.recipe for run in study.plan.runs]
+    if any(recipe.training.selected_by.startswith("test_") for recipe in recipes) or any(
+        recipe.training.monitored.startswith("test_") for recipe in recipes
+    ):
+        notes.append(
+            "The test set was used for stopping or for selecting the checkpoint, as the protocol "
+            "asks: test accuracies are optimistic."
+        )
+    return notes

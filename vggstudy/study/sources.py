@@ -1,0 +1,188 @@
+"""Where runs come from: a study, a CSV file or a data frame, as tables ready to be analysed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.errors import AnalysisError
+from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
+from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.study import Study, find_study, is_file
+from vggstudy.suggest import suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vggstudy.analysis.data.table import RunTable
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where runs come from, ready to be analysed.
+
+    Attributes
+    ----------
+    table : RunTable
+        The runs.
+    settings : AnalysisSettings
+        What to estimate.
+    study : Study or None
+        The study, where the runs are a study's.
+    path : Path or None
+        The CSV file, where they are a file's.
+    protocol : Protocol or None
+        The protocol, where there is one.
+    further : tuple of RunTable
+        The same runs with the protocol's further outcomes.
+    """
+
+    table: RunTable
+    settings: AnalysisSettings
+    study: Study | None = None
+    path: Path | None = None
+    protocol: Protocol | None = None
+    further: tuple[RunTable, ...] = ()
+
+    @property
+    def claims_path(self) -> Path | None:
+        """File of the claims: in the study's folder; a CSV has none of its own."""
+        return self.study.path / "claims.json" if self.study else None
+
+
+def open_source(
+    source: str | Path | Study | pd.DataFrame,
+    *,
+    protocol: Protocol | None = None,
+    factors: Sequence[str] = (),
+) -> Source:
+    """Take runs from a study, its folder, a CSV file or a data frame.
+
+    Parameters
+    ----------
+    source : Study, path or DataFrame
+        A path is a study's folder, a study's name below ``studies/``, or a CSV file.
+    protocol : Protocol, optional
+        For a CSV or a data frame: its factors, label rule and analysis settings.
+    factors : sequence of str
+        For a CSV or a data frame without a protocol: the columns that are factors.
+
+    Raises
+    ------
+    AnalysisError
+        If the table cannot be analysed, or nothing says what its factors are.
+    LedgerError
+        If there is no such study, or it is damaged.
+    """
+    if isinstance(source, Study):
+        return _from_study(source)
+    if isinstance(source, (str, Path)):
+        if is_file(source) and Path(source).name != "study.json":
+            return _from_csv(Path(source), protocol, factors)
+        if Path(source).suffix in {".csv", ".tsv", ".txt"}:
+            msg = f"{source}: there is no such file"
+            raise AnalysisError(msg)
+        return _from_study(Study.open(find_study(source)))
+    return _from_frame(source, protocol, factors)
+
+
+def _from_study(study: Study) -> Source:
+    """Runs of a study, levels in the protocol's order."""
+    settings = study.protocol.analysis
+    frame = study.to_frame()
+    names = [settings.outcome, *settings.outcomes]
+    frames = dict.fromkeys(names, frame)
+    if asked := [name for name in names if name in ENSEMBLE_OUTCOMES]:
+        frames |= dict.fromkeys(asked, _ensembles(study, frame))
+    for outcome in names:
+        _require_measured(frames[outcome], outcome)
+    first, *further = (study_table(study, name, own) for name, own in frames.items())
+    return Source(first, settings, study=study, protocol=study.protocol, further=_counted(further))
+
+
+def _counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
+    """Tables of further outcomes; those of costs count every run, whatever it has learned."""
+    from vggstudy.analysis.data.outcomes import COSTS
+
+    return tuple(one.of_every_run() if one.outcome in COSTS else one for one in further)
+
+
+def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
+    """The study's ensembles, one a row."""
+    from vggstudy.study.ensembles import ensemble_frame  # NumPy
+
+    return ensemble_frame(study.plan, study.store(), frame)
+
+
+def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
+    """A study's runs, or ensembles of them, with one outcome."""
+    from vggstudy.analysis.data.table import RunTable
+
+    return RunTable.from_frame(
+        frame,
+        factors=study.plan.factors,
+        outcome=outcome,
+        margin=study.protocol.label.margin,
+        levels=study.protocol.design.factors,
+    )
+
+
+def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> Source:
+    """Runs of a CSV file, whose name does not matter."""
+    from vggstudy.analysis.data.table import RunTable
+
+    settings, rule, names = _asked(protocol, factors, str(path))
+    table, *further = (
+        RunTable.read_csv(
+            path, names, outcome=outcome, margin=rule.margin, levels=_declared(protocol)
+        )
+        for outcome in (settings.outcome, *settings.outcomes)
+    )
+    return Source(table, settings, path=path, protocol=protocol, further=_counted(further))
+
+
+def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]) -> Source:
+    """Runs of a data frame."""
+    from vggstudy.analysis.data.table import RunTable
+
+    settings, rule, names = _asked(protocol, factors, "the data frame")
+    table, *further = (
+        RunTable.from_frame(
+            frame, factors=names, outcome=outcome, margin=rule.margin, levels=_declared(protocol)
+        )
+        for outcome in (settings.outcome, *settings.outcomes)
+    )
+    return Source(table, settings, protocol=protocol, further=_counted(further))
+
+
+def _declared(protocol: Protocol | None) -> dict[str, list[Any]]:
+    """The levels of the factors in the order in which the protocol declares them."""
+    return dict(protocol.design.factors) if protocol else {}
+
+
+def _asked(
+    protocol: Protocol | None, factors: Sequence[str], where: str
+) -> tuple[AnalysisSettings, LabelRule, tuple[str, ...]]:
+    """What is asked of a table that is no study's."""
+    names = tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
+    if not names and protocol is None:
+        msg = (
+            f"{where}: which columns are factors? "
+            "Say --factors depth,batch_size,... or --protocol FILE"
+        )
+        raise AnalysisError(msg)
+    if protocol is None:
+        return AnalysisSettings(), LabelRule(), names
+    return protocol.analysis, protocol.label, names
+
+
+def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
+    """The protocol's outcome must be something that runs record."""
+    from vggstudy.study.runs import MEASURED
+
+    if outcome not in frame.columns:
+        hint = suggest(outcome, MEASURED)
+        msg = f"analysis.outcome '{outcome}' is not recorded; recorded: {', '.join(MEASURED)}"
+        raise AnalysisError(f"{msg} ({hint})" if hint else msg)

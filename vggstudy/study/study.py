@@ -1,0 +1,340 @@
+"""A study: a protocol and the folder with its runs; the Python interface to both."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.errors import ExecutionError, LedgerError, ProtocolError
+from vggstudy.files import explain
+from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
+from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
+    from vggstudy.ledger.conduct import Trial
+    from vggstudy.study.labels import Label
+    from vggstudy.study.runs import Labeller
+
+STUDIES = Path("studies")
+"""Folder of the studies, relative to the working folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Planned runs by what has become of them.
+
+    Attributes
+    ----------
+    done, crashed, damaged, pending : tuple of PlannedRun
+        With a result; with nothing but failed attempts; with a record that cannot be trusted;
+        without a record.
+    unplanned : int
+        Records that the protocol no longer asks for; they stay in the ledger.
+    """
+
+    done: tuple[PlannedRun, ...]
+    crashed: tuple[PlannedRun, ...]
+    damaged: tuple[PlannedRun, ...]
+    pending: tuple[PlannedRun, ...]
+    unplanned: int
+
+    @property
+    def lacking(self) -> tuple[PlannedRun, ...]:
+        """Runs to execute, those never tried before those that crashed."""
+        return (*self.pending, *self.damaged, *self.crashed)
+
+
+class Study:
+    """A protocol with its ledger.
+
+    Parameters
+    ----------
+    protocol : Protocol
+        What the study asks for.
+    path : path, optional
+        The study's folder; ``studies/<name>`` by default. It is made by the first `run`.
+    text : str, optional
+        The protocol as its author wrote it; kept with the study.
+    cells : optional
+        The protocol's grid where it has been resolved already (`LoadedProtocol.cells`).
+
+    Examples
+    --------
+    >>> import vggstudy as vs
+    >>> study = vs.Study(vs.Protocol.from_file("protocols/quickstart.toml"))  # doctest: +SKIP
+    >>> study.run(jobs=2)  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        protocol: Protocol,
+        path: str | Path | None = None,
+        *,
+        text: str | None = None,
+        cells: Sequence[Any] | None = None,
+    ) -> None:
+        self.protocol = protocol
+        self.path = Path(path) if path is not None else STUDIES / protocol.name
+        self.text = text if text is not None else protocol_text(protocol)
+        self._cells = cells
+
+    @classmethod
+    def load(cls, loaded: LoadedProtocol, path: str | Path | None = None) -> Study:
+        """A study from a protocol file that has been read."""
+        return cls(loaded.protocol, path, text=loaded.text, cells=loaded.cells)
+
+    @classmethod
+    def from_file(cls, protocol: str | Path, path: str | Path | None = None) -> Study:
+        """A study from a protocol file."""
+        return cls.load(load_protocol(protocol), path)
+
+    @classmethod
+    def open(cls, path: str | Path) -> Study:
+        """A study that exists, from its folder or its name below ``studies/``.
+
+        Raises
+        ------
+        LedgerError
+            If there is none, or it is damaged.
+        """
+        folder = find_study(path)
+        store = StudyStore.open(folder, readonly=True)
+        try:
+            protocol = parse_protocol(store.protocol_text, filename=f"{folder}/protocol.toml")
+        except ProtocolError as error:
+            msg = f"{folder} holds a protocol that this version cannot read: {error}"
+            raise LedgerError(msg) from None
+        return cls(protocol, folder, text=store.protocol_text)
+
+    @cached_property
+    def plan(self) -> Plan:
+        """Every run that the protocol asks for."""
+        return make_plan(self.protocol, self._cells)
+
+    @property
+    def exists(self) -> bool:
+        """Whether the study has a folder with a marker."""
+        try:
+            return (self.path / "study.json").exists()
+        except OSError as error:  # a name too long, a folder that may not be entered
+            raise LedgerError(explain(error, self.path, "opened")) from None
+
+    def store(self) -> StudyStore:
+        """The ledger, for reading."""
+        store = StudyStore.open(self.path, readonly=True)
+        self._check_name(store)
+        return store
+
+    def progress(self) -> Progress:
+        """What has been run and what is lacking."""
+        if not self.exists:
+            self._refuse_foreign()
+            return Progress((), (), (), self.plan.runs, 0)
+        with self.store().index() as index:
+            rows = {row.run_id: row for row in index.rows(curves=False)}
+        groups: dict[str, list[PlannedRun]] = {"done": [], "crashed": [], "damaged": [], "none": []}
+        for run in self.plan.runs:
+            row = rows.get(run.run_id)
+            if row is None:
+                groups["none"].append(run)
+            elif row.reason is not None:
+                groups["damaged"].append(run)
+            else:
+                groups["crashed" if row.status == "crashed" else "done"].append(run)
+        unplanned = sum(run_id not in self.plan.by_id for run_id in rows)
+        return Progress(
+            done=tuple(groups["done"]),
+            crashed=tuple(groups["crashed"]),
+            damaged=tuple(groups["damaged"]),
+            pending=tuple(groups["none"]),
+            unplanned=unplanned,
+        )
+
+    def run(
+        self,
+        *,
+        jobs: int | None = None,
+        options: ExecutionOptions | None = None,
+        only: Sequence[str] = (),
+        limit: int | None = None,
+        listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None = None,
+        engine: Engine | None = None,
+    ) -> Tally:
+        """Execute what is lacking; whatever has a result stays as it is.
+
+        Parameters
+        ----------
+        jobs : int, optional
+            Worker processes; one a core by default. Ignored where ``options`` are given.
+        options : ExecutionOptions, optional
+            Everything else about the execution.
+        only : sequence of str
+            ``factor=level`` conditions on the runs.
+        limit : int, optional
+            Execute at most so many runs.
+        listener : callable, optional
+            Makes the listener from the runs and the options; silent by default.
+        engine : Engine, optional
+            Where runs are executed: `SlurmEngine`, `RayEngine`; on this machine by default.
+
+        Raises
+        ------
+        LedgerError
+            If the study is locked, damaged, or another study's.
+        DataError
+            If the images are missing or damaged.
+        ExecutionError
+            If records cannot be written, or ``jobs`` or ``limit`` is less than 1.
+        """
+        from vggstudy.execution import execute, resolve_options
+
+        if limit is not None and limit < 1:
+            msg = f"limit must be at least 1, got {limit}"
+            raise ExecutionError(msg)
+        selected = {run.run_id for run in select_runs(self.plan, only)}
+        chosen = options or resolve_options(jobs=jobs)
+        store = self._open_for_writing()
+        with store.lock():
+            self._amend(store)
+            progress = self.progress()
+            runs = [run for run in progress.lacking if run.run_id in selected][:limit]
+            store.refuse_unreadable(run.run_id for run in progress.damaged)
+            with _entered(_watching(listener, runs, chosen)) as watching:
+                settled = _settled(chosen, store, runs, watching, measured=engine is None)
+                if settled.jobs == chosen.jobs:
+                    return (engine or execute)(runs, store, settled, watching)
+            with _entered(_watching(listener, runs, settled)) as watching:
+                return (engine or execute)(runs, store, settled, watching)
+
+    @cached_property
+    def _label(self) -> Labeller:
+        """The protocol's label rule, made once for all runs."""
+        from vggstudy.study.runs import labeller
+
+        return labeller(self.plan, self.protocol.label)
+
+    def label(self, run: PlannedRun, record: RunRecord) -> Label:
+        """The label of a record by the protocol's rule."""
+        return self._label(run, record.status, record.result)
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row per planned run, failed and missing ones included: `study_frame`."""
+        from vggstudy.study.runs import study_frame
+
+        return study_frame(self.plan, self.store())
+
+    def _open_for_writing(self) -> StudyStore:
+        """The ledger, made if there is none."""
+        if self.exists:
+            store = StudyStore.open(self.path)
+            self._check_name(store)
+            return store
+        return StudyStore.create(self.path, self.text, self.protocol.digest(), self.protocol.name)
+
+    def _amend(self, store: StudyStore) -> None:
+        """Put this protocol in force; record an amendment where it says something else."""
+        if store.protocol_digest != self.protocol.digest() or store.protocol_edited():
+            date = datetime.now(UTC).isoformat(timespec="seconds")
+            store.amend(self.text, self.protocol.digest(), date)
+
+    def _check_name(self, store: StudyStore) -> None:
+        """A study's folder belongs to one protocol."""
+        if store.name != self.protocol.name:
+            msg = (
+                f"{self.path} holds the study '{store.name}', not '{self.protocol.name}'; "
+                "name another folder with --study"
+            )
+            raise LedgerError(msg)
+
+    def _refuse_foreign(self) -> None:
+        """A folder that is there but is no study is not taken for an empty one."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            StudyStore.open(self.path, readonly=True)
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; False where the system will not even look for it."""
+    try:
+        return Path(path).is_file()
+    except OSError:
+        return False
+
+
+def find_study(path: str | Path) -> Path:
+    """The folder of a study, given by its path or its name below ``studies/``.
+
+    Raises
+    ------
+    LedgerError
+        If there is neither, naming the studies that there are.
+    """
+    folder = Path(path)
+    try:
+        if folder.name == "study.json" and folder.is_file():
+            return folder.parent
+        if folder.exists():
+            return folder
+        if len(folder.parts) == 1 and (STUDIES / folder).is_dir():
+            return STUDIES / folder
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise LedgerError(explain(error, folder, "opened")) from None
+    known = sorted(marker.parent.name for marker in STUDIES.glob("*/study.json"))
+    there = f"; studies here: {', '.join(known)}" if known else ""
+    msg = f"there is no study at {folder}{there}"
+    raise LedgerError(msg)
+
+
+def protocol_text(protocol: Protocol) -> str:
+    """A protocol made in Python as a file: what is off its default."""
+    import tomlkit
+
+    return tomlkit.dumps(protocol.model_dump(mode="json", by_alias=True, exclude_defaults=True))
+
+
+def _watching(
+    listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None,
+    runs: Sequence[PlannedRun],
+    options: ExecutionOptions,
+) -> Any:
+    """The listener to runs under these options; one that tells nobody where there is none."""
+    from vggstudy.execution import Silent
+
+    return listener(runs, options) if listener else Silent()
+
+
+def _settled(
+    options: ExecutionOptions,
+    store: StudyStore,
+    runs: Sequence[PlannedRun],
+    watching: Listener,
+    *,
+    measured: bool,
+) -> ExecutionOptions:
+    """The options with the study's own threads: `vggstudy.execution.layout`."""
+    from vggstudy.execution import measure_divisions, settle
+
+    def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Trial, ...]:
+        return measure_divisions(
+            candidates, runs=runs, store=store, options=options, note=watching.note
+        )
+
+    return settle(options, store, runs, measure=measure if measured else None, note=watching.note)
+
+
+@contextlib.contextmanager
+def _entered(listener: Any) -> Iterator[Listener]:
+    """Enter a listener that is a display; another one is used as it is."""
+    if hasattr(listener, "__enter__"):
+        with listener as watching:
+            yield watching
+    else:
+        yield listener
