@@ -28,7 +28,7 @@ OnNull = Callable[..., Finished]
 def on_null(built: Path, tmp_path: Path) -> OnNull:
     """Runs a module of Python on the null device, in a process of its own."""
 
-    def start(module: str, *arguments: str, timeout_s: float = 120, **settings: Any) -> Finished:
+    def start(module: str, *arguments: str, timeout_s: float = 300, **settings: Any) -> Finished:
         command = [sys.executable, "-m", module, *arguments]
         return run(command, built, tmp_path, timeout_s=timeout_s, settings=settings)
 
