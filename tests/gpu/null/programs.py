@@ -1,0 +1,362 @@
+"""Programs with torch that a test runs on the null device: ``python -m tests.gpu.null.programs``.
+
+Each prints JSON. Those that plant a fault do the same without it beside it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tests.gpu.null.run import FAULT, read
+from vggstudy.identity import Seeds
+from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.training import train_run
+from vggstudy.training.determinism import open_device
+from vggstudy.training.lane_memory import MemoryBudget
+from vggstudy.training.lane_streams import CudaRecorder, CudaStream, lane_streams
+from vggstudy.training.lanes import LaneSet, Outcome
+from vggstudy.training.session import Job, Site
+
+LIBRARY = ctypes.CDLL(None)
+LIBRARY.null_count.restype = ctypes.c_long
+LIBRARY.null_used.restype = ctypes.c_double
+REFILLS = 16
+LIVE = ("graphs", "events", "streams", "handles of cuBLAS", "handles of cuDNN")
+
+
+def count(name: str) -> int:
+    return int(LIBRARY.null_count(name.encode()))
+
+
+def faults() -> list[str]:
+    """Kinds of the faults that this process has been told of so far."""
+    lines = read(Path(os.environ["NULL_LOG"]))
+    return [x.kind.removeprefix(FAULT) for x in lines if x.kind.startswith(FAULT)]
+
+
+def new_faults(work: Callable[[], object]) -> list[str]:
+    """Kinds of the faults that some work brings about, each once."""
+    before = len(faults())
+    work()
+    return sorted(set(faults()[before:]))
+
+
+def job(index: int = 0, **training: Any) -> Job:
+    data = DataSettings(
+        name="synthetic", classes=3, train=96, test=32, flip=True, crop=2, data_norm=True
+    )
+    model = ModelSettings(depth=11, width=0.1, batch_norm=True, dropout=0.2)
+    settings = TrainingSettings.model_validate({"batch_size": 32, "epochs": 2, **training})
+    recipe = Recipe(data=data, model=model, training=settings)
+    return Job(recipe=recipe, seeds=Seeds(index, index, index, index, split=0))
+
+
+def lane() -> CudaStream:
+    (stream,) = lane_streams(open_device("cuda"), 1, graphs=True)
+    assert isinstance(stream, CudaStream)
+    return stream
+
+
+class Scaled(torch.autograd.Function):
+    """Reads in its backward pass a tensor that autograd knows nothing of."""
+
+    @staticmethod
+    def forward(context: Any, value: Tensor, kept: list[Tensor]) -> Tensor:
+        context.kept = kept
+        return value.clone()
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient * context.kept[0], None
+
+
+def dead_memory() -> dict[str, Any]:
+    """Recordings whose memory is kept, freed, and freed where only the backward pass reads it."""
+
+    def replayed(*, forward: bool, freed: bool) -> str:
+        stream = lane()
+        with stream.active():
+            recorder = CudaRecorder(stream.stream, None)
+            value = torch.ones(8, device="cuda", requires_grad=True)
+            kept = [torch.ones(8, device="cuda")]
+            scaled = torch.zeros(8, device="cuda")
+
+            def body() -> None:
+                value.grad = None
+                if forward:
+                    scaled.copy_(value.detach() * kept[0])
+                else:
+                    Scaled.apply(value, kept).sum().backward()
+
+            body()
+            replay = recorder.record(body)
+            if freed:
+                kept.clear()
+                gc.collect()
+            try:
+                replay()
+            except RuntimeError as error:
+                return str(error)
+            finally:
+                value.grad = None
+                recorder.close()
+        return "replayed"
+
+    return {
+        f"{'forward' if forward else 'backward'} {'freed' if freed else 'kept'}": replayed(
+            forward=forward, freed=freed
+        )
+        for forward in (True, False)
+        for freed in (False, True)
+    }
+
+
+def strays() -> dict[str, Any]:
+    """Work inside a lane's block: on its stream, on others, and of cuDNN's batch norm."""
+    stream, other = lane(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    images = torch.zeros(2, 3, 8, 8, device="cuda")
+    weight = torch.ones(3, device="cuda")
+
+    def on(chosen: torch.cuda.Stream | None) -> None:
+        with stream.active():
+            if chosen is None:
+                images.add(1)
+            else:
+                with torch.cuda.stream(chosen):
+                    images.add(1)
+
+    def backward() -> None:
+        strayed = images.clone().requires_grad_()
+        loss = (2 * strayed).sum()  # on the default stream, to which the backward pass keeps
+        with stream.active():
+            loss.backward()  # type: ignore[no-untyped-call]
+
+    def copy_beside() -> None:
+        def copy() -> None:
+            with torch.cuda.stream(other):
+                images.cpu()
+
+        with stream.active():
+            writer = threading.Thread(target=copy)
+            writer.start()
+            writer.join()
+
+    def batch_norm() -> None:
+        value = images.to(memory_format=torch.channels_last).requires_grad_()
+        loss = functional.batch_norm(value, None, None, weight, weight, training=True).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+
+    def wrong_device() -> None:
+        handle = ctypes.c_void_p(stream.stream.cuda_stream)
+        LIBRARY.cudaSetDevice(1)
+        LIBRARY.cudaMemsetAsync(ctypes.c_void_p(images.data_ptr()), 0, ctypes.c_size_t(4), handle)
+        LIBRARY.cudaSetDevice(0)
+
+    return {
+        "its own stream": new_faults(lambda: on(None)),
+        "a copy of another thread": new_faults(copy_beside),
+        "the default stream": new_faults(lambda: on(torch.cuda.default_stream())),
+        "another stream": new_faults(lambda: on(other)),
+        "a backward pass elsewhere": new_faults(backward),
+        "cuDNN's batch norm": new_faults(batch_norm),
+        "another device": new_faults(wrong_device),
+    }
+
+
+def copying_beside_a_capture() -> dict[str, Any]:
+    """A thread that copies from the device, as one that writes checkpoints, during a capture."""
+    weights, stream = torch.ones(64, device="cuda"), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    held = torch.empty(64, device="cuda")
+    kept = []  # a broken capture may not be let go
+    torch.cuda.synchronize()
+
+    def captured(mode: str) -> dict[str, Any]:
+        errors: list[str] = []
+
+        def copy() -> None:
+            try:
+                with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+                    weights.cpu()
+            except RuntimeError as error:
+                errors.append(str(error).splitlines()[0])
+
+        graph = torch.cuda.CUDAGraph()
+        kept.append(graph)
+        with torch.cuda.stream(stream):
+            graph.capture_begin(capture_error_mode=mode)
+            held.mul_(2)
+            writer = threading.Thread(target=copy)
+            writer.start()
+            writer.join()
+            try:
+                graph.capture_end()
+            except RuntimeError as error:
+                errors.append(str(error).splitlines()[0])
+        return {"errors": errors}
+
+    found: dict[str, Any] = {}
+    for mode in ("thread_local", "global"):
+        before = len(faults())
+        found[mode] = {**captured(mode), "faults": sorted(set(faults()[before:]))}
+    return found
+
+
+def drain(
+    lanes: LaneSet, each_turn: Callable[[list[Outcome]], None] = lambda _: None
+) -> dict[str, Outcome]:
+    last: dict[str, Outcome] = {}
+    while lanes:
+        outcomes, progress = lanes.turn()
+        last |= {x.key: x for x in outcomes if x.epoch is None}
+        each_turn([x for x in outcomes if x.epoch is None])
+        if not progress:
+            lanes.pause()
+    return last
+
+
+def leak() -> None:
+    """Let every lane that ends leave a tensor, an event and a graph."""
+    kept: list[object] = []
+    close = CudaRecorder.close
+
+    def leaking(self: CudaRecorder) -> None:
+        close(self)
+        with torch.cuda.stream(self.stream):
+            left = torch.ones(2**22, device="cuda")
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            event.record()
+            graph = torch.cuda.CUDAGraph()
+            graph.capture_begin()
+            left.add_(1)
+            graph.capture_end()
+        kept.append((left, event, graph))
+
+    CudaRecorder.close = leaking  # type: ignore[method-assign]
+
+
+def refills(cache: str, kind: str) -> dict[str, Any]:
+    """What is alive whenever a lane has been filled again, with another one at work beside it."""
+    if kind == "leaking":
+        leak()
+    lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=Path(cache)), lanes=2)
+    alive: list[dict[str, float]] = []
+    ended = 0
+
+    def look(outcomes: list[Outcome]) -> None:
+        nonlocal ended
+        ended += len(outcomes)
+        if len(lanes.active) == 2 and len(alive) < ended:
+            gc.collect()
+            found = {name: float(count(name)) for name in LIVE}
+            found["allocated bytes"] = torch.cuda.memory_allocated()
+            found["reserved bytes"] = torch.cuda.memory_reserved()
+            found["bytes of the device"] = float(LIBRARY.null_used(0))
+            alive.append(found)
+
+    lanes.add("long", job(0, epochs=40))
+    for index in range(REFILLS + 1):
+        lanes.add(str(index), job(index, epochs=1))
+    done = drain(lanes, look)
+    lanes.close()
+    return {"alive": alive, "finished": sum(x.result is not None for x in done.values())}
+
+
+class Greedy(MemoryBudget):
+    """Lets every lane begin, whatever that leaves, until the device itself refuses."""
+
+    def admits(self, need: int, free: int) -> bool:
+        return True
+
+    def short(self, free: int) -> bool:
+        return False
+
+
+def lacking_memory(cache: str) -> dict[str, Any]:
+    """Eight runs for six lanes on a device without room for six, by lanes of two kinds."""
+
+    def trained(*, greedy: bool) -> dict[str, Any]:
+        lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=Path(cache)), lanes=6)
+        if greedy:
+            lanes.budget = Greedy(total=1, margin=0)
+        most = 0
+
+        def look(ended: list[Outcome]) -> None:
+            nonlocal most
+            most = max(most, len(lanes.active))
+
+        for index in range(8):
+            lanes.add(str(index), job(index))
+        done = drain(lanes, look)
+        reason, limit = lanes.count.reason, lanes.count.limit
+        lanes.close()
+        finished = sum(x.result is not None for x in done.values())
+        return {"most": most, "finished": finished, "reason": reason, "limit": limit}
+
+    return {"cautious": trained(greedy=False), "greedy": trained(greedy=True)}
+
+
+def second_device(cache: str) -> dict[str, Any]:
+    """A run on ``cuda:1``, and what it leaves on either device."""
+    chosen = job()
+    done = train_run(chosen.recipe, chosen.seeds, device="cuda:1", cache_dir=Path(cache))
+    return {
+        "steps": done.execution["steps"],
+        "bytes": [float(LIBRARY.null_used(each)) for each in (0, 1)],
+        "work": [count(f"work on device {each}") for each in (0, 1)],
+    }
+
+
+def crashing() -> dict[str, Any]:
+    """What calls say before and after the launch at which the device breaks."""
+    stream = lane()
+
+    def says(work: Callable[[], object]) -> str:
+        try:
+            work()
+        except RuntimeError as error:
+            return str(error).splitlines()[0]
+        return "done"
+
+    with stream.active():
+        recorder = CudaRecorder(stream.stream, None)
+        value = torch.ones(8, device="cuda")
+
+        def body() -> None:
+            value.add_(1)
+
+        replay = recorder.record(body)
+        calls = (replay, torch.cuda.synchronize, lambda: torch.ones(9, device="cuda"))
+        before = [says(each) for each in calls]
+        replay()
+        return {"before": before, "after": [says(each) for each in calls]}
+
+
+PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
+    each.__name__: each
+    for each in (
+        dead_memory,
+        strays,
+        copying_beside_a_capture,
+        refills,
+        lacking_memory,
+        second_device,
+        crashing,
+    )
+}
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(PROGRAMS[sys.argv[1]](*sys.argv[2:])))
+    sys.stdout.flush()
+    os._exit(0)  # a device that was broken on purpose is not taken down in order
