@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from tests.gpu.null.run import FAULT, read
 from vggstudy.identity import Seeds
-from vggstudy.protocol.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lane_memory import MemoryBudget
