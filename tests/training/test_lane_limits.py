@@ -10,7 +10,7 @@ import torch
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.failures import lacks_memory
 from vggstudy.training.lane_count import MAX_LANES, MAX_STREAMS, WINDOW_S, LaneCount
-from vggstudy.training.lane_memory import LIBRARIES, MemoryBudget, expected_bytes
+from vggstudy.training.lane_memory import KEPT, LIBRARIES, MemoryBudget, expected_bytes
 
 Make = Callable[..., Recipe]
 
@@ -117,6 +117,21 @@ def test_memory_is_short_where_lanes_together_reach_the_margin() -> None:
     budget.took("b", "cell", used=1, expected=None)
     assert budget.short(free=5)
     assert not budget.short(free=10)
+
+
+def test_memory_of_ended_lanes_is_given_back_where_somebody_needs_it() -> None:
+    # Giving it back waits for all lanes.
+    budget = MemoryBudget(total=1000, margin=10)
+    budget.took("a", "cell", used=30, expected=None)
+    assert not budget.should_return("new", 50, free=900)  # nothing is left behind
+    budget.release("a")
+    assert budget.should_return("new", 50, free=900)  # a new cell is to be measured
+    assert not budget.should_return("cell", 50, free=900)
+    budget.took("b", "cell", used=30, expected=None)
+    assert budget.should_return("cell", 50, free=40)  # no room beside the margin
+    budget.release("b")
+    assert budget.left > KEPT * budget.total
+    assert budget.should_return("cell", 50, free=900)
 
 
 def test_expected_bytes_grow_with_the_batch_by_what_a_step_keeps(make_recipe: Make) -> None:

@@ -6,6 +6,7 @@ wants at a time, and ``("begun", run id)``: it has come to a lane.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -115,4 +116,7 @@ class LaneWorker(Worker):
             return
         self.connection.send(("done", record))
         if outcome.error is not None and not self.lanes.device_works():
-            sys.exit(f"{self.device} refuses all work since run {run.run_id} failed")
+            # Its end would free memory of the broken device, and abort with other last words.
+            text = f"{self.device} refuses all work since run {run.run_id} failed"
+            print(text, file=sys.stderr, flush=True)  # noqa: T201 - the driver reads it
+            os._exit(1)

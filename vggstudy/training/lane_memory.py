@@ -20,6 +20,10 @@ from vggstudy.training.models import bare_model
 MARGIN = 0.1
 """Share of a device's memory that stays free."""
 
+KEPT = 0.05
+"""Share of a device's memory that ended lanes may leave behind before it is given back: that waits
+for all lanes, so it is not done for each."""
+
 FIRST_RATIO = 2.0
 """What a lane is taken to hold, as a multiple of what was expected, before any has been measured:
 the allocator's rounding and the workspaces of libraries are not in the expectation."""
@@ -44,6 +48,8 @@ class MemoryBudget:
         Bytes of every active lane, by its key.
     known : dict of str to int
         Most bytes that a lane of a cell has been measured to hold.
+    left : int
+        Bytes that ended lanes have left to the allocator, where no other lane can use them.
     ratio : float
         Largest ratio of measured to expected bytes, or the first guess.
     """
@@ -52,6 +58,7 @@ class MemoryBudget:
     margin: int
     held: dict[str, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
+    left: int = 0
     ratio: float = FIRST_RATIO
 
     @classmethod
@@ -82,7 +89,17 @@ class MemoryBudget:
 
     def release(self, key: str) -> None:
         """A lane has let go of its memory."""
-        self.held.pop(key, None)
+        self.left += self.held.pop(key, 1)  # at least something, if it failed unmeasured
+
+    def should_return(self, cell: str, need: int, free: int) -> bool:
+        """Whether memory is to be given back before a lane of a cell begins.
+
+        A cell's first lane is measured, so that it must find none to use; others need room.
+        """
+        if not self.left:
+            return False
+        known = cell in self.known
+        return not known or not self.admits(need, free) or self.left > KEPT * self.total
 
     def short(self, free: int) -> bool:
         """Whether the lanes have come into the margin, where bits are no longer safe."""

@@ -142,7 +142,6 @@ class LaneSet:
         self._aside = Background("aside") if beside else None
         self._opening: _Opening | None = None
         self._refused = False  # for want of memory; until a lane ends
-        self._left = False  # a lane has ended since memory was returned
         self._switches = ExitStack()
         self._precision: str | None = None
         self._turned_at = time.perf_counter()
@@ -295,9 +294,9 @@ class LaneSet:
         cell = job.cell
         need = self.budget.need(cell, arrival.expected)
         free = free_bytes(self.site.device)
-        if self._left and (cell not in self.budget.known or not self.budget.admits(need, free)):
-            return_memory(self.site.device)  # of lanes that have ended since
-            self._left = False
+        if self.budget.should_return(cell, need, free):
+            return_memory(self.site.device)
+            self.budget.left = 0
             free = free_bytes(self.site.device)
         if not self.budget.admits(need, free):
             return False
@@ -375,7 +374,7 @@ class LaneSet:
         """Free a lane, its memory, and splits that nobody reads any more."""
         each.lane.close()
         self.active.remove(each)
-        self._refused, self._left = False, True
+        self._refused = False
         if self._opening is not None and self._opening.active is each:
             self._opening = None
         used = [id(other.lane.session.run.data) for other in self.active]

@@ -22,7 +22,7 @@ from torch.nn import functional
 from tests.gpu.null.run import FAULT, read
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
-from vggstudy.training import train_run
+from vggstudy.training import lane_memory, train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lane_memory import MemoryBudget
 from vggstudy.training.lane_streams import CudaRecorder, CudaStream, lane_streams
@@ -250,6 +250,7 @@ def refills(cache: str, kind: str) -> dict[str, Any]:
     """What is alive whenever a lane has been filled again, with another one at work beside it."""
     if kind == "leaking":
         leak()
+    lane_memory.KEPT = 0.0  # memory is given back at every refill
     lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=Path(cache)), lanes=2)
     alive: list[dict[str, float]] = []
     ended = 0
@@ -287,7 +288,8 @@ def lacking_memory(cache: str) -> dict[str, Any]:
     """Eight runs for six lanes on a device without room for six, by lanes of two kinds."""
 
     def trained(*, greedy: bool) -> dict[str, Any]:
-        lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=Path(cache)), lanes=6)
+        site = Site(device=open_device("cuda"), cache_dir=Path(cache))
+        lanes = LaneSet(site, lanes=6, threads=False)  # as quick to begin as the device is
         if greedy:
             lanes.budget = Greedy(total=1, margin=0)
         most = 0
@@ -297,7 +299,7 @@ def lacking_memory(cache: str) -> dict[str, Any]:
             most = max(most, len(lanes.active))
 
         for index in range(8):
-            lanes.add(str(index), job(index))
+            lanes.add(str(index), job(index, epochs=80))  # until six lanes have begun
         done = drain(lanes, look)
         reason, limit = lanes.count.reason, lanes.count.limit
         lanes.close()

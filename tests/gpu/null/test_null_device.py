@@ -232,7 +232,7 @@ def test_nothing_grows_between_the_fourth_and_the_sixteenth_refill_of_a_lane(
 
 def test_all_runs_finish_in_fewer_lanes_on_a_small_device(on_null: OnNull, cache_dir: Path) -> None:
     # The cautious lanes leave room before the device refuses; the greedy ones learn it from it.
-    found = program(on_null, "lacking_memory", str(cache_dir), NULL_MEM_GIB=1)
+    found = program(on_null, "lacking_memory", str(cache_dir), NULL_MEM_GIB=0.9)
     for each in found.values():
         assert each["finished"] == 8
         assert 1 <= each["most"] < 6
