@@ -30,6 +30,7 @@ def failed(text: str) -> list[str]:
 def command(output: str) -> list[str]:
     """The call of pytest, with what is installed of its plugins."""
     found = [sys.executable, "-m", "pytest", "tests/gpu", "-v", "-p", "no:cacheprovider"]
+    found += ["--ignore", "tests/gpu/null"]  # which is for machines without a GPU
     found += ["-o", "filterwarnings=default", "--durations=10"]
     if importlib.util.find_spec("xdist"):
         found += ["-n", os.environ.get("GPU_TEST_WORKERS", "4")]

@@ -191,14 +191,20 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> LaneWorker:
 
 
 def test_a_worker_whose_device_has_broken_ends_once_the_failure_is_recorded(
-    worker: LaneWorker,
+    worker: LaneWorker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from vggstudy.training.lanes import Outcome
 
+    def leave(code: int) -> None:
+        raise SystemExit(code)
+
+    monkeypatch.setattr(os, "_exit", leave)
     worker.runs = {"abc": (object(), object())}  # type: ignore[dict-item]
-    with pytest.raises(SystemExit, match="cuda:0 refuses all work since run abc failed"):
+    with pytest.raises(SystemExit):
         worker.record(Run("abc"), None, Outcome("abc", error=RuntimeError("x")))  # type: ignore[arg-type]
-    assert worker.connection.sent == [("done", "record")]  # type: ignore[attr-defined]
+    assert capsys.readouterr().err == "cuda:0 refuses all work since run abc failed\n"
+    # It wants no more runs before it hands this one back.
+    assert worker.connection.sent == [("lanes", 0), ("done", "record")]  # type: ignore[attr-defined]
 
 
 class Run:

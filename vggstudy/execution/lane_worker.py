@@ -114,8 +114,11 @@ class LaneWorker(Worker):
         except StudyError as error:
             self.refuse(error, run.run_id)
             return
+        broken = outcome.error is not None and not self.lanes.device_works()
+        if broken:  # a retry must not come back to this process
+            self.connection.send(("lanes", 0))
         self.connection.send(("done", record))
-        if outcome.error is not None and not self.lanes.device_works():
+        if broken:
             # Its end would free memory of the broken device, and abort with other last words.
             text = f"{self.device} refuses all work since run {run.run_id} failed"
             print(text, file=sys.stderr, flush=True)  # noqa: T201 - the driver reads it
