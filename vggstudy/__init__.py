@@ -20,17 +20,16 @@ from typing import TYPE_CHECKING, Any
 from vggstudy._version import __version__
 
 if TYPE_CHECKING:
-    from vggstudy.errors import (
-        AnalysisError,
-        DataError,
-        ExecutionError,
-        LedgerError,
-        ProtocolError,
-        StudyError,
-    )
-    from vggstudy.protocol import Protocol
-    from vggstudy.study.analyze import analyze, report
-    from vggstudy.study.study import Study
+    from vggstudy.errors import AnalysisError as AnalysisError
+    from vggstudy.errors import DataError as DataError
+    from vggstudy.errors import ExecutionError as ExecutionError
+    from vggstudy.errors import LedgerError as LedgerError
+    from vggstudy.errors import ProtocolError as ProtocolError
+    from vggstudy.errors import StudyError as StudyError
+    from vggstudy.protocol import Protocol as Protocol
+    from vggstudy.study.analyze import analyze as analyze
+    from vggstudy.study.analyze import report as report
+    from vggstudy.study.study import Study as Study
 
 _HOME = {
     "AnalysisError": "vggstudy.errors",
@@ -45,19 +44,7 @@ _HOME = {
     "report": "vggstudy.study.analyze",
 }
 
-__all__ = [
-    "AnalysisError",
-    "DataError",
-    "ExecutionError",
-    "LedgerError",
-    "Protocol",
-    "ProtocolError",
-    "Study",
-    "StudyError",
-    "__version__",
-    "analyze",
-    "report",
-]
+__all__ = ["__version__", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,12 +11,12 @@ ALIKE = 0.6
 """Share of characters that two names must have in common."""
 
 
-def near(name: str, known: Iterable[str], *, n: int) -> list[str]:
+def near(name: str, known: Iterable[str], *, n: int, alike: float = ALIKE) -> list[str]:
     """At most `n` known names that are like another, the most like one first; case is no matter."""
     from difflib import get_close_matches  # only a mistake pays for it
 
     spelled = {one.lower(): one for one in reversed(list(known))}
-    found = get_close_matches(name[:LONGEST].lower(), list(spelled), n=n, cutoff=ALIKE)
+    found = get_close_matches(name[:LONGEST].lower(), list(spelled), n=n, cutoff=alike)
     return [spelled[one] for one in found]
 
 

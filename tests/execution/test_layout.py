@@ -13,7 +13,7 @@ from vggstudy.execution import ExecutionOptions, layout, resolve_options
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.execution.layout import divisions, fastest, geometric_mean, settle
 from vggstudy.ledger import StudyStore
-from vggstudy.ledger.conduct import CONDUCT_NAME, Conduct, Trial, read_conduct, write_conduct
+from vggstudy.ledger.conduct import CONDUCT_NAME, Conduct, Division, read_conduct, write_conduct
 from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import parse_protocol
 
@@ -43,9 +43,9 @@ class Machine:
     measured: int = 0
     notes: list[str] = field(default_factory=list)
 
-    def measure(self, candidates: Sequence[tuple[int, int]]) -> tuple[Trial, ...]:
+    def measure(self, candidates: Sequence[tuple[int, int]]) -> tuple[Division, ...]:
         self.measured += 1
-        return tuple(Trial(w, t, self.speeds[w, t]) for w, t in candidates if self.speeds)
+        return tuple(Division(w, t, self.speeds[w, t]) for w, t in candidates if self.speeds)
 
     def settle(
         self, store: StudyStore, runs: Sequence[PlannedRun], options: ExecutionOptions
@@ -82,7 +82,7 @@ def test_all_divisors_of_the_cores_are_tried() -> None:
 
 
 def test_more_threads_must_be_clearly_faster() -> None:
-    trials = [Trial(4, 1, 100.0), Trial(2, 2, 109.0), Trial(1, 4, 121.0)]
+    trials = [Division(4, 1, 100.0), Division(2, 2, 109.0), Division(1, 4, 121.0)]
     assert fastest(trials[:2]).threads == 1
     assert fastest(trials).threads == 4
 
@@ -181,7 +181,7 @@ def test_a_measurement_that_fails_leaves_one_thread(store: StudyStore) -> None:
 
 
 def test_the_choice_survives_a_round_trip(tmp_path: Path) -> None:
-    conduct = Conduct(threads=2, workers=1, chosen_by="measurement", trials=(Trial(1, 2, 3.5),))
+    conduct = Conduct(threads=2, workers=1, chosen_by="measurement", trials=(Division(1, 2, 3.5),))
     write_conduct(tmp_path, conduct)
     assert read_conduct(tmp_path) == conduct
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from vggstudy.execution.options import ExecutionOptions, available_cores
 from vggstudy.ledger import RunRecord, StudyStore
-from vggstudy.ledger.conduct import Conduct, Trial, read_conduct, write_conduct
+from vggstudy.ledger.conduct import Conduct, Division, read_conduct, write_conduct
 from vggstudy.plan import PlannedRun
 
 MIN_EPOCHS = 100
@@ -22,7 +22,7 @@ MIN_EPOCHS = 100
 MARGIN = 1.1
 """More threads must be so many times as fast: noise must not decide about a study's bits."""
 
-Measure = Callable[[Sequence[tuple[int, int]]], tuple[Trial, ...]]
+Measure = Callable[[Sequence[tuple[int, int]]], tuple[Division, ...]]
 """From (workers, threads) to what each was measured at; empty if nothing could be measured."""
 
 
@@ -31,12 +31,12 @@ def divisions(cores: int) -> list[tuple[int, int]]:
     return [(cores // threads, threads) for threads in range(1, cores + 1) if cores % threads == 0]
 
 
-def fastest(trials: Sequence[Trial]) -> Trial:
+def fastest(trials: Sequence[Division]) -> Division:
     """The first trial that no later one outdoes by `MARGIN`.
 
     Parameters
     ----------
-    trials : sequence of Trial
+    trials : sequence of Division
         Fewest threads first; at least one.
     """
     best = trials[0]

@@ -12,7 +12,7 @@ from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.pool import refusal
 from vggstudy.execution.process import WorkerProcess
 from vggstudy.ledger import StudyStore
-from vggstudy.ledger.conduct import Trial
+from vggstudy.ledger.conduct import Division
 from vggstudy.plan import PlannedRun
 
 
@@ -27,7 +27,7 @@ def measure_divisions(
     store: StudyStore,
     options: ExecutionOptions,
     note: Callable[[str], None],
-) -> tuple[Trial, ...]:
+) -> tuple[Division, ...]:
     """Steps a second of each division, in workers like those that will execute the runs.
 
     The first and the last cell stand for all: protocols list levels from small to large.
@@ -44,7 +44,7 @@ def measure_divisions(
 
     Returns
     -------
-    trials : tuple of Trial
+    trials : tuple of Division
         In the order of the candidates; empty if a worker died.
 
     Raises
@@ -81,14 +81,14 @@ def _trial(
     threads: int,
     cells: Sequence[PlannedRun],
     note: Callable[[str], None],
-) -> Trial:
+) -> Division:
     """All workers step at the same time, cell by cell."""
     rates = []
     for run in cells:
         for process in processes:
             process.send(("measure", (run, threads)))
         rates.append(sum(float(_answer(process, "measured", note)[1]) for process in processes))
-    return Trial(len(processes), threads, geometric_mean(rates))
+    return Division(len(processes), threads, geometric_mean(rates))
 
 
 def _answer(process: WorkerProcess, expected: str, note: Callable[[str], None]) -> tuple[Any, ...]:

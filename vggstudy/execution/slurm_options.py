@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vggstudy.errors import ExecutionError
 from vggstudy.execution.packing import Packing
+from vggstudy.suggest import suggest
 
 SBATCH_OPTIONS = frozenset(
     {
@@ -106,8 +106,7 @@ def parse_options(texts: Sequence[str]) -> dict[str, str]:
         name, equals, value = part.partition("=")
         name, value = name.strip().replace("_", "-"), value.strip()
         if name not in SBATCH_OPTIONS:
-            close = difflib.get_close_matches(name, SBATCH_OPTIONS, n=1)
-            hint = f"did you mean '{close[0]}'?" if close else ", ".join(sorted(SBATCH_OPTIONS))
+            hint = suggest(name, SBATCH_OPTIONS) or ", ".join(sorted(SBATCH_OPTIONS))
             msg = f"--slurm {part}: '{name}' is not an option that is passed on to sbatch; {hint}"
             raise ExecutionError(msg)
         if not equals or not _VALUE.fullmatch(value):

@@ -12,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from vggstudy.errors import LedgerError
 from vggstudy.files import explain, read_bounded, write_atomic
@@ -22,9 +24,11 @@ CONDUCT_NAME = "execution.json"
 FORMAT = "vggstudy-execution"
 SCHEMA = 1
 
+Count = Annotated[int, Field(strict=True, ge=1)]
+
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Division:
     """What one division of the cores was measured at.
 
     Attributes
@@ -35,8 +39,8 @@ class Trial:
         Steps a second of all workers together, geometric mean over the cells tried.
     """
 
-    workers: int
-    threads: int
+    workers: Count
+    threads: Count
     steps_per_s: float
 
 
@@ -52,14 +56,17 @@ class Conduct:
         Processes that went with them when they were chosen; no resumption is bound to it.
     chosen_by : str
         ``measurement``, ``user`` (said so), ``default``.
-    trials : tuple of Trial
+    trials : tuple of Division
         What was measured; empty unless it was.
     """
 
-    threads: int
-    workers: int
+    threads: Count
+    workers: Count
     chosen_by: str
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[Division, ...] = ()
+
+
+_READER = TypeAdapter(Conduct)
 
 
 def read_conduct(folder: Path) -> Conduct | None:
@@ -100,19 +107,12 @@ def write_conduct(folder: Path, conduct: Conduct) -> None:
 
 def _parse(content: Mapping[str, Any]) -> Conduct:
     """The content of the file, once it is found to be what `write_conduct` writes."""
-    threads, workers = content.get("threads"), content.get("workers")
-    trials = content.get("trials")
-    counts = all(type(value) is int and value >= 1 for value in (threads, workers))
-    if not counts or not isinstance(trials, list):
-        reason = f"needs threads and workers of at least 1, got {threads!r} and {workers!r}"
-        raise DamagedFileError("foreign", reason)
     try:
-        found = tuple(Trial(**trial) for trial in trials)
-    except TypeError:
-        raise DamagedFileError("foreign", f"holds trials of another form: {trials!r:.80}") from None
-    return Conduct(
-        threads=content["threads"],
-        workers=content["workers"],
-        chosen_by=str(content.get("chosen_by")),
-        trials=found,
-    )
+        return _READER.validate_python(content)
+    except ValidationError as error:
+        if len(error.errors()[0]["loc"]) > 1:
+            reason = f"holds trials of another form: {content['trials']!r:.80}"
+        else:
+            threads, workers = content.get("threads"), content.get("workers")
+            reason = f"needs threads and workers of at least 1, got {threads!r} and {workers!r}"
+        raise DamagedFileError("foreign", reason) from None

@@ -10,10 +10,12 @@ import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from vggstudy.errors import LedgerError
 from vggstudy.files import explain, read_bounded, write_atomic
@@ -52,7 +54,7 @@ class Holder:
     machine: str | None
     boot: str | None
     namespace: str | None
-    pid: int
+    pid: Annotated[int, Field(gt=0)]
     started: int | None
     since: str
     token: str
@@ -75,6 +77,9 @@ class Holder:
     def __str__(self) -> str:
         """``process 12 on host since ...``."""
         return f"process {self.pid} on {self.host} since {self.since}"
+
+
+_READER = TypeAdapter(Holder)
 
 
 @contextmanager
@@ -112,33 +117,17 @@ def read_holder(path: Path) -> Holder | None:
         If the file cannot be read or is no lock.
     """
     try:
-        value = json.loads(read_bounded(path, limit=65536))
+        return _READER.validate_json(read_bounded(path, limit=65536), strict=True)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise LedgerError(explain(error, path, "read")) from error
-    except (ValueError, RecursionError):
-        value = None
-    if not isinstance(value, dict) or not _is_holder(value):
+    except ValidationError:
         msg = (
             f"the lock {path} is damaged and does not say who holds the study; "
             "delete that file if no other vggstudy is running on it"
         )
-        raise LedgerError(msg)
-    return Holder(**{field.name: value[field.name] for field in fields(Holder)})
-
-
-def _is_holder(value: dict[str, Any]) -> bool:
-    """Whether a JSON object names a process."""
-    texts = ("host", "since", "token")
-    optional = ("machine", "boot", "namespace")
-    return (
-        all(isinstance(value.get(name), str) for name in texts)
-        and all(isinstance(value.get(name, 0), str | None) for name in optional)
-        and type(value.get("pid")) is int
-        and value["pid"] > 0
-        and isinstance(value.get("started", ""), int | None)
-    )
+        raise LedgerError(msg) from None
 
 
 def _acquire(path: Path, holder: Holder) -> None:

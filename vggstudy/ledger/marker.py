@@ -10,17 +10,14 @@ schema 1
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, fields, replace
+
+from pydantic import TypeAdapter, ValidationError
 
 from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
 
 FORMAT = "vggstudy-study"
 SCHEMA = 1
-
-_TEXTS = ("name", "protocol", "protocol_digest", "created_at")
-_AMENDMENT = ("date", "old_digest", "new_digest", "diff")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +62,7 @@ class Marker:
     protocol: str
     protocol_digest: str
     created_at: str
-    amendments: tuple[Amendment, ...] = ()
+    amendments: tuple[Amendment, ...]
 
     def amended(self, *, protocol: str, protocol_digest: str, date: str) -> Marker:
         """The marker once another protocol is in force."""
@@ -98,20 +95,14 @@ class Marker:
             If it is torn, edited, foreign or of a newer schema.
         """
         payload = unseal(data, form=FORMAT, newest=SCHEMA)
-        amendments = payload.get("amendments")
-        if not isinstance(amendments, list) or not _all_texts(payload, _TEXTS):
-            raise DamagedFileError("foreign", f"not a study's marker: needs {', '.join(_TEXTS)}")
-        if not all(isinstance(item, dict) and _all_texts(item, _AMENDMENT) for item in amendments):
-            reason = f"not a study's marker: an amendment needs {', '.join(_AMENDMENT)}"
-            raise DamagedFileError("foreign", reason)
-        return cls(
-            **{name: payload[name] for name in _TEXTS},
-            amendments=tuple(
-                Amendment(**{name: item[name] for name in _AMENDMENT}) for item in amendments
-            ),
-        )
+        try:
+            return _READER.validate_python(payload)
+        except ValidationError as error:
+            if len(error.errors()[0]["loc"]) > 1:
+                needs = f"an amendment needs {', '.join(x.name for x in fields(Amendment))}"
+            else:
+                needs = f"needs {', '.join(x.name for x in fields(cls)[:-1])}"
+            raise DamagedFileError("foreign", f"not a study's marker: {needs}") from None
 
 
-def _all_texts(value: Mapping[str, Any], names: tuple[str, ...]) -> bool:
-    """Whether all of these fields are there and texts."""
-    return all(isinstance(value.get(name), str) for name in names)
+_READER = TypeAdapter(Marker)

@@ -84,6 +84,7 @@ class StudyStore:
             protocol=protocol_text,
             protocol_digest=protocol_digest,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            amendments=(),
         )
         try:
             path.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
-    from vggstudy.ledger.conduct import Trial
+    from vggstudy.ledger.conduct import Division
     from vggstudy.study.labels import Label
     from vggstudy.study.runs import Labeller
 
@@ -322,7 +322,7 @@ def _settled(
     """The options with the study's own threads: `vggstudy.execution.layout`."""
     from vggstudy.execution import measure_divisions, settle
 
-    def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Trial, ...]:
+    def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Division, ...]:
         return measure_divisions(
             candidates, runs=runs, store=store, options=options, note=watching.note
         )

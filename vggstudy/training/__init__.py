@@ -11,23 +11,13 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.training.failures import CheckpointMismatch, Interrupted
 
 if TYPE_CHECKING:
-    from vggstudy.training.cache import ImageCache
-    from vggstudy.training.datasets import prepare_data
-    from vggstudy.training.models import ModelSize, describe_model
-    from vggstudy.training.results import EpochReport, TrainingResult
-    from vggstudy.training.run import train_run
-
-__all__ = [
-    "CheckpointMismatch",
-    "EpochReport",
-    "ImageCache",
-    "Interrupted",
-    "ModelSize",
-    "TrainingResult",
-    "describe_model",
-    "prepare_data",
-    "train_run",
-]
+    from vggstudy.training.cache import ImageCache as ImageCache
+    from vggstudy.training.datasets import prepare_data as prepare_data
+    from vggstudy.training.models import ModelSize as ModelSize
+    from vggstudy.training.models import describe_model as describe_model
+    from vggstudy.training.results import EpochReport as EpochReport
+    from vggstudy.training.results import TrainingResult as TrainingResult
+    from vggstudy.training.run import train_run as train_run
 
 _HOME = {
     "EpochReport": "results",
@@ -38,6 +28,8 @@ _HOME = {
     "prepare_data": "datasets",
     "train_run": "run",
 }
+
+__all__ = ["CheckpointMismatch", "Interrupted", *_HOME]
 
 
 def __getattr__(name: str) -> Any:

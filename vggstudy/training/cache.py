@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 
 from vggstudy.errors import DataError
+from vggstudy.files import write_atomic
 from vggstudy.identity import digest
 from vggstudy.training.decode import Pixels, strict_decoding
 from vggstudy.training.sources import ImageSet, Row, Source
@@ -115,9 +115,7 @@ def archive_digest(path: Path, *, cache_dir: Path) -> str:
         content = hashlib.file_digest(data, "sha256").hexdigest()
     with _writing(cache_dir):
         memo.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=memo.parent, delete=False) as file:
-            json.dump({**seen, "sha256": content}, file)
-        Path(file.name).replace(memo)
+        write_atomic(memo, json.dumps({**seen, "sha256": content}).encode())
     return content
 
 

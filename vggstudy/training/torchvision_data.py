@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import logging
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from filelock import FileLock
 
 from vggstudy.errors import DataError, ProtocolError
 from vggstudy.identity import digest
+from vggstudy.suggest import near
 from vggstudy.training.archives import Folder
 from vggstudy.training.decode import resized
 from vggstudy.training.imagefolder import sorted_entries
@@ -64,8 +64,8 @@ def _maker(name: str) -> Any:
 
     known = [each for each in datasets.__all__ if inspect.isclass(getattr(datasets, each, None))]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0)
-        msg = f"data.name: torchvision has no data set {name!r} (did you mean {near[0]!r}?)"
+        (like,) = near(name, known, n=1, alike=0)
+        msg = f"data.name: torchvision has no data set {name!r} (did you mean {like!r}?)"
         raise ProtocolError(msg)
     return getattr(datasets, name)
 

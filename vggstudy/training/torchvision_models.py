@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from vggstudy.errors import DataError, ProtocolError
 from vggstudy.protocol.model.settings import TORCHVISION_PREFIX, ModelSettings
+from vggstudy.suggest import near
 from vggstudy.training.layers import replace_modules
 
 AUXILIARY_HEADS = ("googlenet", "inception_v3")
@@ -39,9 +39,9 @@ def build_torchvision(
     name = settings.name.removeprefix(TORCHVISION_PREFIX)
     known = torchvision.models.list_models(module=torchvision.models)
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+        (like,) = near(name, known, n=1, alike=0)
         msg = (
-            f"model.name: torchvision has no classification model {name!r} (did you mean {near!r}?)"
+            f"model.name: torchvision has no classification model {name!r} (did you mean {like!r}?)"
         )
         raise ProtocolError(msg)
     model: nn.Module = torchvision.models.get_model(
