@@ -27,6 +27,7 @@ from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.models.fit import FittedModels, fit_models
 from vggstudy.analysis.models.requests import ModelRequests
+from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.ols import load_ahead
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
@@ -199,58 +200,53 @@ def _check_settings(
         raise AnalysisError("\n".join(wrong))
 
 
-def _crossed(cells: Cells, table: RunTable) -> tuple[str, ...]:
+def _crossed(cells: Cells, table: RunTable) -> tuple[Note, ...]:
     """Under crossed seeding, that only runs without a common seed enter the estimates."""
     kept, all_runs = len(cells.table), len(table)
     if kept == all_runs:
         return ()
-    return (
-        f"seeds are crossed: {kept} of {all_runs} runs, no two of a cell with a common seed, enter "
-        "the estimates; all of them enter the components of variance",
-    )
+    return (say("seeds_crossed", n=kept, all=all_runs),)
 
 
-def _warnings(cells: Cells, flow: Flow) -> tuple[str, ...]:
+def _warnings(cells: Cells, flow: Flow) -> tuple[Note, ...]:
     """What stands before all results: lost runs, holes in the grid, values that do not vary."""
     found = []
     if flow.outcomes["missing"]:
         missing = flow.outcomes["missing"]
-        verb = "was" if missing == 1 else "were"
-        found.append(f"{missing} of {flow.planned} planned runs {verb} not run yet")
+        name = "not_run_one" if missing == 1 else "not_run"
+        found.append(say(name, n=missing, planned=flow.planned))
     if flow.outcomes["crashed"]:
         crashed = flow.outcomes["crashed"]
-        words = "1 run crashed; it is" if crashed == 1 else f"{crashed} runs crashed; they are"
-        found.append(f"{words} not data")
+        found.append(say("crashed_one") if crashed == 1 else say("crashed", n=crashed))
     if flow.labelled == 0:
-        found.append("no run has an outcome yet")
+        found.append(say("no_outcome_yet"))
     found += _holes(cells) if flow.labelled else []
     none = int(((cells.k == 0) & (cells.n > 0)).sum())
     if none:
-        found.append(f"no run converged in {none} of {int((cells.planned > 0).sum())} cells")
+        planned = int((cells.planned > 0).sum())
+        found.append(say("cells_without_converged", n=none, cells=planned))
     flat = int(cells.flat.sum())
     if flat:
-        where = "one cell" if flat == 1 else f"{flat} cells each"
-        found.append(f"the converged runs of {where} have one and the same value")
+        found.append(say("flat_cell") if flat == 1 else say("flat_cells", n=flat))
     return tuple(found)
 
 
-def _holes(cells: Cells) -> list[str]:
+def _holes(cells: Cells) -> list[Note]:
     """Cells whose runs gave no data, and combinations of levels that nobody planned."""
     planned = cells.planned > 0
     found = []
     empty = np.flatnonzero(planned & (cells.n == 0)).tolist()
     if empty:
-        verb = "has" if len(empty) == 1 else "have"
-        counted = f"{len(empty)} of {int(planned.sum())} cells of the grid {verb} no runs"
-        found.append(f"{counted}: {_first_of(cells, empty)}")
+        name, count = "empty_cell" if len(empty) == 1 else "empty_cells", int(planned.sum())
+        found.append(say(name, n=len(empty), cells=count, names=_first_of(cells, empty)))
     outside = np.flatnonzero(~planned).tolist()
     if outside:
-        verb = "is" if len(outside) == 1 else "are"
-        counted = f"{len(outside)} of {len(cells)} combinations of levels {verb} not in the table"
-        found.append(f"{counted}: {_first_of(cells, outside)}")
+        name = "unplanned_cell" if len(outside) == 1 else "unplanned_cells"
+        named = _first_of(cells, outside)
+        found.append(say(name, n=len(outside), cells=len(cells), names=named))
     return found
 
 
-def _first_of(cells: Cells, chosen: list[int]) -> str:
+def _first_of(cells: Cells, chosen: list[int]) -> Named:
     """The first cell's name, and the number of the others."""
-    return cells.name(chosen[0]) + (f" and {len(chosen) - 1} more" if len(chosen) > 1 else "")
+    return Named((cells.name(chosen[0]),), len(chosen) - 1)

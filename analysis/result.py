@@ -19,6 +19,7 @@ from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
 
@@ -42,7 +43,7 @@ class AnalysisResult:
         the claim's id.
     claims : ClaimSet
     flow : Flow
-    warnings : tuple of str
+    warnings : tuple of Note
         What a reader must know before any number.
     settings : mapping
         Confidence, resamples, seed and method.
@@ -63,7 +64,7 @@ class AnalysisResult:
     cells: pd.DataFrame
     claims: ClaimSet
     flow: Flow
-    warnings: tuple[str, ...]
+    warnings: tuple[Note, ...]
     settings: Mapping[str, Any]
     inputs_digest: str
     hypotheses: tuple[HypothesisResult, ...] = ()
@@ -81,7 +82,7 @@ class AnalysisResult:
             "inputs_digest": self.inputs_digest,
             "settings": dict(self.settings),
             "flow": self.flow.to_dict(),
-            "warnings": list(self.warnings),
+            "warnings": [note.text for note in self.warnings],
             "claims": [claim.to_dict() for claim in self.claims.values()],
             "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
             "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
@@ -128,7 +129,7 @@ class AnalysisResult:
         lines = [
             f"{flow.planned} runs planned, {flow.started} started, {flow.finished} finished, "
             f"{flow.outcomes['converged']} converged",
-            *(f"warning: {text}" for text in self.warnings),
+            *(f"warning: {note.text}" for note in self.warnings),
             "",
         ]
         rows = [("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")]
@@ -148,7 +149,7 @@ class AnalysisResult:
             "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in _summary_row(claim)) + "</tr>"
             for claim in self.headline()
         )
-        notes = "".join(f"<p>{html.escape(text)}</p>" for text in self.warnings)
+        notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
         return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 

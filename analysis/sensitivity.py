@@ -17,6 +17,7 @@ from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.data.outcomes import CONVERGED, FAILED_TO_LEARN
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
+from vggstudy.analysis.notes import Note
 
 if TYPE_CHECKING:
     from vggstudy.analysis.result import AnalysisResult
@@ -89,12 +90,12 @@ class Sensitivity:
     ----------
     outcomes : tuple of RuleResult
         In the order of the specifications.
-    note : str
+    note : Note or None
         What could not be varied, and why; empty if everything was.
     """
 
     outcomes: tuple[RuleResult, ...]
-    note: str = ""
+    note: Note | None = None
 
     @property
     def changed(self) -> dict[str, list[str]]:
@@ -115,7 +116,7 @@ class Sensitivity:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "note": self.note,
+            "note": self.note.text if self.note else "",
             "sentence": self.sentence(),
             "outcomes": [
                 {
@@ -186,7 +187,7 @@ def compare_rules(
     tables: Mapping[Specification, RunTable],
     analysed: Sequence[AnalysisResult],
     *,
-    note: str = "",
+    note: Note | None = None,
 ) -> Sensitivity:
     """Compare the verdicts under every rule with those of the analysis.
 
@@ -197,7 +198,7 @@ def compare_rules(
         The same runs, in the same order, under other label rules.
     analysed : sequence of AnalysisResult
         Of the tables that `to_analyse` names.
-    note : str
+    note : Note or None
         What could not be varied.
     """
     expected = verdicts_of(base)

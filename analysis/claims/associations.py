@@ -17,8 +17,7 @@ from vggstudy.analysis.data.contrasts import Contrast, marginal_means
 from vggstudy.analysis.data.estimands import claim_id, estimand
 from vggstudy.analysis.data.outcomes import COSTS
 from vggstudy.analysis.estimators.association import estimate_association
-from vggstudy.analysis.notes import Reason
-from vggstudy.errors import AnalysisError
+from vggstudy.analysis.notes import NotedError, Reason, say
 
 QUANTITY = "association"
 WORDS = "rank correlation (Kendall's tau-b) of {0} and {1} within cells among converged runs"
@@ -57,7 +56,7 @@ def association_claim(maker: ClaimMaker, contrast: Contrast) -> Claim:
     table = maker.cells.table
     name = claim_id(table.outcome, contrast, table).replace(".mean", f".{QUANTITY}", 1)
     if maker.beside is None:
-        raise AnalysisError(f"'{name}': association is of a further outcome of the same runs")
+        raise NotedError(say("association_of_further", claim=name))
     found = estimate_association(
         maker.cells,
         maker.beside,

@@ -2,6 +2,8 @@
 
 Format history of ``vggstudy-claims``
     1  First version.
+    2  Notes as data: ``name`` and ``values`` beside ``code`` and ``text``, and `refusal` beside
+       ``reason`` and ``reason_text``. Texts of such notes do not enter a claim's digest.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
 
@@ -19,9 +21,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMAT = "vggstudy-claims"
-VERSION = 1
+VERSION = 2
+READABLE = (1, 2)
 UNDIGESTED = ("display", "claim_digest")
 """Fields that do not enter a claim's digest: how it is shown, and the digest itself."""
+
+
+OF_REFUSAL = ("reason", "reason_text")
+"""What a file says of a refusal in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,8 @@ class Claim:
         Whether the protocol declared it.
     status : str
         ``ok`` or ``not_available``.
-    reason, reason_text : str or None
-        Code and sentence, exactly where the status is ``not_available``.
+    refusal : Note or None
+        Why there is no interval, exactly where the status is ``not_available``.
     offered : str or None
         Id of the claim on the largest complete sub-grid, where this one was refused.
     warnings : tuple of Note
@@ -110,8 +117,7 @@ class Claim:
     verdict: str | None = None
     registered: bool = False
     status: str = "ok"
-    reason: str | None = None
-    reason_text: str | None = None
+    refusal: Note | None = None
     offered: str | None = None
     warnings: tuple[Note, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
@@ -125,22 +131,42 @@ class Claim:
         """Whether there is an interval."""
         return self.status == "ok"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values; never NaN."""
-        return {item.name: _plain(getattr(self, item.name)) for item in fields(self)}
+    @property
+    def reason(self) -> str | None:
+        """The code of why there is no interval."""
+        return None if self.refusal is None else self.refusal.code
+
+    @property
+    def reason_text(self) -> str | None:
+        """Why there is no interval, in English."""
+        return None if self.refusal is None else self.refusal.text
+
+    def to_dict(self, *, texts: bool = True) -> dict[str, Any]:
+        """Plain JSON values; never NaN. Without texts, of notes only what they are made of."""
+        found: dict[str, Any] = {}
+        for item in fields(self):
+            if item.name == "refusal":
+                found |= _refusal(self.refusal, texts=texts)
+            elif item.name == "warnings":
+                found["warnings"] = [note.to_dict(text=texts) for note in self.warnings]
+            else:
+                found[item.name] = _plain(getattr(self, item.name))
+        return found
 
     def offering(self, other: Claim) -> Claim:
         """The refused claim with the one on the largest complete part in its place."""
-        text = f"{self.reason_text}; the largest complete part of the grid is {other.id}"
-        return replace(self, reason_text=text, offered=other.id).sealed()
+        if self.refusal is None:
+            raise ValueError(f"{self.id} was not refused")
+        note = say("part_offered", self.refusal.code, text=self.refusal, claim=other.id)
+        return replace(self, refusal=note, offered=other.id).sealed()
 
     def sealed(self) -> Claim:
         """The claim with the digest of its content."""
         return replace(self, claim_digest=self.content_digest())
 
     def content_digest(self) -> str:
-        """SHA-256 of the canonical JSON of everything but `UNDIGESTED`."""
-        content = self.to_dict()
+        """SHA-256 of the canonical JSON of everything but `UNDIGESTED` and the texts of notes."""
+        content = self.to_dict(texts=False)
         return digest({key: value for key, value in content.items() if key not in UNDIGESTED})
 
     @classmethod
@@ -153,23 +179,33 @@ class Claim:
             If a field is unknown or missing, or the digest does not fit the content.
         """
         known = {item.name for item in fields(cls)}
-        unknown = sorted(set(data) - known)
+        unknown = sorted(set(data) - known - {*OF_REFUSAL})
         if unknown:
             raise AnalysisError(f"claim {data.get('id')!r}: unknown fields {', '.join(unknown)}")
         try:
-            claim = cls(**{**data, **_nested(data)})
-        except TypeError as error:
+            plain = {key: value for key, value in data.items() if key not in OF_REFUSAL}
+            claim = cls(**{**plain, **_nested(data)})
+        except (TypeError, ValueError, KeyError) as error:
             raise AnalysisError(f"claim {data.get('id')!r}: {error}") from None
         if claim.claim_digest and claim.claim_digest != claim.content_digest():
             raise AnalysisError(f"claim {claim.id!r}: its content does not match its digest")
         return claim
 
 
+def _refusal(note: Note | None, *, texts: bool) -> dict[str, Any]:
+    """Code and text, and what the text is made of, where that is known."""
+    if note is None:
+        return dict.fromkeys(OF_REFUSAL)
+    plain = note.to_dict(text=texts)
+    found = {"reason": note.code, "reason_text": plain.pop("text", None)}
+    return {**found, "refusal": plain} if "name" in plain else found
+
+
 def _plain(value: Any) -> Any:
     """Tuples as lists, mappings and records as dictionaries."""
     if value is None or isinstance(value, (str, int, float)):  # most values
         return value
-    if isinstance(value, (Note, Alternative)):
+    if isinstance(value, Alternative):
         return asdict(value)
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
@@ -180,9 +216,19 @@ def _nested(data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are not plain values."""
     return {
         "factors": tuple(data.get("factors", ())),
-        "warnings": tuple(Note(**note) for note in data.get("warnings", ())),
+        "refusal": _refused(data),
+        "warnings": tuple(Note.from_dict(note) for note in data.get("warnings", ())),
         "alternatives": tuple(Alternative(**item) for item in data.get("alternatives", ())),
     }
+
+
+def _refused(data: Mapping[str, Any]) -> Note | None:
+    """Why there is no interval; version 1 knows the sentence only."""
+    if data.get("refusal") is not None:
+        return Note.from_dict(data["refusal"])
+    if data.get("reason") is None:
+        return None
+    return Note.written(data["reason"], data.get("reason_text") or "")
 
 
 class ClaimSet(Mapping[str, Claim]):
@@ -228,7 +274,7 @@ class ClaimSet(Mapping[str, Claim]):
             raise AnalysisError(f"not a claims file: {error}") from None
         if not isinstance(content, dict) or content.get("format") != FORMAT:
             raise AnalysisError(f"not a claims file: its format is not {FORMAT!r}")
-        if content.get("version") != VERSION:
+        if content.get("version") not in READABLE:
             found = content.get("version")
             raise AnalysisError(f"claims file of version {found!r}; this program reads {VERSION}")
         return cls(Claim.from_dict(item) for item in content["claims"])
@@ -238,7 +284,7 @@ class ClaimSet(Mapping[str, Claim]):
         import pandas as pd
 
         rows = [_row(claim) for claim in self.values()]
-        columns = [x.name for x in fields(Claim) if x.name not in {"display", "alternatives"}]
+        columns = [name for name in _columns() if name not in {"display", "alternatives"}]
         return pd.DataFrame(rows, columns=columns).set_index("id", drop=False)
 
     def to_csv(self) -> str:
@@ -246,9 +292,16 @@ class ClaimSet(Mapping[str, Claim]):
         return self.to_frame().to_csv(index=False, lineterminator="\n")
 
 
+def _columns() -> list[str]:
+    """The fields, with a refusal's code and text in its place."""
+    names = [item.name for item in fields(Claim)]
+    at = names.index("refusal")
+    return [*names[:at], *OF_REFUSAL, *names[at + 1 :]]
+
+
 def _row(claim: Claim) -> dict[str, Any]:
     """A claim's plain fields."""
-    row = {item.name: getattr(claim, item.name) for item in fields(claim)}
+    row = {name: getattr(claim, name) for name in _columns()}
     held = claim.conditions
     row["conditions"] = ",".join(f"{name}={held[name]}" for name in sorted(held))
     row["factors"] = "*".join(claim.factors)

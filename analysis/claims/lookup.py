@@ -11,6 +11,7 @@ from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
 from vggstudy.analysis.data.parsing import level_index, parse_claim
 from vggstudy.analysis.estimators.secondary import OF_ONE_CELL, OF_TWO_CELLS
+from vggstudy.analysis.notes import NotedError, say
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import ClaimName, split_claim_id
 
@@ -53,8 +54,8 @@ def _stratum(name: ClaimName, maker: ClaimMaker, text: str) -> tuple[Axis, tuple
         for part in sorted(name.held, key=lambda part: part.factor)
     )
     if held not in strata_of(table, axis):
-        others = ", ".join(sorted(set(table.factors) - {axis.factor}))
-        raise AnalysisError(f"'{text}' must hold each of {others} at one level")
+        others = sorted(set(table.factors) - {axis.factor})
+        raise NotedError(say("must_hold", claim=text, names=others))
     return axis, held
 
 
@@ -62,7 +63,7 @@ def _association(maker: ClaimMaker, text: str) -> Claim:
     """The association of a further outcome with the main one over any part of the grid."""
     asked = parse_claim(text.replace(f".{ASSOCIATION}", ".mean", 1), maker.cells.table)
     if asked.outcome != maker.cells.table.outcome:
-        raise AnalysisError(f"'{text}': association is of a further outcome of the same runs")
+        raise NotedError(say("association_of_further", claim=text))
     return association_claim(maker, asked.contrast)
 
 
@@ -74,5 +75,5 @@ def _robust(name: ClaimName, maker: ClaimMaker, text: str) -> Claim:
     wrong = asked.outcome != maker.cells.table.outcome
     several = name.quantity != "iqm" and any(group.cells.size > 1 for group in groups)
     if wrong or several:
-        raise AnalysisError(f"'{text}': {name.quantity} is of the outcome in single cells")
+        raise NotedError(say("of_single_cells", claim=text, name=name.quantity))
     return robust_claim(maker, name.quantity, asked.contrast)

@@ -24,11 +24,11 @@ from vggstudy.analysis.data.subgrid import complete_part
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.converged import ProbabilityInterval, estimate_converged
 from vggstudy.analysis.estimators.expected import estimate_expected
-from vggstudy.analysis.estimators.finding import Finding, caution
+from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling, estimate_mean
 from vggstudy.analysis.estimators.seeds import estimate_shared
 from vggstudy.analysis.estimators.selection import with_bounds
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import BoolArray
 from vggstudy.analysis.numbers.intervals import Interval
 
@@ -154,8 +154,7 @@ class ClaimMaker:
             seed=self.resampling.seed if drawn else None,
             reference=subject.reference,
             status="ok" if finding.reason is None else "not_available",
-            reason=finding.reason.code if finding.reason else None,
-            reason_text=finding.reason.text if finding.reason else None,
+            refusal=finding.reason,
             warnings=(*finding.cautions, *([note] if note else [])),
             alternatives=tuple(Alternative(x.method, x.low, x.high) for x in finding.alternatives),
             inputs_digest=self.inputs_digest,
@@ -223,7 +222,7 @@ class ClaimMaker:
             return None
         full = sum(group.cells.size for group in contrast.groups(self.cells))
         kept = sum(group.cells.size for group in part.groups(self.cells))
-        return caution(Caution.SUB_GRID, f"over {kept} of {full} cells, the largest complete part")
+        return say("over_part", Caution.SUB_GRID, n=kept, cells=full)
 
 
 def with_ends(claim: Claim, interval: Interval | None) -> Claim:

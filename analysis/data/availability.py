@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.notes import Named, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 
 NAMED = 3
@@ -32,19 +32,18 @@ def unavailable(
         return None
     if used.size == 1:
         return _one_cell(int(used[0]), cells, have, minimum, what)
-    named = "; ".join(cells.name(c) for c in short[:NAMED].tolist())
-    more = f" and {short.size - NAMED} more" if short.size > NAMED else ""
-    lack = f"no {what}" if minimum == 1 else f"fewer than {minimum} {what}"
-    text = f"{short.size} of its {used.size} cells have {lack}: {named}{more}"
-    return Note(Reason.MISSING_CELLS.value, text)
+    first = short[:NAMED].tolist()
+    named = Named(tuple(cells.name(c) for c in first), short.size - len(first))
+    values = {"n": short.size, "cells": used.size, "what": what, "names": named}
+    if minimum == 1:
+        return say("cells_without", Reason.MISSING_CELLS, **values)
+    return say("cells_with_few", Reason.MISSING_CELLS, least=minimum, **values)
 
 
 def _one_cell(cell: int, cells: Cells, have: FloatArray, minimum: int, what: str) -> Note:
     """The refusal of a quantity that needs one cell only."""
     if cells.n[cell] == 0:
-        return Note(Reason.NO_RUNS.value, f"no labelled runs in the cell {cells.name(cell)}")
+        return say("no_labelled_in_cell", Reason.NO_RUNS, names=Named((cells.name(cell),)))
     if cells.k[cell] == 0:
-        text = f"none of the {cells.n[cell]:.0f} runs converged"
-        return Note(Reason.NONE_CONVERGED.value, text)
-    text = f"needs at least {minimum} {what}, has {have[cell]:.0f}"
-    return Note(Reason.TOO_FEW_RUNS.value, text)
+        return say("none_of_runs_converged", Reason.NONE_CONVERGED, n=cells.n[cell])
+    return say("needs_runs", Reason.TOO_FEW_RUNS, least=minimum, what=what, n=have[cell])

@@ -14,10 +14,9 @@ from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import conditions_of
 from vggstudy.analysis.data.levels import encode, is_numeric, write_level
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.notes import ModelReason, Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, NotedError, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Strata
-from vggstudy.errors import AnalysisError
 
 Scale = Literal["log2", "linear"]
 
@@ -67,13 +66,12 @@ def axis_of(table: RunTable, factor: str, scale: Scale) -> Axis:
         If the factor is unknown or not numeric, or has a level without a logarithm on log2.
     """
     if factor not in table.factors:
-        raise AnalysisError(f"no factor {factor!r}; there are {', '.join(table.factors)}")
+        raise NotedError(say("no_factor", name=factor, names=table.factors))
     if not table.is_numeric(factor):
-        raise AnalysisError(f"a curve needs a numeric factor; {factor!r} has levels in words")
+        raise NotedError(say("levels_in_words", name=factor))
     levels = tuple(float(level) for level in table.levels[factor])
     if scale == "log2" and min(levels) <= 0:
-        text = f"the log2 scale needs levels above 0; {factor} has {min(levels):g}"
-        raise AnalysisError(f"{text}: use the linear scale")
+        raise NotedError(say("log2_above_zero", factor=factor, level=min(levels)))
     return Axis(factor, scale, levels)
 
 
@@ -193,7 +191,7 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
     pooled, df = cells.pooled
     flat = cells.flat[used]
     if flat.any() and not pooled > 0:
-        return Note(Reason.NO_VARIANCE.value, "all runs of all cells have the same value")
+        return say("runs_do_not_vary", Reason.NO_VARIANCE)
     return Curve(
         source=cells,
         axis=axis,
@@ -216,18 +214,21 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
 def _refusal(cells: Cells, axis: Axis, along: IntArray, usable: np.ndarray) -> Note | None:
     """Too few levels with enough converged runs."""
     if not cells.n[along].any():
-        return Note(Reason.NO_RUNS.value, "no labelled runs")
+        return say("no_labelled", Reason.NO_RUNS)
     if not cells.k[along].any():
-        text = f"none of the {cells.n[along].sum():.0f} runs converged"
-        return Note(Reason.NONE_CONVERGED.value, text)
+        n = cells.n[along].sum()
+        return say("none_of_runs_converged", Reason.NONE_CONVERGED, n=n)
     if usable.sum() >= MIN_LEVELS:
         return None
-    have = ", ".join(_level_names(cells, axis, along[usable])) or "none"
-    text = (
-        f"needs at least {MIN_LEVELS} levels of {axis.factor} with {MIN_RUNS} or more converged "
-        f"runs, has {usable.sum()} ({have})"
+    return say(
+        "curve_needs_levels",
+        ModelReason.TOO_FEW_LEVELS,
+        least=MIN_LEVELS,
+        factor=axis.factor,
+        runs=MIN_RUNS,
+        n=usable.sum(),
+        levels=_level_names(cells, axis, along[usable]),
     )
-    return Note(ModelReason.TOO_FEW_LEVELS.value, text)
 
 
 def _level_names(cells: Cells, axis: Axis, at: IntArray) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.notes import Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 
 
@@ -28,8 +28,7 @@ def unknown_failures(cells: Cells, used: IntArray) -> Note | None:
     known = cells.failed_n.any() or cells.table.chance is not None
     if not lost or known:
         return None
-    text = f"{lost:.0f} failed runs have no outcome, and no chance level is known to stand in"
-    return Note(Reason.FAILED_VALUE_UNKNOWN.value, text)
+    return say("failed_value_unknown", Reason.FAILED_VALUE_UNKNOWN, n=lost)
 
 
 def outcome_of_all(cells: Cells) -> FloatArray:

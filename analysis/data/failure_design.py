@@ -15,6 +15,7 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.curves import Axis
 from vggstudy.analysis.data.levels import write_level
+from vggstudy.analysis.notes import NotedError, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.errors import AnalysisError
 
@@ -131,11 +132,11 @@ def build_design(
     table = cells.table
     for name in terms.factors:
         if name not in table.factors:
-            raise AnalysisError(f"no factor {name!r}; there are {', '.join(table.factors)}")
+            raise NotedError(say("no_factor", name=name, names=table.factors))
     inside = np.sort(Contrast(conditions=where).groups(cells)[0].cells)
     used = inside[cells.n[inside] > 0]
     if not used.size:
-        raise AnalysisError("no cell of the model has labelled runs")
+        raise NotedError(say("no_cell_of_model"))
     codes = cells.codes[used]
     levels = tuple(
         tuple(int(i) for i in np.unique(codes[:, table.factors.index(name)]))
@@ -177,10 +178,7 @@ def check_rank(X: FloatArray, names: tuple[str, ...]) -> None:
         else:
             lost.append(name)
     if lost:
-        raise AnalysisError(
-            f"the cells with runs cannot tell {', '.join(lost)} from the terms before: "
-            "leave the term out, or add runs"
-        )
+        raise NotedError(say("terms_aliased", terms=lost))
 
 
 def _columns(

@@ -9,6 +9,7 @@ from vggstudy.analysis.data.estimands import quantity_of
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.outcomes import outcome_id
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.notes import NotedError, say
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import ClaimName, HeldFactor, split_claim_id
 
@@ -61,8 +62,7 @@ def parse_claim(text: str, table: RunTable) -> Asked:
     pairs = tuple(_pair(factor, held.get(factor), table) for factor in factors)
     contrast = Contrast(factors, pairs, conditions)
     if len(factors) > 2 or quantity_of(outcome, contrast) != name.quantity:
-        known = "p or mean without a factor, diff with one, did with two"
-        raise AnalysisError(f"'{text}': '{name.quantity}' is no quantity that fits; {known}")
+        raise NotedError(say("no_quantity", claim=text, name=name.quantity))
     return Asked(outcome, contrast)
 
 
@@ -72,7 +72,7 @@ def _outcome(name: ClaimName, table: RunTable, text: str) -> str:
     if table.bounds is not None:
         known["expected"] = "expected"
     if name.outcome not in known:
-        raise AnalysisError(f"'{text}': no outcome '{name.outcome}'; there are {', '.join(known)}")
+        raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=known))
     return known[name.outcome]
 
 
@@ -87,13 +87,13 @@ def level_index(factor: str, text: str, table: RunTable) -> int:
         If the table has no such factor or level.
     """
     if factor not in table.factors:
-        raise AnalysisError(f"no factor '{factor}'; there are {', '.join(table.factors)}")
+        raise NotedError(say("no_factor", name=factor, names=table.factors))
     written = [write_level(level) for level in table.levels[factor]]
     spelled = _number_as_written(text, table, factor)
     if spelled not in written:
-        shown = ", ".join(written[:LARGEST_NAMED])
-        more = " ..." if len(written) > LARGEST_NAMED else ""
-        raise AnalysisError(f"{factor} has no level '{text}'; it has {shown}{more}")
+        found = "no_level_of_many" if len(written) > LARGEST_NAMED else "no_level"
+        shown = written[:LARGEST_NAMED]
+        raise NotedError(say(found, factor=factor, level=text, levels=shown))
     return written.index(spelled)
 
 
@@ -112,14 +112,12 @@ def _number_as_written(text: str, table: RunTable, factor: str) -> str:
 def _pair(factor: str, held: HeldFactor | None, table: RunTable) -> tuple[int, int]:
     """Earlier and later level of a compared factor."""
     if factor not in table.factors:
-        raise AnalysisError(f"no factor '{factor}'; there are {', '.join(table.factors)}")
+        raise NotedError(say("no_factor", name=factor, names=table.factors))
     if held is not None:
         earlier, later = (level_index(factor, level, table) for level in held.levels)
         return earlier, later
     headline = [pair for pair in all_pairs(table, factor) if is_headline(table, factor, pair)]
     if not headline:
-        raise AnalysisError(
-            f"{factor} has {len(table.levels[factor])} levels: say which two are compared, as in "
-            f"@{factor}=A..B"
-        )
+        count = len(table.levels[factor])
+        raise NotedError(say("which_two_levels", factor=factor, n=count, name=factor))
     return headline[0]

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.notes import Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 
 
@@ -26,14 +26,13 @@ def crossed_tables(table: RunTable) -> FloatArray | Note:
         where no cell is complete with two seeds of each kind.
     """
     if table.streams is None:
-        return Note(Reason.MISSING_CELLS.value, "the runs do not say which seeds they share")
+        return say("seeds_not_said", Reason.MISSING_CELLS)
     _, cell = np.unique(table.codes, axis=0, return_inverse=True)
     cell = cell.reshape(-1)
     found = [_complete(table, np.flatnonzero(cell == c)) for c in range(int(cell.max()) + 1)]
     whole = [one for one in found if one is not None and min(one.shape) >= 2]
     if not whole:
-        text = "in no cell did every initialisation converge with every data seed"
-        return Note(Reason.MISSING_CELLS.value, text)
+        return say("no_complete_crossing", Reason.MISSING_CELLS)
     shape = Counter(one.shape for one in whole).most_common(1)[0][0]
     return np.stack([one for one in whole if one.shape == shape])
 

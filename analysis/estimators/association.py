@@ -8,9 +8,9 @@ import numpy as np
 
 from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.finding import Finding, caution, refused
+from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.seed_sums import cell_of
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import BoolArray, IntArray
 from vggstudy.analysis.numbers.kendall import (
     StratifiedTau,
@@ -79,11 +79,10 @@ def estimate_association(
     mine = counts & np.isin(index, kept)
     found = stratified_tau(concordances(cells.table.value[mine], beside.value[mine], index[mine]))
     if found is None:
-        text = "in no cell do both quantities vary among converged runs"
-        return Associated(refused(Reason.NO_VARIANCE, text), total)
+        return Associated(refused(Reason.NO_VARIANCE, "pairs_do_not_vary"), total)
     if shared_seeds and kept.size > 1:
-        text = "runs share seeds across cells: an association has an interval in single cells only"
-        return Associated(refused(Reason.SHARED_SEEDS, text, found.tau), total)
+        shared = refused(Reason.SHARED_SEEDS, "association_shares_seeds", found.tau)
+        return Associated(shared, total)
     notes = _cautions(planned.size, kept.size, total)
     return Associated(_finding(found, notes, confidence), total)
 
@@ -96,12 +95,11 @@ def _complete(table: RunTable, beside: RunTable) -> BoolArray:
 def _too_few(planned: IntArray, kept: IntArray, total: int) -> Note | None:
     """Why so few runs have no interval."""
     if not kept.size:
-        text = f"none of its {planned.size} cells has {MIN_RUNS} converged runs"
-        return Note(Reason.TOO_FEW_RUNS.value, text)
+        name, size = "no_cell_with_converged", planned.size
+        return say(name, Reason.TOO_FEW_RUNS, cells=size, least=MIN_RUNS)
     spare = total - kept.size
     if spare < MIN_SPARE:
-        text = f"needs at least {MIN_SPARE} runs beyond the first of each cell, has {spare}"
-        return Note(Reason.TOO_FEW_RUNS.value, text)
+        return say("few_spare_runs", Reason.TOO_FEW_RUNS, least=MIN_SPARE, n=spare)
     return None
 
 
@@ -109,14 +107,11 @@ def _cautions(planned: int, kept: int, total: int) -> tuple[Note, ...]:
     """Few runs, and cells that do not enter."""
     notes = []
     if total - kept < WARN_SPARE:
-        text = f"only {total - kept} runs beyond the first of each cell"
-        notes.append(caution(Caution.FEW_RUNS, text))
+        notes.append(say("only_spare_runs", Caution.FEW_RUNS, n=total - kept))
     if kept < planned:
-        text = (
-            f"{planned - kept} of {planned} cells have fewer than {MIN_RUNS} converged runs and "
-            "are left out"
-        )
-        notes.append(caution(Caution.CELLS_LEFT_OUT, text))
+        left = planned - kept
+        values = {"n": left, "cells": planned, "least": MIN_RUNS}
+        notes.append(say("cells_left_out", Caution.CELLS_LEFT_OUT, **values))
     return tuple(notes)
 
 

@@ -21,7 +21,7 @@ from vggstudy.analysis.data.estimands import claim_id
 from vggstudy.analysis.data.levels import Level, write_level
 from vggstudy.analysis.data.parsing import level_index
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.notes import Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.multiplicity import CellMeans, max_t
@@ -75,10 +75,7 @@ class Band:
                 {"level": level, "estimate": one.estimate, "low": one.low, "high": one.high}
                 for level, one in zip(self.levels, self.intervals, strict=True)
             ],
-            "left_out": [
-                {"level": level, "code": note.code, "text": note.text}
-                for level, note in self.left_out
-            ],
+            "left_out": [{"level": level, **note.to_dict()} for level, note in self.left_out],
         }
 
 
@@ -133,7 +130,7 @@ def level_band(
         else:
             left_out.append((level, reason))
     if not kept or not cells.pooled[0] > 0:
-        flat = Note(Reason.NO_VARIANCE.value, "no variance within cells")
+        flat = say("cells_do_not_vary", Reason.NO_VARIANCE)
         lost = (*left_out, *((level, flat) for level in kept))
         return Band(factor, held, (), (), lost, confidence)
     name = claim_id(cells.table.outcome, Contrast(conditions=conditions), cells.table)
@@ -160,8 +157,7 @@ def _conditions(
 def _refusal(cells: Cells, group: Group, *, pooled: bool, shared_seeds: bool) -> Note | None:
     """Why a level has no interval."""
     if shared_seeds and group.cells.size > 1:
-        text = "runs share seeds across cells: a band holds single cells only"
-        return Note(Reason.SHARED_SEEDS.value, text)
+        return say("band_shares_seeds", Reason.SHARED_SEEDS)
     minimum = 1 if pooled else 2
     return unavailable(cells, group.cells, cells.k, minimum=minimum, what="converged runs")
 

@@ -15,9 +15,9 @@ import numpy as np
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
-from vggstudy.analysis.estimators.finding import Finding, caution
+from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.seed_sums import shares_by_seed
-from vggstudy.analysis.notes import Caution, Note
+from vggstudy.analysis.notes import Caution, Note, say
 from vggstudy.analysis.numbers.proportions import (
     PooledCounts,
     clopper_pearson,
@@ -104,8 +104,8 @@ def _clustered(
     fewer = [(a.n, b.n) for a, b in zip(counts, found, strict=True) if b.n < a.n]
     if not fewer:
         return found, ()
-    text = "; ".join(f"{had:g} runs count as {now:.3g}" for had, now in fewer)
-    return found, (caution(Caution.SHARED_SEEDS, f"runs share seeds across cells: {text}"),)
+    counted = [say("runs_count_as", n=had, other=now) for had, now in fewer]
+    return found, (say("seeds_shared", Caution.SHARED_SEEDS, rules=counted),)
 
 
 def _cautions(counts: list[PooledCounts]) -> tuple[Note, ...]:
@@ -113,8 +113,7 @@ def _cautions(counts: list[PooledCounts]) -> tuple[Note, ...]:
     notes = []
     fewest = min(count.n for count in counts)
     if fewest < WIDE_BELOW:
-        notes.append(caution(Caution.WIDE, f"{fewest:g} runs: the interval is wide"))
+        notes.append(say("interval_wide", Caution.WIDE, n=fewest))
     if not all(count.exact for count in counts):
-        text = "cells differ in runs: each counts as if it had as few as the smallest"
-        notes.append(caution(Caution.UNBALANCED, text))
+        notes.append(say("cells_differ_in_runs", Caution.UNBALANCED))
     return tuple(notes)

@@ -19,6 +19,7 @@ from scipy.special import stdtr
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.means import pooled_where_flat
+from vggstudy.analysis.notes import NotedValueError, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval, check_confidence
 from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
@@ -119,15 +120,15 @@ def spread_by_cell(cells: Cells, groups: list[Group], *, pooled: bool = False) -
     weights = np.concatenate([group.sign * group.weights for group in groups])
     need = 1 if pooled else 2
     if (cells.k[used] < need).any():
-        raise ValueError(f"every cell needs {need} converged runs")
+        raise NotedValueError(say("every_cell_needs", least=need))
     if not pooled:
         spread = pooled_where_flat(cells, used, weights)
         if spread is None:
-            raise ValueError("the variances of all cells are zero")
+            raise NotedValueError(say("variances_are_zero"))
         return spread
     variance, df = cells.pooled
     if not variance > 0:
-        raise ValueError("the variances of all cells are zero")
+        raise NotedValueError(say("variances_are_zero"))
     return Spread(float(np.sqrt((weights**2 * variance / cells.k[used]).sum())), df)
 
 
@@ -151,7 +152,7 @@ def paired_differences(cells: Cells, groups: list[Group]) -> FloatArray:
         If the groups do not correspond.
     """
     if len(groups) != 2 or groups[0].cells.size != groups[1].cells.size:
-        raise ValueError("pairs need two groups of as many cells")
+        raise NotedValueError(say("pairs_need_groups"))
     table = cells.table
     index = np.ravel_multi_index(tuple(table.codes.T), cells.shape)
     value = {
@@ -185,6 +186,6 @@ def paired_spread(differences: FloatArray) -> Spread:
     """
     n = differences.size
     if n < 2:
-        raise ValueError(f"paired equivalence needs two pairs, got {n}")
+        raise NotedValueError(say("pairs_needed", n=n))
     one = np.ones(1)
     return satterthwaite(one, np.array([differences.var(ddof=1)]), np.array([float(n)]))

@@ -21,9 +21,9 @@ from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import failed_value, unknown_failures
-from vggstudy.analysis.estimators.finding import Finding, caution, refused
+from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.seed_sums import by_seed, cell_of, shares_by_seed
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.proportions import (
@@ -87,8 +87,7 @@ def estimate_expected(
         return Finding(None, None, lost)
     parts = [_parts(cells, group) for group in groups]
     if any((part.converged < part.failed).any() for part in parts):
-        text = "in a cell the failed runs score above the converged ones"
-        return refused(Reason.FAILED_ABOVE_CONVERGED, text)
+        return refused(Reason.FAILED_ABOVE_CONVERGED, "failed_above_converged")
     single = len(groups) == 1
     intervals = [
         _group(cells, group, part, confidence=confidence, exact=single, shared=shared_seeds)
@@ -184,17 +183,18 @@ def _cautions(cells: Cells, used: list[int]) -> tuple[Note, ...]:
     lost = float((cells.n - cells.k - cells.failed_n)[used].sum())
     notes = []
     if lost:
-        text = (
-            f"{lost:.0f} failed runs have no outcome: they count as the failed runs that have one"
+        code = Caution.FAILED_VALUE_ASSUMED
+        notes.append(
+            say("failed_count_as_failed", code, n=lost)
+            if cells.failed_n.any()
+            else say("failed_count_as", code, n=lost, other=failed_value(cells))
         )
-        if not cells.failed_n.any():
-            text = f"{lost:.0f} failed runs have no outcome: they count as {failed_value(cells):g}"
-        notes.append(caution(Caution.FAILED_VALUE_ASSUMED, text))
     few = [c for c in used if cells.k[c] <= 1]
     if not few:
         return tuple(notes)
     if len(used) == 1:
-        text = f"{cells.k[few[0]]:.0f} of {cells.n[few[0]]:.0f} runs converged"
+        only = few[0]
+        note = say("k_of_n_converged", Caution.FEW_CONVERGED, k=cells.k[only], n=cells.n[only])
     else:
-        text = f"in {len(few)} of {len(used)} cells at most one run converged"
-    return (*notes, caution(Caution.FEW_CONVERGED, text))
+        note = say("cells_at_most_one", Caution.FEW_CONVERGED, n=len(few), cells=len(used))
+    return (*notes, note)

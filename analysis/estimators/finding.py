@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.notes import Note, Reason, say
 from vggstudy.analysis.numbers.intervals import Interval
 
 
@@ -38,11 +38,8 @@ class Finding:
             raise ValueError("a finding has an interval or a reason, and not both")
 
 
-def refused(reason: Reason, text: str, estimate: float | None = None) -> Finding:
-    """A finding without an interval."""
-    return Finding(estimate, None, Note(reason.value, text))
-
-
-def caution(code: Caution, text: str) -> Note:
-    """A note on an available estimate."""
-    return Note(code.value, text)
+def refused(
+    reason: Reason, name: str, estimate: float | None = None, /, **values: object
+) -> Finding:
+    """A finding without an interval, and the sentence that says why."""
+    return Finding(estimate, None, say(name, reason, **values))

@@ -13,8 +13,8 @@ from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations, strata_of_cells
-from vggstudy.analysis.estimators.finding import Finding, caution, refused
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.estimators.finding import Finding, refused
+from vggstudy.analysis.notes import Caution, Named, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
@@ -92,7 +92,7 @@ def estimate_mean(
     estimate = float(weights @ cells.mean[used])
     spread = pooled_where_flat(cells, used, weights)
     if spread is None:
-        return refused(Reason.NO_VARIANCE, "all runs of all cells have the same value", estimate)
+        return refused(Reason.NO_VARIANCE, "runs_do_not_vary", estimate)
     limits = _limits(cells, weights)
     analytic = t_interval(estimate, spread, confidence=confidence, method=_t_name(groups))
     notes = _cautions(cells, used, rule, resampling.method)
@@ -192,17 +192,14 @@ def _cautions(cells: Cells, used: IntArray, rule: _Rule, method: str) -> tuple[N
     notes = []
     fewest = int(cells.k[used].min())
     if fewest < rule.warn_below:
-        where = "" if used.size == 1 else " in a cell"
-        notes.append(caution(Caution.FEW_RUNS, f"only {fewest} converged runs{where}"))
+        name = "only_converged" if used.size == 1 else "only_converged_in_cell"
+        notes.append(say(name, Caution.FEW_RUNS, n=fewest))
     flat = used[cells.flat[used]]
     if flat.size:
-        named = cells.name(int(flat[0])) + (f" and {flat.size - 1} more" if flat.size > 1 else "")
-        text = f"the runs of {named} have one value; the variance pooled over cells is used"
-        notes.append(caution(Caution.ZERO_VARIANCE, text))
+        named = Named((cells.name(int(flat[0])),), flat.size - 1)
+        notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=named))
     if method in {"percentile", "basic", "bca"} and fewest < PLAIN_BELOW:
-        text = f"{method} intervals are too narrow with {fewest} runs in a cell"
-        notes.append(caution(Caution.PLAIN_BOOTSTRAP, text))
+        notes.append(say("bootstrap_narrow", Caution.PLAIN_BOOTSTRAP, method=method, n=fewest))
     if method == "studentized" and fewest < STUDENTIZED_BELOW:
-        text = f"studentized intervals are much too wide with {fewest} runs in a cell"
-        notes.append(caution(Caution.PLAIN_BOOTSTRAP, text))
+        notes.append(say("studentized_wide", Caution.PLAIN_BOOTSTRAP, n=fewest))
     return tuple(notes)

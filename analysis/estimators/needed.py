@@ -17,7 +17,7 @@ from vggstudy.analysis.data.levels import encode
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.threshold import Direction, Limits, limits_of, separate_lines
-from vggstudy.analysis.notes import ModelCaution, ModelReason, Note
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, say
 from vggstudy.analysis.numbers.fieller import FiellerSet
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.profile import METHOD
@@ -112,8 +112,8 @@ class Threshold:
         which side.
         """
         if self.low is None and self.high is None:
-            text = f"no {self.needed.axis.factor} among those run can be excluded"
-            reason = Note(ModelReason.UNBOUNDED.value, text)
+            factor = self.needed.axis.factor
+            reason = say("no_level_excluded", ModelReason.UNBOUNDED, factor=factor)
             return Finding(self.estimate, None, reason, cautions=self._cautions())
         interval = Interval(
             math.nan if self.estimate is None else self.estimate,
@@ -131,28 +131,31 @@ class Threshold:
 
     def _cautions(self) -> tuple[Note, ...]:
         """What lies outside the levels that were run."""
-        axis = self.needed.axis
+        code, factor = ModelCaution.OUTSIDE_RANGE, self.needed.axis.factor
+        low, high = (self.needed.axis.to_original(x) for x in self.limits.range)
         notes = []
-        if self.limits.position in {"below", "above"}:
-            text = f"the {axis.factor} needed is {self.estimate_in_words()}, outside those run"
-            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+        if self.estimate is None and self.limits.position == "below":
+            notes.append(say("needed_below", code, factor=factor, level=low))
+        elif self.estimate is None and self.limits.position == "above":
+            notes.append(say("needed_above", code, factor=factor, level=high))
         elif self.limits.position == "nowhere":
-            text = f"the probability is {self.needed.probability:g} at every {axis.factor}"
-            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+            p = self.needed.probability
+            notes.append(say("same_probability", code, p=p, factor=factor))
         if self.limits.open_low or self.limits.open_high:
-            notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, self._open_in_words()))
+            notes.append(self._open())
         return tuple(notes)
 
-    def _open_in_words(self) -> str:
+    def _open(self) -> Note:
         """On which side there is no limit, and the one limit that there is."""
-        factor = self.needed.axis.factor
+        code, factor = ModelCaution.OUTSIDE_RANGE, self.needed.axis.factor
         if self.limits.open_low and self.limits.open_high:
-            return f"the levels of {factor} that were run bound it on neither side"
-        side = "below" if self.limits.open_low else "above"
-        return (
-            f"one-sided: {self.limits_in_words()} at {self.confidence:.4g} confidence; the levels "
-            f"of {factor} that were run bound nothing from {side}"
+            return say("bound_on_neither_side", code, factor=factor)
+        name, level = (
+            ("one_sided_below", self.high)
+            if self.limits.open_low
+            else ("one_sided_above", self.low)
         )
+        return say(name, code, level=level, p=self.confidence, factor=factor)
 
     def _fieller(self) -> Interval | None:
         """Fieller's interval beside it, where it lies among the levels that were run."""

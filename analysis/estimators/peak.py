@@ -23,7 +23,7 @@ from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, Curve, curve_at, peak_claim_id
 from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
 from vggstudy.analysis.estimators.seeds import replicates
-from vggstudy.analysis.notes import ModelReason, Note
+from vggstudy.analysis.notes import ModelReason, Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import claim_generator
 from vggstudy.analysis.numbers.student import satterthwaite
@@ -155,14 +155,13 @@ def peak_test(
     if isinstance(curve, Note):
         return curve
     if curve.x.size < min_levels:
-        text = f"a peak needs {min_levels} converged levels of {axis.factor}, has {curve.x.size}"
-        return Note(ModelReason.TOO_FEW_LEVELS.value, text)
+        values = {"least": min_levels, "factor": axis.factor, "n": curve.x.size}
+        return say("peak_needs_levels", ModelReason.TOO_FEW_LEVELS, **values)
     name = peak_claim_id(cells.table, axis, conditions)
     rng = claim_generator(seed, f"{name} halves")
     first = _halves(curve, _replicates_of(cells, curve), rng, shared=shared_seeds)
     if first is None:
-        text = "the converged seeds cannot be halved with runs of every cell on both sides"
-        return Note(ModelReason.TOO_FEW_SEEDS.value, text)
+        return say("seeds_cannot_be_halved", ModelReason.TOO_FEW_SEEDS)
     quadratic = fit_quadratic(curve)
     return PeakTest(
         claim_id=name,

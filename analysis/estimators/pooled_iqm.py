@@ -20,9 +20,9 @@ import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.estimators.finding import Finding, caution, refused
+from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, resample_values
@@ -140,7 +140,7 @@ def estimate_pooled_iqm(
     estimate = float(middle_mean(pool.ordered, pool.mass))
     spread, stretch = _spread(pool)
     if spread is None:
-        return refused(Reason.NO_VARIANCE, "the middle half does not vary within cells", estimate)
+        return refused(Reason.NO_VARIANCE, "middle_does_not_vary", estimate)
     notes = _cautions(int(sizes.min()))
     limits = cells.table.bounds or (None, None)
     analytic = t_interval(estimate, spread, confidence=confidence, method="influence_t")
@@ -196,4 +196,4 @@ def _resampled(pool: Pool, claim_id: str, resampling: Resampling) -> FloatArray:
 def _cautions(fewest: int) -> tuple[Note, ...]:
     if fewest >= WARN_BELOW:
         return ()
-    return (caution(Caution.FEW_RUNS, f"only {fewest} converged runs in a cell"),)
+    return (say("only_converged_in_cell", Caution.FEW_RUNS, n=fewest),)

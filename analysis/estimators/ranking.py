@@ -29,7 +29,7 @@ from vggstudy.analysis.estimators.expected import estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.seed_ranks import MIN_SEEDS, compare_over_seeds
 from vggstudy.analysis.estimators.seeds import models_by_seed
-from vggstudy.analysis.notes import ModelReason, Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, Reason, note_of, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.bootstrap import quantile
 from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
@@ -179,8 +179,9 @@ def rank_models(
     models = models_of(cells.table, factors)
     name = f"{outcome}.rank.{'*'.join(sorted(factors))}"
     if not 2 <= len(models) <= MAX_MODELS:
-        text = f"{len(models)} models; a ranking compares 2 to {MAX_MODELS}"
-        return _refused(outcome, confidence, Note(Reason.TOO_FEW_RUNS.value, text))
+        count, name = len(models), "models_beyond_ranking"
+        lost = say(name, Reason.TOO_FEW_RUNS, n=count, most=MAX_MODELS)
+        return _refused(outcome, confidence, lost)
     if shared_seeds:
         return _rank_over_seeds(cells, models, name, outcome, confidence, seed)
     rank = _rank_expected if outcome == "expected" else _rank_converged
@@ -220,7 +221,7 @@ def _first_reason(found: list[Finding]) -> Note | None:
 
 
 def _unknown() -> Note:
-    return Note(Reason.NO_VARIANCE.value, "no interval of a difference could be made")
+    return say("no_difference_made", Reason.NO_VARIANCE)
 
 
 def _critical(
@@ -300,15 +301,15 @@ def _rank_over_seeds(
         return _refused(outcome, confidence, lost)
     found = models_by_seed(cells, weights, everyone=everyone)
     if len(found.seeds) < MIN_SEEDS:
-        what = "labelled" if everyone else "converged"
-        text = f"{len(found.seeds)} seeds have {what} runs in every cell; {MIN_SEEDS} are needed"
-        return _refused(outcome, confidence, Note(ModelReason.TOO_FEW_SEEDS.value, text))
+        few = "ranking_needs_labelled_seeds" if everyone else "ranking_needs_seeds"
+        values = {"n": len(found.seeds), "least": MIN_SEEDS}
+        return _refused(outcome, confidence, say(few, ModelReason.TOO_FEW_SEEDS, **values))
     try:
         compared = compare_over_seeds(
             found.values, confidence=confidence, rng=claim_generator(seed, name)
         )
     except ValueError as error:
-        return _refused(outcome, confidence, Note(Reason.NO_VARIANCE.value, str(error)))
+        return _refused(outcome, confidence, note_of(error, Reason.NO_VARIANCE))
     single = [_over_seeds(column, confidence) for column in found.values.T]
     comparisons = [
         Comparison(i, j, x) for (i, j), x in zip(compared.pairs, compared.intervals, strict=True)

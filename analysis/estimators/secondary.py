@@ -13,10 +13,10 @@ import numpy as np
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
-from vggstudy.analysis.estimators.finding import Finding, caution, refused
+from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.pooled_iqm import estimate_pooled_iqm
-from vggstudy.analysis.notes import Caution, Note, Reason
+from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.effects import cliffs_delta, standardised_difference
@@ -79,12 +79,12 @@ def estimate_robust(
     values = [cells.cell_values(int(group.cells[0])) for group in groups]
     flat = cells.flat[used]
     if flat.all() or (flat.any() and quantity in OF_ONE_CELL):
-        return refused(Reason.NO_VARIANCE, "all converged runs have the same value")
+        return refused(Reason.NO_VARIANCE, "converged_do_not_vary")
     found = _estimate(quantity, values, claim_id, confidence, resampling)
     fewest = int(cells.k[used].min())
     notes: tuple[Note, ...] = ()
     if fewest < WARN_BELOW:
-        notes = (caution(Caution.FEW_RUNS, f"only {fewest} converged runs"),)
+        notes = (say("only_converged", Caution.FEW_RUNS, n=fewest),)
     return replace(found, cautions=notes)
 
 
@@ -118,7 +118,7 @@ def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resam
     interval = bootstrap.calibrated(estimate, deviation, values.size - 1, confidence=confidence)
     low, high = float(values.min()), float(values.max())
     if not interval.low < interval.high:
-        return refused(Reason.NO_VARIANCE, f"resamples do not vary between {low:g} and {high:g}")
+        return refused(Reason.NO_VARIANCE, "resamples_do_not_vary", low=low, high=high)
     return Finding(estimate, interval, resamples=count)
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vggstudy.analysis.notes import NotedValueError, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.bootstrap import quantile
 from vggstudy.analysis.numbers.intervals import Interval
@@ -75,7 +76,7 @@ def compare_over_seeds(
     difference = means[:, second] - means[:, first]
     se = difference.std(axis=0, ddof=1) / np.sqrt(seeds)
     if not se.min() > 1e-10 * float(np.abs(means).max()):
-        raise ValueError("two models differ by the same amount in every seed")
+        raise NotedValueError(say("models_differ_alike"))
     found = quantile(np.sort(_maxima(seeds, models, rng)), confidence)
     critical = max(found.value, t_quantile(seeds - 1, confidence))
     estimate = difference.mean(axis=0)

@@ -17,7 +17,7 @@ from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed, cell_of
-from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, Reason
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, linear_deviations
@@ -108,15 +108,13 @@ def estimate_shared(
     found = seed_contrasts(cells, groups, everyone=everyone)
     count = len(found.seeds)
     if count < MIN_SEEDS:
-        text = (
-            f"needs at least {MIN_SEEDS} seeds with {what} runs in every cell, has {count} of "
-            f"{count + found.incomplete}"
-        )
-        return refused_by_model(ModelReason.TOO_FEW_SEEDS, text)
+        name = "needs_labelled_seeds" if everyone else "needs_seeds"
+        counts = {"least": MIN_SEEDS, "n": count, "seeds": count + found.incomplete}
+        return Finding(None, None, say(name, ModelReason.TOO_FEW_SEEDS, **counts))
     values = found.values
     if values.std(ddof=1) <= ZERO_SPREAD * float(np.nanmax(np.abs(cells.table.value))):
         estimate = float(values.mean())
-        return refused(Reason.NO_VARIANCE, "all seeds give the same value", estimate)
+        return refused(Reason.NO_VARIANCE, "seeds_do_not_vary", estimate)
     interval = replace(student_t(values, confidence=confidence), method="seeds_t")
     finding = Finding(interval.estimate, interval, cautions=_cautions(found))
     if count < BOOTSTRAP_SEEDS:
@@ -134,17 +132,12 @@ def estimate_shared(
     return replace(finding, alternatives=(beside,), resamples=resampling.n_resamples)
 
 
-def refused_by_model(reason: ModelReason, text: str) -> Finding:
-    """A finding without estimate and interval."""
-    return Finding(None, None, Note(reason.value, text))
-
-
 def _cautions(found: SeedContrasts) -> tuple[Note, ...]:
     """Few seeds, and seeds left out because a run of theirs failed."""
     count, notes = len(found.seeds), []
     if count < WARN_SEEDS:
-        notes.append(Note(ModelCaution.FEW_SEEDS.value, f"only {count} seeds"))
+        notes.append(say("only_seeds", ModelCaution.FEW_SEEDS, n=count))
     if found.incomplete:
-        text = f"{found.incomplete} of {count + found.incomplete} seeds lack a converged run"
-        notes.append(Note(ModelCaution.SEEDS_LEFT_OUT.value, text))
+        values = {"n": found.incomplete, "seeds": count + found.incomplete}
+        notes.append(say("seeds_left_out", ModelCaution.SEEDS_LEFT_OUT, **values))
     return tuple(notes)

@@ -20,8 +20,8 @@ from scipy.special import ndtr
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
-from vggstudy.analysis.estimators.finding import Finding, caution
-from vggstudy.analysis.notes import Caution
+from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.notes import Caution, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, resample_indices
@@ -147,10 +147,10 @@ def with_bounds(
         claim_id=claim_id,
     )
     shares = [float(cells.k[g.cells].sum() / cells.n[g.cells].sum()) for g in groups]
-    text = f"{shares[0]:.0%} against {shares[1]:.0%} of the runs converged: survivors are compared"
+    note = say("survivors", Caution.SELECTION, a=shares[0], b=shares[1])
     if cells.table.bounds is not None:
-        text += f"; over all runs: {beside(claim_id)}"
-    notes = (*finding.cautions, caution(Caution.SELECTION, text))
+        note = say("with_all_runs", Caution.SELECTION, text=note, claim=beside(claim_id))
+    notes = (*finding.cautions, note)
     if found is None:
         return replace(finding, cautions=notes)
     ends = Interval(

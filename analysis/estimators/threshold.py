@@ -28,7 +28,7 @@ from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.curves import Axis
 from vggstudy.analysis.data.failure_design import Design, positions
 from vggstudy.analysis.estimators.placement import Lines, Stratum
-from vggstudy.analysis.notes import ModelReason, Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.fieller import FiellerSet, fieller_set
 from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
@@ -201,7 +201,7 @@ def limits_of(
         Refused where the fit did not converge.
     """
     if not lines.fit.converged:
-        return Note(ModelReason.NOT_ESTIMABLE.value, f"the fit failed: {lines.fit.failure_reason}")
+        return say("fit_failed", ModelReason.NOT_ESTIMABLE, what=lines.fit.failure_reason)
     stratum = lines.strata[index]
     top = lines.best((index,))
     start = angle_of(stratum, top.coefficients, lines.target)
@@ -257,10 +257,10 @@ def _used(
     used = along[cells.n[along] > 0]
     levels = np.unique(positions(axis, cells, used)).size
     if not used.size:
-        return used, Note(Reason.NO_RUNS.value, "no labelled runs")
+        return used, say("no_labelled", Reason.NO_RUNS)
     if levels < 2:
-        text = f"needs runs at 2 levels of {axis.factor} or more, has {levels}"
-        return used, Note(ModelReason.TOO_FEW_LEVELS.value, text)
+        code = ModelReason.TOO_FEW_LEVELS
+        return used, say("line_needs_levels", code, factor=axis.factor, n=levels)
     return used, None
 
 

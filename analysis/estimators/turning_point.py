@@ -15,10 +15,10 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, Curve, curve_at, peak_claim_id
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations
-from vggstudy.analysis.estimators.finding import Finding, caution
+from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
-from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Named, Note, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.fieller import FiellerSet, turning_set
 from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
@@ -97,7 +97,7 @@ class TurningPoint:
         known = estimate if math.isfinite(estimate) else None
         found = _original(axis, Interval(self.estimate, *self.set.ends, "fieller_cell", self.df))
         if found is None:
-            reason = Note(ModelReason.UNBOUNDED.value, _set_in_words(self))
+            reason = _unbounded(self)
             return Finding(known, None, reason, self.cautions())
         beside = _original(axis, self.bootstrap)
         if beside is None:
@@ -146,8 +146,7 @@ def turning_point_of(
     """`estimate_turning_point` of a fitted quadratic."""
     b, c = quadratic.b, quadratic.c
     if c == 0:
-        text = "the cell means lie on a straight line: there is no turning point"
-        return Note(ModelReason.NO_CURVATURE.value, text)
+        return say("straight_line", ModelReason.NO_CURVATURE)
     estimate = quadratic.center - b / (2 * c)
     spread = quadratic.spread(quadratic.slope_weights(estimate))
     critical = t_quantile(spread.df, confidence)
@@ -231,16 +230,16 @@ def _original(axis: Axis, interval: Interval | None) -> Interval | None:
     return replace(moved, mc_error_low=errors[0], mc_error_high=errors[1])
 
 
-def _set_in_words(point: TurningPoint) -> str:
+def _unbounded(point: TurningPoint) -> Note:
     """What an unbounded set is."""
     axis, found = point.curve.axis, point.set
-    head = f"the {point.confidence:.0%} set is not bounded"
+    code, level = ModelReason.UNBOUNDED, point.confidence
     if found.first is None or found.second is None:
-        return f"{head}: no value of {axis.factor} can be excluded"
+        return say("set_is_everything", code, level=level, factor=axis.factor)
     low, high = axis.to_original(found.first), axis.to_original(found.second)
     if found.shape == "bounded":
-        return f"{head}: from {low:.4g} beyond all numbers"
-    return f"{head}: every {axis.factor} up to {low:.4g} and from {high:.4g} on"
+        return say("set_beyond_numbers", code, level=level, low=low)
+    return say("set_of_two_rays", code, level=level, factor=axis.factor, low=low, high=high)
 
 
 def _cautions(point: TurningPoint) -> list[Note]:
@@ -250,23 +249,23 @@ def _cautions(point: TurningPoint) -> list[Note]:
     notes = []
     fewest = int(curve.n.min())
     if fewest < WARN_RUNS:
-        notes.append(caution(Caution.FEW_RUNS, f"only {fewest} converged runs in a cell"))
+        notes.append(say("only_converged_in_cell", Caution.FEW_RUNS, n=fewest))
     if curve.left_out:
-        text = f"{axis.factor} {', '.join(curve.left_out)}: fewer than 3 converged runs, left out"
-        notes.append(Note(ModelCaution.LEVELS_LEFT_OUT.value, text))
+        code, left = ModelCaution.LEVELS_LEFT_OUT, curve.left_out
+        notes.append(say("levels_left_out", code, factor=axis.factor, levels=left))
     if curve.flat:
-        text = f"the runs of {curve.flat[0]} have one value; the variance pooled over cells is used"
-        notes.append(caution(Caution.ZERO_VARIANCE, text))
+        flat = Named(curve.flat[:1])
+        notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=flat))
     if point.curvature.p_value >= SIGNIFICANT:
-        text = f"the curvature is not significant (p = {point.curvature.p_value:.2g})"
-        notes.append(Note(ModelCaution.CURVATURE_NOT_SIGNIFICANT.value, text))
+        p = point.curvature.p_value
+        notes.append(say("no_curvature", ModelCaution.CURVATURE_NOT_SIGNIFICANT, p=p))
     if point.kind == "minimum":
-        notes.append(Note(ModelCaution.MINIMUM.value, "the curve turns upwards: a minimum"))
+        notes.append(say("minimum", ModelCaution.MINIMUM))
     if not point.in_range:
         low, high = (axis.to_original(end) for end in curve.range)
-        text = f"it lies outside the converged range, {axis.factor} {low:g} to {high:g}"
-        notes.append(Note(ModelCaution.OUTSIDE_RANGE.value, text))
+        values = {"factor": axis.factor, "low": low, "high": high}
+        notes.append(say("outside_converged", ModelCaution.OUTSIDE_RANGE, **values))
     if point.fit is not None and point.fit.p_value < SIGNIFICANT:
-        text = f"a quadratic does not fit the cell means (p = {point.fit.p_value:.2g})"
-        notes.append(Note(ModelCaution.LACK_OF_FIT.value, text))
+        p = point.fit.p_value
+        notes.append(say("quadratic_does_not_fit", ModelCaution.LACK_OF_FIT, p=p))
     return notes

@@ -34,7 +34,7 @@ from vggstudy.analysis.hypotheses.specs import (
     SlopePart,
 )
 from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
-from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.notes import Note, NotedError, Reason, note_of, say
 from vggstudy.analysis.numbers.student import Spread
 from vggstudy.errors import AnalysisError
 
@@ -65,8 +65,8 @@ class Evaluator:
             try:
                 self.kept[key] = self._evaluate(part, level)
             except AnalysisError as error:
-                reason = Note(Reason.UNKNOWN_ESTIMAND.value, str(error))
-                self.kept[key] = not_estimable(_name(part), "", level, reason)
+                reason = note_of(error, Reason.UNKNOWN_ESTIMAND)
+                self.kept[key] = not_estimable(_name(part), None, level, reason)
         return self.kept[key]
 
     def _evaluate(self, part: Part, level: float) -> Evidence:
@@ -91,10 +91,9 @@ class Evaluator:
     def _claim(self, part: ClaimPart, level: float) -> Evidence:
         """A claim's interval at the level, against the threshold."""
         claim = claim_at(part.claim, replace(self._maker(part.claim), confidence=level))
-        rule = f"{claim.id} {part.direction} {part.threshold:g}"
-        if not claim.available:
-            reason = Note(claim.reason or "", claim.reason_text or "")
-            return not_estimable(claim.id, rule, level, reason, claim.estimate)
+        rule = say(part.direction, claim=claim.id, other=part.threshold)
+        if claim.refusal is not None:
+            return not_estimable(claim.id, rule, level, claim.refusal, claim.estimate)
         interval = interval_of(claim)
         verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
         found = from_interval(
@@ -113,13 +112,11 @@ class Evaluator:
         maker = self._maker(part.claim)
         asked = parse_claim(part.claim, maker.cells.table)
         if len(asked.contrast.factors) != 1 or asked.outcome != maker.cells.table.outcome:
-            raise AnalysisError(
-                f"'{part.claim}': equivalence is of a difference of means of converged runs"
-            )
+            raise NotedError(say("equivalence_of_means", claim=part.claim))
         claim = maker.claim(asked.outcome, asked.contrast)
-        rule = f"{claim.id} within {part.margin:g} by two one-sided tests"
+        rule = say("within_margin", claim=claim.id, number=part.margin)
         if claim.estimate is None or claim.low is None:
-            reason = Note(claim.reason or "", claim.reason_text or "")
+            reason = claim.refusal or Note.written("", "")
             return not_estimable(claim.id, rule, level, reason, claim.estimate)
         estimate, spread = _difference(maker, asked.contrast, part.adjust)
         test = tost(
@@ -146,10 +143,10 @@ class Evaluator:
         table = self.maker.cells.table
         for name in part.factors:
             if name not in table.factors:
-                raise AnalysisError(f"no factor '{name}'; there are {', '.join(table.factors)}")
+                raise NotedError(say("no_factor", name=name, names=table.factors))
         outcome = "expected" if part.outcome == "expected" else table.outcome
         if outcome == "expected" and table.bounds is None:
-            raise AnalysisError(f"{table.outcome} has no bounds, so it has no expected value")
+            raise NotedError(say("no_bounds", name=table.outcome))
         ranking = rank_models(
             self.maker.cells,
             part.factors,
@@ -159,7 +156,7 @@ class Evaluator:
             shared_seeds=self.maker.shared_seeds,
         )
         name = f"{part.outcome}.rank.{'*'.join(sorted(part.factors))}"
-        rule = "every model stated to be better lies above, all pairs at once"
+        rule = say("ranked_as_stated")
         if ranking.reason is not None:
             return not_estimable(name, rule, level, ranking.reason)
         pairs = self._ordered_pairs(part, ranking)
@@ -181,7 +178,7 @@ class Evaluator:
             if better != worse
         ]
         if not found:
-            raise AnalysisError("the stated order compares no two models")
+            raise NotedError(say("order_compares_none"))
         return found
 
     def _matching(self, held: Held, models: tuple[Model, ...]) -> list[int]:
@@ -195,7 +192,7 @@ def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> E
     """One pair of models: the better one minus the worse one."""
     interval = ranking.comparison(worse, better)
     names = ranking.models[better].name, ranking.models[worse].name
-    rule = f"{names[0]} above {names[1]}"
+    rule = say("model_above", claim=names[0], other=names[1])
     return from_interval(
         f"{ranking.outcome}: {names[0]} minus {names[1]}",
         rule,
@@ -230,4 +227,4 @@ def _difference(maker: ClaimMaker, contrast: Contrast, adjust: str) -> tuple[flo
         estimate = float(sum(g.sign * (g.weights @ cells.mean[g.cells]) for g in groups))
         return estimate, spread_by_cell(cells, groups)
     except ValueError as error:
-        raise AnalysisError(str(error)) from None
+        raise NotedError(note_of(error, Reason.UNKNOWN_ESTIMAND)) from None

@@ -7,7 +7,7 @@ hypothesis at ``1 - alpha / m``, and each decision raises the share of those tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from vggstudy.analysis.hypotheses.evidence import Evaluator
@@ -55,19 +55,28 @@ class HypothesisResult:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; infinite ends as ``inf`` and ``-inf`` in words."""
-        found: dict[str, Any] = _plain(asdict(self))
+        found: dict[str, Any] = _plain(self)
         return found
 
 
 def _plain(value: Any) -> Any:
     """JSON has no infinity and no enumeration."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Note):
+        return value.to_dict()
+    if isinstance(value, Evidence):
+        return {**_fields(value), "rule": value.rule.text}
+    if isinstance(value, HypothesisResult):
+        return _fields(value)
     if isinstance(value, (list, tuple)):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value in (float("inf"), float("-inf")):
         return "inf" if value > 0 else "-inf"
     return str(value) if isinstance(value, Verdict) else value
+
+
+def _fields(value: Evidence | HypothesisResult) -> dict[str, Any]:
+    """A record's fields as plain JSON values."""
+    return {item.name: _plain(getattr(value, item.name)) for item in fields(value)}
 
 
 def judge(

@@ -21,12 +21,19 @@ from vggstudy.analysis.hypotheses.specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, beyond, conjunction
 from vggstudy.analysis.models.failure_effects import average_slope
 from vggstudy.analysis.models.failure_result import FailureModel
-from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note, Reason
+from vggstudy.analysis.notes import (
+    Caution,
+    ModelCaution,
+    ModelReason,
+    Note,
+    NotedError,
+    Reason,
+    say,
+)
 from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.multiplicity import holm_steps
 from vggstudy.analysis.numbers.separation import find_separation
-from vggstudy.errors import AnalysisError
 
 
 def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
@@ -34,16 +41,16 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     table = maker.cells.table
     conditions = conditions_of_levels(part.at, table)
     name = _name("converged.slope", part.along, conditions, table)
-    rule = f"{name} {part.direction} {part.threshold:g}"
+    rule = say(part.direction, claim=name, other=part.threshold)
     found = _fitted(maker, terms_of(part, table, conditions), conditions, level)
     if not found.fit.converged:
-        reason = Note(ModelReason.NOT_ESTIMABLE.value, found.statement())
+        reason = replace(found.statement(), code=str(ModelReason.NOT_ESTIMABLE))
         return not_estimable(name, rule, level, reason)
     interval = average_slope(found, maker.cells)
     verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
     cautions: tuple[Note, ...] = ()
     if found.separation.separated:
-        cautions = (Note(Caution.SEPARATED.value, found.statement()),)
+        cautions = (replace(found.statement(), code=str(Caution.SEPARATED)),)
     return from_interval(
         name, rule, verdict, level, interval, cautions, thresholds=(part.threshold,)
     )
@@ -120,13 +127,13 @@ def _untested(found: list[Evidence]) -> Note:
     """How many strata cannot be tested, and why the first cannot."""
     without = [one for one in found if one.reason is not None]
     if not without or without[0].reason is None:
-        return Note(Reason.NO_RUNS.value, "there is no stratum")
+        return say("no_stratum", Reason.NO_RUNS)
     first = without[0].reason
-    text = f"{len(without)} of {len(found)} strata cannot be tested; {without[0].estimand}: "
-    return Note(first.code, text + first.text)
+    counts, of = {"n": len(without), "all": len(found)}, without[0].estimand
+    return say("strata_untested", first.code, claim=of, text=first, **counts)
 
 
-_RULE = "the outcome rises to a peak and falls, in every stratum"
+_RULE = say("rises_and_falls")
 
 
 def _peak_verdict(test: PeakTest | Note, level: float) -> Verdict:
@@ -175,7 +182,7 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     table = maker.cells.table
     held = conditions_of_levels(part.at, table)
     name = _name(f"needed.diff.{encode(part.compare)}", part.along, held, table)
-    rule = f"{name} {part.direction} {part.threshold:g}"
+    rule = say(part.direction, claim=name, other=part.threshold)
     earlier, later = _compared(part, table)
     design = build_design(maker.cells, _needed_terms(part, table, held), where=held)
     strata = tuple(
@@ -205,20 +212,21 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
 
 
 def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:
-    """In words, where a limit lies beyond the levels that were run."""
-    ends = [f"at least {low:.4g}"] if math.isfinite(low) else []
-    ends += [f"at most {high:.4g}"] if math.isfinite(high) else []
-    if len(ends) == 2:
+    """Where a limit lies beyond the levels that were run."""
+    code, below, above = ModelCaution.OUTSIDE_RANGE, math.isfinite(low), math.isfinite(high)
+    if below and above:
         return ()
-    bound = ends[0] if ends else "bounded on neither side"
-    text = f"the difference is {bound}: a level needed lies beyond the {along} that were run"
-    return (Note(ModelCaution.OUTSIDE_RANGE.value, text),)
+    if below:
+        return (say("difference_at_least", code, low=low, factor=along),)
+    if above:
+        return (say("difference_at_most", code, high=high, factor=along),)
+    return (say("difference_unbounded", code, factor=along),)
 
 
 def _compared(part: NeededPart, table: RunTable) -> tuple[int, int]:
     """Earlier and later level of the compared factor."""
     if part.compare not in table.factors:
-        raise AnalysisError(f"no factor '{part.compare}'; there are {', '.join(table.factors)}")
+        raise NotedError(say("no_factor", name=part.compare, names=table.factors))
     if part.levels is None:
         return 0, len(table.levels[part.compare]) - 1
     first, second = (level_index(part.compare, write_level(level), table) for level in part.levels)

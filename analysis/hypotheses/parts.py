@@ -30,17 +30,20 @@ def conditions_of_levels(held: Held, table: RunTable) -> tuple[Condition, ...]:
 
 
 def not_estimable(
-    estimand: str, rule: str, level: float, reason: Note, estimate: float | None = None
+    estimand: str,
+    rule: Note | None,
+    level: float,
+    reason: Note,
+    estimate: float | None = None,
 ) -> Evidence:
     """Evidence that there is none, with its reason."""
-    return Evidence(
-        estimand, rule or estimand, Verdict.NOT_ESTIMABLE, level, estimate=estimate, reason=reason
-    )
+    asked = rule or Note.written("", estimand)
+    return Evidence(estimand, asked, Verdict.NOT_ESTIMABLE, level, estimate=estimate, reason=reason)
 
 
 def from_interval(
     estimand: str,
-    rule: str,
+    rule: Note,
     verdict: Verdict,
     level: float,
     interval: Interval,

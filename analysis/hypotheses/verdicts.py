@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.intervals import Interval
 
 MONTE_CARLO_ERRORS = 2
@@ -37,8 +37,8 @@ class Evidence:
     ----------
     estimand : str
         A claim's id, or a name of the same form.
-    rule : str
-        When it supports, in words.
+    rule : Note
+        When it supports.
     verdict : Verdict
     level : float
         Confidence of the interval, adjusted for what it is one of.
@@ -56,7 +56,7 @@ class Evidence:
     """
 
     estimand: str
-    rule: str
+    rule: Note
     verdict: Verdict
     level: float
     estimate: float | None = None
@@ -143,7 +143,7 @@ def all_of(estimand: str, parts: Sequence[Evidence], *, level: float) -> Evidenc
     reasons = [part.reason for part in parts if part.verdict == verdict and part.reason]
     return Evidence(
         estimand=estimand,
-        rule="all of: " + "; ".join(part.rule for part in parts),
+        rule=say("all_of", rules=[part.rule for part in parts]),
         verdict=verdict,
         level=level,
         reason=reasons[0] if reasons and verdict == Verdict.NOT_ESTIMABLE else None,

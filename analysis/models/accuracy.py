@@ -13,7 +13,7 @@ import numpy as np
 from vggstudy.analysis.data.accuracy_design import Design, ModelSpec, design_of
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.models.accuracy_result import AccuracyModel
-from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Note, Reason
+from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Named, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.ols import (
     FULL_LEVERAGE,
@@ -73,7 +73,7 @@ def fit_accuracy_model(
     cell = np.repeat(np.arange(len(cells)), cells.k.astype(np.int64))
     fit = fit_ols(design.matrix[cell], cells.values)
     if fit.rss <= 1e-20 * float(cells.values @ cells.values):
-        return Note(Reason.NO_VARIANCE.value, "the model meets every run exactly")
+        return say("model_is_exact", Reason.NO_VARIANCE)
     determined = bool(fit.leverage.max() >= FULL_LEVERAGE) and robust in {"hc2", "hc3", "hc4"}
     kind: Robust = "classical" if determined else robust
     matrix, df = _covariance(fit, kind, clusters)
@@ -109,17 +109,16 @@ def _covariance(fit: OlsFit, kind: Robust, clusters: IntArray | None) -> tuple[F
 def _refusal(cells: Cells, design: Design) -> Note | None:
     """Why the model cannot be fitted."""
     if not cells.k.any():
-        return Note(Reason.NONE_CONVERGED.value, "no run converged")
+        return say("no_run_converged", Reason.NONE_CONVERGED)
     aliased = aliased_columns(design.matrix[cells.k > 0])
     if aliased:
-        named = ", ".join(design.names[j] for j in aliased[:3])
-        more = f" and {len(aliased) - 3} more" if len(aliased) > 3 else ""
-        text = f"the cells with converged runs do not determine {named}{more}"
-        return Note(ModelReason.NOT_ESTIMABLE.value, text)
+        code, named = ModelReason.NOT_ESTIMABLE, [design.names[j] for j in aliased[:3]]
+        if len(aliased) > 3:
+            return say("more_terms_undetermined", code, terms=named, n=len(aliased) - 3)
+        return say("terms_undetermined", code, terms=named)
     runs, terms = int(cells.k.sum()), len(design.names)
     if runs <= terms:
-        text = f"{runs} converged runs cannot determine {terms} coefficients and a variance"
-        return Note(Reason.TOO_FEW_RUNS.value, text)
+        return say("runs_below_terms", Reason.TOO_FEW_RUNS, runs=runs, terms=terms)
     return None
 
 
@@ -146,13 +145,10 @@ def _cautions(
     """Lack of fit, outliers, and runs that determine their own fit."""
     notes = []
     if tested is not None and tested.p_value < SIGNIFICANT:
-        text = f"the curves do not fit the cell means (p = {tested.p_value:.2g})"
-        notes.append(Note(ModelCaution.LACK_OF_FIT.value, text))
+        notes.append(say("curves_do_not_fit", ModelCaution.LACK_OF_FIT, p=tested.p_value))
     if judged is not None and judged.outlier_p < SIGNIFICANT:
-        where = cells.name(int(cell[judged.outlier]))
-        text = f"a run of {where} is an outlier (p = {judged.outlier_p:.2g} for the largest of all)"
-        notes.append(Note(ModelCaution.OUTLIER.value, text))
+        where = Named((cells.name(int(cell[judged.outlier])),))
+        notes.append(say("outlier", ModelCaution.OUTLIER, names=where, p=judged.outlier_p))
     if determined:
-        text = "a run determines its own fit, so equal variances are assumed"
-        notes.append(Note(Caution.POOLED_VARIANCE.value, text))
+        notes.append(say("run_determines_fit", Caution.POOLED_VARIANCE))
     return notes

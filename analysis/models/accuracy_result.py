@@ -10,7 +10,7 @@ import numpy as np
 
 from vggstudy.analysis.data.accuracy_design import Design, ModelSpec
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.ols import FULL_LEVERAGE, Diagnostics, LackOfFit, OlsFit, covariance
@@ -85,15 +85,17 @@ class AccuracyModel:
             return None
         return np.asarray(np.sqrt(np.diag(covariance(self.fit, kind))))
 
-    def statement(self) -> str:
+    def statement(self) -> Note:
         """One sentence on how well the curves fit the cell means."""
         test = self.lack_of_fit
         if test is None:
-            return "lack of fit cannot be tested: no cell or no replicate to spare"
-        found = "lack of fit" if test.p_value < 0.05 else "no lack of fit was found"
-        return (
-            f"{found}: F({test.df_model}, {test.df_within}) = {test.f:.3g}, "
-            f"p {p_value(test.p_value, equals=True)}"
+            return say("no_test_of_fit")
+        return say(
+            "lack_of_fit" if test.p_value < 0.05 else "no_lack_of_fit",
+            a=test.df_model,
+            b=test.df_within,
+            f=test.f,
+            p=p_value(test.p_value, equals=True),
         )
 
     def to_frame(self) -> pd.DataFrame:
@@ -117,15 +119,15 @@ class AccuracyModel:
             "coefficients": self._rows(),
             "lack_of_fit": asdict(self.lack_of_fit) if self.lack_of_fit else None,
             "diagnostics": asdict(self.diagnostics) if self.diagnostics else None,
-            "statement": self.statement(),
-            "warnings": [asdict(note) for note in self.cautions],
+            "statement": self.statement().text,
+            "warnings": [note.to_dict() for note in self.cautions],
         }
 
     def summary(self) -> str:
         """Coefficients and the statement on lack of fit as plain text."""
         head, rows = self._table()
         first = f"{self.fit.response.size} converged runs, R^2 = {self.fit.r_squared:.3f}"
-        return "\n".join([first, self.statement(), "", *text_table(head, rows)]) + "\n"
+        return "\n".join([first, self.statement().text, "", *text_table(head, rows)]) + "\n"
 
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
@@ -135,7 +137,7 @@ class AccuracyModel:
             "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>" for row in rows
         )
         table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p>{html.escape(self.statement())}</p>{table}"
+        return f"<p>{html.escape(self.statement().text)}</p>{table}"
 
     def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the coefficients."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.failure_design import Design
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.firth import LogisticFit
 from vggstudy.analysis.numbers.intervals import Interval
@@ -99,10 +100,10 @@ class FailureModel:
     effects: tuple[Effect, ...]
     joint: LikelihoodRatio | None
 
-    def statement(self) -> str:
+    def statement(self) -> Note:
         """One sentence on convergence of the fit and on separation."""
         if not self.fit.converged:
-            return f"the penalised fit failed: {self.fit.failure_reason}"
+            return say("penalised_fit_failed", what=self.fit.failure_reason)
         return self.separation.describe(self.design.names)
 
     def to_frame(self) -> pd.DataFrame:
@@ -126,7 +127,7 @@ class FailureModel:
             "confidence": self.confidence,
             "penalised_log_likelihood": self.fit.penalised_log_likelihood,
             "fit_converged": self.fit.converged,
-            "statement": self.statement(),
+            "statement": self.statement().text,
             "coefficients": [_finite(_coefficient_row(c)) for c in self.coefficients],
             "effects": [_finite(_effect_row(e)) for e in self.effects],
         }
@@ -135,7 +136,7 @@ class FailureModel:
         """Coefficients, effects and the statement on separation as plain text."""
         lines = [
             f"{int(self.k.sum())} of {int(self.n.sum())} runs converged, {len(self.n)} cells",
-            self.statement(),
+            self.statement().text,
         ]
         for head, rows in self._tables():
             lines += ["", *text_table(head, rows)]
@@ -143,7 +144,7 @@ class FailureModel:
 
     def _repr_html_(self) -> str:
         """The same tables for notebooks."""
-        parts = [f"<p>{html.escape(self.statement())}</p>"]
+        parts = [f"<p>{html.escape(self.statement().text)}</p>"]
         for head, rows in self._tables():
             top = "".join(f"<th>{html.escape(x)}</th>" for x in head)
             body = "".join(

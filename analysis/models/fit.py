@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from vggstudy.analysis.models.requests import (
     failure_terms,
 )
 from vggstudy.analysis.models.text_tables import ends
-from vggstudy.analysis.notes import ModelCaution, ModelReason, Note
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, note_of, say
 from vggstudy.analysis.numbers.arrays import IntArray
 from vggstudy.errors import AnalysisError
 
@@ -63,7 +63,7 @@ class FittedModels:
             "failure": _plain(self.failure),
             "accuracy": _plain(self.accuracy),
             "components": self.components.to_dict(),
-            "warnings": [asdict(note) for note in self.cautions],
+            "warnings": [note.to_dict() for note in self.cautions],
         }
 
     def to_frame(self) -> pd.DataFrame:
@@ -97,12 +97,12 @@ class FittedModels:
                 f"{ends(e.odds_ratio.low, e.odds_ratio.high)}"
                 for e in self.failure.effects
             ]
-            found.append(self.failure.statement())
+            found.append(self.failure.statement().text)
         named = "model of the outcome"
         if isinstance(self.accuracy, Note):
             found.append(f"{named}: not available ({self.accuracy.text})")
         else:
-            found.append(f"{named}: {self.accuracy.statement()}")
+            found.append(f"{named}: {self.accuracy.statement().text}")
         found += [
             f"standard deviation {name}: {max(0.0, x.estimate) ** 0.5:.3g}"
             for name, x in self.components.intervals()
@@ -152,8 +152,7 @@ def fit_models(
     """
     cautions: tuple[Note, ...] = ()
     if shared_seeds:
-        text = "the failure model takes runs that share seeds as independent"
-        cautions = (Note(ModelCaution.TAKEN_AS_INDEPENDENT.value, text),)
+        cautions = (say("model_takes_independent", ModelCaution.TAKEN_AS_INDEPENDENT),)
     return FittedModels(
         failure=_failure(cells, requests.failure, confidence),
         accuracy=_accuracy(cells, requests.accuracy, confidence, shared_seeds=shared_seeds),
@@ -167,14 +166,14 @@ def _failure(cells: Cells, request: ModelRequest, confidence: float) -> FailureM
     terms = failure_terms(cells.table, request)
     count = sum(len(cells.table.levels[name]) - 1 for name in terms.factors)
     if count >= MAX_TERMS:
-        text = f"{count} levels to compare; at most {MAX_TERMS} are fitted"
-        return Note(ModelReason.NOT_ESTIMABLE.value, text)
+        code = ModelReason.NOT_ESTIMABLE
+        return say("levels_beyond_model", code, n=count, most=MAX_TERMS)
     try:
         found = fit_failure_model(cells, terms, confidence=confidence)
     except AnalysisError as error:
-        return Note(ModelReason.NOT_ESTIMABLE.value, str(error))
+        return note_of(error, ModelReason.NOT_ESTIMABLE)
     if not found.fit.converged:
-        return Note(ModelReason.NOT_ESTIMABLE.value, found.statement())
+        return replace(found.statement(), code=str(ModelReason.NOT_ESTIMABLE))
     return found
 
 
@@ -184,14 +183,12 @@ def _accuracy(
     """The accuracy model; with shared seeds its covariance is that of replicates as clusters."""
     spec = accuracy_spec(cells, request)
     if spec is None:
-        text = "no numeric factor has three levels or more, so there is no curve to fit"
-        return Note(ModelReason.TOO_FEW_LEVELS.value, text)
+        return say("no_curve_to_fit", ModelReason.TOO_FEW_LEVELS)
     if not shared_seeds:
         return fit_accuracy_model(cells, spec, confidence=confidence)
     blocks: IntArray = np.unique(np.array(replicates(cells)), return_inverse=True)[1]
     if np.unique(blocks).size < 2:
-        text = "needs converged runs of two seeds at least"
-        return Note(ModelReason.TOO_FEW_SEEDS.value, text)
+        return say("model_needs_seeds", ModelReason.TOO_FEW_SEEDS)
     return fit_accuracy_model(
         cells, spec, confidence=confidence, robust="clustered", clusters=blocks
     )

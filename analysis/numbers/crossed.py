@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from scipy.special import fdtrc
 
-from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.notes import Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.variance_intervals import (
@@ -101,14 +101,13 @@ def crossed_components(tables: FloatArray, *, confidence: float) -> Crossed | No
     """
     cells, rows, columns = tables.shape
     if not cells or rows < 2 or columns < 2:
-        text = f"{cells} complete cells of {rows} x {columns} seeds; needs one of 2 x 2 at least"
-        return Note(Reason.TOO_FEW_RUNS.value, text)
+        return say("few_crossed_cells", Reason.TOO_FEW_RUNS, cells=cells, a=rows, b=columns)
     centred = tables - tables.mean(axis=(1, 2), keepdims=True)
     a = centred.mean(axis=2, keepdims=True)
     b = centred.mean(axis=1, keepdims=True)
     rest = float(((centred - a - b) ** 2).sum())
     if np.sqrt(rest / tables.size) <= ZERO_SPREAD * float(np.abs(tables).max()):
-        return Note(Reason.NO_VARIANCE.value, "the seeds of both kinds explain every value")
+        return say("both_seeds_explain", Reason.NO_VARIANCE)
     first = _mean_square(columns * float((a**2).sum()), cells * (rows - 1))
     second = _mean_square(rows * float((b**2).sum()), cells * (columns - 1))
     residual = _mean_square(rest, cells * (rows - 1) * (columns - 1))

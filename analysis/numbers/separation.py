@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import linprog
 
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 
 NULL = 1e-9
@@ -53,7 +54,7 @@ class Separation:
     sign: IntArray
     direction: FloatArray
 
-    def describe(self, names: tuple[str, ...]) -> str:
+    def describe(self, names: tuple[str, ...]) -> Note:
         """One clause: which coefficients have no finite maximum likelihood estimate.
 
         Parameters
@@ -62,13 +63,13 @@ class Separation:
             Of the P coefficients.
         """
         if not self.separated:
-            return "no separation: all maximum likelihood estimates are finite"
+            return say("no_separation")
         ends = {1: " (to +infinity)", -1: " (to -infinity)", 0: ""}
-        listed = ", ".join(
+        listed = [
             names[j] + ends[int(self.sign[j])] for j in np.flatnonzero(self.infinite).tolist()
-        )
-        kind = "complete" if self.complete else "quasi-complete"
-        return f"{kind} separation: no finite maximum likelihood estimate of {listed}"
+        ]
+        kind = "complete_separation" if self.complete else "quasi_complete_separation"
+        return say(kind, terms=listed)
 
 
 def find_separation(X: FloatArray, k: FloatArray, n: FloatArray) -> Separation:

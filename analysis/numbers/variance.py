@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import fdtrc, fdtri
 
-from vggstudy.analysis.notes import ModelReason, Note, Reason
+from vggstudy.analysis.notes import ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval, check_confidence
 
@@ -86,12 +86,11 @@ def one_way(values: FloatArray, groups: IntArray, *, confidence: float) -> OneWa
     n = np.bincount(index).astype(np.float64)
     size, k = values.size, names.size
     if k < 2 or size == k:
-        text = f"{size} values in {k} groups: needs two groups and a group with two values"
-        return Note(Reason.TOO_FEW_RUNS.value, text)
+        return say("too_few_groups", Reason.TOO_FEW_RUNS, values=size, groups=k)
     mean = np.bincount(index, values) / n
     within = float(((values - mean[index]) ** 2).sum())
     if np.sqrt(within / size) <= ZERO_SPREAD * np.abs(values).max():
-        return Note(Reason.NO_VARIANCE.value, "the values do not vary within groups")
+        return say("groups_do_not_vary", Reason.NO_VARIANCE)
     between = float((n * (mean - values.mean()) ** 2).sum())
     ms_between, ms_within = between / (k - 1), within / (size - k)
     n0 = float(size - (n**2).sum() / size) / (k - 1)
@@ -193,13 +192,13 @@ def cell_plus_seed(values: FloatArray, cells: IntArray, seeds: IntArray) -> Cell
     df_seed = int(np.linalg.matrix_rank(gram, hermitian=True, rtol=1e-10))
     df_residual = values.size - cell_names.size - df_seed
     if df_seed < 1 or df_residual < 1:
-        text = f"{seed_names.size} seeds in {cell_names.size} cells cannot be told from the cells"
-        return Note(ModelReason.NOT_ESTIMABLE.value, text)
+        counts = {"seeds": seed_names.size, "cells": cell_names.size}
+        return say("seeds_not_told_from_cells", ModelReason.NOT_ESTIMABLE, **counts)
     explained = effects[seed] - (np.bincount(cell, effects[seed]) / n)[cell]
     ss_seed = float(side @ effects)
     ss_residual = float(((centred - explained) ** 2).sum())
     if np.sqrt(ss_residual / values.size) <= ZERO_SPREAD * np.abs(values).max():
-        return Note(Reason.NO_VARIANCE.value, "cells and seeds explain every value")
+        return say("cells_and_seeds_explain", Reason.NO_VARIANCE)
     ms_seed, ms_residual = ss_seed / df_seed, ss_residual / df_residual
     return CellPlusSeed(
         balanced=bool((table == 1).all()),

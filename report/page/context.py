@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.notes import Note
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,8 +75,8 @@ class ReportContext:
         How runs are labelled.
     amendments : sequence of mapping
         Each with `date`, `old_digest`, `new_digest` and `diff`, as the ledger records them.
-    environment : sequence of (name, value)
-        Host, devices and versions of the runs.
+    environment : sequence of (runs, parts)
+        Numbers of runs, with the device, or None where it is not known, and the versions of each.
     commands : sequence of str
         What reproduces the study and its report.
     curves : sequence of RunCurves
@@ -82,8 +85,8 @@ class ReportContext:
         What the study that is repeated reports.
     source_words : str or None
         What that study is, in words.
-    notes : sequence of str
-        Sentences a reader must know, e.g. that the test set was used for stopping. Shown first.
+    notes : sequence of Note or str
+        What a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
 
     title: str | None = None
@@ -97,9 +100,9 @@ class ReportContext:
     settings: Sequence[tuple[str, str, str]] = ()
     label_rule: Sequence[tuple[str, str]] = ()
     amendments: Sequence[Mapping[str, Any]] = ()
-    environment: Sequence[tuple[str, str]] = ()
+    environment: Sequence[tuple[int, Sequence[str | None]]] = ()
     commands: Sequence[str] = ()
     curves: Sequence[RunCurves] = ()
     source_claims: Sequence[SourceClaim] = ()
     source_words: str | None = None
-    notes: Sequence[str] = ()
+    notes: Sequence[Note | str] = ()

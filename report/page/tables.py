@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from vggstudy.analysis.notes import Note
 from vggstudy.report.words.display import alternative_ends, display, read
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise, method_words
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 from vggstudy.report.words.text import clean
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 NOT_AVAILABLE = mark("not available")
 ABSENT = mark("n/a")
-POINTER = "; over all runs: "
-"""Before the id of the claim that a caution points to."""
 
 SAFE = ",;=@:*+!/()[]"
 """Characters that may stand in a data link as they are."""
@@ -145,8 +144,14 @@ def _beside(claim: Claim) -> tuple[Beside, ...]:
 
 def _cautions(claim: Claim, *, pointers: bool) -> tuple[str, ...]:
     """The claim's cautions in words."""
-    texts = [note.text if pointers else note.text.split(POINTER)[0] for note in claim.warnings]
-    return tuple(capitalise(phrase(text)).rstrip(".") for text in texts)
+    notes = [note if pointers else _without_pointer(note) for note in claim.warnings]
+    return tuple(capitalise(spoken(note)).rstrip(".") for note in notes)
+
+
+def _without_pointer(note: Note) -> Note:
+    """The note without the claim on all runs that it points to."""
+    text = note.values.get("text") if note.name == "with_all_runs" else None
+    return text if isinstance(text, Note) else note
 
 
 def download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Download:

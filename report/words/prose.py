@@ -12,7 +12,7 @@ from vggstudy.report.words.display import Display, display, level_estimate, read
 from vggstudy.report.words.estimands import estimand
 from vggstudy.report.words.i18n import gettext, pgettext
 from vggstudy.report.words.names import capitalise, friendly
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -128,7 +128,7 @@ def unavailable(view: StudyView, claim: Claim, factor: Factor | None) -> str:
             "later": factor.phrase(factor.levels[-1]),
             "earlier": factor.phrase(factor.levels[0]),
         }
-    reason = phrase(claim.reason_text or claim.reason or "") or gettext("no reason given")
+    reason = spoken(claim.refusal) if claim.refusal else gettext("no reason given")
     return gettext("%(what)s: not available, because %(reason)s.") % {
         "what": what,
         "reason": reason.rstrip("."),

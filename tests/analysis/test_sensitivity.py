@@ -12,6 +12,7 @@ import pytest
 from vggstudy.analysis.api import analyze
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.result import AnalysisResult
 from vggstudy.analysis.sensitivity import (
     MARGINS,
@@ -48,7 +49,7 @@ def test_curves_allow_sixteen_rules_and_a_table_without_them_four() -> None:
 
 
 def compared(
-    table: RunTable, tables: Mapping[Specification, RunTable], note: str = ""
+    table: RunTable, tables: Mapping[Specification, RunTable], note: Note | None = None
 ) -> Sensitivity:
     analysed = [short(one) for one in to_analyse(table, tables)]
     return compare_rules(short(table), tables, analysed, note=note)
@@ -61,10 +62,10 @@ def test_a_margin_that_turns_a_level_into_failures_changes_the_verdict(
     tables = {one: relabelled(table, one) for one in specifications(curves=False)}
     counts = [found.count("converged") for found in tables.values()]
     assert counts == [24, 24, 12, 12]  # 0.17 and 0.18 exceed 0.12 and 0.15, not 0.20
-    found = compared(table, tables, note="margins only")
+    found = compared(table, tables, note=say("margin_only"))
     assert found.changed["H"] == ["margin 0.1", "margin 0.2"]
     assert found.changed["converged.diff.b"] == ["margin 0.1", "margin 0.2"]
-    assert "label rules; margins only" in found.sentence()
+    assert "label rules; the table has no curves" in found.sentence()
     assert found.outcomes[0].changed == ()
     json.dumps(found.to_dict(), allow_nan=False)
 
@@ -103,4 +104,4 @@ def test_without_chance_there_is_no_other_margin(make_table: TableMaker) -> None
 
 
 def test_no_rules_give_an_empty_multiverse_in_words() -> None:
-    assert Sensitivity((), "no chance level is known").sentence().startswith("0 of 0 verdicts")
+    assert Sensitivity((), say("no_other_rule")).sentence().startswith("0 of 0 verdicts")

@@ -91,7 +91,7 @@ def context() -> ReportContext:
                 "diff": "-epochs = 50\n+epochs = 100\n",
             }
         ],
-        environment=[("torch", "2.14.1")],
+        environment=[(59, ["unknown", "torch 2.14.1"])],
         commands=["vggstudy run small.toml", "vggstudy report studies/small"],
         notes=["Early stopping watched the test loss."],
     )

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.runs import recorded_rows, relabelled_frame
@@ -159,17 +160,17 @@ def _pairs(interactions: Sequence[str]) -> tuple[tuple[str, str], ...]:
     return tuple((first, second) for first, _, second in parts)
 
 
-def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], str]:
+def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:
     """The runs under other label rules, as far as they allow, and what could not be varied."""
     from vggstudy.analysis.sensitivity import relabelled, specifications
 
     if source.study is not None:
-        note = "the last epoch's label is set against the selected checkpoint's test accuracy"
+        note = say("last_epoch_label")
         rules = specifications(curves=True)
         return _study_tables(source.study, source.settings.outcome, rules), note
     if source.table.chance is None:
-        return {}, "no chance level is known, so no other label rule can be tried"
-    note = "the table has no curves, so only the margin of the test accuracy was varied"
+        return {}, say("no_other_rule")
+    note = say("margin_only")
     return {one: relabelled(source.table, one) for one in specifications(curves=False)}, note
 
 

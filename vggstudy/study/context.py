@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.notes import Note, say
 from vggstudy.plan import level_text
 from vggstudy.protocol import LabelRule, Protocol, resolve
 from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
@@ -131,29 +132,26 @@ def _label_rows(rule: LabelRule) -> list[tuple[str, str]]:
 
 def _environment_rows(
     environments: Sequence[tuple[Mapping[str, Any], int]],
-) -> list[tuple[str, str]]:
+) -> list[tuple[int, list[str | None]]]:
     """Hosts, devices and versions of the runs, with the number of runs of each."""
-    rows = []
+    rows: list[tuple[int, list[str | None]]] = []
     for environment, count in environments:
         packages = environment.get("packages", {})
         numerics = environment.get("numerics", {})
-        device = numerics.get("device_name") or numerics.get("device") or "unknown device"
-        parts = [device, f"Python {environment.get('python')}"]
+        device = numerics.get("device_name") or numerics.get("device")
+        parts: list[str | None] = [device, f"Python {environment.get('python')}"]
         parts += [f"{n} {packages[n]}" for n in ("torch", "torchvision", "numpy") if n in packages]
         parts.append(f"vggstudy {environment.get('vggstudy')}")
-        rows.append((f"{count} runs", "; ".join(parts)))
+        rows.append((count, parts))
     return rows
 
 
-def _notes(study: Study) -> list[str]:
+def _notes(study: Study) -> list[Note]:
     """What a reader must know before the results."""
     notes = []
     recipes = [run.recipe for run in study.plan.runs]
     if any(recipe.training.selected_by.startswith("test_") for recipe in recipes) or any(
         recipe.training.monitored.startswith("test_") for recipe in recipes
     ):
-        notes.append(
-            "The test set was used for stopping or for selecting the checkpoint, as the protocol "
-            "asks: test accuracies are optimistic."
-        )
+        notes.append(say("test_set_selects"))
     return notes

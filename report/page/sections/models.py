@@ -27,7 +27,7 @@ from vggstudy.report.words.formatting import (
 )
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise, friendly
-from vggstudy.report.words.phrases import phrase, term
+from vggstudy.report.words.notes import spoken, term
 
 if TYPE_CHECKING:
     from vggstudy.analysis.models.accuracy_result import AccuracyModel
@@ -76,9 +76,9 @@ def sentences(view: StudyView) -> dict[str, str]:
     for name, model in (("failure", models.failure), ("accuracy", models.accuracy)):
         if isinstance(model, Note):
             words = gettext("No model was fitted: %(reason)s.")
-            found[name] = words % {"reason": phrase(model.text).rstrip(".")}
+            found[name] = words % {"reason": spoken(model).rstrip(".")}
         else:
-            found[name] = capitalise(phrase(model.statement()).rstrip(".")) + "."
+            found[name] = capitalise(spoken(model.statement()).rstrip(".")) + "."
     return found
 
 

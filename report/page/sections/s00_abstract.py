@@ -23,7 +23,7 @@ from vggstudy.report.words.display import PERCENT, POINTS, Unit, confidence_text
 from vggstudy.report.words.estimands import estimand
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 from vggstudy.report.words.prose import claim_sentence, outcome_words
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ def build(view: StudyView) -> Section:
 
 def _warnings(view: StudyView) -> list[str]:
     """What a reader must know before any number."""
-    warnings = [phrase(str(note)) for note in view.context.notes]
-    warnings += [f"{capitalise(phrase(text)).rstrip('.')}." for text in view.result.warnings]
+    warnings = [note if isinstance(note, str) else spoken(note) for note in view.context.notes]
+    warnings += [f"{capitalise(spoken(note)).rstrip('.')}." for note in view.result.warnings]
     warnings += [check.meaning for check in checks(view) if check.meaning]
     return list(dict.fromkeys(warnings))
 

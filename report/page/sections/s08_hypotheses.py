@@ -26,7 +26,7 @@ from vggstudy.report.words.display import (
 from vggstudy.report.words.formatting import references_of, round_interval
 from vggstudy.report.words.i18n import gettext, mark, pgettext
 from vggstudy.report.words.names import capitalise
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 
 if TYPE_CHECKING:
     from vggstudy.analysis.hypotheses.judge import HypothesisResult
@@ -80,7 +80,7 @@ def build(view: StudyView) -> Section:
 
 def _verdict(result: HypothesisResult) -> tuple[str, str, str, str]:
     """Id, verdict, registered text, and why it could not be estimated."""
-    reason = phrase(result.reason.text).rstrip(".") + "." if result.reason else ""
+    reason = spoken(result.reason).rstrip(".") + "." if result.reason else ""
     return result.id, verdict_words(result), result.text, capitalise(reason)
 
 
@@ -172,7 +172,7 @@ def _group(part: Part) -> ForestGroup:
         for value in (evidence.estimate, evidence.low, evidence.high)
     ]
     row = ForestRow(gettext(VERDICTS[evidence.verdict.value]), numbers, *values)
-    title = f"{part.key}: {phrase(evidence.rule)}"
+    title = f"{part.key}: {spoken(evidence.rule)}"
     marks = tuple(threshold * scale for threshold in part.thresholds)
     return ForestGroup(title, "", (row,), references=marks)
 
@@ -195,7 +195,7 @@ def _parts_table(parts: list[Part]) -> Table:
             (
                 entry(part.key),
                 entry(evidence.estimand),
-                entry(phrase(evidence.rule)),
+                entry(spoken(evidence.rule)),
                 entry(read(shown.estimate) if shown else ABSENT),
                 Entry(read(shown.ends), evidence=part.key) if shown else entry(ABSENT),
                 entry(confidence_text(evidence.level)),

@@ -15,7 +15,7 @@ from vggstudy.report.words.display import PERCENT, Display, confidence_text, rea
 from vggstudy.report.words.formatting import references_of, round_interval
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -104,9 +104,9 @@ def _sentence(found: Sensitivity) -> str:
         "total": len(found.outcomes[0].verdicts),
         "rules": len(found.outcomes),
     }
-    if not found.note:
+    if found.note is None:
         return text
-    return gettext("%(text)s; %(note)s") % {"text": text, "note": phrase(found.note)}
+    return gettext("%(text)s; %(note)s") % {"text": text, "note": spoken(found.note)}
 
 
 def build(view: StudyView) -> Section:
@@ -114,7 +114,8 @@ def build(view: StudyView) -> Section:
     found = view.result.sensitivity
     values: dict[str, object] = {"sentence": None, "curve": None, "table": None}
     if found is not None and not found.outcomes:
-        values["sentence"] = capitalise(phrase(found.note)).rstrip(".") + "."
+        note = "" if found.note is None else spoken(found.note)
+        values["sentence"] = capitalise(note).rstrip(".") + "."
     elif found is not None:
         rules = alike(found.outcomes)
         sentence = capitalise(_sentence(found)).rstrip(".") + "."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vggstudy._version import __version__
+from vggstudy.analysis.notes import say
 from vggstudy.report.citing.cite import bibtex, study_apa
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import (
@@ -19,8 +20,8 @@ from vggstudy.report.page.tables import (
 from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.display import size_of
 from vggstudy.report.words.i18n import gettext
-from vggstudy.report.words.names import capitalise, friendly, method_words
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.names import capitalise, friendly, in_words, method_words
+from vggstudy.report.words.notes import spoken
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -81,10 +82,15 @@ def _environment(view: StudyView) -> Table | None:
         Column(gettext("Value"), numeric=False),
     )
     rows = [
-        (entry(phrase(name)), entry("; ".join(map(phrase, value.split("; ")))))
-        for name, value in view.context.environment
+        (entry(spoken(say("runs", n=runs))), entry("; ".join(map(_part, parts))))
+        for runs, parts in view.context.environment
     ]
     return Table(gettext("Environment of the runs"), columns, tuple(rows)) if rows else None
+
+
+def _part(part: str | None) -> str:
+    """A part of an environment; a device that nobody recorded is none."""
+    return in_words(part) if part is not None else spoken(say("unknown_device"))
 
 
 def _listed(view: StudyView) -> list[Claim]:

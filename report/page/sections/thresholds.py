@@ -25,7 +25,7 @@ from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.display import confidence_text, size_of
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise, friendly, method_words
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -161,5 +161,5 @@ def _table(view: StudyView, claims: list[Claim]) -> Table:
 
 def _reason(claim: Claim) -> Entry:
     """That there is no interval, with the reason as a note below the table."""
-    reason = capitalise(phrase(claim.reason_text or claim.reason or "")).rstrip(".")
+    reason = capitalise(spoken(claim.refusal) if claim.refusal else "").rstrip(".")
     return replace(entry(ABSENT), cautions=(reason,) if reason else ())

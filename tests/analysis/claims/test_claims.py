@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import lzma
 import math
+from pathlib import Path
 
 import pytest
 
 from vggstudy.analysis.claims.claim import Alternative, Claim, ClaimSet
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import say
 from vggstudy.errors import AnalysisError
+from vggstudy.report.citing.verify import verify_claims
 
 
 def _claim(name: str = "accuracy.mean", **changes: object) -> Claim:
@@ -26,7 +29,7 @@ def _claim(name: str = "accuracy.mean", **changes: object) -> Claim:
         "low": 0.1,
         "high": 0.5,
         "method": "student_t",
-        "warnings": (Note("few_runs", "only 4"),),
+        "warnings": (say("only_seeds", "few_runs", n=4),),
         "alternatives": (Alternative("welch", 0.1, 0.6),),
         "factors": ("depth",),
     }
@@ -40,7 +43,7 @@ def test_a_claims_file_reads_back_to_the_same_claims() -> None:
 
 def test_the_file_says_its_format_and_version() -> None:
     content = json.loads(ClaimSet([_claim()]).to_json())
-    assert (content["format"], content["version"]) == ("vggstudy-claims", 1)
+    assert (content["format"], content["version"]) == ("vggstudy-claims", 2)
 
 
 def test_numbers_keep_their_full_precision() -> None:
@@ -93,7 +96,65 @@ def test_the_frame_has_one_row_a_claim_and_the_csv_no_nan() -> None:
     frame = claims.to_frame()
     assert list(frame.index) == ["accuracy.mean", "converged.p"]
     assert frame.loc["accuracy.mean", "conditions"] == "depth=11"
-    assert frame.loc["accuracy.mean", "warnings"] == "few_runs: only 4"
+    assert frame.loc["accuracy.mean", "warnings"] == "few_runs: only 4 seeds"
     lines = claims.to_csv().splitlines()
     assert len(lines) == 3
     assert "nan" not in claims.to_csv().lower()
+
+
+@pytest.fixture(scope="module")
+def old_file() -> str:
+    """The claims published with version 1 of the format."""
+    return lzma.decompress(
+        (Path(__file__).parent / "claims_version_1.json.xz").read_bytes()
+    ).decode()
+
+
+@pytest.fixture(scope="module")
+def published(repository: Path) -> Path:
+    return repository / "report" / "reference" / "depth-batch-norm-cpu" / "claims.json"
+
+
+def test_a_file_of_version_1_is_read_and_keeps_its_claims_and_digests(old_file: str) -> None:
+    old = json.loads(old_file)
+    claims = ClaimSet.from_json(old_file)
+    assert old["version"] == 1
+    assert json.loads(claims.to_json())["claims"] == old["claims"]
+    assert ClaimSet.from_json(claims.to_json()).to_json() == claims.to_json()
+
+
+def test_a_file_of_version_1_that_was_edited_is_refused(old_file: str) -> None:
+    edited = old_file.replace("have fewer than 2 converged runs", "have enough runs", 1)
+    with pytest.raises(AnalysisError, match="does not match its digest"):
+        ClaimSet.from_json(edited)
+
+
+def test_versions_differ_in_nothing_but_how_notes_are_written(
+    old_file: str, published: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "old.json"
+    path.write_text(old_file, encoding="utf-8")
+    claims = ClaimSet.from_json(published.read_text("utf-8"))
+    assert verify_claims(path, ClaimSet.from_json(old_file), claims).mismatches == ()
+
+
+def test_the_digest_holds_what_a_note_says_but_not_its_wording() -> None:
+    claim = _claim()
+    other = dataclasses.replace(claim, warnings=(say("only_seeds", "few_runs", n=5),))
+    assert other.content_digest() != claim.claim_digest
+    data = claim.to_dict()
+    data["warnings"][0]["text"] = "of another version"
+    assert Claim.from_dict(data).warnings[0].text == "only 4 seeds"
+    data["warnings"][0]["values"]["n"] = 3
+    with pytest.raises(AnalysisError, match="does not match its digest"):
+        Claim.from_dict(data)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [{"code": "x", "name": "no_such", "values": {}}, {"code": "x", "name": "only_seeds"}, {}],
+)
+def test_a_note_that_is_none_is_refused(note: dict[str, object]) -> None:
+    data = _claim().to_dict() | {"warnings": [note]}
+    with pytest.raises(AnalysisError, match=r"claim 'accuracy\.mean'"):
+        Claim.from_dict(data)

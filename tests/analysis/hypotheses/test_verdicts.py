@@ -16,6 +16,7 @@ from vggstudy.analysis.hypotheses.verdicts import (
     conjunction,
     within,
 )
+from vggstudy.analysis.notes import say
 from vggstudy.analysis.numbers.intervals import Interval
 
 
@@ -80,8 +81,9 @@ def test_an_empty_conjunction_is_refused() -> None:
 
 
 def test_one_piece_of_evidence_stands_for_itself() -> None:
-    one = Evidence("a", "a above 0", Verdict.SUPPORTED, 0.95)
+    one = Evidence("a", say("above", claim="a", other=0), Verdict.SUPPORTED, 0.95)
     assert all_of("H", [one], level=0.95) is one
     two = all_of("H", [one, one], level=0.95)
     assert two.verdict == Verdict.SUPPORTED
     assert two.parts == (one, one)
+    assert two.rule.text == "all of: a above 0; a above 0"

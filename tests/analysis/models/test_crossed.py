@@ -139,7 +139,7 @@ def test_runs_that_share_no_seed_enter_the_estimates_and_all_the_components() ->
     claim = result.claims["accuracy.mean@depth=1"]
     assert (claim.n, claim.k) == (SIDE, SIDE)
     assert claim.estimate == pytest.approx(float(np.diag(values[1]).mean()))
-    assert "8 of 32 runs, no two of a cell with a common seed" in result.warnings[0]
+    assert "8 of 32 runs, no two of a cell with a common seed" in result.warnings[0].text
     assert result.flow.planned == 32
     assert result.models is not None
     streams = result.models.components.streams

@@ -110,8 +110,10 @@ def test_the_average_slope_weights_the_levels_equally(ledger: Ledger) -> None:
 
 def test_separation_is_stated_in_words(ledger: Ledger) -> None:
     _, found = _m1(ledger("main"))
-    assert found.statement().startswith("quasi-complete separation: no finite maximum likelihood")
-    assert "batch_norm=1 (to +infinity)" in found.statement()
+    assert found.statement().text.startswith(
+        "quasi-complete separation: no finite maximum likelihood"
+    )
+    assert "batch_norm=1 (to +infinity)" in found.statement().text
     flagged = {c.term for c in found.coefficients if c.infinite_without_penalty}
     assert flagged == {"batch_norm=1", "data_norm=1:batch_norm=1"}
 
@@ -167,7 +169,7 @@ def test_a_failed_fit_has_a_reason_and_no_numbers(ledger: Ledger) -> None:
     _, found = _m1(ledger("main"))
     fit = replace(found.fit, converged=False, failure_reason=SINGULAR)
     failed = replace(found, fit=fit, coefficients=(), effects=())
-    assert failed.statement() == f"the penalised fit failed: {SINGULAR}"
+    assert failed.statement().text == f"the penalised fit failed: {SINGULAR}"
     assert failed.to_dict()["coefficients"] == []
 
 

@@ -25,7 +25,7 @@ def test_an_overlap_is_no_separation() -> None:
     assert not found.separated
     assert not found.infinite.any()
     assert not found.rows.any()
-    assert "all maximum likelihood estimates are finite" in found.describe(("a", "b"))
+    assert "all maximum likelihood estimates are finite" in found.describe(("a", "b")).text
 
 
 def test_a_step_separates_completely() -> None:
@@ -42,7 +42,7 @@ def test_data_without_a_failure_are_separated_by_the_intercept() -> None:
     assert found.complete
     # The slope can go either way, or stay.
     assert found.sign.tolist() == [1, 0]
-    assert found.describe(("a", "b")) == (
+    assert found.describe(("a", "b")).text == (
         "complete separation: no finite maximum likelihood estimate of a (to +infinity), b"
     )
 

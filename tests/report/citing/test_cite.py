@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from vggstudy.analysis import AnalysisResult, Claim
+from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.cite import bibtex, cite, find_claim, list_claims, study_apa
 
@@ -100,7 +101,7 @@ def test_every_claim_is_listed(tiny: AnalysisResult) -> None:
 
 def test_the_list_says_briefly_why_a_claim_is_missing_and_a_citation_in_full() -> None:
     missing = claim(
-        estimate=None, low=None, high=None, reason="missing_cells", reason_text="x" * 99
+        estimate=None, low=None, high=None, refusal=Note.written("missing_cells", "x" * 99)
     )
     assert list_claims([missing])[0][1:3] == ("not available", "missing cells")
     with pytest.raises(AnalysisError, match=r"cannot be cited: x{99}$"):

@@ -17,12 +17,12 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.errors import AnalysisError, StudyError
 from vggstudy.report import ReportContext, render, write_report
 from vggstudy.report.page.document import code_ids
 from vggstudy.report.page.sections import s13_cite
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 
 MAX_BYTES = 1_500_000
 INTERVAL = re.compile(r"\[([^\[\],]+), ([^\[\],]+)\](%?)")
@@ -245,7 +245,7 @@ def hostile_context(first: int) -> ReportContext:
         settings=[(next(texts), next(texts), next(texts))],
         label_rule=[(next(texts), next(texts))],
         amendments=[{k: next(texts) for k in ("date", "old_digest", "new_digest", "diff")}],
-        environment=[(next(texts), next(texts))],
+        environment=[(1, [next(texts)])],
         commands=[next(texts)],
         notes=[next(texts)],
     )
@@ -363,14 +363,14 @@ def test_a_full_disk_leaves_the_old_report_and_no_rest(
 
 def test_ids_of_claims_in_notes_stay_as_they_are_and_are_set_as_code(tiny: AnalysisResult) -> None:
     claim_id = "expected.diff.batch_norm@batch_size=8+32,data_norm=true"
-    note = Note("survivors", f"batch_norm differs; over all runs: {claim_id}")
+    note = say("with_all_runs", text=say("survivors", a=0.5, b=1.0), claim=claim_id)
     shown = next(c for c in tiny.claims.values() if c.id == "accuracy.diff.batch_norm")
     claims = ClaimSet(
         replace(c, warnings=(note,)) if c is shown else c for c in tiny.claims.values()
     )
     page = render(replace(tiny, claims=claims))
-    assert f"Batch normalisation differs; over all runs: <code>{claim_id}</code>." in page
-    assert phrase("a.mean@x_y=1, b_c") == "a.mean@x_y=1, b c"
+    assert f"survivors are compared; over all runs: <code>{claim_id}</code>." in page
+    assert spoken(Note.written("", "a.mean@x_y=1, b_c")) == "a.mean@x_y=1, b c"
 
 
 def test_code_ids_escapes_what_is_no_id() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
+from vggstudy.analysis.notes import say
 from vggstudy.analysis.sensitivity import RuleResult, Sensitivity, Specification
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
@@ -117,5 +118,5 @@ def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> Non
 
 
 def test_what_could_not_be_varied_is_said(tiny: AnalysisResult) -> None:
-    page = render(replace(tiny, sensitivity=Sensitivity((), "no chance level is known")))
-    assert "No chance level is known." in page
+    page = render(replace(tiny, sensitivity=Sensitivity((), say("no_other_rule"))))
+    assert "No chance level is known, so no other label rule can be tried." in page

@@ -99,7 +99,7 @@ def test_another_model_s_interval_would_be_found(fitted: AnalysisResult) -> None
 
 def test_a_model_that_was_not_fitted_says_why(fitted: AnalysisResult) -> None:
     assert fitted.models is not None
-    note = Note("too_few", "fewer than 2 converged runs in every cell")
+    note = Note.written("too_few", "fewer than 2 converged runs in every cell")
     models = replace(fitted.models, failure=note, accuracy=note)
     page = render(replace(fitted, models=models))
     assert page.count("No model was fitted: fewer than 2 converged runs in every cell.") == 3

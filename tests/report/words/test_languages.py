@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import html
 import io
+import json
 import re
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import product
+from functools import cache
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -33,12 +32,14 @@ from vggstudy.analysis.hypotheses.specs import (
     RankingPart,
     SlopePart,
 )
+from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.sensitivity import (
     compare_rules,
     relabelled,
     specifications,
     to_analyse,
 )
+from vggstudy.analysis.sentences import SENTENCES, WORDS, WRITTEN, Kind
 from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
 from vggstudy.report import ReportContext, RunCurves, SourceClaim, render
@@ -46,7 +47,7 @@ from vggstudy.report.citing.verify import verify_paper
 from vggstudy.report.page.figures.style import fit, text_width, wrapped
 from vggstudy.report.words.i18n import LANGUAGES, LOCALE, gettext, speaking
 from vggstudy.report.words.names import METHODS, NAMES, friendly
-from vggstudy.report.words.phrases import MESSAGES, phrase
+from vggstudy.report.words.notes import spoken
 from vggstudy.study.runs import MEASURED
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -87,9 +88,20 @@ def pairs(language: str) -> list[tuple[str, str]]:
 def extracted(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """What `make messages` collects now."""
     target = tmp_path_factory.mktemp("messages") / "messages.pot"
-    arguments = ["-F", str(repository / "pyproject.toml"), "-k", "mark", "-o", str(target)]
+    sentences = repository / "analysis" / "sentences.py"
+    arguments = [
+        "-F",
+        str(repository / "pyproject.toml"),
+        "-k",
+        "mark",
+        "-k",
+        "Sentence",
+        "-k",
+        "Words",
+    ]
+    arguments += ["-o", str(target)]
     CommandLineInterface().run(  # type: ignore[no-untyped-call]
-        ["pybabel", "-q", "extract", *arguments, str(repository / "report")]
+        ["pybabel", "-q", "extract", *arguments, str(repository / "report"), str(sentences)]
     )
     return read(target)
 
@@ -148,95 +160,63 @@ def test_korean_puts_no_particle_behind_a_name_that_would_have_to_fit_it() -> No
     assert [text for _, text in pairs("ko") if fitting.search(text)] == []
 
 
-# -- The analysis' own phrases ----------------------------------------------------------------
-
-SPOKEN = {"Note": 1, "refused": 1, "caution": 1}
-"""What takes a phrase, and in which place."""
-
-NUMBERS = {"estimate_in_words", "limits_in_words", "verdict_in_words"}
-"""What fills a gap of a phrase, or has words of its own."""
+# -- The analysis' own sentences --------------------------------------------------------------
 
 
-def phrases_of_the_analysis(folder: Path) -> Iterator[tuple[str, str]]:
-    """Where the analysis makes a phrase, and the phrase with "7" for every number and name."""
-    for path in sorted(folder.rglob("*.py")):
-        tree = ast.parse(path.read_text("utf-8"))
-        for function in ast.walk(tree):
-            if isinstance(function, ast.FunctionDef):
-                for line, text in _spoken_in(function):
-                    yield f"{path.name}:{line}", text
+def filled(name: str) -> Note:
+    """A note with something in every gap of its sentence."""
+    values: dict[Kind, object] = {
+        Kind.FACTORS: ["depth"],
+        Kind.LISTED: ["8"],
+        Kind.NAMED: Named(("depth=19", "batch_norm=true"), 3),
+        Kind.TERMS: ["depth=19"],
+        Kind.WORDS: WORDS[0],
+        Kind.NOTE: say("no_labelled"),
+        Kind.NOTES: [say("no_labelled"), say("only_seeds", n=4)],
+    }
+    kinds = SENTENCES[name].kinds
+    return say(name, **{gap: values.get(kind, 7) for gap, kind in kinds.items()})
 
 
-def _spoken_in(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
-    """The phrases that a function hands on."""
-    named: dict[str, list[ast.expr]] = defaultdict(list)
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-            named[node.targets[0].id].append(node.value)
-    said = re.fullmatch(r"statement|describe|\w+_in_words", function.name)
-    for node in ast.walk(function) if said and function.name not in NUMBERS else ():
-        if isinstance(node, ast.Return) and node.value is not None:
-            for text in _texts(node.value, named):
-                yield node.lineno, text
-    for call in ast.walk(function):
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name):
-            place = SPOKEN.get(call.func.id)
-            if place is not None and len(call.args) > place:
-                for text in _texts(call.args[place], named):
-                    yield call.lineno, text
+@pytest.mark.parametrize("name", [name for name in SENTENCES if name != WRITTEN])
+def test_a_sentence_of_the_analysis_is_said_in_every_language(name: str, repository: Path) -> None:
+    note = filled(name)
+    assert "%(" not in note.text
+    assert Note.from_dict(json.loads(json.dumps(note.to_dict()))).values == note.values
+    for language in OTHERS:
+        message = messages(read(catalogue_of(language)))[None, SENTENCES[name].text]
+        assert set(GAP.findall(str(message.string))) == set(SENTENCES[name].kinds)
+        with speaking(language):
+            assert spoken(note) != note.text
+    places = [*(repository / "analysis").rglob("*.py"), *(repository / "vggstudy").rglob("*.py")]
+    places.append(repository / "report/page/sections/s13_cite.py")
+    assert any(f'"{name}"' in code for path, code in sources(tuple(places)) if path != "sentences")
 
 
-def _texts(value: ast.expr, named: dict[str, list[ast.expr]]) -> list[str]:
-    """All texts that an expression may stand for; none where it is no literal."""
-    if isinstance(value, ast.Name):
-        return [text for one in named.get(value.id, ()) for text in _texts(one, named)]
-    if isinstance(value, ast.Constant):
-        return [value.value] if isinstance(value.value, str) else []
-    if isinstance(value, ast.IfExp):
-        return [*_texts(value.body, named), *_texts(value.orelse, named)]
-    if isinstance(value, ast.JoinedStr):
-        parts = [
-            _texts(part.value, named) or ["7"]
-            if isinstance(part, ast.FormattedValue)
-            else _texts(part, named)
-            for part in value.values
-        ]
-        return ["".join(chosen) for chosen in product(*parts)]
-    return []
+@cache
+def sources(places: tuple[Path, ...]) -> list[tuple[str, str]]:
+    return [(path.stem, path.read_text("utf-8")) for path in places]
 
 
-def test_every_phrase_of_the_analysis_has_a_message(repository: Path) -> None:
-    found = list(phrases_of_the_analysis(repository / "analysis"))
-    assert len(found) > 40
-    with speaking("ko"):
-        foreign = [(place, text) for place, text in found if not HANGUL.search(phrase(text))]
-    assert foreign == [], (
-        "add the phrase to report/words/phrases.py, run `make messages`, translate it"
-    )
-
-
-@pytest.mark.parametrize("message", [m for m in MESSAGES if GAP.search(m)])
-def test_a_phrase_is_found_again_whatever_fills_it(message: str) -> None:
-    gaps = dict.fromkeys(GAP.findall(message), "7")
-    with speaking("ko"):
-        assert phrase(message % gaps) == gettext(message) % gaps
-
-
-def test_names_inside_a_phrase_are_translated_and_codes_are_not() -> None:
-    text = (
-        "1 of its 4 cells have no labelled runs: depth=19, batch_norm=true; the largest complete "
-        "part of the grid is accuracy.diff.lr@batch_norm=true"
+def test_names_inside_a_note_are_translated_and_codes_are_not() -> None:
+    lack = say(
+        "cells_without",
+        n=1,
+        cells=4,
+        what="labelled runs",
+        names=Named(("depth=19, batch_norm=true",)),
     )
     with speaking("ko"):
-        said = phrase(text).replace("\N{NO-BREAK SPACE}", " ")
+        said = spoken(say("part_offered", text=lack, claim="accuracy.diff.lr@batch_norm=true"))
+    said = said.replace("\N{NO-BREAK SPACE}", " ")
     assert "깊이 = 19, 배치 정규화 = true" in said
     assert "accuracy.diff.lr@batch_norm=true" in said
     assert "라벨이 있는 실행" in said
 
 
-def test_a_phrase_without_a_message_comes_out_as_it_is() -> None:
+def test_a_note_of_which_only_the_english_is_known_stays_english() -> None:
     with speaking("ko"):
-        assert phrase("something that no analysis says") == "something that no analysis says"
+        assert spoken(Note.written("few_runs", "an old sentence")) == "an old sentence"
 
 
 # -- Pages ------------------------------------------------------------------------------------
@@ -297,7 +277,7 @@ def rich(frame: pd.DataFrame) -> AnalysisResult:
         result,
         rules,
         analysed,
-        note="the last epoch's label is set against the selected checkpoint's test accuracy",
+        note=say("last_epoch_label"),
     )
     return replace(result, sensitivity=found)
 
@@ -331,17 +311,14 @@ def full(frame: pd.DataFrame) -> ReportContext:
                 "diff": "-epochs = 50\n",
             }
         ],
-        environment=[("59 runs", "unknown device; Python 3.11; torch 2.14.1")],
+        environment=[(59, [None, "Python 3.11", "torch 2.14.1"])],
         commands=["vggstudy run small.toml"],
         curves=curves,
         source_claims=[
             SourceClaim(claim="accuracy.mean@batch_norm=true", value=0.7, reference="Table 2"),
             SourceClaim(claim="accuracy.mean@width=1", value=0.7, reference="Table 2"),
         ],
-        notes=[
-            "The test set was used for stopping or for selecting the checkpoint, as the protocol "
-            "asks: test accuracies are optimistic."
-        ],
+        notes=[say("test_set_selects")],
     )
 
 
@@ -377,7 +354,7 @@ def parse(page: str) -> Element:
     return tree
 
 
-def spoken(element: Element) -> Iterator[str]:
+def read_out(element: Element) -> Iterator[str]:
     """Everything that is read out or shown, without what is code in every language."""
     if element.tag.rpartition("}")[2] in AS_WRITTEN:
         return
@@ -386,7 +363,7 @@ def spoken(element: Element) -> Iterator[str]:
         element.attrib[name] for name in ("title", "aria-label", "alt") if name in element.attrib
     )
     for child in element:
-        yield from spoken(child)
+        yield from read_out(child)
         yield child.tail or ""
 
 
@@ -395,7 +372,7 @@ def test_no_english_sentence_is_left_in_a_korean_page(
     case: str, pages: dict[str, dict[str, str]]
 ) -> None:
     left = []
-    for text in spoken(parse(pages[case]["ko"])):
+    for text in read_out(parse(pages[case]["ko"])):
         rest = " ".join(text.split()).replace(QUOTED, "")
         for name in FOREIGN:
             rest = rest.replace(name, "")
@@ -405,7 +382,7 @@ def test_no_english_sentence_is_left_in_a_korean_page(
 
 
 def test_the_search_for_sentences_finds_english_ones(pages: dict[str, dict[str, str]]) -> None:
-    found = [text for text in spoken(parse(pages["rich"]["en"])) if SENTENCE.search(text)]
+    found = [text for text in read_out(parse(pages["rich"]["en"])) if SENTENCE.search(text)]
     assert len(found) > 100
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, ClaimSet
+from vggstudy.analysis.notes import Note
 from vggstudy.report import ReportContext
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.view import Factor, StudyView
-from vggstudy.report.words.phrases import phrase
+from vggstudy.report.words.notes import spoken
 from vggstudy.report.words.prose import claim_sentence, interaction_sentence
 
 EFFECT = "converged.diff.batch_norm"
@@ -146,4 +147,4 @@ def test_levels_that_a_claim_keeps_are_told_without_a_gap(
     ],
 )
 def test_one_run_is_in_the_singular(text: str, shown: str) -> None:
-    assert phrase(text) == shown
+    assert spoken(Note.written("", text)) == shown
