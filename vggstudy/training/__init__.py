@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.training.failures import CheckpointMismatch, Interrupted
 
 if TYPE_CHECKING:
-    from vggstudy.training.cache import ImageCache
-    from vggstudy.training.datasets import prepare_data
-    from vggstudy.training.models import ModelSize, describe_model
+    from vggstudy.training.data.cache import ImageCache
+    from vggstudy.training.data.datasets import prepare_data
+    from vggstudy.training.nets.build import ModelSize, describe_model
     from vggstudy.training.results import EpochReport, TrainingResult
     from vggstudy.training.run import train_run
 
@@ -31,11 +31,11 @@ __all__ = [
 
 _HOME = {
     "EpochReport": "results",
-    "ImageCache": "cache",
-    "ModelSize": "models",
+    "ImageCache": "data.cache",
+    "ModelSize": "nets.build",
     "TrainingResult": "results",
-    "describe_model": "models",
-    "prepare_data": "datasets",
+    "describe_model": "nets.build",
+    "prepare_data": "data.datasets",
     "train_run": "run",
 }
 
