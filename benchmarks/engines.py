@@ -30,8 +30,8 @@ from typing import Any
 from vggstudy.execution import ExecutionOptions
 from vggstudy.execution.events import Silent
 from vggstudy.execution.packing import Packing
-from vggstudy.execution.slurm import SlurmEngine, held_runs
-from vggstudy.execution.slurm_options import SlurmSettings
+from vggstudy.execution.slurm.engine import SlurmEngine, held_runs
+from vggstudy.execution.slurm.options import SlurmSettings
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol

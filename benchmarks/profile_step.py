@@ -20,8 +20,8 @@ import torch
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lane import Lane
-from vggstudy.training.lane_streams import LaneStream, lane_streams
+from vggstudy.training.lanes.lane import Lane
+from vggstudy.training.lanes.streams import LaneStream, lane_streams
 from vggstudy.training.session import Job, Session, Site
 
 GFLOP = {11: 0.913, 13: 1.366, 16: 1.876, 19: 2.385}

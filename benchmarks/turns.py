@@ -18,7 +18,7 @@ from pathlib import Path
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lanes import LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Job, Site
 
 LIMIT_S = 0.2

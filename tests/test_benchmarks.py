@@ -88,7 +88,7 @@ def test_operations_are_those_of_the_published_networks(
     depth: int, gflop: float, modules: dict[str, ModuleType]
 ) -> None:
     from vggstudy.protocol.model.settings import ModelSettings
-    from vggstudy.training.models import build_model
+    from vggstudy.training.nets.build import build_model
 
     model = build_model(
         ModelSettings.model_validate({"depth": depth}), n_classes=10, side=32, seed=0

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
 from baselines.work import MOMENTUM, Work
-from vggstudy.training.batches import RunData, SplitTensors
+from vggstudy.training.data.batches import RunData, SplitTensors
 
 LOADER_WORKERS = 2
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from baselines.work import EVALUATION_BATCH, MOMENTUM, Work
-from vggstudy.training.batches import RunData, SplitTensors
+from vggstudy.training.data.batches import RunData, SplitTensors
 from vggstudy.training.determinism import tensors_sha256
 
 Network = Callable[[Tensor], Tensor]

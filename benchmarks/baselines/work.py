@@ -10,8 +10,8 @@ from torch import nn
 
 from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import parse_protocol
-from vggstudy.training.batches import RunData
-from vggstudy.training.models import build_model
+from vggstudy.training.data.batches import RunData
+from vggstudy.training.nets.build import build_model
 from vggstudy.training.session import Job, Site
 
 MOMENTUM = 0.9

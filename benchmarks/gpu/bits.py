@@ -11,7 +11,7 @@ from gpu.common import DEVICE, SEEDS, bits, cache_dir, device_name, gates, graph
 from gpu.lines import Section
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training import train_run
-from vggstudy.training.lanes import LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Job
 
 LANES = 4

@@ -14,7 +14,7 @@ def main() -> None:
     if not images.exists():
         sys.exit(f"no image archive at {images}: put it there, or name it in VGGSTUDY_IMAGES")
     from vggstudy.plan import make_plan
-    from vggstudy.training.datasets import prepare_data
+    from vggstudy.training.data.datasets import prepare_data
 
     started = time.perf_counter()
     prepare_data(make_plan(protocol()).runs[0].recipe.data)

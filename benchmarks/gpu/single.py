@@ -15,6 +15,6 @@ def wanted() -> bool:
 
 def switch_off() -> None:
     """Let no stream of this process record."""
-    from vggstudy.training.lane_streams import CudaStream
+    from vggstudy.training.lanes.streams import CudaStream
 
     CudaStream.recorder = lambda self, generator: None  # noqa: ARG005 - its signature

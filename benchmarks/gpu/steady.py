@@ -20,7 +20,7 @@ from gpu import single
 from gpu.common import graphs, scaled, site
 from gpu.lines import Section
 from vggstudy.training.determinism import deterministic
-from vggstudy.training.lanes import LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Job
 
 WINDOW_S = 2.0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vggstudy.cli import _invoke
-from vggstudy.execution import slurm
+from vggstudy.execution.slurm import engine as slurm
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import load_protocol
 from vggstudy.study.study import Study

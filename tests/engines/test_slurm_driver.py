@@ -11,17 +11,18 @@ from pathlib import Path
 import pytest
 
 from vggstudy.errors import DataError, ExecutionError
-from vggstudy.execution import slurm, slurm_queue
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.execution.engine import MAX_LOSSES
 from vggstudy.execution.events import Silent
+from vggstudy.execution.local.pool import Tally
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.packing import Pack, Packing
-from vggstudy.execution.pool import Tally
-from vggstudy.execution.slurm_job import PackJob
-from vggstudy.execution.slurm_options import SlurmSettings
-from vggstudy.execution.slurm_state import Submission, read_submission
-from vggstudy.execution.slurm_submit import QueueFull
+from vggstudy.execution.slurm import engine as slurm
+from vggstudy.execution.slurm import queue as slurm_queue
+from vggstudy.execution.slurm.job import PackJob
+from vggstudy.execution.slurm.options import SlurmSettings
+from vggstudy.execution.slurm.state import Submission, read_submission
+from vggstudy.execution.slurm.submit import QueueFull
 from vggstudy.ledger import StudyStore
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol

@@ -21,8 +21,8 @@ JOB = """
 import sys
 from pathlib import Path
 from vggstudy.execution.options import ExecutionOptions
-from vggstudy.execution.slurm_job import PackJob
-from vggstudy.execution.slurm_state import Submission
+from vggstudy.execution.slurm.job import PackJob
+from vggstudy.execution.slurm.state import Submission
 from vggstudy.study.study import Study
 
 study = Study.open("study")

@@ -8,10 +8,10 @@ import pytest
 
 from vggstudy.errors import ExecutionError
 from vggstudy.execution.options import ExecutionOptions
-from vggstudy.execution.slurm_job import PackJob
-from vggstudy.execution.slurm_options import SlurmSettings, minutes, parse_options
-from vggstudy.execution.slurm_state import Submission
-from vggstudy.execution.slurm_submit import parameters
+from vggstudy.execution.slurm.job import PackJob
+from vggstudy.execution.slurm.options import SlurmSettings, minutes, parse_options
+from vggstudy.execution.slurm.state import Submission
+from vggstudy.execution.slurm.submit import parameters
 
 
 def test_options_are_read_from_several_texts_and_commas_may_stand_in_values() -> None:

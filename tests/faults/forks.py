@@ -58,8 +58,8 @@ _LOADED = (
     "vggstudy.cli.progress",
     "vggstudy.cli.runs",
     "vggstudy.study.cost",
-    "vggstudy.execution.pool",
-    "vggstudy.execution.worker",
+    "vggstudy.execution.local.pool",
+    "vggstudy.execution.local.worker",
     "vggstudy.ledger.index",
     "vggstudy.training.run",
 )
@@ -143,7 +143,7 @@ class ForkedWorker:
         os.environ.update(env)
         sys.argv = ["worker", *command[3:]]
         arm("worker", strike)
-        from vggstudy.execution import worker
+        from vggstudy.execution.local import worker
 
         finish(worker.main)
 
@@ -186,7 +186,7 @@ def finish(main: Any) -> NoReturn:
 def drive(request: Mapping[str, Any], errors: int) -> NoReturn:
     """Be the command line."""
     from vggstudy import cli
-    from vggstudy.execution import process
+    from vggstudy.execution.local import process
 
     os.setpgid(0, 0)
     os.chdir(request["cwd"])

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from vggstudy.protocol.model.settings import DataSettings
-from vggstudy.training.datasets import prepare_data
+from vggstudy.training.data.datasets import prepare_data
 
 FILL = """
 import sys
 from pathlib import Path
 from vggstudy.protocol.model.settings import DataSettings
-from vggstudy.training.datasets import prepare_data
+from vggstudy.training.data.datasets import prepare_data
 print(prepare_data(DataSettings(name="digits"), cache_dir=Path(sys.argv[1])).digest)
 """
 

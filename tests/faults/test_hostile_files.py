@@ -18,13 +18,13 @@ import torch
 
 from vggstudy.errors import DataError, ExecutionError
 from vggstudy.ledger import StudyStore
-from vggstudy.training import archives
 from vggstudy.training.checkpoint import (
     MAGIC,
     DamagedCheckpoint,
     read_checkpoint,
     write_checkpoint,
 )
+from vggstudy.training.data import archives
 
 
 def tar_of(path: Path, members: dict[str, bytes], **header: str) -> Path:

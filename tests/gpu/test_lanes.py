@@ -16,12 +16,12 @@ from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.determinism import open_device, tensors_sha256
-from vggstudy.training.lane import Lane
-from vggstudy.training.lane_memory import MemoryBudget
-from vggstudy.training.lane_streams import CudaRecorder, CudaStream, lane_streams
-from vggstudy.training.lanes import LaneSet, Outcome
-from vggstudy.training.models import state_tensors
-from vggstudy.training.norms import NativeBatchNorm2d
+from vggstudy.training.lanes.lane import Lane
+from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.memory import MemoryBudget
+from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
+from vggstudy.training.nets.build import state_tensors
+from vggstudy.training.nets.norms import NativeBatchNorm2d
 from vggstudy.training.session import Job, Session, Site
 
 pytestmark = pytest.mark.gpu
@@ -333,7 +333,7 @@ import torch
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training import train_run
-from vggstudy.training.vgg import Vgg
+from vggstudy.training.nets.vgg import Vgg
 
 forward = Vgg.forward
 def peeking(self, images):

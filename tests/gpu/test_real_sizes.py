@@ -11,7 +11,7 @@ from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lanes import LaneSet, Outcome
+from vggstudy.training.lanes.laneset import LaneSet, Outcome
 from vggstudy.training.session import Job, Site
 
 pytestmark = pytest.mark.gpu

@@ -19,9 +19,9 @@ from vggstudy.training import session as module
 from vggstudy.training.aside import Background, Beside, Directly
 from vggstudy.training.checkpoint import write_checkpoint
 from vggstudy.training.determinism import tensors_sha256
-from vggstudy.training.lane import Lane
-from vggstudy.training.lane_streams import HostStream
-from vggstudy.training.lanes import LaneSet, Outcome
+from vggstudy.training.lanes.lane import Lane
+from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.streams import HostStream
 from vggstudy.training.session import CHECKPOINT_SHARE, Job, Session, Site
 
 Make = Callable[..., Recipe]

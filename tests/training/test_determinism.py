@@ -16,7 +16,7 @@ from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.determinism import deterministic, open_device, tensors_sha256
-from vggstudy.training.streams import epoch_order, epoch_seed
+from vggstudy.training.draws import epoch_order, epoch_seed
 
 Make = Callable[..., Recipe]
 FULL = {

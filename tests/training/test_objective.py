@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from vggstudy.protocol.model.settings import TrainingSettings
-from vggstudy.training.batches import batch_bounds
+from vggstudy.training.data.batches import batch_bounds
 from vggstudy.training.evaluate import class_recall
 from vggstudy.training.objective import Objective
-from vggstudy.training.optimizers import make_optimizer, set_rate
+from vggstudy.training.optim import make_optimizer, set_rate
 
 TARGETS = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2])
 

@@ -17,8 +17,8 @@ from vggstudy.identity import Seeds
 from vggstudy.probabilities import ImageProbabilities
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training import EpochReport, Interrupted, TrainingResult, prepare_data, train_run
+from vggstudy.training.data.splits import split_rows
 from vggstudy.training.loop import Best
-from vggstudy.training.splits import split_rows
 
 Make = Callable[..., Recipe]
 Train = Callable[..., TrainingResult]
@@ -119,8 +119,8 @@ def test_a_network_with_batch_normalisation_learns_the_textures(train: Train) ->
 def test_the_first_training_loss_is_that_of_a_reference_loop(
     make_recipe: Make, seeds: Seeds, cache_dir: Path
 ) -> None:
-    from vggstudy.training.models import build_model
-    from vggstudy.training.streams import epoch_order
+    from vggstudy.training.draws import epoch_order
+    from vggstudy.training.nets.build import build_model
 
     recipe = make_recipe(
         training_epochs=1, training_optimizer="sgd", training_lr=0.01, data_data_norm=True

@@ -82,14 +82,14 @@ class EngineChoice:
         packing = Packing(size=self.pack)
         try:
             if self.name == "slurm":
-                from vggstudy.execution.slurm import SlurmEngine
-                from vggstudy.execution.slurm_options import SlurmSettings, parse_options
+                from vggstudy.execution.slurm.engine import SlurmEngine
+                from vggstudy.execution.slurm.options import SlurmSettings, parse_options
 
                 options = parse_options(self.slurm)
                 settings = SlurmSettings(options=options, packing=packing, detach=self.detach)
                 return SlurmEngine(settings)
             if self.name == "ray":
-                from vggstudy.execution.ray import RayEngine, RaySettings
+                from vggstudy.execution.ray.engine import RayEngine, RaySettings
 
                 return RayEngine(RaySettings(address=self.ray_address, packing=packing))
         except ExecutionError as error:
@@ -182,7 +182,7 @@ def queue_text(counts: dict[str, int]) -> str:
 
 def _held(study: Study) -> dict[str, str] | str:
     """Runs that SLURM holds, or why that cannot be told."""
-    from vggstudy.execution.slurm import held_runs
+    from vggstudy.execution.slurm.engine import held_runs
 
     try:
         return held_runs(study.path)

@@ -2,10 +2,10 @@
 
 from vggstudy.execution.engine import Engine
 from vggstudy.execution.events import Listener, Silent
-from vggstudy.execution.layout import settle
-from vggstudy.execution.measurement import measure_divisions
+from vggstudy.execution.local.layout import settle
+from vggstudy.execution.local.measurement import measure_divisions
+from vggstudy.execution.local.pool import Tally, execute
 from vggstudy.execution.options import ExecutionOptions, resolve_options
-from vggstudy.execution.pool import Tally, execute
 
 __all__ = [
     "Engine",

@@ -10,8 +10,8 @@ from types import FrameType
 from typing import Protocol
 
 from vggstudy.execution.events import Listener
+from vggstudy.execution.local.pool import Tally
 from vggstudy.execution.options import ExecutionOptions
-from vggstudy.execution.pool import Tally
 from vggstudy.ledger import DamagedFileError, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 

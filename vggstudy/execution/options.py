@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vggstudy.errors import ExecutionError
-from vggstudy.training.lane_count import MAX_LANES
+from vggstudy.training.lanes.count import MAX_LANES
 
 _DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
 

@@ -319,7 +319,7 @@ def _settled(
     *,
     measured: bool,
 ) -> ExecutionOptions:
-    """The options with the study's own threads: `vggstudy.execution.layout`."""
+    """The options with the study's own threads: `vggstudy.execution.local.layout`."""
     from vggstudy.execution import measure_divisions, settle
 
     def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Division, ...]:

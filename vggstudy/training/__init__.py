@@ -11,21 +11,21 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.training.failures import CheckpointMismatch, Interrupted
 
 if TYPE_CHECKING:
-    from vggstudy.training.cache import ImageCache as ImageCache
-    from vggstudy.training.datasets import prepare_data as prepare_data
-    from vggstudy.training.models import ModelSize as ModelSize
-    from vggstudy.training.models import describe_model as describe_model
+    from vggstudy.training.data.cache import ImageCache as ImageCache
+    from vggstudy.training.data.datasets import prepare_data as prepare_data
+    from vggstudy.training.nets.build import ModelSize as ModelSize
+    from vggstudy.training.nets.build import describe_model as describe_model
     from vggstudy.training.results import EpochReport as EpochReport
     from vggstudy.training.results import TrainingResult as TrainingResult
     from vggstudy.training.run import train_run as train_run
 
 _HOME = {
     "EpochReport": "results",
-    "ImageCache": "cache",
-    "ModelSize": "models",
+    "ImageCache": "data.cache",
+    "ModelSize": "nets.build",
     "TrainingResult": "results",
-    "describe_model": "models",
-    "prepare_data": "datasets",
+    "describe_model": "nets.build",
+    "prepare_data": "data.datasets",
     "train_run": "run",
 }
 

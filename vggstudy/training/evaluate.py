@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from vggstudy.training.batches import SplitTensors
+from vggstudy.training.data.batches import SplitTensors
+from vggstudy.training.data.transforms import Normaliser
 from vggstudy.training.objective import Objective
-from vggstudy.training.transforms import Normaliser
 
 EVALUATION_PIXELS = {"cpu": 2**18, "cuda": 2**21}
 """Pixels a batch: 256 images of 32 x 32 on a CPU, 2,048 on a GPU. Fixed, as it decides bits."""

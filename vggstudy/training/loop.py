@@ -13,19 +13,19 @@ from torch.nn.utils import get_total_norm
 
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import Recipe
-from vggstudy.training.batches import RunData, SplitTensors, batch_bounds
+from vggstudy.training.data.batches import RunData, SplitTensors, batch_bounds
+from vggstudy.training.data.transforms import Augmentation
+from vggstudy.training.draws import epoch_order, epoch_seed
 from vggstudy.training.evaluate import Evaluation, Scores
-from vggstudy.training.layers import attach_generator
-from vggstudy.training.models import restore_tensors, state_tensors
-from vggstudy.training.norms import use_native_norms
+from vggstudy.training.nets.build import restore_tensors, state_tensors
+from vggstudy.training.nets.layers import attach_generator
+from vggstudy.training.nets.norms import use_native_norms
 from vggstudy.training.objective import Objective
-from vggstudy.training.optimizers import make_optimizer, restore_optimizer, set_rate
+from vggstudy.training.optim import make_optimizer, restore_optimizer, set_rate
 from vggstudy.training.results import CURVES, TEST_CURVES
 from vggstudy.training.schedule import Patience, Schedule, larger_is_better
 from vggstudy.training.steps import EagerSteps, Stepper, TrainStep, evaluate_split
-from vggstudy.training.streams import epoch_order, epoch_seed
 from vggstudy.training.timing import Clock
-from vggstudy.training.transforms import Augmentation
 
 FINAL = "final"
 

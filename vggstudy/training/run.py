@@ -10,8 +10,8 @@ import torch
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lane import Lane
-from vggstudy.training.lane_streams import lane_streams
+from vggstudy.training.lanes.lane import Lane
+from vggstudy.training.lanes.streams import lane_streams
 from vggstudy.training.results import EpochReport, TrainingResult
 from vggstudy.training.session import Job, Session, Site
 

@@ -19,16 +19,16 @@ from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import Recipe
 from vggstudy.training.aside import Aside, Directly
-from vggstudy.training.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
-from vggstudy.training.datasets import prepare_data
+from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
+from vggstudy.training.data.datasets import prepare_data
+from vggstudy.training.data.splits import split_rows
 from vggstudy.training.determinism import deterministic, device_model, numerics, tensors_sha256
 from vggstudy.training.loop import Run
-from vggstudy.training.models import build_model, check_batches, state_tensors
+from vggstudy.training.nets.build import build_model, check_batches, state_tensors
 from vggstudy.training.peak_memory import peak_bytes, reset_peak
 from vggstudy.training.pending import InThread, Stages
 from vggstudy.training.results import EpochReport, TrainingResult, finite
-from vggstudy.training.splits import split_rows
 from vggstudy.training.summary import Fetch, summarise
 
 logger = logging.getLogger(__name__)

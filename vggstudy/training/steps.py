@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
-from vggstudy.training.batches import RunData, SplitTensors
+from vggstudy.training.data.batches import RunData, SplitTensors
+from vggstudy.training.data.transforms import Augmentation
 from vggstudy.training.evaluate import Evaluation, autocast, evaluate
 from vggstudy.training.objective import Objective
-from vggstudy.training.transforms import Augmentation
 
 Bounds = Sequence[tuple[int, int]]
 """Begin and end of each batch of an epoch."""

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from vggstudy.probabilities import ImageProbabilities
 from vggstudy.training.aside import Aside
-from vggstudy.training.batches import RunData
+from vggstudy.training.data.batches import RunData
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
-from vggstudy.training.models import model_size, restore_tensors, state_tensors
+from vggstudy.training.nets.build import model_size, restore_tensors, state_tensors
 from vggstudy.training.pending import InThread, PendingNumbers, Stages
 from vggstudy.training.results import finite
 

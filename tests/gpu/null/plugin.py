@@ -154,7 +154,7 @@ def reads_mode() -> Any:
 HOOKS: dict[str, Hook] = {
     "torch": compare_on_the_host,
     "vggstudy.training.evaluate": score_zeros,
-    "vggstudy.training.lane_streams": watch_lanes,
+    "vggstudy.training.lanes.streams": watch_lanes,
 }
 
 if __name__ == "null_plugin":

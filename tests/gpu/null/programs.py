@@ -22,11 +22,12 @@ from torch.nn import functional
 from tests.gpu.null.run import FAULT, read
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
-from vggstudy.training import lane_memory, train_run
+from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lane_memory import MemoryBudget
-from vggstudy.training.lane_streams import CudaRecorder, CudaStream, lane_streams
-from vggstudy.training.lanes import LaneSet, Outcome
+from vggstudy.training.lanes import memory as lane_memory
+from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.memory import MemoryBudget
+from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
 from vggstudy.training.session import Job, Site
 
 LIBRARY = ctypes.CDLL(None)

@@ -1,0 +1,1 @@
+"""Packs of runs as array jobs of SLURM."""

@@ -1,0 +1,1 @@
+"""Networks, initialised from a seed alone."""
