@@ -16,16 +16,8 @@ from vggstudy.files import read_bounded
 MAX_CLAIMS_BYTES = 64 * 2**20
 MAX_WHOLE = 2**53
 
-_TEXTS = (
-    "id",
-    "estimand",
-    "outcome",
-    "quantity",
-    "unit",
-    "status",
-    "inputs_digest",
-    "code_version",
-)
+_TEXTS = ("id", "estimand", "outcome", "quantity", "unit", "status")
+_DIGESTS = ("inputs_digest", "code_version", "claim_digest")
 _OPTIONAL_TEXTS = ("method", "verdict", "reason", "reason_text", "offered")
 _OPTIONAL_NUMBERS = ("estimate", "low", "high", "mc_error_low", "mc_error_high", "reference")
 

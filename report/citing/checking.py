@@ -206,14 +206,15 @@ class Checker:
         candidates = list(self._printed.get((one.low, one.high), ()))
         if one.other_high is not None:
             candidates += self._printed.get((one.low, one.other_high), ())
+        known = False
         for name in said.ids:
             claim = self._known(name)
-            if claim is None and name.split(".")[0] in self._outcomes():
+            if claim is None:
                 self._say(file, number, f"the study makes no claim {name}")
                 return said.used
-            if claim is not None:
-                candidates = [printed for printed in candidates if printed.id == claim.id]
-        code, reason = misfit(one, said, candidates)
+            candidates = [printed for printed in candidates if printed.id == claim.id]
+            known = True
+        code, reason = misfit(one, said, candidates, labelled=known)
         if code is None:
             return said.used
         quoted = " ".join(text[max(bounds[0], one.start - 30) : one.end].split())
@@ -229,6 +230,3 @@ class Checker:
     def _known(self, name: str) -> Claim | None:
         """The claim of an id, as it is or as a macro writes it."""
         return self._claims.get(name) or self._keys.get(name)
-
-    def _outcomes(self) -> set[str]:
-        return {claim.outcome for claim in self._claims.values()}

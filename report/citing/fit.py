@@ -58,8 +58,13 @@ def printed_of(claim: Claim, shown: Display) -> Printed:
     return Printed(claim.id, shown.number, unit, shown.level, size_of(claim), compared, label)
 
 
-def misfit(one: Interval, said: Said, candidates: Sequence[Printed]) -> tuple[int | None, str]:
-    """Why an interval is none of the claims that have its ends: None where it is one of them."""
+def misfit(
+    one: Interval, said: Said, candidates: Sequence[Printed], *, labelled: bool = False
+) -> tuple[int | None, str]:
+    """Why an interval is none of the claims that have its ends: None where it is one of them.
+
+    Where an id stands beside it, the words before it may not be those of another claim.
+    """
     if one.unit == "mixed":
         return UNCLEAR, "its ends have different units"
     candidates = [p for p in candidates if one.level in (None, p.level)]
@@ -69,8 +74,17 @@ def misfit(one: Interval, said: Said, candidates: Sequence[Printed]) -> tuple[in
         return WRONG, ""
     if said.trouble:
         return WRONG, said.trouble
+    if labelled and not any(_label_fits(said.label, printed.label) for printed in candidates):
+        return WRONG, "the words before it are not those of the claim that is named behind it"
     answers = [_answer(one, said, printed) for printed in candidates]
     return min(answers, key=_order)
+
+
+def _label_fits(said: str, label: str) -> bool:
+    """Whether words before a colon that begin as a claim's are those; other words are free."""
+    said, label = (" ".join(text.lower().split()) for text in (said, label))
+    begun = said.rfind(label[:12])
+    return begun < 0 or ": " not in said[begun:] or said[begun:].startswith(label)
 
 
 def _order(answer: tuple[int | None, str]) -> int:

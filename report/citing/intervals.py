@@ -11,6 +11,9 @@ from dataclasses import dataclass
 
 from vggstudy.report.citing.text import CELL, OPAQUE, PARAGRAPH, ROW
 
+MOST = 20_000
+"""Intervals of one file that are read."""
+
 NUMBER = r"[<>]?[+-]?\d{1,15}(?:\.\d{1,15})?"
 UNIT = (
     r"(?:%-?p(?:oints?|p)?\b|%-points?|%|percentage[ -]points?|percent\b|per cent\b|points?\b|"
@@ -104,7 +107,10 @@ def find_intervals(text: str) -> Iterator[Interval | Unread]:
     """All intervals of a text, and what looks like one, in no order."""
     taken: list[tuple[int, int]] = []
     last = 0
-    for mention in _MENTION.finditer(text):
+    for number, mention in enumerate(_MENTION.finditer(text)):
+        if number >= MOST:
+            yield Unread(mention.start(), f"more than {MOST} intervals; the next")
+            return
         found = _behind(text, mention) or _ahead(text, mention, last)
         if isinstance(found, Interval):
             taken.append((found.start, found.end))

@@ -372,7 +372,7 @@ class _Reader:
             token = self.tokens[ahead]
             if token.kind is Kind.TEXT and token.text == "]":
                 return "".join(parts), ahead + 1
-            if token.kind is Kind.PARAGRAPH:
+            if token.kind is Kind.PARAGRAPH or token.text == "[":
                 break
             parts.append(("\\" if token.kind is Kind.COMMAND else "") + token.text)
         return None, place

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.commands import NOTHING, PRINTS
 from vggstudy.report.citing.text import CELL, OPAQUE, PARAGRAPH, ROW, Builder, Text
 
@@ -23,6 +24,7 @@ _INCLUDES = re.compile(
     r"<(?:iframe|object|embed|script|style|template)\b|^\s*\.\. include",
     re.I | re.M,
 )
+MAX_BRACKETS = 10_000
 _MATH = re.compile(r"\\(?:([A-Za-z]+) ?|([^A-Za-z]))")
 
 
@@ -36,6 +38,7 @@ def _parser() -> MarkdownIt:
 
 def read_markdown(content: str) -> tuple[Text, list[tuple[int, int, str]]]:
     """The text of a file, and what is unclear: exit code, line and sentence."""
+    _refuse_crowds(content)
     findings = []
     for match in _INCLUDES.finditer(content):
         line = content.count("\n", 0, match.start() + len(match[0]) - len(match[0].lstrip())) + 1
@@ -44,6 +47,14 @@ def read_markdown(content: str) -> tuple[Text, list[tuple[int, int, str]]]:
     for token in _parser().parse(content):
         _block(token, out)
     return out.build(), findings
+
+
+def _refuse_crowds(content: str) -> None:
+    """Refuse paragraphs with more brackets than any text has: they take a parser hours."""
+    for part in re.split(r"\n[ \t]*\n", content):
+        if part.count("[") > MAX_BRACKETS or part.count("*") + part.count("_") > 10 * MAX_BRACKETS:
+            msg = f"a paragraph has more than {MAX_BRACKETS} brackets or marks: it cannot be read"
+            raise AnalysisError(msg)
 
 
 def _block(token: Token, out: Builder) -> None:

@@ -48,9 +48,7 @@ _RUNS = re.compile(
     r"(?:runs?|replicates?|trainings|models|networks|seeds|observations|samples|repeats|repetitions)\b",
     re.I,
 )
-_ID = re.compile(
-    r"(?<![\w.@=])[a-z_]{2,40}\.[a-z_]{1,20}(?:\.[\w*+-]{1,60})?(?:@[\w=,.*+-]{1,200})?"
-)
+_ID = re.compile(r"[(\[](?P<id>(?=[^\s()\[\]]{0,100}[.@=])[a-z][^\s()\[\]]{2,250})[)\]]")
 _GLUED_END = re.compile(rf"^(?:[A-Za-z\d^{OPAQUE}]| ?[×·±^*]| ?x ?10| ?e[+-]?\d)")
 _SCALE = re.compile(r"^ ?(?:thousand|million|billion|hundred|k|dozen)\b|^ ?(?:×|·|\*|x) ?\d", re.I)
 _SPELLED = re.compile(
@@ -81,7 +79,7 @@ class Said:
     sizes : tuple of int
         Every n beside it.
     ids : tuple of str
-        What is written as an id right behind it.
+        What is written as an id right behind it, in brackets.
     label : str
         The text before the estimate.
     trouble : str
@@ -107,7 +105,7 @@ class Said:
 
 def beside(text: str, interval: Interval, since: int, until: int) -> Said:
     """Read what stands beside an interval, back to the former one and on to the next."""
-    before = _sentence_before(text[max(since, interval.start - 240) : interval.start])
+    before = _sentence_before(text[max(since, interval.start - 400) : interval.start])
     after = text[interval.end : min(until, interval.end + 200)]
     cut = _SENTENCE.search(after)
     after = after[: cut.start() + 1] if cut else after
@@ -169,10 +167,11 @@ def _estimate(before: str) -> tuple[str | None, str, str, bool, str]:
     """The last number before an interval: its digits, unit, what follows, and what is glued."""
     found = list(_NUMBER.finditer(before))
     for match in reversed(found):
-        rest = before[match.end() :]
+        apart = match["gap"] and not match["unit"]
+        rest = before[match.end("number") if apart else match.end() :]
         if _ADJACENT.match(rest):
             trouble = ""
-            if match["glued"] and not _WORDS.fullmatch(match["glued"]):
+            if match["glued"] and not apart and not _WORDS.fullmatch(match["glued"]):
                 trouble = f"{match[0]!r} is no plain number"
             scale = _SCALE.match(rest)
             trouble = trouble or (f"{match[0] + rest[:9]!r} is scaled" if scale else "")
@@ -211,5 +210,5 @@ def _sign(before: str, rest: str, estimate: str | None) -> str:
 
 def _ids(after: str) -> tuple[str, ...]:
     """Ids right behind an interval and its n."""
-    window = re.split(r"[.;] ", after[:200])[0]
-    return tuple(match[0].rstrip(".,") for match in _ID.finditer(window))
+    found = (match["id"].strip("`") for match in _ID.finditer(after))
+    return tuple(name for name in found if name not in ("i.e.", "e.g.", "cf."))

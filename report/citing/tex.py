@@ -6,8 +6,8 @@ r"""Splits LaTeX into tokens as TeX does: comments, ``^^`` notation, blanks behi
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 HATS = re.compile(r"\^\^(?:([0-9a-f]{2})|([\x00-\x7f]))")
 _VERBATIM = r"(?:verbatim|lstlisting|minted|Verbatim|BVerbatim)\*?"
@@ -37,8 +37,7 @@ class Kind(Enum):
     RAW = "raw"
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token: the name of a command without its backslash, or text; and its line."""
 
     kind: Kind
