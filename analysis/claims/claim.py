@@ -268,16 +268,9 @@ class ClaimSet(Mapping[str, Claim]):
         AnalysisError
             If the text is not such a file, of another version, or was changed.
         """
-        try:
-            content = json.loads(text)
-        except json.JSONDecodeError as error:
-            raise AnalysisError(f"not a claims file: {error}") from None
-        if not isinstance(content, dict) or content.get("format") != FORMAT:
-            raise AnalysisError(f"not a claims file: its format is not {FORMAT!r}")
-        if content.get("version") not in READABLE:
-            found = content.get("version")
-            raise AnalysisError(f"claims file of version {found!r}; this program reads {VERSION}")
-        return cls(Claim.from_dict(item) for item in content["claims"])
+        from vggstudy.analysis.claims.reading import checked_claims
+
+        return checked_claims(text)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a claim; notes are joined, nested fields left out."""

@@ -1,155 +1,132 @@
-"""Reads a paper: its files, without comments, and its text with the line of every character.
-
-Text is plain here: neither LaTeX's nor Markdown's own signs, one space between words, so that an
-interval reads alike however it was typed or broken over lines.
-"""
+"""Reads the files of a paper: ordinary ones of bounded size, inside the paper's folder."""
 
 from __future__ import annotations
 
-import re
-from bisect import bisect_right
-from collections.abc import Iterator
-from dataclasses import dataclass
+import errno
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from vggstudy.errors import AnalysisError
+from vggstudy.files import read_bounded
+from vggstudy.report.citing.commands import TEX_OWN
+from vggstudy.report.citing.latex_paper import Asked
 
-INPUT = re.compile(r"\\(?:input|include|subfile)\b\s*(?:\{\s*([^{}]+?)\s*\}|([^\s{}\\%]+))")
-COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%.*")
-HIDDEN = re.compile(r"<!--.*?-->", re.DOTALL)
-PARAGRAPH = "\n"
-"""Stands for a blank line: nothing that is one interval reaches over it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """Text whose places are known.
-
-    Attributes
-    ----------
-    content : str
-    starts : tuple of int
-        Where each line begins in the content.
-    """
-
-    content: str
-    starts: tuple[int, ...]
-
-    def line(self, place: int) -> int:
-        """The number, from one, of the line in which a character stands."""
-        return bisect_right(self.starts, place)
+MAX_PAPER_BYTES = 4 * 2**20
+MAX_TOTAL_BYTES = 16 * 2**20
+MAX_FILES = 500
+SUFFIXES = {".tex": "latex", ".ltx": "latex"} | dict.fromkeys(
+    (".md", ".markdown", ".mdown", ".qmd", ".rmd", ".txt"), "markdown"
+)
 
 
 def is_latex(path: Path) -> bool:
     """Whether a file is LaTeX by its name."""
-    return path.suffix.lower() in (".tex", ".ltx")
+    return SUFFIXES.get(path.suffix.lower()) == "latex"
 
 
-def with_inputs(path: Path) -> Iterator[Path]:
-    """The file and, for LaTeX, the files that it inputs, each once.
-
-    Names are looked up beside the file that inputs them and beside the first one, as TeX does.
-    What is found at neither place is TeX's own.
-    """
-    seen: set[Path] = set()
-    waiting = [path]
-    while waiting:
-        file = waiting.pop(0)
-        if file.resolve() in seen:
-            continue
-        seen.add(file.resolve())
-        yield file
-        if is_latex(file):
-            folders = dict.fromkeys((file.parent, path.parent))
-            waiting = [*_inputs(file, list(folders)), *waiting]
-
-
-def _inputs(file: Path, folders: list[Path]) -> Iterator[Path]:
-    """The files that a file inputs, as far as they are there."""
-    for line in read_lines(file):
-        for match in INPUT.finditer(line):
-            name = match[1] or match[2]
-            places = [folder / f"{name}{end}" for folder in folders for end in (".tex", "")]
-            found = next((place for place in places if place.is_file()), None)
-            if found is not None:
-                yield found
-
-
-def read_lines(path: Path) -> list[str]:
-    """The lines of a paper, those that are commented out empty.
+def read_paper(path: Path) -> str:
+    """A file's text, with line feeds at the ends of its lines.
 
     Raises
     ------
     AnalysisError
-        If it cannot be read as text in UTF-8.
+        If it is no ordinary file of bounded size, or no text in UTF-8.
     """
-    text = _read(path)
-    if is_latex(path):
-        return [uncommented(line) for line in text.splitlines()]
-    return HIDDEN.sub(lambda match: "\n" * match[0].count("\n"), text).splitlines()
-
-
-def uncommented(line: str) -> str:
-    """A line of LaTeX without its comment."""
-    return COMMENT.sub(r"\1", line)
-
-
-def _read(path: Path) -> str:
-    """A file's text."""
     if path.is_dir():
         msg = f"{path} is a folder: name the paper's file, such as {path / 'paper.tex'}"
         raise AnalysisError(msg)
     try:
-        return path.read_bytes().decode("utf-8-sig")
+        data = read_bounded(path, limit=MAX_PAPER_BYTES)
+        text = data.decode("utf-8-sig")
     except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror or error}"
+        why = error.strerror or str(error)
+        if error.errno == errno.ENXIO:
+            why = "not an ordinary file"
+        msg = f"{path} cannot be read: {why}"
         raise AnalysisError(msg) from None
-    except UnicodeDecodeError as error:
+    except ValueError as error:
+        if not isinstance(error, UnicodeDecodeError):
+            msg = f"{path} cannot be read: {error}"
+            raise AnalysisError(msg) from None
         line = error.object.count(b"\n", 0, error.start) + 1
         msg = (
             f"{path} cannot be read: line {line} is not UTF-8; save it as text in UTF-8 "
             "(of a PDF, verify the source)"
         )
         raise AnalysisError(msg) from None
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        msg = f"{path} cannot be read: line {line} holds a null character; save it as text in UTF-8"
+        raise AnalysisError(msg)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def joined(lines: list[str]) -> Text:
-    """The lines as they are."""
-    return _text([f"{line}\n" for line in lines])
+@dataclass(slots=True)
+class Folder:
+    """Finds what a paper inputs, below its folder and those that are allowed.
+
+    Attributes
+    ----------
+    root : Path
+        The first file's folder.
+    allowed : sequence of Path
+        Folders outside from which files may be read.
+    trusted : sequence of Path
+        Packages and classes that need not be read.
+    """
+
+    root: Path
+    allowed: Sequence[Path] = ()
+    trusted: Sequence[Path] = ()
+    _total: int = field(default=0)
+    _count: int = field(default=0)
+
+    def admit(self, content: str) -> str | None:
+        """Why no more is read, if that is so."""
+        self._total += len(content)
+        self._count += 1
+        if self._count > MAX_FILES or self._total > MAX_TOTAL_BYTES:
+            return f"the paper inputs more than {MAX_FILES} files or {MAX_TOTAL_BYTES} characters"
+        return None
+
+    def find(self, asked: Asked, beside: Path) -> Path | str | None:
+        """The file that is asked for, a sentence why it is not read, or None for one of TeX's."""
+        command = f"\\{asked.command}"
+        if asked.name is None:
+            return f"{command} does not say in plain text which file it reads"
+        package = asked.ending != ".tex"
+        name = f"{asked.folder}{asked.name}"
+        if "\0" in name or len(name) > 1000:
+            return f"{command} names no file"
+        places = [
+            folder / f"{name}{ending}"
+            for folder in dict.fromkeys((self.root, beside.parent))
+            for ending in ((asked.ending,) if package else (".tex", ""))
+        ]
+        found = next((place for place in places if _there(place)), None)
+        if found is None:
+            if (package and "/" not in name) or asked.name in TEX_OWN:
+                return None
+            return f"{command} reads {name}, which is not there, so what it prints is not known"
+        if package:
+            if any(_same(found, one) for one in self.trusted):
+                return None
+            return f"{command} reads {found.name}, a file beside the paper, which is not checked"
+        inside = (self.root, *self.allowed)
+        if not any(found.resolve().is_relative_to(folder.resolve()) for folder in inside):
+            return f"{command} reads {name}, which is outside the paper's folder (see --allow)"
+        return found
 
 
-def plain(lines: list[str]) -> Text:
-    """The lines as the program prints its numbers, a space between them."""
-    parts = [_plain(line).strip() for line in lines]
-    return _text([f"{part} " if part else PARAGRAPH for part in parts])
+def _there(path: Path) -> bool:
+    """Whether something other than a folder has this name."""
+    try:
+        return path.is_symlink() or (path.exists() and not path.is_dir())
+    except OSError:
+        return False
 
 
-def _text(parts: list[str]) -> Text:
-    """Parts one after the other."""
-    starts, place = [], 0
-    for part in parts:
-        starts.append(place)
-        place += len(part)
-    return Text("".join(parts), tuple(starts))
-
-
-def _plain(text: str) -> str:
-    """A line without LaTeX's or Markdown's own signs."""
-    text = re.sub(r"\\(?:qty|SI)\{([^{}]*)\}\{\\(?:percent|%)\}", r"\1%", text)
-    text = re.sub(r"\\num\{([^{}]*)\}", r"\1", text)
-    text = re.sub(r"\\textminus\b(?:\{\})?", "-", text).replace("{,}", ",").replace(r"\%", "%")
-    text = re.sub(r"\s+", " ", re.sub(r"[~\u00a0\u2009\u202f]|&nbsp;", " ", text))
-    text = re.sub(r"[\u2212\u2012\u2013](?=\d)", "-", text)
-    text = re.sub(
-        r"[$*`]|\\[()\[\],;:! ]", lambda m: m[0][1:] if m[0] in (r"\[", r"\]") else "", text
-    )
-    text = re.sub(r"(?<=\d) +%", "%", text)
-    return re.sub(r"\[[^\[\]]*\]", lambda match: _interval(match[0]), text)
-
-
-def _interval(text: str) -> str:
-    """An interval in brackets as the program writes it: "[1, 2]%"."""
-    ends = re.split(r"\s*[,;]\s+|;", text[1:-1].strip())
-    if len(ends) == 2 and all(end.endswith("%") for end in ends):
-        return f"[{ends[0][:-1]}, {ends[1][:-1]}]%"
-    return f"[{', '.join(ends)}]"
+def _same(one: Path, other: Path) -> bool:
+    """Whether two paths are one file."""
+    return one.resolve() == other.resolve()

@@ -82,7 +82,7 @@ def test_an_edited_record_is_named_when_claims_are_verified(
     record = next(small.path.rglob("run.json"))
     record.write_bytes(record.read_bytes().replace(b'"test_accuracy":0.9', b'"test_accuracy":0.8'))
     done = cli("cite", "verify", cited, "--against", "small")
-    assert done.code == 2
+    assert done.code == 3
     assert str(record) in done.err
 
 

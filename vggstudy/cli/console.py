@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import json
 import logging
@@ -37,11 +38,13 @@ class Console:
 
     def data(self, text: str) -> None:
         """A result: stdout."""
+        _require_stdout()
         click.echo(printable(text))
 
     def text(self, text: str) -> None:
         """A result that a program may read: as it is, but on a terminal nothing may steer that."""
-        terminal = sys.stdout is not None and sys.stdout.isatty()
+        _require_stdout()
+        terminal = sys.stdout.isatty()
         click.echo(printable(text) if terminal else text, nl=False, color=True)  # strip nothing
 
     def say(self, text: str) -> None:
@@ -70,6 +73,12 @@ class Console:
         """Whether stderr is a terminal that a live display may use."""
         terminal = sys.stderr is not None and sys.stderr.isatty()  # None where it was closed
         return terminal and not self.quiet and os.environ.get("TERM") != "dumb"
+
+
+def _require_stdout() -> None:
+    """Results need a place to go to: a closed one is an error, as a full one is."""
+    if sys.stdout is None:  # where the caller closed it
+        raise OSError(errno.EBADF, "standard output is closed, so nothing could be written")
 
 
 def inert_json(text: str) -> str:

@@ -33,31 +33,34 @@ def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
 
 def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
     """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
+    from vggstudy.errors import AnalysisError
     from vggstudy.study.analyze import analyze_source, inputs_digest
-    from vggstudy.study.study import is_file
 
-    if source.endswith(".json") and is_file(source) and Path(source).name != "study.json":
+    if is_claims_file(source):
         return read_claims(Path(source))
     opened = open_for(source, protocol_file, factors)
     known = opened.claims_path
-    if known is not None and known.is_file():
-        claims: ClaimSet = read_claims(known)
+    if known is not None and (known.exists() or known.is_symlink()):
+        try:
+            claims = read_claims(known, follow=False)
+        except AnalysisError as error:
+            console.say(f"{error}; estimating anew")
+            return analyze_source(opened).claims
         if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
             return claims
         console.say(f"{known} is older than the study's runs: estimating anew")
     return analyze_source(opened).claims
 
 
-def read_claims(path: Path) -> ClaimSet:
-    """Claims of a file."""
-    from vggstudy.analysis import ClaimSet
-    from vggstudy.errors import AnalysisError
+def is_claims_file(source: str) -> bool:
+    """Whether a source is a file of claims, and no study's marker."""
+    from vggstudy.study.study import is_file
 
-    try:
-        return ClaimSet.from_json(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"{path} cannot be read: {error}"
-        raise AnalysisError(msg) from None
-    except AnalysisError as error:
-        msg = f"{path}: {error}"
-        raise AnalysisError(msg) from None
+    return source.endswith(".json") and is_file(source) and Path(source).name != "study.json"
+
+
+def read_claims(path: Path, *, follow: bool = True) -> ClaimSet:
+    """Claims of a file."""
+    from vggstudy.analysis.claims.reading import read_claims_file
+
+    return read_claims_file(path, follow=follow)

@@ -9,7 +9,7 @@ import click
 
 from vggstudy.cli.console import Console, common, inert_json
 from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
-from vggstudy.cli.verify import verify
+from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 
 if TYPE_CHECKING:
@@ -124,7 +124,20 @@ def _report_path(source: Source) -> Path:
     return Path(f"{stem}-report.html")
 
 
-@click.command("cite")
+@click.group("cite", cls=CiteCommands)
+def cite_command() -> None:
+    """List the claims of SOURCE, or print the claim ID as it is cited: cite SOURCE [ID].
+
+    SOURCE is a study, a claims.json, or a CSV; what is called 'verify' is given as ./verify.
+
+    'vggstudy cite verify FILE --against SOURCE' checks a paper (.tex, .md) or a claims.json.
+    """
+
+
+cite_command.add_command(verify_command)
+
+
+@cite_command.command("show")
 @click.argument("source")
 @click.argument("claim_id", required=False, metavar="[ID]")
 @click.option(
@@ -143,48 +156,34 @@ def _report_path(source: Source) -> Path:
     metavar="FILE",
     help="Write all claims as .tex, .bib, .cff, .jsonld, .csv or .json.",
 )
-@click.option("--against", metavar="STUDY", help="With 'verify': whose numbers they must be.")
-@click.option("--recompute", is_flag=True, help="With 'verify': estimate anew and compare.")
 @factors_option
 @protocol_option
 @common
-def cite_command(
+def show_command(
     console: Console,
     source: str,
     claim_id: str | None,
     style: Style,
     exports: tuple[Path, ...],
-    against: str | None,
-    recompute: bool,
     factors: str,
     protocol_file: str | None,
-) -> int | None:
-    """List the claims of SOURCE, or print the claim ID as it is cited.
+) -> None:
+    """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
     SOURCE is a study, a claims.json, or a CSV.
-
-    'vggstudy cite verify FILE --against SOURCE' checks a paper (.tex, .md) or a claims.json: 0
-    where all its numbers are the study's, 1 where one is not, 2 where that cannot be told.
     """
     from vggstudy.report.citing.cite import cite, find_claim, list_claims
 
-    if source == "verify" and not Path(source).exists():
-        return verify(console, claim_id, against, protocol_file, factors, recompute=recompute)
-    if against or recompute:
-        msg = "--against and --recompute go with: vggstudy cite verify FILE --against STUDY"
-        raise click.UsageError(msg)
     claims = claims_of(console, source, protocol_file, factors)
     if exports:
         _export_claims(console, claims, exports, source)
-        return None
-    if claim_id is None:
-        if console.as_json:
-            console.text(inert_json(claims.to_json()) + "\n")
-        else:
-            console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
-        return None
-    console.text(cite(find_claim(claims, claim_id), "json" if console.as_json else style) + "\n")
-    return None
+    elif claim_id is not None:
+        said = cite(find_claim(claims, claim_id), "json" if console.as_json else style)
+        console.text(said + "\n")
+    elif console.as_json:
+        console.text(inert_json(claims.to_json()) + "\n")
+    else:
+        console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
 
 
 def _export_claims(

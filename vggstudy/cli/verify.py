@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-
-import click
+from typing import TYPE_CHECKING
 
 from vggstudy.cli.console import Console
-from vggstudy.cli.given import claims_of, open_for, read_claims
-from vggstudy.errors import StudyError
+from vggstudy.cli.given import is_claims_file, open_for, read_claims
+from vggstudy.errors import LedgerError, StudyError
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import ClaimSet
+    from vggstudy.report.citing.verify import Verification
 
 
 class UnverifiableError(StudyError):
@@ -17,41 +21,13 @@ class UnverifiableError(StudyError):
     exit_code = 2
 
 
+class DamagedError(StudyError):
+    """An input of a verification that is damaged."""
+
+    exit_code = 3
+
+
 def verify(
-    console: Console,
-    file: str | None,
-    against: str | None,
-    protocol_file: str | None,
-    factors: str,
-    *,
-    recompute: bool,
-) -> int:
-    """0 where every number is the study's, 1 where one is not.
-
-    Raises
-    ------
-    UnverifiableError
-        If the file or the study cannot be read, or the file holds nothing to verify.
-    """
-    if file is None or against is None:
-        msg = "verify needs a file and a study: vggstudy cite verify FILE --against STUDY"
-        raise click.UsageError(msg)
-    try:
-        checked, found = _checked(
-            console, Path(file), against, protocol_file, factors, recompute=recompute
-        )
-    except StudyError as error:
-        raise UnverifiableError(str(error)) from None
-    if console.as_json:
-        console.json("verify", {"checked": checked, "mismatches": found})
-    else:
-        for text in found:
-            console.data(text)
-        console.say(f"{checked} checked, {len(found)} wrong")
-    return 1 if found else 0
-
-
-def _checked(
     console: Console,
     path: Path,
     against: str,
@@ -59,22 +35,83 @@ def _checked(
     factors: str,
     *,
     recompute: bool,
-) -> tuple[int, list[str]]:
-    """How many things were checked, and what is wrong."""
-    from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
+    allowed: Sequence[Path],
+    trusted: Sequence[Path],
+) -> int:
+    """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
+
+    Raises
+    ------
+    UnverifiableError
+        If the file or the study cannot be read, or the file holds nothing to verify.
+    DamagedError
+        If a record of the study, or a claims file, is damaged.
+    """
+    claims = _study_claims(console, against, protocol_file, factors)
+    try:
+        done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
+    except StudyError as error:
+        kind = DamagedError if isinstance(error, DamagedError) else UnverifiableError
+        raise kind(str(error)) from None
+    wrong = [str(one) for result in done for one in result.mismatches if one.code == 1]
+    unclear = [str(one) for result in done for one in result.mismatches if one.code != 1]
+    warnings = [str(one) for result in done for one in result.warnings]
+    checked = sum(result.checked for result in done)
+    code = 1 if wrong else 2 if unclear else 0
+    if console.as_json:
+        content = {"checked": checked, "mismatches": wrong, "unclear": unclear}
+        console.json("verify", {**content, "warnings": warnings})
+        return code
+    for text in [*wrong, *unclear]:
+        console.data(text)
+    for text in warnings:
+        console.warn(text)
+    said = f", {len(unclear)} not understood" if unclear else ""
+    console.say(f"{checked} checked, {len(wrong)} wrong{said}")
+    return code
+
+
+def _study_claims(
+    console: Console, against: str, protocol_file: str | None, factors: str
+) -> ClaimSet:
+    """The study's claims, estimated from its records; those in its folder are not believed."""
     from vggstudy.study.analyze import analyze_source
 
-    claims = claims_of(console, against, protocol_file, factors)
-    if path.suffix == ".json":
-        cited = read_claims(path)
-        done = [verify_claims(path, cited, claims)]
-    else:
-        cited = claims
-        done = [verify_paper(path, claims)]
+    try:
+        if is_claims_file(against):
+            console.warn(f"{against} is a file of claims: no record is looked at")
+            return _sound(Path(against))
+        return analyze_source(open_for(against, protocol_file, factors)).claims
+    except LedgerError as error:
+        raise DamagedError(str(error)) from None
+    except DamagedError:
+        raise
+    except StudyError as error:
+        raise UnverifiableError(str(error)) from None
+
+
+def _sound(path: Path) -> ClaimSet:
+    """Claims of a file."""
+    try:
+        return read_claims(path)
+    except StudyError as error:
+        raise DamagedError(str(error)) from None
+
+
+def _verified(
+    path: Path,
+    claims: ClaimSet,
+    *,
+    recompute: bool,
+    allowed: Sequence[Path],
+    trusted: Sequence[Path],
+) -> list[Verification]:
+    """What was checked, and what is wrong."""
+    from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
+
+    if path.suffix != ".json":
+        return [verify_paper(path, claims, allowed=allowed, trusted=trusted)]
+    cited = _sound(path)
     if recompute:
-        anew = analyze_source(open_for(against, protocol_file, factors)).claims
-        done.append(verify_recomputed(path, cited, anew))
-    return (
-        sum(result.checked for result in done),
-        [str(mismatch) for result in done for mismatch in result.mismatches],
-    )
+        return [verify_claims(path, cited, claims), verify_recomputed(path, cited, claims)]
+    return [verify_claims(path, cited, claims)]

@@ -286,7 +286,9 @@ def test_files_that_are_input_are_found_as_tex_finds_them(
     (tmp_path / "parts").mkdir()
     (tmp_path / "parts" / "one.tex").write_text("\\input parts/two\n", "utf-8")
     (tmp_path / "parts" / "two.tex").write_text("95\\% CI [1, 2]\n\\input{parts/one}\n", "utf-8")
-    (wrong,) = verified(tmp_path, "paper.tex", "\\include{parts/one}\\input{glyphs}", tiny.claims)
+    text = "\\include{parts/one}\\input{glyphtounicode}\\input{missing}"
+    unread, wrong = verified(tmp_path, "paper.tex", text, tiny.claims)
+    assert unread.startswith("paper.tex:1: \\input reads missing, which is not there")
     assert wrong.startswith("parts/two.tex:1: ")
 
 

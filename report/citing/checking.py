@@ -1,0 +1,232 @@
+"""Checks one paper against one set of claims."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
+from vggstudy.report.citing.fit import Printed, misfit, printed_of
+from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
+from vggstudy.report.citing.latex import DEFINITION, FORMS, definitions, macros, tex_key
+from vggstudy.report.citing.latex_paper import CHANGES, Use, read_latex
+from vggstudy.report.citing.markdown_paper import read_markdown
+from vggstudy.report.citing.neighbours import beside
+from vggstudy.report.citing.paper import Folder, is_latex, read_paper
+from vggstudy.report.citing.text import Text
+from vggstudy.report.words.display import display, size_of
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim, ClaimSet
+
+_MADE_BY = re.compile(r"made by vggstudy [\w.+]+;")
+_MACROS_HEAD = "% vggstudy-macros"
+_GLUED_BEFORE = re.compile("[\\w.+\ufffc-]$|[+-] ?$")
+_GLUED_AFTER = re.compile(
+    "^(?:[\\w%^\ufffc]|\\.\\d|,\\d| ?[×*·] ?\\d| (?:thousand|million|billion|hundred)\\b)"
+)
+
+
+class Checker:
+    """Checks a paper's files, in the order in which they are input."""
+
+    def __init__(
+        self, claims: ClaimSet, path: Path, *, allowed: Sequence[Path], trusted: Sequence[Path]
+    ) -> None:
+        self.checked = 0
+        self.found: list[Mismatch] = []
+        self._claims, self._path = claims, path
+        self._keys = {tex_key(claim.id): claim for claim in claims.values()}
+        self._defined = {line for claim in claims.values() for line in definitions(claim)}
+        self._printed: dict[tuple[str | None, str | None], list[Printed]] = defaultdict(list)
+        for claim in claims.values():
+            shown = display(claim)
+            if shown is not None and claim.available:
+                self._printed[shown.rounded.low, shown.rounded.high].append(
+                    printed_of(claim, shown)
+                )
+        self._folder = Folder(path.parent, allowed, trusted)
+        self._uses = 0
+        self._exports = 0
+        self._first_use: tuple[Path, int] | None = None
+
+    def run(self) -> None:
+        """Check the paper and what it inputs, each file once."""
+        seen: set[Path] = set()
+        waiting = [self._path]
+        while waiting:
+            file = waiting.pop(0)
+            if file.resolve() in seen:
+                continue
+            seen.add(file.resolve())
+            content = read_paper(file)
+            full = self._folder.admit(content)
+            if full is not None:
+                self._say(file, 0, full, UNCLEAR)
+                break
+            waiting = [*self._check(file, content), *waiting]
+        if self._uses and not self._exports and self._first_use is not None:
+            text = r"\vgg is used, but no file of macros that vggstudy exported is input"
+            self._say(*self._first_use, text, UNCLEAR)
+
+    def _say(self, path: Path, line: int, text: str, code: int = WRONG) -> None:
+        self.found.append(Mismatch(str(path), line, text, code))
+
+    def _check(self, file: Path, content: str) -> list[Path]:
+        """Check one file; returns those that it inputs."""
+        before = len(self.found)
+        inputs: list[Path] = []
+        if content.startswith(_MACROS_HEAD):
+            self._check_export(file, content)
+        elif is_latex(file) or file != self._path:
+            inputs = self._check_latex(file, content)
+        else:
+            text, findings = read_markdown(content)
+            for code, line, said in findings:
+                self._say(file, line, said, code)
+            if "\\vgg[" in content:
+                line = content.count("\n", 0, content.index("\\vgg[")) + 1
+                self._say(file, line, r"\vgg is a macro of LaTeX and prints nothing here", UNCLEAR)
+            self._check_text(file, text)
+        self.found[before:] = sorted(self.found[before:], key=lambda found: found.line)
+        return inputs
+
+    # -- the file of macros ---------------------------------------------------------------------
+
+    def _check_export(self, file: Path, content: str) -> None:
+        """The file of macros must be what an export gives now, but for the version's number."""
+        self._exports += 1
+        fresh = self._fresh()
+        lines, ours = content.split("\n"), fresh.split("\n")
+        self.checked += sum(line.startswith("\\vgg@def{") for line in lines)
+        lines[0], ours[0] = (_MADE_BY.sub("made by vggstudy;", text[0]) for text in (lines, ours))
+        if lines == ours and "\r" not in content:
+            return
+        known = set(ours)
+        other = len(lines) > 1 and lines[1].startswith("% inputs SHA-256 ") and lines[1] != ours[1]
+        wrong = [(n, line) for n, line in enumerate(lines, start=1) if line not in known]
+        for number, line in wrong[:3]:
+            if number == 2 and other:
+                text = "these macros were made from other inputs than the study's"
+            elif (match := DEFINITION.match(line.strip())) is not None:
+                text = f"{match['key']} ({match['form']}) is not the study's"
+            else:
+                text = CHANGES
+            self._say(file, number, text)
+        if not wrong:
+            text = "this file of macros is not what an export gives now: export it again"
+            self._say(file, 1, text, UNCLEAR)
+
+    def _fresh(self) -> str:
+        """The file of macros as it would be exported."""
+        digest = next((claim.inputs_digest for claim in self._claims.values()), "")
+        return macros(self._claims.values(), inputs_digest=digest)
+
+    # -- LaTeX ----------------------------------------------------------------------------------
+
+    def _check_latex(self, file: Path, content: str) -> list[Path]:
+        """A file of LaTeX."""
+        paper = read_latex(content, self._print)
+        for code, line, said in paper.findings:
+            self.checked += code == WRONG
+            self._say(file, line, said, code)
+        for use in paper.uses:
+            self._check_use(file, paper.text, use)
+        self._check_text(file, paper.text)
+        found = []
+        for asked in paper.files:
+            answer = self._folder.find(asked, file)
+            if isinstance(answer, str):
+                self._say(file, asked.line, answer, UNCLEAR)
+            elif answer is not None:
+                found.append(answer)
+        return found
+
+    def _print(self, form: str, key: str) -> str:
+        """What the study prints for a macro; nothing where it makes no such claim."""
+        claim = self._keys.get(key)
+        shown = display(claim) if claim is not None and claim.available else None
+        if claim is None or shown is None:
+            return ""
+        size = str(size_of(claim))
+        forms = {"estimate": shown.estimate, "interval": shown.interval, "n": size}
+        return forms.get(form, f"{shown.estimate}, {shown.interval}, n = {size}")
+
+    def _check_use(self, file: Path, text: Text, use: Use) -> None:
+        """A macro must name a claim that has an interval, in a form that there is."""
+        self.checked += 1
+        self._uses += 1
+        self._first_use = self._first_use or (file, use.line)
+        claim = self._keys.get(use.id)
+        if claim is None:
+            self._say(file, use.line, f"the study makes no claim {use.id}")
+        elif not claim.available:
+            self._say(file, use.line, f"{use.id} is not available: {claim.reason_text}")
+        if use.form not in FORMS:
+            said = f"has no form {use.form!r}" if use.form else "needs a form in brackets"
+            self._say(file, use.line, f"\\vgg {said}: choose one of {', '.join(FORMS)}")
+        before = text.content[max(0, use.start - 3) : use.start]
+        after = text.content[use.end : use.end + 12]
+        if (glued := _GLUED_BEFORE.search(before)) and not before.endswith("--"):
+            said = f"{glued[0]!r} right before \\vgg[{use.form}]{{{use.id}}} changes its number"
+            self._say(file, use.line, said)
+        elif glued := _GLUED_AFTER.match(after):
+            said = f"{glued[0]!r} right behind \\vgg[{use.form}]{{{use.id}}} changes its number"
+            self._say(file, use.line, said)
+
+    # -- numbers in the text --------------------------------------------------------------------
+
+    def _check_text(self, file: Path, text: Text) -> None:
+        """Every interval must be one that a claim prints."""
+        for line, said in dict.fromkeys(text.oddities):
+            self._say(file, line, said, UNCLEAR)
+        found = sorted(find_intervals(text.content), key=lambda one: one.start)
+        starts = [one.start for one in found]
+        since = 0
+        for place, one in enumerate(found):
+            self.checked += 1
+            number = text.line(one.start)
+            until = starts[place + 1] if place + 1 < len(starts) else len(text.content)
+            if isinstance(one, Unread):
+                said = f"{one.said.strip()!r} looks like an interval and could not be read"
+                self._say(file, number, said, UNCLEAR)
+            else:
+                since = one.end + self._check_interval(
+                    file, number, text.content, one, (since, until)
+                )
+
+    def _check_interval(
+        self, file: Path, number: int, text: str, one: Interval, bounds: tuple[int, int]
+    ) -> int:
+        """One interval with what stands beside it; returns how much behind it belongs to it."""
+        said = beside(text, one, *bounds)
+        candidates = list(self._printed.get((one.low, one.high), ()))
+        if one.other_high is not None:
+            candidates += self._printed.get((one.low, one.other_high), ())
+        known = False
+        for name in said.ids:
+            claim = self._known(name)
+            if claim is None:
+                self._say(file, number, f"the study makes no claim {name}")
+                return said.used
+            candidates = [printed for printed in candidates if printed.id == claim.id]
+            known = True
+        code, reason = misfit(one, said, candidates, labelled=known)
+        if code is None:
+            return said.used
+        quoted = " ".join(text[max(bounds[0], one.start - 30) : one.end].split())
+        if code == WARNING:
+            self._say(file, number, f"{one.said.strip()!r} has no estimate beside it", code)
+        elif code == WRONG:
+            why = f": {reason}" if reason else ""
+            self._say(file, number, f"no claim of the study prints {quoted!r}{why}", code)
+        else:
+            self._say(file, number, f"{quoted!r} cannot be checked: {reason}", code)
+        return said.used
+
+    def _known(self, name: str) -> Claim | None:
+        """The claim of an id, as it is or as a macro writes it."""
+        return self._claims.get(name) or self._keys.get(name)

@@ -1,0 +1,94 @@
+"""The command `cite verify`, and how `cite` tells it from the name of a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vggstudy.cli.console import Console, common
+from vggstudy.cli.given import factors_option, protocol_option
+
+VALUED = ("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust")
+"""Options of both commands that take a value."""
+
+
+class CiteCommands(click.Group):
+    """`cite verify ...` checks; `cite show ...`, and anything else, lists or prints claims."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put the command first, wherever its name stands, or the one that is meant without."""
+        if not args or args[0] in ("-h", "--help"):
+            return super().parse_args(ctx, args)
+        place = _first_word(args)
+        named = place is not None and args[place] in self.commands
+        if place is not None and named:
+            return super().parse_args(ctx, [args[place], *args[:place], *args[place + 1 :]])
+        return super().parse_args(ctx, ["show", *args])
+
+
+def _first_word(args: list[str]) -> int | None:
+    """The place of the first argument that is no option, nor an option's value."""
+    place = 0
+    while place < len(args):
+        if args[place] in VALUED:
+            place += 2
+        elif args[place].startswith("-") and args[place] != "-":
+            place += 1
+        else:
+            return place
+    return None
+
+
+@click.command("verify")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--against", required=True, metavar="STUDY", help="Whose numbers they must be.")
+@click.option(
+    "--recompute", is_flag=True, help="Of a claims.json, compare ends within their error too."
+)
+@click.option(
+    "--allow",
+    "allowed",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="A folder outside the paper's own from which it may input files.",
+)
+@click.option(
+    "--trust",
+    "trusted",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A package or class beside the paper that you have read yourself.",
+)
+@factors_option
+@protocol_option
+@common
+def verify_command(
+    console: Console,
+    file: Path,
+    against: str,
+    recompute: bool,
+    allowed: tuple[Path, ...],
+    trusted: tuple[Path, ...],
+    factors: str,
+    protocol_file: str | None,
+) -> int:
+    """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
+
+    0 where all its numbers are the study's, 1 where one is not, 2 where that cannot be told, 3
+    where a record or a claims file is damaged.
+    """
+    from vggstudy.cli.verify import verify
+
+    return verify(
+        console,
+        file,
+        against,
+        protocol_file,
+        factors,
+        recompute=recompute,
+        allowed=allowed,
+        trusted=trusted,
+    )
