@@ -112,7 +112,7 @@ class _Reader:
             if token.kind is Kind.COMMAND:
                 place = self._command(token, place)
             elif token.kind is Kind.PARAGRAPH:
-                self.out.mark(PARAGRAPH, token.line)
+                self.out.divide(PARAGRAPH, token.line)
             elif token.kind is Kind.RAW:
                 self.out.add(token.text, token.line)
                 self._hidden_tokens(token)
@@ -124,7 +124,7 @@ class _Reader:
         if token.text == "~":
             self.out.add(" ", token.line)
         elif token.text == "&":
-            self.out.mark(CELL, token.line)
+            self.out.divide(CELL, token.line)
         elif token.text not in ("$", "#"):
             self.out.add(token.text, token.line)
         if _TOUCH.search(token.text) and "vgg@" in token.text:
@@ -168,12 +168,12 @@ class _Reader:
     def _print(self, name: str, line: int, place: int) -> int:  # noqa: C901 - likewise
         """What a command of text prints."""
         if name in ("\\", "tabularnewline", "cr"):
-            self.out.mark(ROW, line)
+            self.out.divide(ROW, line)
             return self._skip_option(place)
         if name in ("num", "qty", "SI", "numrange", "qtyrange", "SIrange"):
             return self._quantity(name, line, place)
         if name in ("frac", "dfrac", "tfrac"):
-            self.out.mark(OPAQUE, line)
+            self.out.divide(OPAQUE, line)
             return place
         if name in PRINTS:
             self.out.add(PRINTS[name], line)
@@ -183,16 +183,16 @@ class _Reader:
         if name in HIDES:
             return self._skip(place, HIDES[name])
         if name in REFERENCES:
-            self.out.mark(OPAQUE, line)
+            self.out.divide(OPAQUE, line)
             return self._skip(place, 1)
         if name in ("begin", "end"):
             return self._environment(name, line, place)
         if name == "par":
-            self.out.mark(PARAGRAPH, line)
+            self.out.divide(PARAGRAPH, line)
         elif name in ("item", "caption", "footnote", "section", "subsection", "subsubsection"):
-            self.out.mark(PARAGRAPH if name == "item" else " ", line)
+            self.out.divide(PARAGRAPH if name == "item" else " ", line)
         elif name not in NOTHING:
-            self.out.mark(OPAQUE, line)
+            self.out.divide(OPAQUE, line)
         return place
 
     def _environment(self, name: str, line: int, place: int) -> int:
@@ -202,11 +202,11 @@ class _Reader:
             self.find(UNCLEAR, line, "filecontents writes a file that is not read")
         tabular = bool(said) and (said or "").rstrip("*") in _TABLES
         if said in ("table", "figure", "table*", "figure*", "abstract", "quote", "equation"):
-            self.out.mark(PARAGRAPH, line)
+            self.out.divide(PARAGRAPH, line)
         elif tabular:
-            self.out.mark(ROW, line)
+            self.out.divide(ROW, line)
         else:
-            self.out.mark(" ", line)
+            self.out.divide(" ", line)
         place = self._skip_option(place)
         if name == "begin" and tabular:
             place = self._skip(place, 2 if (said or "").rstrip("*") in _WIDE_TABLES else 1)
@@ -283,7 +283,7 @@ class _Reader:
             token = self.tokens[ahead]
             if token.kind is Kind.COMMAND and token.text == "endcsname":
                 self._name("".join(parts), line, plain=plain)
-                self.out.mark(OPAQUE, line)
+                self.out.divide(OPAQUE, line)
                 return ahead + 1
             plain = plain and token.kind in (Kind.TEXT, Kind.SPACE) and token.text != "#"
             parts.append(token.text)
@@ -435,10 +435,10 @@ class _Reader:
                 unit = "%" if percent else OPAQUE
                 place = end + 1
         if None in numbers:
-            self.out.mark(OPAQUE, line)
+            self.out.divide(OPAQUE, line)
         else:
             self.out.add(f"{unit} to ".join(str(n) for n in numbers), line)
-            self.out.mark(unit, line)
+            self.out.divide(unit, line)
         return place
 
 

@@ -68,11 +68,11 @@ def _block(token: Token, out: Builder) -> None:
     elif token.type == "html_block":
         _html(token.content, line, out)
     if token.type in ("td_close", "th_close"):
-        out.mark(CELL, _last(out, line, token))
+        out.divide(CELL, _last(out, line, token))
     elif token.type in ("tr_close", "table_open"):
-        out.mark(ROW, _last(out, line, token))
+        out.divide(ROW, _last(out, line, token))
     elif token.type in ("paragraph_close", "heading_close", "fence", "html_block", "table_close"):
-        out.mark(PARAGRAPH, _last(out, line, token))
+        out.divide(PARAGRAPH, _last(out, line, token))
 
 
 def _last(out: Builder, line: int, token: Token) -> int:
@@ -104,9 +104,9 @@ def _html(content: str, line: int, out: Builder) -> None:
         out.add(html.unescape(content[place : match.start()]), line)
         line += content.count("\n", place, match.start())
         if _BLOCK_TAG.match(match[0]):
-            out.mark(ROW if match[0].lower().startswith("</tr") else " ", line)
+            out.divide(ROW if match[0].lower().startswith("</tr") else " ", line)
         elif _CELL_TAG.match(match[0]):
-            out.mark(CELL, line)
+            out.divide(CELL, line)
         line += match[0].count("\n")
         place = match.end()
     out.add(html.unescape(content[place:]), line)

@@ -102,7 +102,7 @@ class Builder:
         for number, part in enumerate(text.split("\n")):
             self._append((" " if number else "") + part, line + number)
 
-    def mark(self, sign: str, line: int) -> None:
+    def divide(self, sign: str, line: int) -> None:
         """Append one of this module's own signs."""
         self._append(sign, line)
 
