@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+
+def _words(text: str) -> frozenset[str]:
+    """Names between blanks."""
+    return frozenset(text.split())
+
+
 PRINTS: dict[str, str] = {
     **{sign: sign for sign in "%&_#${}"},
     **dict.fromkeys(["textminus", "textendash", "textemdash", "minus"], "-"),
@@ -16,280 +22,60 @@ PRINTS: dict[str, str] = {
 }
 """Commands that print one sign."""
 
-NOTHING = frozenset(
-    [
-        r"textbf",
-        r"textit",
-        r"emph",
-        r"text",
-        r"textrm",
-        r"textsf",
-        r"texttt",
-        r"textsc",
-        r"textup",
-        r"textnormal",
-        r"textmd",
-        r"textsl",
-        r"underline",
-        r"uline",
-        r"mbox",
-        r"hbox",
-        r"fbox",
-        r"mathrm",
-        r"mathbf",
-        r"mathit",
-        r"mathsf",
-        r"mathcal",
-        r"mathbb",
-        r"mathnormal",
-        r"mathop",
-        r"boldsymbol",
-        r"bm",
-        r"operatorname",
-        r"ensuremath",
-        r"footnote",
-        r"footnotetext",
-        r"part",
-        r"chapter",
-        r"section",
-        r"subsection",
-        r"subsubsection",
-        r"paragraph",
-        r"subparagraph",
-        r"caption",
-        r"captionof",
-        r"item",
-        r"title",
-        r"author",
-        r"date",
-        r"abstract",
-        r"begin",
-        r"end",
-        r"centering",
-        r"raggedright",
-        r"raggedleft",
-        r"small",
-        r"footnotesize",
-        r"scriptsize",
-        r"tiny",
-        r"normalsize",
-        r"large",
-        r"Large",
-        r"LARGE",
-        r"huge",
-        r"Huge",
-        r"bf",
-        r"it",
-        r"em",
-        r"rm",
-        r"sf",
-        r"tt",
-        r"sc",
-        r"bfseries",
-        r"itshape",
-        r"upshape",
-        r"rmfamily",
-        r"sffamily",
-        r"ttfamily",
-        r"scshape",
-        r"mdseries",
-        r"normalfont",
-        r"left",
-        r"right",
-        r"middle",
-        r"big",
-        r"Big",
-        r"bigg",
-        r"Bigg",
-        r"bigl",
-        r"bigr",
-        r"Bigl",
-        r"Bigr",
-        r"biggl",
-        r"biggr",
-        r"Biggl",
-        r"Biggr",
-        r"bigm",
-        r",",
-        r":",
-        r";",
-        r"!",
-        r"/",
-        r"-",
-        r"(",
-        r")",
-        r">",
-        r"@",
-        r"relax",
-        r"protect",
-        r"leavevmode",
-        r"noindent",
-        r"indent",
-        r"par",
-        r"maketitle",
-        r"tableofcontents",
-        r"toprule",
-        r"midrule",
-        r"bottomrule",
-        r"hline",
-        r"displaystyle",
-        r"textstyle",
-        r"frenchspacing",
-        r"clearpage",
-        r"newpage",
-        r"pagebreak",
-        r"appendix",
-        r"smallskip",
-        r"medskip",
-        r"bigskip",
-        r"makeatletter",
-        r"makeatother",
-        r"thanks",
-        r"and",
-        r"newblock",
-        r"textwidth",
-        r"linewidth",
-        r"columnwidth",
-        r"textheight",
-        r"columnsep",
-        r"selectfont",
-        r"nobreak",
-        r"allowbreak",
-        r"nolinebreak",
-        r"null",
-        r"strut",
-        r"mathstrut",
-        r"limits",
-        r"nolimits",
-        r"bgroup",
-        r"egroup",
-        r"begingroup",
-        r"endgroup",
-        r"frontmatter",
-        r"mainmatter",
-        r"backmatter",
-        r"boxed",
-        r"marginpar",
-        r"enquote",
-        r"textquote",
-        r"quote",
-        r"so",
-        r"ul",
-        r"sout",
-        r"textcolor",
-        r"colorbox",
-        r"fcolorbox",
-        r"href",
-        r"num",
-        r"qty",
-        r"SI",
-        r"si",
-        r"unit",
-        r"numrange",
-        r"qtyrange",
-        r"SIrange",
-        r"tablenum",
-        r"frac",
-        r"dfrac",
-        r"tfrac",
-        r"Delta",
-        r"delta",
-        r"alpha",
-        r"beta",
-        r"mu",
-        r"sigma",
-        r"hat",
-        r"bar",
-        r"tilde",
-        r"widehat",
-        r"mathring",
-        r"star",
-        r"ast",
-        r"prime",
-        r"LaTeX",
-        r"TeX",
-        r"BibTeX",
-        r"and",
-        r"etal",
-        r"eg",
-        r"ie",
-    ]
+NOTHING = _words(
+    r"""
+    ! ( ) , - / : ; > @ abstract allowbreak alpha and appendix ast author backmatter bar begin
+    begingroup beta bf bfseries bgroup BibTeX Big big Bigg bigg Biggl biggl Biggr biggr Bigl
+    bigl bigm Bigr bigr bigskip bm boldsymbol bottomrule boxed caption captionof centering
+    chapter clearpage colorbox columnsep columnwidth date Delta delta dfrac displaystyle eg
+    egroup em emph end endgroup enquote ensuremath etal fbox fcolorbox footnote footnotesize
+    footnotetext frac frenchspacing frontmatter hat hbox hline href Huge huge ie indent it
+    item itshape LARGE Large large LaTeX leavevmode left limits linewidth mainmatter
+    makeatletter makeatother maketitle marginpar mathbb mathbf mathcal mathit mathnormal
+    mathop mathring mathrm mathsf mathstrut mbox mdseries medskip middle midrule mu newblock
+    newpage nobreak noindent nolimits nolinebreak normalfont normalsize null num numrange
+    operatorname pagebreak par paragraph part prime protect qty qtyrange quote raggedleft
+    raggedright relax right rm rmfamily sc scriptsize scshape section selectfont sf sffamily
+    SI si sigma SIrange small smallskip so sout star strut subparagraph subsection
+    subsubsection tablenum tableofcontents TeX text textbf textcolor textheight textit textmd
+    textnormal textquote textrm textsc textsf textsl textstyle texttt textup textwidth tfrac
+    thanks tilde tiny title toprule tt ttfamily ul uline underline unit upshape widehat
+    """
 )
 """Commands that print what stands in their braces, or nothing that could be taken for a number."""
 
 HIDES: dict[str, int] = {
     **dict.fromkeys(
-        [
-            "label",
-            "cite",
-            "citep",
-            "citet",
-            "citealp",
-            "citealt",
-            "citeauthor",
-            "citeyear",
-            "parencite",
-            "textcite",
-            "autocite",
-            "footcite",
-            "supercite",
-            "citeyearpar",
-            "nocite",
-            "vspace",
-            "hspace",
-            "bibliography",
-            "bibliographystyle",
-            "pagestyle",
-            "thispagestyle",
-            "pagenumbering",
-            "color",
-            "hypersetup",
-            "geometry",
-            "graphicspath",
-            "index",
-            "includegraphics",
-            "phantom",
-            "hphantom",
-            "vphantom",
-            "footnotemark",
-            "bibitem",
-            "hyphenation",
-            "captionsetup",
-            "sisetup",
-            "lstset",
-            "setstretch",
-            "theoremstyle",
-            "cmidrule",
-            "cline",
-            "url",
-            "nolinkurl",
-            "path",
-            "keywords",
-            "DeclareGraphicsExtensions",
-            "PassOptionsToPackage",
-            "usetikzlibrary",
-            "addbibresource",
-            "printbibliography",
-            "linespread",
-            "baselinestretch",
-            "pdfoutput",
-        ],
+        _words(
+            r"""
+            addbibresource autocite baselinestretch bibitem bibliography bibliographystyle
+            captionsetup cite citealp citealt citeauthor citep citet citeyear citeyearpar
+            cline cmidrule color DeclareGraphicsExtensions footcite footnotemark geometry
+            graphicspath hphantom hspace hypersetup hyphenation includegraphics index keywords
+            label linespread lstset nocite nolinkurl pagenumbering pagestyle parencite
+            PassOptionsToPackage path pdfoutput phantom printbibliography setstretch sisetup
+            supercite textcite theoremstyle thispagestyle url usetikzlibrary vphantom vspace
+            """
+        ),
         1,
     ),
     **dict.fromkeys(
-        [
-            "setlength",
-            "addtolength",
-            "setcounter",
-            "addtocounter",
-            "numberwithin",
-            "newtheorem",
-            "PassOptionsToClass",
-            "rule",
-        ],
+        _words(
+            r"""
+            addtocounter addtolength newtheorem numberwithin PassOptionsToClass rule
+            setcounter setlength
+            """
+        ),
         2,
     ),
-    **dict.fromkeys(["definecolor", "addcontentsline"], 3),
+    **dict.fromkeys(
+        _words(
+            r"""
+            addcontentsline definecolor
+            """
+        ),
+        3,
+    ),
 }
 """Commands whose first arguments are not printed, with how many."""
 
@@ -299,33 +85,18 @@ FIRST_HIDDEN = frozenset(["textcolor", "colorbox", "href", "captionof"])
 REFERENCES = frozenset(["ref", "eqref", "autoref", "cref", "Cref", "pageref", "nameref", "thepage"])
 """Print numbers that belong to no study."""
 
-FILES = frozenset(
-    [
-        "input",
-        "include",
-        "subfile",
-        "@input",
-        "@@input",
-        "InputIfFileExists",
-        "includestandalone",
-        "subfileinclude",
-        "@iinput",
-        "@include",
-    ]
+FILES = _words(
+    r"""
+    @@input @iinput @include @input include includestandalone input InputIfFileExists subfile
+    subfileinclude
+    """
 )
 """Commands that read a file named by their first argument."""
 
-FILES_IN = frozenset(
-    [
-        "import",
-        "subimport",
-        "inputfrom",
-        "subinputfrom",
-        "includefrom",
-        "subincludefrom",
-        "import*",
-        "subimport*",
-    ]
+FILES_IN = _words(
+    r"""
+    import import* includefrom inputfrom subimport subimport* subincludefrom subinputfrom
+    """
 )
 """Commands that read a file named by a folder and a name."""
 
@@ -335,253 +106,60 @@ PACKAGES = {"usepackage": ".sty", "RequirePackage": ".sty", "RequirePackageWithO
     "LoadClass": ".cls",
     "LoadClassWithOptions": ".cls",
 }
+"""Commands that read packages and classes, with the ending of their files."""
 
-UNREAD = frozenset(
-    [
-        "includepdf",
-        "lstinputlisting",
-        "verbatiminput",
-        "VerbatimInput",
-        "BVerbatimInput",
-        "LVerbatimInput",
-        "inputminted",
-        "csvreader",
-        "csvautotabular",
-        "csvloop",
-        "DTLloaddb",
-        "DTLloadrawdb",
-        "pgfplotstabletypeset",
-        "pgfplotstableread",
-        "CatchFileDef",
-        "CatchFileEdef",
-        "CatchFileBetweenTags",
-        "ExecuteMetaData",
-        "markdownInput",
-        "inputtikz",
-        "tikzinput",
-        "includeinkscape",
-        "includesvg",
-        "loadglsentries",
-        "openin",
-        "read",
-        "readline",
-        "ReadFile",
-        "pdfximage",
-        "pdffiledump",
-        "inputpygmentize",
-        "pyfile",
-        "includemedia",
-        "usetheme",
-        "usecolortheme",
-        "import",
-        "filecontents",
-        "@filef@und",
-        "file_input:n",
-        "embedfile",
-        "attachfile",
-        "bibinput",
-        "makeindex",
-    ]
-) - {"import"}
+UNREAD = _words(
+    r"""
+    @filef@und attachfile bibinput BVerbatimInput CatchFileBetweenTags CatchFileDef
+    CatchFileEdef csvautotabular csvloop csvreader DTLloaddb DTLloadrawdb embedfile
+    ExecuteMetaData file_input:n filecontents includeinkscape includemedia includepdf
+    includesvg inputminted inputpygmentize inputtikz loadglsentries lstinputlisting
+    LVerbatimInput makeindex markdownInput openin pdffiledump pdfximage pgfplotstableread
+    pgfplotstabletypeset pyfile read ReadFile readline tikzinput usecolortheme usetheme
+    VerbatimInput verbatiminput
+    """
+)
 """Commands that take text from a file in a way that is not followed."""
 
-POWERS = frozenset(
-    [
-        "catcode",
-        "lccode",
-        "uccode",
-        "mathcode",
-        "mathchardef",
-        "chardef",
-        "delcode",
-        "scantokens",
-        "directlua",
-        "latelua",
-        "luaexec",
-        "luadirect",
-        "luacode",
-        "ExplSyntaxOn",
-        "special",
-        "endlinechar",
-        "escapechar",
-        "newunicodechar",
-        "DeclareUnicodeCharacter",
-        "uppercase",
-        "lowercase",
-        "ShellEscape",
-        "write18",
-        "pdfliteral",
-        "catcodetable",
-        "makeatother@",
-        "regexpatchcmd",
-        "StrSubstitute",
-        "everypar",
-        "everymath",
-        "everydisplay",
-        "output",
-        "char",
-        "symbol",
-        "romannumeral",
-        "toks",
-        "active",
-        "obeylines",
-        "sys_shell",
-        "aftergroup",
-        "afterassignment",
-        "jobname",
-        "begingroup@",
-        "lstnewenvironment",
-        "DeclareTextSymbol",
-        "DefineShortVerb",
-        "MakeShortVerb",
-        "lstMakeShortInline",
-        "MakeOuterQuote",
-        "@makeother",
-        "@sanitize",
-        "dospecials",
-        "scantextokens",
-        "tex_let:D",
-        "cs_set:Npn",
-    ]
+POWERS = _words(
+    r"""
+    @makeother @sanitize active afterassignment aftergroup begingroup@ catcode catcodetable
+    char chardef cs_set:Npn DeclareTextSymbol DeclareUnicodeCharacter DefineShortVerb delcode
+    directlua dospecials endlinechar escapechar everydisplay everymath everypar ExplSyntaxOn
+    jobname latelua lccode lowercase lstMakeShortInline lstnewenvironment luacode luadirect
+    luaexec makeatother@ MakeOuterQuote MakeShortVerb mathchardef mathcode newunicodechar
+    obeylines output pdfliteral regexpatchcmd romannumeral scantextokens scantokens
+    ShellEscape special StrSubstitute symbol sys_shell tex_let:D toks uccode uppercase write18
+    """
 )
 """Commands that change how a text is read or printed, so that nobody can tell what it says."""
 
-DEFINERS = frozenset(
-    [
-        "def",
-        "edef",
-        "gdef",
-        "xdef",
-        "let",
-        "futurelet",
-        "newcommand",
-        "renewcommand",
-        "providecommand",
-        "DeclareRobustCommand",
-        "CheckCommand",
-        "NewDocumentCommand",
-        "RenewDocumentCommand",
-        "ProvideDocumentCommand",
-        "DeclareDocumentCommand",
-        "NewExpandableDocumentCommand",
-        "RenewExpandableDocumentCommand",
-        "DeclareExpandableDocumentCommand",
-        "ProvideExpandableDocumentCommand",
-        "NewCommandCopy",
-        "RenewCommandCopy",
-        "DeclareCommandCopy",
-        "LetLtxMacro",
-        "GlobalLetLtxMacro",
-        "newrobustcmd",
-        "renewrobustcmd",
-        "providerobustcmd",
-        "patchcmd",
-        "xpatchcmd",
-        "apptocmd",
-        "pretocmd",
-        "xapptocmd",
-        "xpretocmd",
-        "robustify",
-        "DeclareMathOperator",
-        "newenvironment",
-        "renewenvironment",
-        "NewDocumentEnvironment",
-        "RenewDocumentEnvironment",
-        "DeclareDocumentEnvironment",
-        "newlet",
-        "undef",
-        "letcs",
-        "cslet",
-        "csletcs",
-        "csdef",
-        "csedef",
-        "csgdef",
-        "csxdef",
-        "@namedef",
-        "@nameedef",
-        "global@let",
-        "g@addto@macro",
-        "l@addto@macro",
-        "appto",
-        "preto",
-        "gappto",
-        "gpreto",
-        "eappto",
-        "epreto",
-        "xappto",
-        "xpreto",
-        "addto",
-        "newif",
-        "newsavebox",
-        "savebox",
-        "sbox",
-        "newtoks",
-        "newcount",
-        "newcounter",
-        "protected@edef",
-        "protected@xdef",
-        "newcommandx",
-        "renewcommandx",
-        "providecommandx",
-        "WithSuffix",
-        "DeclarePairedDelimiter",
-        "AddToHook",
-        "AddToHookWithArguments",
-        "NewHook",
-        "ltx@newcommand",
-        "new@command",
-        "renew@command",
-        "@ifdefinable",
-        "csappto",
-        "cspreto",
-        "csundef",
-        "csshow",
-        "expandafter",
-        "noexpand",
-        "unexpanded",
-        "long",
-        "outer",
-        "protected",
-        "global",
-        "csuse",
-        "@nameuse",
-        "csname",
-        "xdefcs",
-        "ifdef",
-        "ifcsdef",
-        "meaning",
-        "show",
-        "string",
-        "detokenize",
-    ]
+DEFINERS = _words(
+    r"""
+    @ifdefinable @namedef @nameedef @nameuse addto AddToHook AddToHookWithArguments appto
+    apptocmd CheckCommand csappto csdef csedef csgdef cslet csletcs csname cspreto csshow
+    csundef csuse csxdef DeclareCommandCopy DeclareDocumentCommand DeclareDocumentEnvironment
+    DeclareExpandableDocumentCommand DeclareMathOperator DeclarePairedDelimiter
+    DeclareRobustCommand def detokenize eappto edef epreto expandafter futurelet g@addto@macro
+    gappto gdef global global@let GlobalLetLtxMacro gpreto ifcsdef ifdef l@addto@macro let
+    letcs LetLtxMacro long ltx@newcommand meaning new@command newcommand NewCommandCopy
+    newcommandx newcount newcounter NewDocumentCommand NewDocumentEnvironment newenvironment
+    NewExpandableDocumentCommand NewHook newif newlet newrobustcmd newsavebox newtoks noexpand
+    outer patchcmd preto pretocmd protected protected@edef protected@xdef providecommand
+    providecommandx ProvideDocumentCommand ProvideExpandableDocumentCommand providerobustcmd
+    renew@command renewcommand RenewCommandCopy renewcommandx RenewDocumentCommand
+    RenewDocumentEnvironment renewenvironment RenewExpandableDocumentCommand renewrobustcmd
+    robustify savebox sbox show string undef unexpanded WithSuffix xappto xapptocmd xdef
+    xdefcs xpatchcmd xpreto xpretocmd
+    """
 )
 """Commands behind which the macro's name means a new meaning, or another name, of the macro."""
 
-NAMED = frozenset(
-    [
-        "@namedef",
-        "@nameedef",
-        "@nameuse",
-        "csdef",
-        "csedef",
-        "csgdef",
-        "csxdef",
-        "csuse",
-        "cslet",
-        "csletcs",
-        "letcs",
-        "csappto",
-        "cspreto",
-        "csundef",
-        "csshow",
-        "ifcsdef",
-        "ifcsundef",
-        "begin",
-        "end",
-        "@ifundefined",
-        "UseName",
-        "ExpandArgs",
-    ]
+NAMED = _words(
+    r"""
+    @ifundefined @namedef @nameedef @nameuse begin csappto csdef csedef csgdef cslet csletcs
+    cspreto csshow csundef csuse csxdef end ExpandArgs ifcsdef ifcsundef letcs UseName
+    """
 )
 """Commands that take the name of a command in braces."""
 
