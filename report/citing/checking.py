@@ -12,7 +12,8 @@ from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
 from vggstudy.report.citing.fit import Printed, misfit, printed_of
 from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
 from vggstudy.report.citing.latex import DEFINITION, FORMS, definitions, macros, tex_key
-from vggstudy.report.citing.latex_paper import CHANGES, Use, read_latex
+from vggstudy.report.citing.latex_definitions import CHANGES
+from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
 from vggstudy.report.citing.neighbours import beside
 from vggstudy.report.citing.paper import Folder, is_latex, read_paper

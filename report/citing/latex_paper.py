@@ -23,15 +23,22 @@ from vggstudy.report.citing.commands import (
     REFERENCES,
     UNREAD,
 )
+from vggstudy.report.citing.latex_arguments import Arguments
+from vggstudy.report.citing.latex_definitions import (
+    CHANGES,
+    NAME,
+    RESERVED,
+    TABLES,
+    UNCLEAR,
+    WIDE_TABLES,
+    WRONG,
+    Definitions,
+)
 from vggstudy.report.citing.tex import Kind, Token, decode_hats, tokens
 from vggstudy.report.citing.text import CELL, OPAQUE, PARAGRAPH, ROW, Builder, Text
 
-WRONG, UNCLEAR = 1, 2
-CHANGES = r"this changes what \vgg prints, so its numbers are not known"
-NAME = "vgg"
 _FORM = re.compile(r"[a-z]*")
 _TOUCH = re.compile(r"(?<![A-Za-z])vgg(?:@|$)")
-_RESERVED = frozenset(PRINTS) | NOTHING | frozenset(HIDES) | REFERENCES
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +101,8 @@ class _Reader:
         self.uses: list[Use] = []
         self.files: list[Asked] = []
         self.findings: list[tuple[int, int, str]] = []
-        self.closing = _closing(found)
+        self.given = Arguments(found)
+        self.definitions = Definitions(self.given, self.find)
         self._said: set[tuple[int, str]] = set()
 
     def find(self, code: int, line: int, text: str) -> None:
@@ -149,11 +157,12 @@ class _Reader:
         if head in POWERS or name in POWERS:
             self.find(UNCLEAR, line, f"\\{name} changes how text is read or printed")
         if name in DEFINERS or head in DEFINERS:
-            self._definer(name, line, place)
+            self.definitions.definer(name, line, place)
         if name == "csname":
-            return self._csname(line, place)
+            self.out.divide(OPAQUE, line)
+            return self.definitions.csname(line, place)
         if name in NAMED:
-            self._named(name, line, place)
+            self.definitions.named(name, line, place)
         if name in FILES or head in FILES:
             return self._file(head if head in FILES else name, line, place)
         if name in FILES_IN:
@@ -169,7 +178,7 @@ class _Reader:
         """What a command of text prints."""
         if name in ("\\", "tabularnewline", "cr"):
             self.out.divide(ROW, line)
-            return self._skip_option(place)
+            return self.given.behind_option(place)
         if name in ("num", "qty", "SI", "numrange", "qtyrange", "SIrange"):
             return self._quantity(name, line, place)
         if name in ("frac", "dfrac", "tfrac"):
@@ -197,35 +206,35 @@ class _Reader:
 
     def _environment(self, name: str, line: int, place: int) -> int:
         """Begin or end of an environment; that of a table takes the kinds of its columns."""
-        said, place = self._argument(place)
+        said, place = self.given.argument(place)
         if said and said.rstrip("*") == "filecontents":
             self.find(UNCLEAR, line, "filecontents writes a file that is not read")
-        tabular = bool(said) and (said or "").rstrip("*") in _TABLES
+        tabular = bool(said) and (said or "").rstrip("*") in TABLES
         if said in ("table", "figure", "table*", "figure*", "abstract", "quote", "equation"):
             self.out.divide(PARAGRAPH, line)
         elif tabular:
             self.out.divide(ROW, line)
         else:
             self.out.divide(" ", line)
-        place = self._skip_option(place)
+        place = self.given.behind_option(place)
         if name == "begin" and tabular:
-            place = self._skip(place, 2 if (said or "").rstrip("*") in _WIDE_TABLES else 1)
+            place = self._skip(place, 2 if (said or "").rstrip("*") in WIDE_TABLES else 1)
         return place
 
     # -- the macro ------------------------------------------------------------------------------
 
     def _macro(self, token: Token, place: int) -> int:
         r"""``\vgg[form]{id}``; anything else is a touch."""
-        before = self._before(place - 1)
-        form, after = self._bracket(place)
-        name, end = self._argument(after, plain=True)
+        before = self.given.before(place - 1)
+        form, after = self.given.bracket(place)
+        name, end = self.given.argument(after, plain=True)
         if form is None and name is not None and before not in DEFINERS:
             self.find(WRONG, token.line, f"\\vgg needs a form in brackets before {{{name}}}")
             return end
         if form is None or before in DEFINERS:
             self.find(WRONG, token.line, CHANGES)
             return place
-        if before is not None and before not in _RESERVED and before not in ("\\", "par"):
+        if before is not None and before not in RESERVED and before not in ("\\", "par"):
             self.find(UNCLEAR, token.line, f"\\{before} takes \\vgg, and what it does is not known")
         if name is None or not _FORM.fullmatch(form) or "#" in name:
             self.find(UNCLEAR, token.line, r"the form or the id of \vgg is not written out")
@@ -235,91 +244,15 @@ class _Reader:
         self.uses.append(Use(form, name, token.line, start, self.out.size))
         return end
 
-    def _before(self, place: int) -> str | None:
-        """The command right before a token, blanks and an opening brace between them."""
-        place -= 1
-        while place >= 0 and self.tokens[place].kind in (Kind.SPACE, Kind.OPEN):
-            place -= 1
-        if place < 0 or self.tokens[place].kind is not Kind.COMMAND:
-            return None
-        return self.tokens[place].text
-
-    def _definer(self, name: str, line: int, place: int) -> None:  # noqa: C901 - a small parser
-        """What defines may not name the macro, nor a command that the check relies on."""
-        seen = 0
-        start = place
-        while place < len(self.tokens) and seen < 8:
-            token = self.tokens[place]
-            place += 1
-            if token.kind in (Kind.SPACE, Kind.PARAGRAPH) or (
-                token.kind is Kind.COMMAND and token.text in DEFINERS
-            ):
-                continue
-            if token.kind is Kind.OPEN:
-                if seen:
-                    break
-                continue
-            if token.kind is Kind.COMMAND:
-                if token.text == NAME or token.text.startswith("vgg@"):
-                    self.find(WRONG, line, CHANGES)
-                elif not seen and name in _REDEFINING and token.text in _RESERVED:
-                    said = f"this may change what \\{token.text} prints, which the check relies on"
-                    self.find(UNCLEAR, line, said)
-                if seen and name not in ("let", "futurelet", "LetLtxMacro"):
-                    break
-            elif token.kind is Kind.TEXT and token.text == "~":
-                self.find(UNCLEAR, line, "this may change what ~ prints")
-            seen += 1
-        if "environment" in name.lower():
-            named, _ = self._argument(start)
-            if named is None or named in _RESERVED or named in _ENVIRONMENTS:
-                self.find(UNCLEAR, line, f"this changes the environment {named or ''}".rstrip())
-
-    def _csname(self, line: int, place: int) -> int:
-        r"""The name up to ``\endcsname`` must be plain, and another than the macro's."""
-        parts: list[str] = []
-        plain = True
-        for ahead in range(place, min(place + 60, len(self.tokens))):
-            token = self.tokens[ahead]
-            if token.kind is Kind.COMMAND and token.text == "endcsname":
-                self._name("".join(parts), line, plain=plain)
-                self.out.divide(OPAQUE, line)
-                return ahead + 1
-            plain = plain and token.kind in (Kind.TEXT, Kind.SPACE) and token.text != "#"
-            parts.append(token.text)
-        self._name("".join(parts), line, plain=False)
-        return place
-
-    def _named(self, name: str, line: int, place: int) -> None:
-        """The name in braces must be plain, and another than the macro's."""
-        while place < len(self.tokens) and self.tokens[place].kind is Kind.SPACE:
-            place += 1
-        if place >= len(self.tokens) or self.tokens[place].kind is not Kind.OPEN:
-            if name not in ("begin", "end"):
-                self._name("", line, plain=False)
-            return
-        said, _ = self._argument(place, plain=True)
-        self._name(said or "", line, plain=said is not None and "#" not in said)
-
-    def _name(self, name: str, line: int, *, plain: bool) -> None:
-        """Judge the name of a command that is written as text."""
-        name = name.strip()
-        if name == NAME or "vgg@" in name:
-            self.find(WRONG, line, CHANGES)
-        elif not plain:
-            self.find(UNCLEAR, line, "the name of a command is put together here, and not known")
-        elif name in POWERS | FILES | UNREAD | FILES_IN:
-            self.find(UNCLEAR, line, f"\\{name} is called by its name, which is not followed")
-
     # -- files ----------------------------------------------------------------------------------
 
     def _file(self, name: str, line: int, place: int) -> int:
         """A file that is input: its name in braces, or up to a blank."""
-        place = self._blanks(place)
+        place = self.given.blanks(place)
         if name in ("includestandalone", "subfileinclude"):
-            place = self._skip_option(place)
+            place = self.given.behind_option(place)
         if place < len(self.tokens) and self.tokens[place].kind is Kind.OPEN:
-            said, end = self._argument(place, plain=True)
+            said, end = self.given.argument(place, plain=True)
             self.files.append(Asked(_file_name(said), line, name))
             return end
         parts: list[str] = []
@@ -333,80 +266,37 @@ class _Reader:
 
     def _file_in(self, name: str, line: int, place: int) -> int:
         """A folder and a file."""
-        folder, place = self._argument(self._blanks(place), plain=True)
-        said, place = self._argument(self._blanks(place), plain=True)
+        folder, place = self.given.argument(self.given.blanks(place), plain=True)
+        said, place = self.given.argument(self.given.blanks(place), plain=True)
         known = None if folder is None else _file_name(said)
         self.files.append(Asked(known, line, name, folder=folder or ""))
         return place
 
     def _package(self, name: str, line: int, place: int) -> int:
         """Packages or a class, where they lie beside the paper."""
-        said, end = self._argument(self._skip_option(place), plain=True)
+        said, end = self.given.argument(self.given.behind_option(place), plain=True)
         if said is None:
             self.files.append(Asked(None, line, name, ending=PACKAGES[name]))
             return end
         for part in said.split(","):
             self.files.append(Asked(part.strip(), line, name, ending=PACKAGES[name]))
-        return self._skip_option(end)
-
-    # -- arguments ------------------------------------------------------------------------------
-
-    def _blanks(self, place: int) -> int:
-        while place < len(self.tokens) and self.tokens[place].kind is Kind.SPACE:
-            place += 1
-        return place
-
-    def _skip_option(self, place: int) -> int:
-        """Behind an argument in brackets, if one stands here."""
-        return self._bracket(place)[1]
-
-    def _bracket(self, place: int) -> tuple[str | None, int]:
-        """Text in brackets and the place behind it; None where there is none."""
-        start = self._blanks(place)
-        if start >= len(self.tokens) or self.tokens[start].text != "[":
-            return None, place
-        if self.tokens[start].kind is not Kind.TEXT:
-            return None, place
-        parts: list[str] = []
-        for ahead in range(start + 1, min(start + 400, len(self.tokens))):
-            token = self.tokens[ahead]
-            if token.kind is Kind.TEXT and token.text == "]":
-                return "".join(parts), ahead + 1
-            if token.kind is Kind.PARAGRAPH or token.text == "[":
-                break
-            parts.append(("\\" if token.kind is Kind.COMMAND else "") + token.text)
-        return None, place
-
-    def _argument(self, place: int, *, plain: bool = False) -> tuple[str | None, int]:
-        """Text in braces and the place behind it; None where there is none, or it is not plain."""
-        start = self._blanks(place)
-        if start >= len(self.tokens) or self.tokens[start].kind is not Kind.OPEN:
-            return None, place
-        end = self.closing.get(start)
-        if end is None:
-            return None, place
-        inner = self.tokens[start + 1 : min(end, start + 400)]
-        if any(token.kind is Kind.COMMAND for token in inner):
-            return None, end + 1
-        if plain and any(token.kind in (Kind.OPEN, Kind.PARAGRAPH) for token in inner):
-            return None, end + 1
-        return "".join(token.text for token in inner).strip(), end + 1
+        return self.given.behind_option(end)
 
     def _skip(self, place: int, count: int) -> int:
         """Behind that many arguments in braces, with the bracketed ones before them."""
-        star = self._blanks(place)
+        star = self.given.blanks(place)
         if star < len(self.tokens) and self.tokens[star].text == "*":
             place = star + 1
         for _ in range(count):
             for _ in range(3):
-                place = self._skip_option(place)
-            start = self._blanks(place)
+                place = self.given.behind_option(place)
+            start = self.given.blanks(place)
             if start < len(self.tokens) and self.tokens[start].kind is Kind.RAW:
                 place = start + 1
                 continue
             if start >= len(self.tokens) or self.tokens[start].kind is not Kind.OPEN:
                 return place
-            end = self.closing.get(start)
+            end = self.given.closing.get(start)
             if end is None:
                 return place
             for token in self.tokens[start:end]:
@@ -417,16 +307,16 @@ class _Reader:
 
     def _quantity(self, name: str, line: int, place: int) -> int:
         """Numbers of siunitx as text: "23", "23%", "12 to 34"."""
-        place = self._skip_option(place)
+        place = self.given.behind_option(place)
         count = {"num": 1, "qty": 1, "SI": 1}.get(name, 2)
         numbers = []
         for _ in range(count):
-            said, place = self._argument(place)
+            said, place = self.given.argument(place)
             numbers.append(said)
         unit = ""
         if name not in ("num", "numrange"):
-            start = self._blanks(self._skip_option(place))
-            end = self.closing.get(start)
+            start = self.given.blanks(self.given.behind_option(place))
+            end = self.given.closing.get(start)
             if end is None:
                 numbers.append(None)
             else:
@@ -442,44 +332,7 @@ class _Reader:
         return place
 
 
-_TABLES = frozenset(["tabular", "array", "tabularx", "tabulary", "longtable", "tblr", "tabu"])
-_WIDE_TABLES = frozenset(["tabularx", "tabulary"])
-_ENVIRONMENTS = _TABLES | frozenset(
-    [
-        "document",
-        "figure",
-        "table",
-        "verbatim",
-        "Verbatim",
-        "lstlisting",
-        "minted",
-        "equation",
-        "align",
-        "itemize",
-        "enumerate",
-    ]
-)
 _SPECIAL = FILES | NAMED | POWERS | DEFINERS
-_REDEFINING = DEFINERS - frozenset(
-    [
-        "AddToHook",
-        "AddToHookWithArguments",
-        "expandafter",
-        "noexpand",
-        "unexpanded",
-        "csname",
-        "csuse",
-        "@nameuse",
-        "meaning",
-        "show",
-        "string",
-        "detokenize",
-        "newif",
-        "newcount",
-        "newtoks",
-        "newcounter",
-    ]
-)
 
 
 def _file_name(said: str | None) -> str | None:
@@ -488,15 +341,3 @@ def _file_name(said: str | None) -> str | None:
         return None
     name = said.replace('"', "").strip()
     return None if not name or re.search(r"[\\#~&$|]", name) else name
-
-
-def _closing(found: list[Token]) -> dict[int, int]:
-    """The place of the brace that closes each opened one."""
-    waiting: list[int] = []
-    closing: dict[int, int] = {}
-    for place, token in enumerate(found):
-        if token.kind is Kind.OPEN:
-            waiting.append(place)
-        elif token.kind is Kind.CLOSE and waiting:
-            closing[waiting.pop()] = place
-    return closing
