@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -103,10 +103,7 @@ def analyze(
     AnalysisError
         If a setting is out of range, or `models` name what the table does not have.
     """
-    _check_settings(confidence, resamples, seed, method, chunk_draws)
-    if probability_interval not in get_args(ProbabilityInterval):
-        known = " or ".join(get_args(ProbabilityInterval))
-        raise AnalysisError(f"probability_interval must be {known}, got {probability_interval!r}")
+    _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
         load_ahead()
     cells = Cells.from_table(table.independent())
@@ -120,13 +117,9 @@ def analyze(
         shared_seeds,
         probability_interval=probability_interval,
     )
-    made = {claim.id: claim for claim in _claims(maker, headline_only=headline_only)}
     others = {outcome_id(other.outcome): _beside(maker, other) for other in further}
-    for own in others.values():
-        only = own.cells.table.outcome
-        made.update((c.id, c) for c in own.all_claims(only=only, headline_only=headline_only))
-        made.update((c.id, c) for c in association_claims(own, headline_only=headline_only))
-    made = {**named_claims(named, maker, others), **made}
+    found = _claims_on_all(maker, others.values(), headline_only=headline_only)
+    made = {**named_claims(named, maker, others), **{claim.id: claim for claim in found}}
     judged = judge(hypotheses, Evaluator(maker, others), confidence=confidence)
     claims = ClaimSet(registered(made, hypotheses, judged, maker, others).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
@@ -169,6 +162,16 @@ def _beside(maker: ClaimMaker, other: RunTable) -> ClaimMaker:
     return replace(maker, cells=own, beside=main if same_runs(own.table, main) else None)
 
 
+def _claims_on_all(
+    maker: ClaimMaker, others: Iterable[ClaimMaker], *, headline_only: bool
+) -> Iterator[Claim]:
+    """The claims on the outcome, then those on the further ones."""
+    yield from _claims(maker, headline_only=headline_only)
+    for own in others:
+        yield from own.all_claims(only=own.cells.table.outcome, headline_only=headline_only)
+        yield from association_claims(own, headline_only=headline_only)
+
+
 def _claims(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Claim]:
     """The claims on the outcome, with or without those on parts of the grid."""
     yield from maker.all_claims(headline_only=headline_only)
@@ -182,7 +185,12 @@ def inputs_digest(table: RunTable, protocol_digest: str | None) -> str:
 
 
 def _check_settings(
-    confidence: float, resamples: int, seed: int, method: str, chunk_draws: int
+    confidence: float,
+    resamples: int,
+    seed: int,
+    method: str,
+    chunk_draws: int,
+    probability_interval: str,
 ) -> None:
     """Every setting out of range, in one message."""
     wrong = []
@@ -196,6 +204,9 @@ def _check_settings(
         wrong.append(f"method must be one of {', '.join(get_args(Method))}, got {method!r}")
     if not 1 <= chunk_draws <= MAX_CHUNK_DRAWS:
         wrong.append(f"chunk_draws must lie in [1, {MAX_CHUNK_DRAWS}], got {chunk_draws}")
+    if probability_interval not in get_args(ProbabilityInterval):
+        known = " or ".join(get_args(ProbabilityInterval))
+        wrong.append(f"probability_interval must be {known}, got {probability_interval!r}")
     if wrong:
         raise AnalysisError("\n".join(wrong))
 
