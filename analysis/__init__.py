@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vggstudy.analysis.api import analyze, inputs_digest
-    from vggstudy.analysis.claims.claim import Claim, ClaimSet
+    from vggstudy.analysis.claims.claim import Claim
+    from vggstudy.analysis.claims.claim_set import ClaimSet
     from vggstudy.analysis.data.flow import Flow
     from vggstudy.analysis.data.table import RunTable
     from vggstudy.analysis.estimators.performance import PerformanceProfile
@@ -39,7 +40,7 @@ __all__ = [
 _MODULES = {
     "AnalysisResult": "result",
     "Claim": "claims.claim",
-    "ClaimSet": "claims.claim",
+    "ClaimSet": "claims.claim_set",
     "FittedModels": "models.fit",
     "Flow": "data.flow",
     "ModelRequest": "models.requests",

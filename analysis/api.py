@@ -10,7 +10,8 @@ from typing import get_args
 import numpy as np
 
 from vggstudy.analysis.claims.associations import association_claims
-from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.claims.further import more_claims
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.claims.named import named_claims

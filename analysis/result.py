@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import claim_id

@@ -8,8 +8,7 @@ Format history of ``vggstudy-claims``
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 FORMAT = "vggstudy-claims"
 VERSION = 2
@@ -229,74 +228,3 @@ def _refused(data: Mapping[str, Any]) -> Note | None:
     if data.get("reason") is None:
         return None
     return Note.written(data["reason"], data.get("reason_text") or "")
-
-
-class ClaimSet(Mapping[str, Claim]):
-    """Claims by id, in the order in which they were made."""
-
-    def __init__(self, claims: Iterable[Claim]) -> None:
-        self._claims: dict[str, Claim] = {}
-        for claim in claims:
-            if claim.id in self._claims:
-                raise ValueError(f"two claims have the id {claim.id!r}")
-            self._claims[claim.id] = claim
-
-    def __getitem__(self, claim_id: str) -> Claim:
-        return self._claims[claim_id]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._claims)
-
-    def __len__(self) -> int:
-        return len(self._claims)
-
-    def to_json(self) -> str:
-        """The claims file: format, version, and one object a claim."""
-        content = {
-            "format": FORMAT,
-            "version": VERSION,
-            "claims": [claim.to_dict() for claim in self.values()],
-        }
-        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str) -> ClaimSet:
-        """Read a claims file; every claim's digest is checked.
-
-        Raises
-        ------
-        AnalysisError
-            If the text is not such a file, of another version, or was changed.
-        """
-        from vggstudy.analysis.claims.reading import checked_claims
-
-        return checked_claims(text)
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a claim; notes are joined, nested fields left out."""
-        import pandas as pd
-
-        rows = [_row(claim) for claim in self.values()]
-        columns = [name for name in _columns() if name not in {"display", "alternatives"}]
-        return pd.DataFrame(rows, columns=columns).set_index("id", drop=False)
-
-    def to_csv(self) -> str:
-        """The frame as CSV, empty where there is no number."""
-        return self.to_frame().to_csv(index=False, lineterminator="\n")
-
-
-def _columns() -> list[str]:
-    """The fields, with a refusal's code and text in its place."""
-    names = [item.name for item in fields(Claim)]
-    at = names.index("refusal")
-    return [*names[:at], *OF_REFUSAL, *names[at + 1 :]]
-
-
-def _row(claim: Claim) -> dict[str, Any]:
-    """A claim's plain fields."""
-    row = {name: getattr(claim, name) for name in _columns()}
-    held = claim.conditions
-    row["conditions"] = ",".join(f"{name}={held[name]}" for name in sorted(held))
-    row["factors"] = "*".join(claim.factors)
-    row["warnings"] = "; ".join(f"{note.code}: {note.text}" for note in claim.warnings)
-    return row

@@ -6,14 +6,11 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, NoReturn
 
-from vggstudy.analysis.claims.claim import FORMAT, READABLE, VERSION, Claim, ClaimSet
+from vggstudy.analysis.claims.claim import FORMAT, READABLE, VERSION, Claim
 from vggstudy.errors import AnalysisError
-from vggstudy.files import read_bounded
 
-MAX_CLAIMS_BYTES = 64 * 2**20
 MAX_WHOLE = 2**53
 
 _TEXTS = ("id", "estimand", "outcome", "quantity", "unit", "status")
@@ -22,29 +19,7 @@ _OPTIONAL_TEXTS = ("method", "verdict", "reason", "reason_text", "offered")
 _OPTIONAL_NUMBERS = ("estimate", "low", "high", "mc_error_low", "mc_error_high", "reference")
 
 
-def read_claims_file(path: Path, *, follow: bool = True) -> ClaimSet:
-    """The claims of a file; without ``follow``, not through a link.
-
-    Raises
-    ------
-    AnalysisError
-        If it cannot be read, is too large, or is not a sound claims file.
-    """
-    if not follow and path.is_symlink():
-        raise AnalysisError(f"{path} cannot be read: it is a link")
-    try:
-        text = read_bounded(path, limit=MAX_CLAIMS_BYTES).decode("utf-8")
-    except OSError as error:
-        raise AnalysisError(f"{path} cannot be read: {error.strerror or error}") from None
-    except UnicodeDecodeError:
-        raise AnalysisError(f"{path} cannot be read: it is not UTF-8") from None
-    try:
-        return checked_claims(text)
-    except AnalysisError as error:
-        raise AnalysisError(f"{path}: {error}") from None
-
-
-def checked_claims(text: str) -> ClaimSet:
+def checked_claims(text: str) -> list[Claim]:
     """The claims of a text, each of the right types and with its digest.
 
     Raises
@@ -64,10 +39,10 @@ def checked_claims(text: str) -> ClaimSet:
         raise AnalysisError("not a claims file: its claims are no list")
     if not items:
         raise AnalysisError("not a claims file: it holds no claim")
-    return _claim_set(items)
+    return _distinct(items)
 
 
-def _claim_set(items: Iterable[object]) -> ClaimSet:
+def _distinct(items: Iterable[object]) -> list[Claim]:
     """One claim an item; ids differ."""
     claims: dict[str, Claim] = {}
     for number, item in enumerate(items, start=1):
@@ -77,7 +52,7 @@ def _claim_set(items: Iterable[object]) -> ClaimSet:
         if claim.id in claims:
             raise AnalysisError(f"two claims have the id {claim.id[:80]!r}")
         claims[claim.id] = claim
-    return ClaimSet(claims.values())
+    return [*claims.values()]
 
 
 def _claim(item: Mapping[str, Any], number: int) -> Claim:

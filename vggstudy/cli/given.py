@@ -61,6 +61,6 @@ def is_claims_file(source: str) -> bool:
 
 def read_claims(path: Path, *, follow: bool = True) -> ClaimSet:
     """Claims of a file."""
-    from vggstudy.analysis.claims.reading import read_claims_file
+    from vggstudy.analysis.claims.claim_set import read_claims_file
 
     return read_claims_file(path, follow=follow)

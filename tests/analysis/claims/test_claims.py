@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vggstudy.analysis.claims.claim import Alternative, Claim, ClaimSet
+from vggstudy.analysis.claims.claim import Alternative, Claim
+from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.notes import say
 from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.verify import verify_claims

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from vggstudy.analysis.api import analyze
-from vggstudy.analysis.claims.claim import ClaimSet
+from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.effects import cliffs_delta, standardised_difference
 from vggstudy.analysis.result import AnalysisResult

@@ -12,7 +12,8 @@ import pytest
 from scipy.stats import kendalltau, norm
 
 from vggstudy.analysis.api import analyze
-from vggstudy.analysis.claims.claim import Claim, ClaimSet
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.numbers import kendall

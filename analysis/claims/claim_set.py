@@ -1,0 +1,110 @@
+"""Claims by their ids, and the files that hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vggstudy.analysis.claims.claim import FORMAT, OF_REFUSAL, VERSION, Claim
+from vggstudy.analysis.claims.reading import checked_claims
+from vggstudy.errors import AnalysisError
+from vggstudy.files import read_bounded
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAX_CLAIMS_BYTES = 64 * 2**20
+
+
+class ClaimSet(Mapping[str, Claim]):
+    """Claims by id, in the order in which they were made."""
+
+    def __init__(self, claims: Iterable[Claim]) -> None:
+        self._claims: dict[str, Claim] = {}
+        for claim in claims:
+            if claim.id in self._claims:
+                raise ValueError(f"two claims have the id {claim.id!r}")
+            self._claims[claim.id] = claim
+
+    def __getitem__(self, claim_id: str) -> Claim:
+        return self._claims[claim_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._claims)
+
+    def __len__(self) -> int:
+        return len(self._claims)
+
+    def to_json(self) -> str:
+        """The claims file: format, version, and one object a claim."""
+        content = {
+            "format": FORMAT,
+            "version": VERSION,
+            "claims": [claim.to_dict() for claim in self.values()],
+        }
+        return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> ClaimSet:
+        """Read a claims file; every claim's digest is checked.
+
+        Raises
+        ------
+        AnalysisError
+            If the text is not such a file, of another version, or was changed.
+        """
+        return cls(checked_claims(text))
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row a claim; notes are joined, nested fields left out."""
+        import pandas as pd
+
+        rows = [_row(claim) for claim in self.values()]
+        columns = [name for name in _columns() if name not in {"display", "alternatives"}]
+        return pd.DataFrame(rows, columns=columns).set_index("id", drop=False)
+
+    def to_csv(self) -> str:
+        """The frame as CSV, empty where there is no number."""
+        return self.to_frame().to_csv(index=False, lineterminator="\n")
+
+
+def _columns() -> list[str]:
+    """The fields, with a refusal's code and text in its place."""
+    names = [item.name for item in fields(Claim)]
+    at = names.index("refusal")
+    return [*names[:at], *OF_REFUSAL, *names[at + 1 :]]
+
+
+def _row(claim: Claim) -> dict[str, Any]:
+    """A claim's plain fields."""
+    row = {name: getattr(claim, name) for name in _columns()}
+    held = claim.conditions
+    row["conditions"] = ",".join(f"{name}={held[name]}" for name in sorted(held))
+    row["factors"] = "*".join(claim.factors)
+    row["warnings"] = "; ".join(f"{note.code}: {note.text}" for note in claim.warnings)
+    return row
+
+
+def read_claims_file(path: Path, *, follow: bool = True) -> ClaimSet:
+    """The claims of a file; without ``follow``, not through a link.
+
+    Raises
+    ------
+    AnalysisError
+        If it cannot be read, is too large, or is not a sound claims file.
+    """
+    if not follow and path.is_symlink():
+        raise AnalysisError(f"{path} cannot be read: it is a link")
+    try:
+        text = read_bounded(path, limit=MAX_CLAIMS_BYTES).decode("utf-8")
+    except OSError as error:
+        raise AnalysisError(f"{path} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise AnalysisError(f"{path} cannot be read: it is not UTF-8") from None
+    try:
+        return ClaimSet.from_json(text)
+    except AnalysisError as error:
+        raise AnalysisError(f"{path}: {error}") from None
