@@ -15,10 +15,10 @@ from vggstudy.report.citing.commands import (
     REFERENCES,
     UNREAD,
 )
+from vggstudy.report.citing.findings import UNCLEAR, WRONG
 from vggstudy.report.citing.latex_arguments import Arguments
 from vggstudy.report.citing.tex import Kind
 
-WRONG, UNCLEAR = 1, 2
 NAME = "vgg"
 CHANGES = r"this changes what \vgg prints, so its numbers are not known"
 RESERVED = frozenset(PRINTS) | NOTHING | frozenset(HIDES) | REFERENCES

@@ -23,15 +23,14 @@ from vggstudy.report.citing.commands import (
     REFERENCES,
     UNREAD,
 )
+from vggstudy.report.citing.findings import UNCLEAR, WRONG
 from vggstudy.report.citing.latex_arguments import Arguments
 from vggstudy.report.citing.latex_definitions import (
     CHANGES,
     NAME,
     RESERVED,
     TABLES,
-    UNCLEAR,
     WIDE_TABLES,
-    WRONG,
     Definitions,
 )
 from vggstudy.report.citing.tex import Kind, Token, decode_hats, tokens
