@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from vggstudy.execution.local.lane_worker import settle_memory
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
 from vggstudy.training.determinism import open_device
@@ -85,6 +86,7 @@ def main() -> None:
         lanes = LaneSet(site, lanes=arguments.lanes)
         for job in jobs(arguments.runs, arguments.epochs, arguments.width, Path(folder)):
             lanes.add(str(len(lanes)), job)
+        settle_memory()  # as a worker does
         started = time.perf_counter()
         turns = measure(lanes)
         seconds = time.perf_counter() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from vggstudy.errors import DataError
 from vggstudy.execution import ExecutionOptions
-from vggstudy.execution.local.lane_worker import LaneWorker
+from vggstudy.execution.local.lane_worker import LaneWorker, settle_memory
 from vggstudy.execution.local.process import WorkerProcess
 from vggstudy.execution.local.stalls import FIRST_S, LEAST_S, StallLimit
 from vggstudy.execution.local.worker import Worker, worker_kind
@@ -280,3 +281,12 @@ def test_lanes_record_steps_unless_the_user_said_otherwise(
 ) -> None:
     worker.device, worker.options = "cpu", ExecutionOptions(jobs=1, lanes=2, graphs=graphs)
     assert worker.new_lanes().graphs is graphs
+
+
+def test_a_worker_keeps_what_it_has_imported_out_of_later_collections() -> None:
+    before = gc.get_freeze_count()
+    settle_memory()
+    try:
+        assert gc.get_freeze_count() > before + 10_000
+    finally:
+        gc.unfreeze()

@@ -18,7 +18,7 @@ from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes import laneset as module
 from vggstudy.training.lanes.count import LaneCount
 from vggstudy.training.lanes.graphs import Body, Recorder
-from vggstudy.training.lanes.lane import CHUNKS_AHEAD, Lane
+from vggstudy.training.lanes.lane import CHUNKS_AHEAD, Lane, Turn
 from vggstudy.training.lanes.laneset import LaneSet, Outcome
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import HostStream
@@ -419,6 +419,35 @@ def test_steps_are_timed_once_a_cell_while_no_other_lane_issues_any(
     there.close()
     assert timed == len(mixed)
     assert set(there.step_s) == {job.cell for job in mixed.values()}
+
+
+def test_one_lane_a_turn_begins_is_recorded_or_is_measured(
+    lanes: Lanes, mixed: dict[str, Job], alone: dict[str, dict[str, Any]], monkeypatch: Any
+) -> None:
+    stages: list[int] = []
+    turn = Lane.turn
+
+    def counting(lane: Lane, *, issue: bool = True) -> Turn:
+        training = lane.training
+        done = turn(lane, issue=issue)
+        stages[-1] += done.progress and not training
+        return done
+
+    there = lanes.new(3)
+    monkeypatch.setattr(Lane, "turn", counting)
+    for key, job in mixed.items():
+        there.add(key, job)
+    done: dict[str, Outcome] = {}
+    while there:
+        stages.append(0)
+        active = len(there.active)
+        outcomes, _ = there.turn()
+        done |= {each.key: each for each in outcomes if each.epoch is None}
+        stages[-1] += len(there.begun) > 0
+        there.begun.clear()
+        assert active or stages[-1]
+    assert max(stages) == 1
+    assert results(done) == alone
 
 
 class Memory:

@@ -175,10 +175,15 @@ class LaneSet:
         outcomes, progress = self._fill()
         quiet = next((each for each in self.active if each.lane.wants_quiet), None)
         training = sum(each.lane.training for each in self.active)
-        work_s = 0.0
+        work_s, staged = 0.0, progress
         for each in list(self.active):
+            stage = not each.lane.training
+            if stage and staged:  # one stage a turn: each takes tens of milliseconds
+                progress = True
+                continue
             found, issued_s = self._advance(each, issue=self._may_issue(each, quiet))
             work_s += issued_s or 0.0
+            staged = staged or (stage and issued_s is not None)
             progress = progress or issued_s is not None
             outcomes += found
         now = time.perf_counter()
