@@ -78,7 +78,7 @@ $(BIN)/python:
 
 $(RUNTIME): $(DECLARED) | $(BIN)/python
 	@echo "Installing vggstudy and PyTorch into $(VENV) (some minutes the first time)"
-	$(PIP) -e .
+	$(PIP) -e '.[train]'
 	@touch $@
 
 $(DEV): $(DECLARED) | $(BIN)/python

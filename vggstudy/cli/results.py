@@ -11,6 +11,7 @@ from vggstudy.cli.console import Console, common, inert_json
 from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
+from vggstudy.extras import lacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -290,8 +291,7 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
     try:
         content = frame.to_parquet(index=False)
     except ImportError:
-        msg = "parquet needs pyarrow: pip install 'vggstudy[parquet]'"
-        raise StudyError(msg) from None
+        raise StudyError(lacks("parquet", "pyarrow", "parquet")) from None
     from vggstudy.files import explain, write_atomic
 
     try:
