@@ -4,7 +4,7 @@
 
 PYTHON is the interpreter of an environment that vggstudy is installed in; `make bounds` makes four:
 the lowest direct versions that ``pyproject.toml`` allows and the newest, on two versions of Python.
-With ``--train`` two runs are trained besides. Ends with 1 and the message of the command that failed.
+With ``--train`` two runs are trained besides. A command that fails ends it with exit code 1.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REFERENCE = REPOSITORY / "report" / "reference" / "depth-batch-norm-cpu"
-TABLE = "runs.csv --factors depth".split()
+TABLE = ["runs.csv", "--factors", "depth"]
 PROTOCOL = """
 schema = 1
 name = "two"
@@ -77,9 +77,10 @@ def main(arguments: list[str]) -> int:
                 check=False,
             )
             if done.returncode:
-                print(f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr}")
+                sys.stdout.write(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
                 return 1
-    print(f"{python}: {len(LIGHT)} commands passed{', two runs trained' * ('--train' in options)}")
+    trained = ", two runs trained" if "--train" in options else ""
+    sys.stdout.write(f"{python}: {len(LIGHT)} commands passed{trained}\n")
     return 0
 
 

@@ -272,7 +272,7 @@ def _frame_text(frame: pd.DataFrame, kind: str) -> str:
     if kind == "json":
         return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
     # select_dtypes knows "str" from pandas 3 on only, and has no name for it before
-    texts = [name for name in frame if frame[name].dtype.kind == "O"]
+    texts = [str(name) for name in frame if frame[name].dtype.kind == "O"]
     return frame.assign(**{name: frame[name].map(_defused) for name in texts}).to_csv(
         index=False, lineterminator="\n"
     )
