@@ -13,12 +13,14 @@ import numpy as np
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.finding import Finding, refused
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.pooled_iqm import estimate_pooled_iqm
 from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
-from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.effects import cliffs_delta, standardised_difference
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.numbers.robust import (
@@ -38,6 +40,23 @@ WARN_BELOW = 8
 
 OF_ONE_CELL = ("iqm", "median")
 OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
+
+
+def robust(cells: Cells, asked: Estimand, how: How) -> Finding:
+    """One of `OF_ONE_CELL` or `OF_TWO_CELLS`."""
+    return estimate_robust(
+        asked.quantity,
+        cells,
+        asked.groups(cells),
+        claim_id=asked.id,
+        confidence=how.confidence,
+        resampling=how.resampling,
+    )
+
+
+def with_enough(cells: Cells, asked: Estimand) -> BoolArray:
+    """Cells with the converged runs that the quantity needs; shape (C,)."""
+    return cells.k >= MINIMUM[asked.quantity]
 
 
 def estimate_robust(

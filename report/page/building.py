@@ -28,7 +28,7 @@ def study_view(result: AnalysisResult, context: ReportContext) -> StudyView:
     table = result.table
     if result.flow != Flow.of(table):
         raise AnalysisError("the flow of runs does not add up: it is not that of the table")
-    claims = ClaimIndex(result.claims)
+    claims = ClaimIndex(result.claims, table)
     return StudyView(
         factors=tuple(Factor(name, tuple(table.levels[name])) for name in table.factors),
         cells=_cells(table, claims),

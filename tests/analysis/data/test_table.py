@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import analyze
-from vggstudy.analysis.data.levels import canonical_level, encode, ordered_levels, write_level
+from vggstudy.analysis.data.levels import canonical_level, ordered_levels, write_level
 from vggstudy.analysis.data.outcomes import LABELS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.claim_ids import encode
 from vggstudy.errors import AnalysisError
 
 FACTORS = ("depth", "batch_size")
