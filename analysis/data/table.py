@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vggstudy.analysis.data.files import Decimal, read_table_file
 from vggstudy.analysis.data.levels import Level, is_numeric, write_level
 from vggstudy.analysis.data.outcomes import (
     CONVERGED,
@@ -18,7 +19,7 @@ from vggstudy.analysis.data.outcomes import (
     NOT_DATA,
     is_fraction,
 )
-from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
+from vggstudy.analysis.data.table_checks import TableRequest, build_table
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
 
@@ -113,16 +114,25 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        decimal: Decimal | None = None,
     ) -> RunTable:
-        """`from_frame` of a CSV file; problems are named by line.
+        """`from_frame` of a file: CSV, JSON Lines or Parquet; problems are named by line.
+
+        Parameters
+        ----------
+        path, factors, outcome, margin, chance, levels
+            See `from_frame`.
+        decimal : str, optional
+            The decimal sign, where the file's numbers can be read in two ways.
 
         Raises
         ------
         AnalysisError
-            If the file cannot be read as a table of text, or its content is wrong.
+            If the file cannot be read as a table, or its content is wrong.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(load_csv(Path(path)), request, rows="line", first=2))
+        file = read_table_file(Path(path), decimal=decimal)
+        return cls(**build_table(file.frame, request, rows=file.rows, first=file.first))
 
     def __len__(self) -> int:
         return len(self.replicate)

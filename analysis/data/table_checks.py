@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -72,27 +71,6 @@ class _Problems:
     def raise_if_any(self) -> None:
         if self.found:
             raise AnalysisError("\n".join(self.found))
-
-
-def load_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV file with a header.
-
-    Raises
-    ------
-    AnalysisError
-        If the file is missing, empty, or not a table of text.
-    """
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path, skip_blank_lines=False, keep_default_na=True)
-    except FileNotFoundError:
-        raise AnalysisError(f"{path}: no such file") from None
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
-    return frame
 
 
 def build_table(

@@ -101,7 +101,8 @@ def test_csv_problems_are_named_by_line(grid_frame: pd.DataFrame, tmp_path: Path
     [
         (b"", "not a CSV table"),
         (b"a,b\n1,2,3\n4,5,6,7\n", "not a CSV table"),
-        (b"a,b\n\xff\xfe,1\n", "not a CSV table"),
+        (b"a,b\n\xff\x81,1\n", "not a CSV table"),
+        (b"a,b\n\0,1\n", "not a CSV table"),
     ],
 )
 def test_files_that_are_no_tables_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
