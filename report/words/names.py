@@ -82,6 +82,7 @@ METHODS = {
     "influence_t": mark("t on influence values"),
     "kendall_score": mark("score interval of Kendall's tau"),
     "lee_bounds": mark("Lee bounds"),
+    "mann_whitney_score": mark("score limits, at least Feng and Cliff's"),
     "mid_p": mark("mid-p"),
     "mover_clopper_pearson": mark("MOVER on Clopper-Pearson limits"),
     "mover_clopper_pearson_effective": mark(
