@@ -285,6 +285,9 @@ SENTENCES = {
     "failed_count_as": Sentence(
         "%(n)s failed runs have no outcome: they count as %(other)s", other=Kind.NUMBER
     ),
+    "failed_count_as_own": Sentence(
+        "%(n)s failed runs have no outcome: they count as the chance level of their own data"
+    ),
     "model_takes_independent": Sentence(
         "the failure model takes runs that share seeds as independent"
     ),

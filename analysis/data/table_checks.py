@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Rows named per kind of problem; the rest are counted."""
 
+SAME_CHANCE = 1e-9
+"""Majority rates that differ by less are one, written differently."""
+
 LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
 STREAM_COLUMNS = ("init_seed", "data_seed")
@@ -120,7 +123,8 @@ def build_table(
     if not places.size:
         raise AnalysisError("the table has no runs")
     columns = _factor_columns(frame, request, places, problems)
-    label, rule, chance = _labels(frame, request, places, problems)
+    chance, own = _chance(frame, request, places, problems)
+    label, rule = _labels(frame, request, places, (chance, own), problems)
     value = _values(frame, request.outcome, label, places, problems)
     replicate = _replicates(frame, places, problems)
     problems.raise_if_any()
@@ -145,6 +149,7 @@ def build_table(
         "chance": chance,
         "label_rule": rule,
         "streams": _streams(frame, request, places, order),
+        "own_chance": None if own is None else own[places][order],
     }
 
 
@@ -206,27 +211,34 @@ def _factor_columns(
 
 
 def _labels(
-    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> tuple[IntArray, str, float | None]:
-    """Index into `LABELS` per row of the frame, where it comes from, and chance if known."""
-    chance = _chance(frame, request, places, problems)
+    frame: pd.DataFrame,
+    request: TableRequest,
+    places: IntArray,
+    chances: tuple[float | None, FloatArray | None],
+    problems: _Problems,
+) -> tuple[IntArray, str]:
+    """Index into `LABELS` per row of the frame, and where it comes from."""
+    chance, own = chances
     label = np.full(len(frame), -1, dtype=np.int64)
     column = next(
         (name for name in LABEL_COLUMNS if name in frame and name != request.outcome), None
     )
     if column is None:
-        if chance is None:
+        if chance is None and own is None:
             problems.add(
                 "no column 'outcome' or 'label', and no chance level to tell which runs learned: "
                 "add such a column (converged, failed_to_learn, diverged, crashed or missing), "
                 "a column 'majority_rate', or give the chance level"
             )
-            return label, "", None
+            return label, ""
         numbers, _ = _numbers(frame, request.outcome)
+        level = np.full(len(frame), chance, dtype=np.float64) if own is None else own
+        unknown = [i for i in places.tolist() if np.isnan(level[i])]
+        problems.add_rows(unknown, "'majority_rate' is missing for a run without a label")
         with np.errstate(invalid="ignore"):
-            learned = numbers > chance + request.margin
+            learned = numbers > level + request.margin
         label[:] = np.where(learned, CONVERGED, FAILED_TO_LEARN)
-        return label, f"{request.outcome} above {chance:g} + {request.margin:g}", chance
+        return label, chance_rule(request.outcome, chance, request.margin)
     raw = frame[column].to_numpy(dtype=object)
     known = {name: i for i, name in enumerate(LABELS)}
     for i in places.tolist():
@@ -234,21 +246,31 @@ def _labels(
     unknown = [i for i in places.tolist() if label[i] < 0]
     hint = f"{column!r} must be one of {', '.join(LABELS)}"
     problems.add_rows(unknown, hint, raw)
-    return label, f"column {column!r}", chance
+    return label, f"column {column!r}"
+
+
+def chance_rule(outcome: str, chance: float | None, margin: float) -> str:
+    """The rule without labels in words; None is each run's own majority rate."""
+    level = "its majority_rate" if chance is None else f"{chance:g}"
+    return f"{outcome} above {level} + {margin:g}"
 
 
 def _chance(
     frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> float | None:
-    """The majority-class rate: as given, or the mean of its column."""
+) -> tuple[float | None, FloatArray | None]:
+    """The majority-class rate: as given, that of all rows, or else each row's own."""
     if request.chance is not None or "majority_rate" not in frame:
-        return request.chance
+        return request.chance, None
     numbers, bad = _numbers(frame, "majority_rate")
     used = numbers[places]
     outside = [i for i in places.tolist() if numbers[i] < 0 or numbers[i] >= 1 or i in bad]
     problems.add_rows(outside, "'majority_rate' must be a fraction in [0, 1)")
     present = used[np.isfinite(used)]
-    return float(present.mean()) if present.size else None
+    if not present.size:
+        return None, None
+    if np.ptp(present) > SAME_CHANCE:
+        return None, numbers
+    return float(present.mean()), None
 
 
 def _values(

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells, cell_of
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.estimators.seed_sums import cell_of
 from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import BoolArray, IntArray
 from vggstudy.analysis.numbers.kendall import (

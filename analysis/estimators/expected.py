@@ -18,11 +18,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
-from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.cells import Cells, cell_of
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.estimators.seed_sums import by_seed, cell_of, shares_by_seed
+from vggstudy.analysis.estimators.seed_sums import by_seed, shares_by_seed
 from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval
@@ -180,15 +180,10 @@ def _half_over_seeds(
 
 def _cautions(cells: Cells, used: list[int]) -> tuple[Note, ...]:
     """Cells in which at most one run converged, and failed runs whose outcome is not known."""
-    lost = float((cells.n - cells.k - cells.failed_n)[used].sum())
+    lost = (cells.n - cells.k - cells.failed_n)[used]
     notes = []
-    if lost:
-        code = Caution.FAILED_VALUE_ASSUMED
-        notes.append(
-            say("failed_count_as_failed", code, n=lost)
-            if cells.failed_n.any()
-            else say("failed_count_as", code, n=lost, other=failed_value(cells))
-        )
+    if lost.any():
+        notes.append(_assumed(cells, float(lost.sum()), failed_value(cells)[used][lost > 0]))
     few = [c for c in used if cells.k[c] <= 1]
     if not few:
         return tuple(notes)
@@ -198,3 +193,13 @@ def _cautions(cells: Cells, used: list[int]) -> tuple[Note, ...]:
     else:
         note = say("cells_at_most_one", Caution.FEW_CONVERGED, n=len(few), cells=len(used))
     return (*notes, note)
+
+
+def _assumed(cells: Cells, lost: float, values: FloatArray) -> Note:
+    """What failed runs without an outcome count as."""
+    code = Caution.FAILED_VALUE_ASSUMED
+    if cells.table.own_chance is not None and np.ptp(values) > 0:
+        return say("failed_count_as_own", code, n=lost)
+    if cells.table.own_chance is None and cells.failed_n.any():
+        return say("failed_count_as_failed", code, n=lost)
+    return say("failed_count_as", code, n=lost, other=float(values[0]))
