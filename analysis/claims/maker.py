@@ -23,7 +23,7 @@ from vggstudy.analysis.data.outcomes import unit
 from vggstudy.analysis.data.subgrid import complete_part
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.converged import ProbabilityInterval, estimate_converged
-from vggstudy.analysis.estimators.expected import estimate_expected
+from vggstudy.analysis.estimators.expected import MIN_RUNS, estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling, estimate_mean
 from vggstudy.analysis.estimators.seeds import estimate_shared
@@ -213,8 +213,9 @@ class ClaimMaker:
 
     def _usable(self, outcome: str) -> BoolArray:
         """Cells that an average of the outcome can include."""
-        averaged = outcome not in {"converged", "expected"}
-        return self.cells.k >= 2 if averaged else self.cells.n >= 1
+        if outcome == "converged":
+            return self.cells.n >= 1
+        return (self.cells.n if outcome == "expected" else self.cells.k) >= MIN_RUNS
 
     def part_note(self, contrast: Contrast, part: Contrast) -> Note | None:
         """How much of the grid a sub-grid keeps; ordinary conditions speak for themselves."""

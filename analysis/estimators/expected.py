@@ -35,6 +35,10 @@ from vggstudy.analysis.numbers.proportions import (
 )
 from vggstudy.analysis.numbers.student import satterthwaite, t_quantile
 
+MIN_RUNS = 2
+"""Labelled runs that a cell needs: one shows no spread. With that of other cells in its place the
+interval covers 54 to 85% where they vary less, and 50% where no cell has two runs."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Parts:
@@ -69,8 +73,8 @@ def estimate_expected(
     Returns
     -------
     Finding
-        Refused where a cell has no labelled run, where failed runs score above converged ones, or
-        where failed runs have no outcome and nothing can stand in for it.
+        Refused where a cell has fewer than `MIN_RUNS` labelled runs, where failed runs score above
+        converged ones, or where failed runs have no outcome and nothing can stand in for it.
 
     Raises
     ------
@@ -80,7 +84,7 @@ def estimate_expected(
     if cells.table.bounds is None:
         raise ValueError(f"{cells.table.outcome} has no bounds")
     used = np.concatenate([group.cells for group in groups])
-    problem = unavailable(cells, used, cells.n, minimum=1, what="labelled runs")
+    problem = unavailable(cells, used, cells.n, minimum=MIN_RUNS, what="labelled runs")
     if problem:
         return Finding(None, None, problem)
     if lost := unknown_failures(cells, used):
