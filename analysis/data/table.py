@@ -19,6 +19,7 @@ from vggstudy.analysis.data.outcomes import (
     is_fraction,
 )
 from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
 
@@ -55,6 +56,8 @@ class RunTable:
         the input tells them apart (columns ``init_seed`` and ``data_seed``).
     own_chance : ndarray of shape (N,) or None
         Each run's own chance level where runs differ in it; NaN where a run has none.
+    notes : tuple of Note
+        What to know of how the table was read, e.g. of spellings of one level.
     """
 
     factors: tuple[str, ...]
@@ -68,6 +71,7 @@ class RunTable:
     label_rule: str
     streams: IntArray | None = None
     own_chance: FloatArray | None = None
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def from_frame(
@@ -126,7 +130,7 @@ class RunTable:
             If the file cannot be read as a table of text, or its content is wrong.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(load_csv(Path(path)), request, rows="line", first=2))
+        return cls(**build_table(load_csv(Path(path), factors), request, rows="line", first=2))
 
     def __len__(self) -> int:
         return len(self.replicate)

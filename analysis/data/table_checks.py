@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
 from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
 from vggstudy.analysis.data.outcomes import (
     CONVERGED,
@@ -17,6 +18,9 @@ from vggstudy.analysis.data.outcomes import (
     NOT_DATA,
     is_fraction,
 )
+from vggstudy.analysis.data.repeated_rows import hint, unnamed_columns
+from vggstudy.analysis.data.spellings import one_spelling
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
@@ -29,6 +33,9 @@ SHOWN = 5
 
 SAME_CHANCE = 1e-9
 """Majority rates that differ by less are one, written differently."""
+
+LARGEST = 1e70
+"""The largest outcome that is analysed."""
 
 LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
@@ -77,8 +84,14 @@ class _Problems:
             raise AnalysisError("\n".join(self.found))
 
 
-def load_csv(path: Path) -> pd.DataFrame:
+def load_csv(path: Path, factors: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV file with a header.
+
+    Parameters
+    ----------
+    path : Path
+    factors : sequence of str
+        Columns in which the `LEVEL_TEXTS` are levels.
 
     Raises
     ------
@@ -88,14 +101,15 @@ def load_csv(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, skip_blank_lines=False, keep_default_na=True)
+        empty = empty_fields(pd.read_csv(path, nrows=0).columns, factors)
+        frame = pd.read_csv(path, skip_blank_lines=False, keep_default_na=False, na_values=empty)
     except FileNotFoundError:
         raise AnalysisError(f"{path}: no such file") from None
     except OSError as error:
         raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
-    return frame
+    return with_numbers_beside_texts(frame, factors)
 
 
 def build_table(
@@ -122,7 +136,7 @@ def build_table(
     places = np.flatnonzero(~blank)
     if not places.size:
         raise AnalysisError("the table has no runs")
-    columns = _factor_columns(frame, request, places, problems)
+    columns, notes = _factor_columns(frame, request, places, problems)
     chance, own = _chance(frame, request, places, problems)
     label, rule = _labels(frame, request, places, (chance, own), problems)
     value = _values(frame, request.outcome, label, places, problems)
@@ -150,6 +164,7 @@ def build_table(
         "label_rule": rule,
         "streams": _streams(frame, request, places, order),
         "own_chance": None if own is None else own[places][order],
+        "notes": tuple(notes),
     }
 
 
@@ -193,21 +208,33 @@ def _suggestion(wanted: str, names: Sequence[str]) -> str:
 
 def _factor_columns(
     frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> dict[str, dict[int, Level]]:
-    """Canonical level of every run, by factor and row."""
+) -> tuple[dict[str, dict[int, Level]], list[Note]]:
+    """Canonical level of every run, by factor and row; which spellings were taken as one."""
     columns: dict[str, dict[int, Level]] = {}
+    notes: list[Note] = []
     for name in request.factors:
         cells: dict[int, Level] = {}
-        bad: list[int] = []
-        raw = frame[name].to_numpy(dtype=object)
+        bad: dict[str, list[int]] = {}
+        raw = _scalars(frame[name])
         for i in places.tolist():
             try:
                 cells[i] = canonical_level(raw[i])
-            except ValueError:
-                bad.append(i)
-        problems.add_rows(bad, f"factor {name!r} has no finite level")
-        columns[name] = cells
-    return columns
+            except ValueError as error:
+                bad.setdefault(str(error), []).append(i)
+        for why, rows in bad.items():
+            empty = f"factor {name!r} is empty: write its level, such as none"
+            problems.add_rows(rows, empty if why == "is missing" else f"factor {name!r} {why}")
+        taken, said = one_spelling(name, cells.values(), request.levels.get(name, ()))
+        columns[name] = {i: taken.get(write_level(level), level) for i, level in cells.items()}
+        notes += said
+    return columns, notes
+
+
+def _scalars(column: pd.Series[Any]) -> Sequence[Any]:
+    """The values of a column; floats of 32 bits and fewer keep their type."""
+    narrow = str(column.dtype).lower() in {"float16", "float32"}
+    dtype = str(column.dtype).lower() if narrow else object
+    return list(column.to_numpy(dtype=dtype, na_value=np.nan) if narrow else column.to_numpy(dtype))
 
 
 def _labels(
@@ -283,6 +310,7 @@ def _values(
     problems.add_rows([i for i in data if i in bad], f"{outcome!r} is not a number", raw)
     infinite = [i for i in data if np.isinf(numbers[i])]
     problems.add_rows(infinite, f"{outcome!r} is infinite")
+    _check_size(numbers, outcome, [i for i in data if np.isfinite(numbers[i])], problems, raw)
     missing = [i for i in data if label[i] == CONVERGED and np.isnan(numbers[i]) and i not in bad]
     problems.add_rows(missing, f"{outcome!r} is missing for a run that converged")
     if is_fraction(outcome):
@@ -291,6 +319,17 @@ def _values(
         problems.add_rows(outside, f"{outcome!r} must be a fraction in [0, 1]{hint}", raw)
     numbers[np.isin(label, NOT_DATA)] = np.nan
     return numbers
+
+
+def _check_size(
+    numbers: FloatArray, outcome: str, rows: list[int], problems: _Problems, raw: ObjectArray
+) -> None:
+    """Values whose fourth power, which degrees of freedom take, is a number of 64 bits."""
+    large = [i for i in rows if abs(numbers[i]) > LARGEST]
+    advice = "give it in another unit, or label such runs diverged and leave it out"
+    problems.add_rows(large, f"{outcome!r} is beyond {LARGEST:g}; {advice}", raw)
+    if rows and 0 < np.abs(numbers[rows]).max() < 1 / LARGEST:
+        problems.add(f"{outcome!r} is nowhere beyond {1 / LARGEST:g}; give it in another unit")
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> tuple[FloatArray, set[int]]:
@@ -356,21 +395,10 @@ def _check_duplicates(
     if again:
         at = places.tolist().index(again[0])
         first = seen[*codes[at].tolist(), replicate[at]]
-        for name in _unnamed_factors(frame, first, again[0], {*levels}):
-            problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
-
-
-def _unnamed_factors(frame: pd.DataFrame, first: int, second: int, named: set[str]) -> list[str]:
-    """Columns that differ between two rows and take few values, as factors do."""
-    other = {*named, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
-    few = max(2, len(frame) // 3)
-    return [
-        str(name)
-        for name in frame.columns
-        if str(name) not in other
-        and frame[name].iloc[first] != frame[name].iloc[second]
-        and 1 < frame[name].nunique() <= few
-    ][:SHOWN]
+        runs = [(*row, name) for row, name in zip(codes.tolist(), replicate, strict=True)]
+        known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+        for name in unnamed_columns(frame, first, again[0], known):
+            problems.add(hint(name, frame[name].to_numpy(dtype=object)[places].tolist(), runs))
 
 
 def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:

@@ -34,7 +34,7 @@ INVALID: list[tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = [
     ),
     ("infinite", lambda d: d.replace({"test_accuracy": {0.1: np.inf}}), "is infinite: row 13"),
     ("twice", lambda d: pd.concat([d, d.iloc[:1]]), "row 25"),
-    ("missing level", lambda d: d.assign(depth=d.depth.where(d.depth > 11)), "no finite level"),
+    ("missing level", lambda d: d.assign(depth=d.depth.where(d.depth > 11)), "'depth' is empty"),
     ("missing seed", lambda d: d.assign(seed=d.seed.where(d.seed > 0)), "'seed' is missing: row 1"),
     (
         "two columns",
