@@ -15,6 +15,7 @@ from vggstudy.analysis.estimators.converged import estimate_converged
 from vggstudy.analysis.estimators.expected import estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling, estimate_mean
+from vggstudy.analysis.notes import Reason
 from vggstudy.analysis.numbers.proportions import clopper_pearson, mid_p
 from vggstudy.analysis.numbers.student import student_t
 
@@ -275,3 +276,25 @@ def test_a_contrast_of_identical_cells_is_zero(
 def test_a_finding_needs_an_interval_or_a_reason() -> None:
     with pytest.raises(ValueError, match="interval or a reason"):
         Finding(1.0, None)
+
+
+@pytest.mark.parametrize("others", [1, 10])
+def test_one_run_of_a_cell_has_no_expected_interval(make_table: TableMaker, others: int) -> None:
+    """It shows no spread, and the spread of cells that vary less is not its own."""
+    rest = [0.8 + 0.001 * i for i in range(others)]
+    cells = Cells.from_table(make_table({(0,): [0.7], (1,): rest, (2,): rest}, factors=("a",)))
+    whole = _expected(cells, Contrast())
+    assert whole.interval is None
+    assert whole.reason is not None
+    assert whole.reason.code == Reason.MISSING_CELLS
+    assert "fewer than 2 labelled runs: a=0" in whole.reason.text
+    alone = _expected(cells, Contrast(conditions=(Condition("a", (0,)),)))
+    assert alone.reason is not None
+    assert alone.reason.text == "needs at least 2 labelled runs, has 1"
+
+
+def test_one_failed_run_is_too_few_rather_than_none_converged(make_table: TableMaker) -> None:
+    cells = Cells.from_table(make_table({(0,): [None]}, factors=("a",)))
+    found = _expected(cells, Contrast())
+    assert found.reason is not None
+    assert found.reason.code == Reason.TOO_FEW_RUNS
