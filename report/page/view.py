@@ -16,7 +16,6 @@ from vggstudy.analysis.data.contrasts import Contrast, is_headline
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import write_level
-from vggstudy.analysis.data.outcomes import outcome_id
 from vggstudy.analysis.data.parsing import conditions_at
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.words.i18n import gettext, pgettext
@@ -245,11 +244,6 @@ class StudyView:
         """The outcomes of claims as they name them: convergence, the column, the expected value."""
         return ("converged", self.outcome, "expected")
 
-    @property
-    def measured(self) -> str:
-        """The first word of the claims about the outcome, e.g. ``accuracy``."""
-        return outcome_id(self.outcome)
-
     @cached_property
     def axis(self) -> Factor | None:
         """The factor drawn along the x axis: the numeric one with most levels, else any.
@@ -292,28 +286,34 @@ class StudyView:
         pairs = zip(factors, levels, strict=True)
         return ", ".join(factor.phrase(level) for factor, level in pairs)
 
+    def compared(self, claim: Claim) -> dict[str, tuple[Level, Level]]:
+        """Earlier and later level of each factor whose levels a claim compares."""
+        contrast, levels = self.result.estimand(claim.id).contrast, self.result.table.levels
+        pairs = zip(contrast.factors, contrast.pairs, strict=True)
+        return {name: (levels[name][a], levels[name][b]) for name, (a, b) in pairs}
+
     def place(self, claim: Claim) -> str:
         """A claim's conditions in words: "batch size 8, 16, without data normalisation"."""
         asked = self.result.estimand(claim.id)
         by_name = {factor.name: factor for factor in self.factors}
-        pairs = dict(zip(asked.contrast.factors, asked.contrast.pairs, strict=True))
         held = {c.factor: c.levels for c in asked.contrast.conditions}
+        compared = self.compared(claim)
         phrases = []
         for name in asked.held:
             factor = by_name[name]
-            levels = [factor.levels[i] for i in held.get(name) or pairs[name]]
+            levels = [factor.levels[i] for i in held.get(name, ())]
             if len(levels) == 1:
                 phrases.append(factor.phrase(levels[0]))
             else:
-                listed = _pair if name in pairs else _listed
-                phrases.append(f"{factor.label} {listed(factor, levels)}")
+                words = _listed(factor, levels) if levels else _pair(factor, *compared[name])
+                phrases.append(f"{factor.label} {words}")
         return ", ".join(phrases)
 
 
-def _pair(factor: Factor, levels: list[Level]) -> str:
+def _pair(factor: Factor, earlier: Level, later: Level) -> str:
     """Two levels that a claim compares: "19 against 11"."""
-    earlier, later = map(factor.text, levels)
-    return gettext("%(later)s against %(earlier)s") % {"later": later, "earlier": earlier}
+    words = gettext("%(later)s against %(earlier)s")
+    return words % {"later": factor.text(later), "earlier": factor.text(earlier)}
 
 
 def _listed(factor: Factor, levels: list[Level]) -> str:

@@ -84,8 +84,7 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
             "The difference that %(first)s makes to the %(outcome)s is %(magnitude)s %(verb)s "
             "%(later)s than %(earlier)s, %(interval)s, n = %(n)s."
         )
-    *_, pair = view.result.estimand(claim.id).contrast.pairs
-    earlier, later = (_at(second, second.levels[level]) for level in pair)
+    earlier, later = (_at(second, level) for level in view.compared(claim)[second.name])
     text = pattern % {
         "first": first.label,
         "outcome": outcome_words(view, claim),
@@ -232,7 +231,7 @@ def _level(
     view: StudyView, effect: Claim, factor: Factor, level: object, shown: Display
 ) -> str | None:
     """A level's estimate at the effect's decimals; counts in place of a bare 0% or 100%."""
-    claim = view.claims.mean(_outcome(view, effect), {factor.name: level})
+    claim = view.claims.mean(effect.outcome, {factor.name: level})
     if claim is None or claim.estimate is None or not claim.available:
         return None
     if _is_counted(claim):
@@ -251,8 +250,3 @@ def _of_runs(view: StudyView, effect: Claim, factor: Factor, share: str) -> str:
     if claim is not None and _is_counted(claim):
         return gettext("%(k)s of %(n)s runs") % {"k": claim.k, "n": claim.n}
     return gettext("%(share)s of runs") % {"share": share}
-
-
-def _outcome(view: StudyView, claim: Claim) -> str:
-    """The first word of the ids of claims about the same outcome."""
-    return claim.outcome if claim.outcome in ("converged", "expected") else view.measured
