@@ -121,8 +121,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
+def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES, follow: bool = True) -> bytes:
     """All bytes of an ordinary file of bounded size; never waits for a pipe or a device.
+
+    What is looked at is what was opened: a link that is swapped meanwhile changes nothing.
+
+    Parameters
+    ----------
+    path : path
+    limit : int
+        Most bytes that are read.
+    follow : bool
+        Whether the last part of the path may be a link.
 
     Raises
     ------
@@ -130,7 +140,8 @@ def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
         If the file cannot be read, is no ordinary file (``EINVAL``) or is larger than ``limit``
         bytes (``EFBIG``).
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
     try:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):

@@ -13,6 +13,7 @@ from vggstudy.errors import LedgerError, StudyError
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
     from vggstudy.report.citing.verify import Verification
+    from vggstudy.study.study import Study
 
 
 class UnverifiableError(StudyError):
@@ -47,7 +48,7 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims = _study_claims(console, against, protocol_file, factors)
+    claims = _study_claims(console, against, protocol_file, factors, trusted=trusted)
     try:
         done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
     except StudyError as error:
@@ -72,22 +73,49 @@ def verify(
 
 
 def _study_claims(
-    console: Console, against: str, protocol_file: str | None, factors: str
+    console: Console,
+    against: str,
+    protocol_file: str | None,
+    factors: str,
+    *,
+    trusted: Sequence[Path],
 ) -> ClaimSet:
     """The study's claims, estimated from its records; those in its folder are not believed."""
     from vggstudy.study.analyze import analyze_source
 
     try:
         if is_claims_file(against):
+            _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against))
-        return analyze_source(open_for(against, protocol_file, factors)).claims
+        opened = open_for(against, protocol_file, factors)
+        if opened.study is not None:
+            _refuse_different_images(opened.study)
+        return analyze_source(opened).claims
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:
         raise
     except StudyError as error:
         raise UnverifiableError(str(error)) from None
+
+
+def _refuse_untrusted(path: Path, trusted: Sequence[Path]) -> None:
+    """A file of claims is no evidence of what a study found, unless somebody vouches for it."""
+    if path.resolve() not in {one.resolve() for one in trusted}:
+        msg = (
+            f"{path} is a file of claims, which anybody can write: name the study, its pack or its "
+            f"table of runs, or vouch for the file with --trust {path}"
+        )
+        raise UnverifiableError(msg)
+
+
+def _refuse_different_images(study: Study) -> None:
+    """Runs of one study that saw different images are no study of one thing."""
+    from vggstudy.study.agreement import different_images, planned_rows
+
+    for sentence in different_images(study.plan, planned_rows(study.plan, study.store())):
+        raise DamagedError(sentence)
 
 
 def _sound(path: Path) -> ClaimSet:

@@ -60,7 +60,8 @@ def _first_word(args: list[str]) -> int | None:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A package or class beside the paper that you have read yourself.",
+    help="A package or class beside the paper that you have read yourself, or the claims.json of "
+    "--against that you vouch for.",
 )
 @factors_option
 @protocol_option
