@@ -21,6 +21,11 @@ protocol_option = click.option(
 )
 
 
+def split(names: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.cli.console import Console
 from vggstudy.cli.given import is_claims_file, open_for, read_claims
@@ -12,6 +12,7 @@ from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
     from vggstudy.study.study import Study
 
@@ -38,6 +39,7 @@ def verify(
     recompute: bool,
     allowed: Sequence[Path],
     trusted: Sequence[Path],
+    again: RerunChoice,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -58,10 +60,13 @@ def verify(
     unclear = [str(one) for result in done for one in result.mismatches if one.code != 1]
     warnings = [str(one) for result in done for one in result.warnings]
     checked = sum(result.checked for result in done)
-    code = 1 if wrong else 2 if unclear else 0
+    repeated = _again(console, against, again)
+    codes = {1 if wrong else 2 if unclear else 0, repeated.get("code", 0)}
+    code = 1 if 1 in codes else max(codes)
     if console.as_json:
         content = {"checked": checked, "mismatches": wrong, "unclear": unclear}
-        console.json("verify", {**content, "warnings": warnings})
+        rerun = {"rerun": repeated} if repeated else {}
+        console.json("verify", {**content, "warnings": warnings, **rerun})
         return code
     for text in [*wrong, *unclear]:
         console.data(text)
@@ -96,6 +101,22 @@ def _study_claims(
         raise DamagedError(str(error)) from None
     except DamagedError:
         raise
+    except StudyError as error:
+        raise UnverifiableError(str(error)) from None
+
+
+def _again(console: Console, against: str, choice: RerunChoice) -> dict[str, Any]:
+    """What came of the runs that were trained again; nothing where none was asked for."""
+    from vggstudy.cli.rerunning import rerun_study
+    from vggstudy.study.study import Study, find_study, is_file
+
+    if not choice.count:
+        return {}
+    try:
+        if is_file(against) and Path(against).name != "study.json":
+            msg = f"{against} is no study: --rerun trains what a study's protocol and records name"
+            raise UnverifiableError(msg)
+        return rerun_study(console, Study.open(find_study(against)), choice)
     except StudyError as error:
         raise UnverifiableError(str(error)) from None
 
