@@ -16,7 +16,7 @@ from vggstudy.report.citing.latex_definitions import CHANGES
 from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
 from vggstudy.report.citing.neighbours import beside
-from vggstudy.report.citing.paper import Folder, is_latex, read_paper
+from vggstudy.report.citing.paper import MAX_FILES, Folder, is_latex, read_paper
 from vggstudy.report.citing.text import Text
 from vggstudy.report.words.display import display, size_of
 
@@ -138,7 +138,10 @@ class Checker:
             self._check_use(file, paper.text, use)
         self._check_text(file, paper.text)
         found = []
-        for asked in paper.files:
+        if len(paper.files) > MAX_FILES:
+            said = f"more than {MAX_FILES} files are input; those from here on are not read"
+            self._say(file, paper.files[MAX_FILES].line, said, UNCLEAR)
+        for asked in paper.files[:MAX_FILES]:
             answer = self._folder.find(asked, file)
             if isinstance(answer, str):
                 self._say(file, asked.line, answer, UNCLEAR)
