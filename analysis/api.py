@@ -118,7 +118,7 @@ def analyze(
         cells=cell_frame(cells, claims, [] if headline_only else outcomes_of(table)),
         claims=claims,
         flow=flow,
-        warnings=(*_crossed(cells, table), *_warnings(cells, flow)),
+        warnings=(*table.notes, *_crossed(cells, table), *_warnings(cells, flow)),
         settings={
             "confidence": confidence,
             "resamples": resamples,

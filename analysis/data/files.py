@@ -16,11 +16,12 @@ import json
 import logging
 import lzma
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
 from vggstudy.analysis.data.number_texts import with_numbers
 from vggstudy.errors import AnalysisError
 from vggstudy.files import explain
@@ -64,12 +65,16 @@ class TableFile:
     first: int = 2
 
 
-def read_table_file(path: Path, *, decimal: Decimal | None = None) -> TableFile:
+def read_table_file(
+    path: Path, factors: Sequence[str] = (), *, decimal: Decimal | None = None
+) -> TableFile:
     """Read a file of runs, one a row.
 
     Parameters
     ----------
     path : Path
+    factors : sequence of str
+        Columns in which "None", "NA" and the like are levels.
     decimal : str, optional
         The decimal sign, where the file leaves it open.
 
@@ -90,7 +95,7 @@ def read_table_file(path: Path, *, decimal: Decimal | None = None) -> TableFile:
     elif start == "{":
         found, kind = TableFile(_json_lines(text, path), "line", 1), "JSON Lines"
     else:
-        frame, separator = _csv(text, path)
+        frame, separator = _csv(text, path, factors)
         found, kind = TableFile(frame), f"CSV, columns separated by a {NAMED[separator]}"
         if separator == ";" and decimal is None:
             decimal = ","  # it is what leaves the comma to numbers
@@ -137,18 +142,23 @@ def _decoded(data: bytes, path: Path) -> tuple[str, str]:
     raise AnalysisError(f"{path}: not a CSV table: {why}")
 
 
-def _csv(text: str, path: Path) -> tuple[pd.DataFrame, str]:
+def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, str]:
     """A CSV with a header, by the separator that divides its first lines alike."""
     import pandas as pd
 
     separator = separator_of(text)
     try:
+        header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0).columns
         frame = pd.read_csv(
-            io.StringIO(text), sep=separator, skip_blank_lines=False, keep_default_na=True
+            io.StringIO(text),
+            sep=separator,
+            skip_blank_lines=False,
+            keep_default_na=False,
+            na_values=empty_fields(header, factors),
         )
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
-    return frame, separator
+    return with_numbers_beside_texts(frame, factors), separator
 
 
 def separator_of(text: str) -> str:

@@ -20,7 +20,8 @@ def canonical_level(value: object) -> Level:
     Returns
     -------
     bool, int, float or str
-        ``numpy.bool_`` becomes ``bool``; 19.0 becomes 19; anything that is not a number its text.
+        ``numpy.bool_`` becomes ``bool``; 19.0 becomes 19; a NumPy float of 32 bits or fewer the
+        number of its shortest text; anything that is not a number its text.
 
     Raises
     ------
@@ -28,6 +29,8 @@ def canonical_level(value: object) -> Level:
         If the value is missing (None, NaN), infinite, an integer beyond 64 bits, or empty text.
     """
     plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, float) and getattr(value, "itemsize", 8) < 8:
+        plain = float(str(value))  # 0.1 of 32 bits, not 0.10000000149011612
     if isinstance(plain, (bool, int)):
         if abs(plain) >= 2**63:
             raise ValueError("is an integer of 64 bits or more")

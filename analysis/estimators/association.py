@@ -10,12 +10,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells, cell_of
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.how import How
-from vggstudy.analysis.estimators.seed_sums import cell_of
 from vggstudy.analysis.notes import Caution, Note, NotedError, Reason, say
 from vggstudy.analysis.numbers.arrays import BoolArray, IntArray
 from vggstudy.analysis.numbers.kendall import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.converged import estimate_converged
-from vggstudy.analysis.estimators.expected import estimate_expected
+from vggstudy.analysis.estimators.expected import MIN_RUNS, estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import estimate_mean
@@ -26,7 +26,9 @@ def contrast(cells: Cells, asked: Estimand, how: How) -> Finding:
 
 def usable(cells: Cells, asked: Estimand) -> BoolArray:
     """Cells that an average of the outcome can include; shape (C,)."""
-    return cells.n >= 1 if asked.outcome in {"converged", "expected"} else cells.k >= 2
+    if asked.outcome == "converged":
+        return cells.n >= 1
+    return (cells.n if asked.outcome == "expected" else cells.k) >= MIN_RUNS
 
 
 def _converged(cells: Cells, asked: Estimand, how: How) -> Finding:

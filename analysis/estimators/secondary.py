@@ -22,18 +22,23 @@ from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.effects import cliffs_delta, standardised_difference
+from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.numbers.robust import (
     interquartile_mean,
     median_interval,
     resampled_interquartile_means,
 )
+from vggstudy.analysis.numbers.student import student_t
 
 MINIMUM = {"iqm": 3, "median": 6, "hedges_g": 2, "cliffs_delta": 2, "improvement": 2}
 """Converged runs that each cell needs."""
 
 ORDERED_FROM = 100
 """Converged runs from which resampled interquartile means are drawn between order statistics."""
+
+MIDDLE_IS_ALL = 5
+"""Converged runs below which the middle half takes a part of every value, or almost."""
 
 WARN_BELOW = 8
 """Converged runs per cell below which each of them comes with a warning."""
@@ -135,10 +140,20 @@ def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resam
     drawn = _resampled_iqm(values, claim_id, resampling)
     deviation = (drawn - estimate) * np.sqrt(values.size / (values.size - 1))
     interval = bootstrap.calibrated(estimate, deviation, values.size - 1, confidence=confidence)
+    if values.size < MIDDLE_IS_ALL:
+        interval = _as_wide_as_the_mean(interval, values, confidence)
     low, high = float(values.min()), float(values.max())
     if not interval.low < interval.high:
         return refused(Reason.NO_VARIANCE, "resamples_do_not_vary", low=low, high=high)
     return Finding(estimate, interval, resamples=count)
+
+
+def _as_wide_as_the_mean(drawn: Interval, values: FloatArray, confidence: float) -> Interval:
+    """With four runs or fewer the middle half is no steadier than the mean: Student's width."""
+    shift = drawn.estimate - float(values.mean())
+    mean = student_t(values, confidence=confidence)
+    beside = replace(mean, low=mean.low + shift, high=mean.high + shift)
+    return bootstrap.at_least(drawn, beside, fewest=values.size, confidence=confidence)
 
 
 def _resampled_iqm(values: FloatArray, claim_id: str, resampling: Resampling) -> FloatArray:

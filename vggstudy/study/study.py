@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
     from vggstudy.ledger.conduct import Division
+    from vggstudy.ledger.marker import Comparisons
     from vggstudy.study.labels import Label
     from vggstudy.study.runs import Labeller
 
@@ -224,7 +225,12 @@ class Study:
         """The protocol's label rule, made once for all runs."""
         from vggstudy.study.runs import labeller
 
-        return labeller(self.plan, self.protocol.label)
+        return labeller(self.plan, self.protocol.label, self.registered_comparisons)
+
+    @property
+    def registered_comparisons(self) -> Comparisons:
+        """Whose epochs a label counts where the protocol does not say so."""
+        return self.store().comparisons if self.exists else "run"
 
     def label(self, run: PlannedRun, record: RunRecord) -> Label:
         """The label of a record by the protocol's rule."""
