@@ -140,6 +140,10 @@ SENTENCES = {
     "band_shares_seeds": Sentence("runs share seeds across cells: a band holds single cells only"),
     "needs_runs": Sentence("needs at least %(least)s %(what)s, has %(n)s"),
     "runs_do_not_vary": Sentence("all runs of all cells have the same value"),
+    "no_cell_of_its_scale": Sentence(
+        "the runs of %(names)s have one value, and no cell of the same unit and scale tells how "
+        "much they vary"
+    ),
     "converged_do_not_vary": Sentence("all converged runs have the same value"),
     "resamples_do_not_vary": Sentence("resamples do not vary between %(low)s and %(high)s"),
     "failed_above_converged": Sentence("in a cell the failed runs score above the converged ones"),

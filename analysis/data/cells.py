@@ -125,12 +125,12 @@ class Cells:
     @property
     def pooled(self) -> tuple[float, float]:
         """Pooled within-cell variance of converged runs, and its degrees of freedom (or 0, 0)."""
-        return _pool(self.variance, self.k)
+        return pool(self.variance, self.k)
 
     @property
     def failed_pooled(self) -> tuple[float, float]:
         """The same of failed runs."""
-        return _pool(self.failed_variance, self.failed_n)
+        return pool(self.failed_variance, self.failed_n)
 
 
 def cell_of(cells: Cells) -> IntArray:
@@ -138,7 +138,7 @@ def cell_of(cells: Cells) -> IntArray:
     return _cell_index(cells.table, cells.shape)
 
 
-def _pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
+def pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
     """Variance pooled over cells with two or more runs, and its degrees of freedom."""
     used = n >= 2
     df = float((n[used] - 1).sum())

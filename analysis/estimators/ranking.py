@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group
 from vggstudy.analysis.data.failed_values import unknown_failures
@@ -273,12 +274,11 @@ def _rank_converged(
     rows = np.zeros((len(models), len(cells)))
     for row, group in zip(rows, groups, strict=True):
         row[group.cells] = group.weights
-    pooled = cells.pooled[0]
-    if not pooled > 0:
-        return _refused(outcome, confidence, _unknown())
+    lent = lent_variance(cells)
+    if reason := no_lender(cells, used, lent):
+        return _refused(outcome, confidence, reason)
     rows = rows[:, used]
-    variance = np.where(cells.flat[used], pooled, cells.variance[used])
-    means = CellMeans(cells.mean[used], variance, cells.k[used])
+    means = CellMeans(cells.mean[used], lent.variance[used], cells.k[used])
     weights, pairs = pairwise(rows)
     rng = claim_generator(seed, name)
     compared = max_t(means, weights, confidence=confidence, rng=rng)
