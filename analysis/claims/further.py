@@ -163,10 +163,17 @@ def robust_claim(
     where = f", {words[1]}".replace(", averaged over", ", pooled over") if len(words) > 1 else ""
     subject = Subject(
         name,
-        WORDS[quantity].format(table.outcome) + where,
+        _words(quantity, table).format(table.outcome) + where,
         table.outcome,
         quantity,
         UNITS.get(quantity, unit(table.outcome)),
         REFERENCES.get(quantity),
     )
     return maker.claim_of(finding, subject, contrast, note)
+
+
+def _words(quantity: str, table: RunTable) -> str:
+    """What a robust quantity is, with a gap for the outcome."""
+    if quantity == "improvement" and table.lower_is_better:
+        return "probability of a lower {0} among converged runs"
+    return WORDS[quantity]

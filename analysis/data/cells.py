@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -102,6 +103,10 @@ class Cells:
             start=converged.start,
         )
 
+    def oriented(self) -> Cells:
+        """The same cells, where lower is better with every value negated: best is then highest."""
+        return _negated(self) if self.table.lower_is_better else self
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -131,6 +136,12 @@ class Cells:
     def failed_pooled(self) -> tuple[float, float]:
         """The same of failed runs."""
         return pool(self.failed_variance, self.failed_n)
+
+
+@lru_cache(maxsize=8)
+def _negated(cells: Cells) -> Cells:
+    """`Cells.oriented`, made once for the many strata of a table."""
+    return Cells.from_table(replace(cells.table, value=-cells.table.value))
 
 
 def cell_of(cells: Cells) -> IntArray:

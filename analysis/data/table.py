@@ -17,6 +17,7 @@ from vggstudy.analysis.data.outcomes import (
     LABELS,
     NOT_DATA,
     is_fraction,
+    lower_by_name,
 )
 from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
 from vggstudy.analysis.notes import Note
@@ -58,6 +59,8 @@ class RunTable:
         Each run's own chance level where runs differ in it; NaN where a run has none.
     notes : tuple of Note
         What to know of how the table was read, e.g. of spellings of one level.
+    lower_is_better : bool
+        Whether the best value of the outcome is the lowest one.
     """
 
     factors: tuple[str, ...]
@@ -72,6 +75,7 @@ class RunTable:
     streams: IntArray | None = None
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
+    lower_is_better: bool = False
 
     @classmethod
     def from_frame(
@@ -83,6 +87,7 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        lower_is_better: bool | None = None,
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
 
@@ -102,6 +107,8 @@ class RunTable:
             column.
         levels : mapping, optional
             Declared order of the levels; by default false < true, numbers by value, then text.
+        lower_is_better : bool, optional
+            Whether less of the outcome is better; by default as its name says (`lower_by_name`).
 
         Raises
         ------
@@ -109,7 +116,7 @@ class RunTable:
             If anything is wrong; every problem is listed, with its row.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(frame, request, rows="row", first=1))
+        return cls(**build_table(frame, request, rows="row", first=1)).directed(lower_is_better)
 
     @classmethod
     def read_csv(
@@ -121,6 +128,7 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        lower_is_better: bool | None = None,
     ) -> RunTable:
         """`from_frame` of a CSV file; problems are named by line.
 
@@ -130,7 +138,13 @@ class RunTable:
             If the file cannot be read as a table of text, or its content is wrong.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(load_csv(Path(path), factors), request, rows="line", first=2))
+        made = cls(**build_table(load_csv(Path(path), factors), request, rows="line", first=2))
+        return made.directed(lower_is_better)
+
+    def directed(self, lower_is_better: bool | None) -> RunTable:
+        """The same runs, with which values are better; None goes by the outcome's name."""
+        lower = lower_by_name(self.outcome) if lower_is_better is None else lower_is_better
+        return self if lower == self.lower_is_better else replace(self, lower_is_better=lower)
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -233,9 +247,13 @@ class RunTable:
                 strict=True,
             )
         ]
-        further = {} if self.streams is None else {"streams": self.streams.tolist()}
+        further: dict[str, object] = (
+            {} if self.streams is None else {"streams": self.streams.tolist()}
+        )
         if self.own_chance is not None:
             further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
+        if self.lower_is_better != lower_by_name(self.outcome):
+            further["lower_is_better"] = self.lower_is_better
         return digest(
             {
                 **further,

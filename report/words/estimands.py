@@ -69,6 +69,8 @@ def _quantity(view: StudyView, claim: Claim) -> str:
     measure = view.outcome if claim.outcome in ("converged", "expected") else claim.outcome
     if claim.quantity in QUANTITIES:
         words = {"measure": friendly(measure), "other": friendly(view.outcome)}
+        if claim.estimand.startswith("probability of a lower "):
+            return gettext("probability of a lower %(measure)s among converged runs") % words
         return gettext(QUANTITIES[claim.quantity]) % words
     what = {
         "converged": gettext("probability of converging"),
