@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 Level = bool | int | float | str
 """A factor's level. Booleans stay booleans, integral numbers are integers."""
 
-RESERVED = "%@=,*+ "
-"""Characters that ids use for themselves; in names and levels they are percent-encoded."""
-
 
 def canonical_level(value: object) -> Level:
     """Reduce a value of a factor column to the one form in which it is compared and written.
@@ -60,12 +57,6 @@ def write_level(level: Level) -> str:
         mantissa, exponent, digits = repr(level).partition("e")
         return f"{mantissa}e{int(digits)}" if exponent else mantissa
     return str(level)
-
-
-def encode(text: str) -> str:
-    """Percent-encode the characters that an id uses for itself, and the ``..`` of a pair."""
-    encoded = "".join(f"%{ord(c):02X}" if c in RESERVED or not c.isprintable() else c for c in text)
-    return encoded.replace("..", "%2E%2E")
 
 
 def is_numeric(level: Level) -> bool:

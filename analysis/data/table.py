@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vggstudy.analysis.data.files import Decimal, read_table_file
 from vggstudy.analysis.data.levels import Level, is_numeric, write_level
 from vggstudy.analysis.data.outcomes import (
     CONVERGED,
@@ -19,7 +20,7 @@ from vggstudy.analysis.data.outcomes import (
     is_fraction,
     lower_by_name,
 )
-from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
+from vggstudy.analysis.data.table_checks import TableRequest, build_table
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
@@ -129,16 +130,25 @@ class RunTable:
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
+        decimal: Decimal | None = None,
     ) -> RunTable:
-        """`from_frame` of a CSV file; problems are named by line.
+        """`from_frame` of a file: CSV, JSON Lines or Parquet; problems are named by line.
+
+        Parameters
+        ----------
+        path, factors, outcome, margin, chance, levels
+            See `from_frame`.
+        decimal : str, optional
+            The decimal sign, where the file's numbers can be read in two ways.
 
         Raises
         ------
         AnalysisError
-            If the file cannot be read as a table of text, or its content is wrong.
+            If the file cannot be read as a table, or its content is wrong.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        made = cls(**build_table(load_csv(Path(path), factors), request, rows="line", first=2))
+        file = read_table_file(Path(path), factors, decimal=decimal)
+        made = cls(**build_table(file.frame, request, rows=file.rows, first=file.first))
         return made.directed(lower_is_better)
 
     def directed(self, lower_is_better: bool | None) -> RunTable:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
 from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
 from vggstudy.analysis.data.outcomes import (
     CONVERGED,
@@ -83,34 +81,6 @@ class _Problems:
     def raise_if_any(self) -> None:
         if self.found:
             raise AnalysisError("\n".join(self.found))
-
-
-def load_csv(path: Path, factors: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a CSV file with a header.
-
-    Parameters
-    ----------
-    path : Path
-    factors : sequence of str
-        Columns in which the `LEVEL_TEXTS` are levels.
-
-    Raises
-    ------
-    AnalysisError
-        If the file is missing, empty, or not a table of text.
-    """
-    import pandas as pd
-
-    try:
-        empty = empty_fields(pd.read_csv(path, nrows=0).columns, factors)
-        frame = pd.read_csv(path, skip_blank_lines=False, keep_default_na=False, na_values=empty)
-    except FileNotFoundError:
-        raise AnalysisError(f"{path}: no such file") from None
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
-    return with_numbers_beside_texts(frame, factors)
 
 
 def build_table(

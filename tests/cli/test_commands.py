@@ -82,7 +82,7 @@ def study(tmp_path: Path) -> Path:
                     "status": "finished",
                     "stop_reason": "epoch_cap",
                     "epochs": 20,
-                    "selected_epoch": 5,
+                    "selected_epoch": 1,
                     "curves": {"train_loss": [1.0] * 20, "val_loss": [1.0] * 20},
                     "metrics": metrics,
                     "final": metrics,

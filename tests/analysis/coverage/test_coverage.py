@@ -220,7 +220,7 @@ GROUPS = {
     "accuracy": "mean among converged runs: calibrated bootstrap",
     "iqm": "interquartile mean: calibrated bootstrap",
     "median": "median: order statistics",
-    "converged": "convergence: Clopper-Pearson and Newcombe",
+    "converged": "convergence: Clopper-Pearson and exact differences",
     "expected": "expected accuracy: MOVER",
 }
 

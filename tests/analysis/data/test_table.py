@@ -10,10 +10,11 @@ import pytest
 from vggstudy.analysis import analyze
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.failed_values import failed_value
-from vggstudy.analysis.data.levels import canonical_level, encode, ordered_levels, write_level
+from vggstudy.analysis.data.levels import canonical_level, ordered_levels, write_level
 from vggstudy.analysis.data.outcomes import LABELS
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.sensitivity import Specification, relabelled
+from vggstudy.claim_ids import encode
 from vggstudy.errors import AnalysisError
 
 FACTORS = ("depth", "batch_size")
@@ -103,7 +104,8 @@ def test_csv_problems_are_named_by_line(grid_frame: pd.DataFrame, tmp_path: Path
     [
         (b"", "not a CSV table"),
         (b"a,b\n1,2,3\n4,5,6,7\n", "not a CSV table"),
-        (b"a,b\n\xff\xfe,1\n", "not a CSV table"),
+        (b"a,b\n\xff\x81,1\n", "not a CSV table"),
+        (b"a,b\n\0,1\n", "not a CSV table"),
     ],
 )
 def test_files_that_are_no_tables_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
