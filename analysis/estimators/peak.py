@@ -1,5 +1,7 @@
 """Whether an outcome rises to a peak and falls again along a numeric factor.
 
+Where lower is better, whether it falls to a trough and rises again: the values are negated.
+
 Three tests must agree. The slopes of the quadratic at both ends of the converged range [1]_ and
 Fieller's set inside it believe in the quadratic, which finds a peak on a plateau too. The third,
 cross-fitted, does not: the peak cell is chosen on one half of the runs and compared with both ends
@@ -149,6 +151,7 @@ def peak_test(
         Refused as `curve_at` refuses, with `ModelReason.TOO_FEW_LEVELS` below `min_levels`
         levels, or `ModelReason.TOO_FEW_SEEDS` where no half has a run of every cell.
     """
+    cells = cells.oriented()
     curve = curve_at(cells, axis, conditions)
     if isinstance(curve, Note):
         return curve

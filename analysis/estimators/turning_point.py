@@ -140,7 +140,7 @@ def estimate_turning_point(
     TurningPoint or Note
         Refused as `curve_at` refuses, or with `ModelReason.NO_CURVATURE`.
     """
-    curve = curve_at(cells, axis, conditions)
+    curve = curve_at(cells.oriented(), axis, conditions)
     if isinstance(curve, Note):
         return curve
     name = Estimand.level("peak", axis.factor, conditions, cells.table).id
@@ -268,7 +268,9 @@ def _cautions(point: TurningPoint) -> list[Note]:
         p = point.curvature.p_value
         notes.append(say("no_curvature", ModelCaution.CURVATURE_NOT_SIGNIFICANT, p=p))
     if point.kind == "minimum":
-        notes.append(say("minimum", ModelCaution.MINIMUM))
+        lower = curve.source.table.lower_is_better  # then the values of the curve are negated
+        code = ModelCaution.MAXIMUM if lower else ModelCaution.MINIMUM
+        notes.append(say(code.value, code))
     if not point.in_range:
         low, high = (axis.to_original(end) for end in curve.range)
         values = {"factor": axis.factor, "low": low, "high": high}
