@@ -1,4 +1,4 @@
-"""Builds a release from the last commit: a wheel and an sdist of the same bytes wherever it is done.
+"""Builds a release from the last commit: a wheel and an sdist, the same bytes wherever it is done.
 
     python .ci/release.py [FOLDER]
 
@@ -23,7 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def main() -> int:
+def main() -> None:
     """Build, compare, describe."""
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "dist"
     commit = git("rev-parse", "HEAD").decode().strip()
@@ -31,15 +31,13 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         first, second = (build(checkout(Path(folder) / name), epoch) for name in ("a", "another"))
         if digests(first) != digests(second):
-            print("two builds of one commit differ:", digests(first), digests(second))
-            return 1
+            raise SystemExit(f"two builds differ: {digests(first)}, {digests(second)}")
         shutil.rmtree(out, ignore_errors=True)
         shutil.copytree(first, out)
     describe(out, epoch)
     sums = "".join(f"{digest}  {name}\n" for name, digest in digests(out).items())
     (out / "SHA256SUMS").write_text(sums, "utf-8")
-    print(f"built from {commit} with SOURCE_DATE_EPOCH={epoch}:\n{sums}", end="")
-    return 0
+    sys.stdout.write(f"built from {commit} with SOURCE_DATE_EPOCH={epoch}:\n{sums}")
 
 
 def git(*arguments: str) -> bytes:
@@ -57,6 +55,9 @@ def checkout(folder: Path) -> Path:
 
 def build(source: Path, epoch: int) -> Path:
     """Wheel and sdist of a folder, with every time set to the epoch; the folder that holds them."""
+    for path in source.rglob("*"):  # a wheel keeps the modes of its files
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
     out = source.with_name(f"{source.name}-dist")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "PYTHONHASHSEED": "0"}
     command = [sys.executable, "-m", "build", "--wheel", "--sdist", "--no-isolation"]
@@ -107,9 +108,8 @@ def describe(out: Path, epoch: int) -> None:
     from vggstudy.ledger.versions import LOCK_NAME, environment_lock
 
     (out / LOCK_NAME).write_text(environment_lock(), "utf-8")
-    tool = shutil.which(
-        "cyclonedx-py", path=f"{Path(sys.executable).parent}{os.pathsep}{os.defpath}"
-    )
+    places = [str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
+    tool = shutil.which("cyclonedx-py", path=os.pathsep.join(places))
     if tool is None:
         raise SystemExit("cyclonedx-py is not there: pip install 'vggstudy[release]'")
     subprocess.run(
@@ -124,4 +124,4 @@ def describe(out: Path, epoch: int) -> None:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -44,7 +44,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_packed_study_holds_the_same_records(study: Path, tmp_path: Path) -> None:
     assert pack_study(study, tmp_path / "packed") == 5
-    assert set(files(tmp_path / "packed")) == {"study.json", "protocol.toml", PACK_NAME}
+    assert set(files(tmp_path / "packed")) == {
+        *("study.json", "protocol.toml", "environment.txt"),
+        PACK_NAME,
+    }
     packed, loose = (StudyStore.open(path, readonly=True) for path in (tmp_path / "packed", study))
     assert list(packed.records()) == list(loose.records())
     assert packed.read_record(f"{2:016x}") == loose.read_record(f"{2:016x}")
