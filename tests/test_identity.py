@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from vggstudy.identity import ID_LENGTH, canonical_json, cell_id, digest, run_id, run_seeds
 from vggstudy.plan import Plan, make_plan
 from vggstudy.protocol import Protocol, Recipe, TrainingSettings, parse_protocol
-from vggstudy.protocol.model.settings import Settings
+from vggstudy.stated.base import Settings
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -9,10 +9,10 @@ from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.parsing import level_index
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.hypotheses.specs import Held
 from vggstudy.analysis.hypotheses.verdicts import Evidence, Verdict
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.stated.hypotheses import Held
 
 
 def conditions_of_levels(held: Held, table: RunTable) -> tuple[Condition, ...]:

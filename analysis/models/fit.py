@@ -20,17 +20,12 @@ from vggstudy.analysis.models.accuracy_result import AccuracyModel
 from vggstudy.analysis.models.components import Components, components_of
 from vggstudy.analysis.models.failure import fit_failure_model
 from vggstudy.analysis.models.failure_result import FailureModel
-from vggstudy.analysis.models.requests import (
-    MAX_TERMS,
-    ModelRequest,
-    ModelRequests,
-    accuracy_spec,
-    failure_terms,
-)
+from vggstudy.analysis.models.requests import MAX_TERMS, accuracy_spec, failure_terms
 from vggstudy.analysis.models.text_tables import ends
 from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, note_of, say
 from vggstudy.analysis.numbers.arrays import IntArray
 from vggstudy.errors import AnalysisError
+from vggstudy.stated.models import ModelRequest, ModelRequests
 
 if TYPE_CHECKING:
     import pandas as pd

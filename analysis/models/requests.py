@@ -9,54 +9,18 @@ interaction that its cells tell apart.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 from vggstudy.analysis.data.accuracy_design import ModelSpec, design_of
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, Scale, axis_for
+from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, axis_for
 from vggstudy.analysis.data.failure_design import Terms
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.ols import aliased_columns
 from vggstudy.errors import AnalysisError
+from vggstudy.stated.models import ModelRequest
 
 MAX_TERMS = 60
 """Coefficients up to which interactions enter a model that nobody asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequest:
-    """What a model is asked to hold.
-
-    Attributes
-    ----------
-    along : str or None
-        Numeric factor of the curve; None: the one with the most levels, `MIN_LEVELS` at least.
-    scale : str or None
-        ``log2`` or ``linear``; None: log2 where all levels are positive.
-    interactions : tuple of (str, str) or None
-        Pairs of factors; with `along` in a pair, each level of the other has a curve of its own.
-        None: see the module.
-    """
-
-    along: str | None = None
-    scale: Scale | None = None
-    interactions: tuple[tuple[str, str], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequests:
-    """The models of one analysis.
-
-    Attributes
-    ----------
-    failure : ModelRequest
-        Of the probability of converging.
-    accuracy : ModelRequest
-        Of the outcome among converged runs.
-    """
-
-    failure: ModelRequest = ModelRequest()
-    accuracy: ModelRequest = ModelRequest()
 
 
 def axis_asked(table: RunTable, request: ModelRequest) -> Axis | None:
@@ -91,7 +55,7 @@ def failure_terms(table: RunTable, request: ModelRequest) -> Terms:
     axis = axis_asked(table, request)
     named = [axis.factor] if axis else []
     factors = tuple(x for x in table.factors if x not in named and len(table.levels[x]) > 1)
-    return Terms(axis, factors, request.interactions or ())
+    return Terms(axis, factors, request.pairs or ())
 
 
 def accuracy_spec(cells: Cells, request: ModelRequest) -> ModelSpec | None:
@@ -106,8 +70,8 @@ def accuracy_spec(cells: Cells, request: ModelRequest) -> ModelSpec | None:
     axis = axis_asked(table, request)
     if axis is None:
         return None
-    if request.interactions is not None:
-        return _spec(axis, request.interactions)
+    if request.pairs is not None:
+        return _spec(axis, request.pairs)
     kept: tuple[tuple[str, str], ...] = ()
     for pair in _pairs(table, axis):
         if _determined(cells, _spec(axis, (*kept, pair))):

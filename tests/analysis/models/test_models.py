@@ -17,10 +17,10 @@ from vggstudy.analysis.models.failure_result import FailureModel
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 
-CURVES = (("depth", "batch_size"),)
+CURVES = ["depth*batch_size"]
 PLANNED = ModelRequests(
     failure=ModelRequest(interactions=CURVES),
-    accuracy=ModelRequest(interactions=(*CURVES, ("data_norm", "batch_norm"))),
+    accuracy=ModelRequest(interactions=[*CURVES, "data_norm*batch_norm"]),
 )
 """The models that R fitted, but for the point on the axis at which main effects are read."""
 
@@ -161,8 +161,8 @@ def test_nested_factor_loses_the_interactions_that_its_cells_cannot_tell(
     "request_",
     [
         ModelRequest(along="kernel"),
-        ModelRequest(interactions=(("depth", "kernel"),)),
-        ModelRequest(interactions=(("depth", "depth"),)),
+        ModelRequest(interactions=["depth*kernel"]),
+        ModelRequest(interactions=["depth*depth"]),
     ],
 )
 def test_model_that_names_what_is_not_there_is_an_error(

@@ -22,16 +22,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
-from vggstudy.analysis.hypotheses.specs import (
-    ClaimPart,
-    EquivalencePart,
-    HypothesisSpec,
-    NeededPart,
-    Part,
-    PeakPart,
-    RankingPart,
-    SlopePart,
-)
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.sensitivity import (
     compare_rules,
@@ -48,6 +38,16 @@ from vggstudy.report.page.figures.style import fit, text_width, wrapped
 from vggstudy.report.words.i18n import LANGUAGES, LOCALE, gettext, speaking
 from vggstudy.report.words.names import METHODS, NAMES, friendly
 from vggstudy.report.words.notes import spoken
+from vggstudy.stated.hypotheses import (
+    ClaimPart,
+    ConjunctionHypothesis,
+    EquivalencePart,
+    NeededPart,
+    Part,
+    PeakPart,
+    RankingPart,
+    SlopePart,
+)
 from vggstudy.study.runs import MEASURED
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -255,16 +255,27 @@ def rich(frame: pd.DataFrame) -> AnalysisResult:
     """An analysis with hypotheses of every kind, and its sensitivity."""
     table = RunTable.from_frame(frame, factors=["depth", "batch_size", "batch_norm"])
     parts: tuple[Part, ...] = (
-        ClaimPart("converged.diff.batch_norm", "above", 0.0),
-        ClaimPart("accuracy.diff.width", "above", 0.0),
-        EquivalencePart("accuracy.diff.depth@batch_norm=true", 0.05),
-        SlopePart("batch_size", "above", at={"batch_norm": False}),
-        NeededPart("batch_size", "depth", "above", at={"batch_norm": False}),
-        PeakPart("batch_size"),
-        RankingPart(("depth", "batch_norm")),
+        ClaimPart(
+            kind="claim", claim="converged.diff.batch_norm", direction="above", threshold=0.0
+        ),
+        ClaimPart(kind="claim", claim="accuracy.diff.width", direction="above", threshold=0.0),
+        EquivalencePart(
+            kind="equivalence", claim="accuracy.diff.depth@batch_norm=true", margin=0.05
+        ),
+        SlopePart(kind="slope", along="batch_size", direction="above", at={"batch_norm": False}),
+        NeededPart(
+            kind="threshold_order",
+            along="batch_size",
+            compare="depth",
+            direction="above",
+            at={"batch_norm": False},
+        ),
+        PeakPart(kind="peak", along="batch_size"),
+        RankingPart(kind="ranking", factors=["depth", "batch_norm"]),
     )
     specs = [
-        HypothesisSpec(f"H{number}", QUOTED, (part,)) for number, part in enumerate(parts, start=1)
+        ConjunctionHypothesis(id=f"H{number}", text=QUOTED, kind="all", parts=[part])
+        for number, part in enumerate(parts, start=1)
     ]
     result = analyze(table, resamples=199, hypotheses=specs)
     known = replace(table, chance=0.1)

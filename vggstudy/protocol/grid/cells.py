@@ -15,8 +15,9 @@ from vggstudy.identity import canonical_json, cell_id
 from vggstudy.protocol.grid.rules import kept_cells, rule_problems
 from vggstudy.protocol.model.conflicts import Conflict, ConflictError
 from vggstudy.protocol.model.factors import Path, explain_unknown, resolve
-from vggstudy.protocol.model.settings import Recipe, Settings
+from vggstudy.protocol.model.settings import Recipe
 from vggstudy.protocol.model.wording import MAX_PROBLEMS, problems_of, shown
+from vggstudy.stated.base import Settings
 
 if TYPE_CHECKING:
     from vggstudy.protocol.model.statement import Statement
