@@ -26,7 +26,7 @@ from scipy.optimize import brentq
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.curves import Axis
-from vggstudy.analysis.data.failure_design import Design, positions
+from vggstudy.analysis.data.design import Design, positions
 from vggstudy.analysis.estimators.placement import Lines, Stratum
 from vggstudy.analysis.notes import ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray

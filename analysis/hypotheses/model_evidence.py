@@ -8,7 +8,7 @@ from dataclasses import replace
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
-from vggstudy.analysis.data.failure_design import Terms, build_design
+from vggstudy.analysis.data.design import Terms, build_design
 from vggstudy.analysis.data.levels import encode, write_level
 from vggstudy.analysis.data.parsing import level_index
 from vggstudy.analysis.data.table import RunTable

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vggstudy.analysis.data.design import Term
 from vggstudy.analysis.notes import Named, Note, Value, in_english
 from vggstudy.analysis.sentences import SENTENCES, WRITTEN, Kind
 from vggstudy.report.words.i18n import gettext, mark, translated
@@ -40,13 +41,19 @@ def _listed(kind: Kind, values: tuple[str, ...] | tuple[Note, ...]) -> str:
         return "; ".join(spoken(value) for value in values if isinstance(value, Note))
     texts = [str(value) for value in values]
     if kind == Kind.TERMS:
-        return term(", ".join(texts))
+        return _terms(", ".join(texts))
     words = friendly if kind == Kind.FACTORS else in_words
     return ", ".join(map(words, texts)) or "none"
 
 
-def term(text: str) -> str:
-    """The names of a model's terms with words for columns: "log2(batch size):depth=19"."""
+def term(column: Term) -> str:
+    """A model's term with words for its columns: "depth=19:log2(batch size)"."""
+    named = (variable.named(friendly(variable.factor)) for variable in column.variables)
+    return ":".join(named) or f"({friendly('intercept')})"
+
+
+def _terms(text: str) -> str:
+    """The names of terms in a note, and where their estimates run away to."""
     text = _infinities(text)
     if not translated():
         return in_words(text)

@@ -21,7 +21,7 @@ import pytest
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import axis_of
-from vggstudy.analysis.data.failure_design import Design, Terms, build_design
+from vggstudy.analysis.data.design import Design, Terms, build_design
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.threshold import limits_of, shared_lines
 from vggstudy.analysis.numbers.arrays import FloatArray
