@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import TaggedUnionSchema
 
 from vggstudy.protocol.reading.loading import Protocol
 
@@ -17,7 +16,7 @@ SCHEMA_FILE = "protocol.schema.json"
 class _Schema(GenerateJsonSchema):
     """Without ``discriminator``, which is a word of OpenAPI that validators do not know."""
 
-    def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
         found = super().tagged_union_schema(schema)
         del found["discriminator"]
         return found
