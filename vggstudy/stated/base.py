@@ -49,3 +49,19 @@ def pairs_of(interactions: list[str]) -> tuple[tuple[str, str], ...]:
     """Two factors of each ``first*second``."""
     parts = (text.partition("*") for text in interactions)
     return tuple((first, second) for first, _, second in parts)
+
+
+def write_level(level: bool | int | float | str) -> str:
+    """The text of a level in ids and tables, for people: ``true``, ``19``, ``0.001``, ``1e-5``.
+
+    Numbers are written by value, whatever the notation they were read in: 1e-4 and 0.0001 are
+    both ``0.0001``, and 11.0 is ``11``.
+    """
+    if isinstance(level, bool):
+        return "true" if level else "false"
+    if isinstance(level, float):
+        if level.is_integer() and abs(level) < 2**63:
+            return str(int(level))
+        mantissa, exponent, digits = repr(level).partition("e")
+        return f"{mantissa}e{int(digits)}" if exponent else mantissa
+    return str(level)
