@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.streams import LaneStream, lane_streams

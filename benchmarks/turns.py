@@ -17,7 +17,8 @@ from pathlib import Path
 
 from vggstudy.execution.local.lane_worker import settle_memory
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Job, Site

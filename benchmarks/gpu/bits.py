@@ -9,7 +9,7 @@ from typing import Any
 
 from gpu.common import DEVICE, SEEDS, bits, cache_dir, device_name, gates, graphs, site
 from gpu.lines import Section
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Job

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.determinism import open_device, tensors_sha256
 from vggstudy.training.lanes.lane import Lane
@@ -182,7 +182,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 
 recipe = Recipe.model_validate_json(sys.argv[1])
@@ -331,7 +331,7 @@ import sys
 from pathlib import Path
 import torch
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.nets.vgg import Vgg
 

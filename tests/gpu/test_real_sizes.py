@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.laneset import LaneSet, Outcome

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import session as module
 from vggstudy.training.aside import Background, Beside, Directly
 from vggstudy.training.checkpoint import write_checkpoint

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.streams import lane_streams

@@ -17,7 +17,7 @@ from torch import nn
 
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Directly
 from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits

@@ -21,7 +21,8 @@ from torch.nn import functional
 
 from tests.gpu.null.run import FAULT, read
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes import memory as lane_memory

@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.determinism import deterministic, tensors_sha256
 from vggstudy.training.lanes.graphs import Body, GraphSteps, Snapshot
 from vggstudy.training.lanes.lane import Lane

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes import laneset as module

@@ -10,9 +10,8 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from vggstudy.protocol.model.conflicts import ConflictError, conflicts
 from vggstudy.stated.base import Integral, Line, Settings
 
 SCHEMA_VERSION = 1
@@ -195,31 +194,3 @@ class TrainingSettings(Settings):
         """Whether the test split is evaluated after every epoch."""
         watched = (self.monitored, self.selected_by)
         return self.test_every_epoch or any(name.startswith("test_") for name in watched)
-
-
-class Recipe(Settings):
-    """Everything that decides what one run computes, but for its seeds."""
-
-    data: DataSettings
-    model: ModelSettings = ModelSettings()
-    training: TrainingSettings = TrainingSettings()
-
-    @model_validator(mode="after")
-    def _runnable(self) -> Recipe:
-        """Refuse settings that cannot stand together; sections alone may still be incomplete."""
-        if found := list(conflicts(self)):
-            raise ConflictError(found)
-        return self
-
-    def identity(self) -> dict[str, Any]:
-        """What a cell's id is made of: the schema version and every setting off its default.
-
-        Together with the rule that a default never changes within a schema version, two
-        different recipes never share an identity, and a setting added later at its default
-        leaves every id as it was. Where the images lie is not part of it, except for
-        imagefolder, where nothing else names them.
-        """
-        named = self.model_dump(mode="json", exclude_defaults=True)
-        if self.data.name != "imagefolder":
-            named["data"].pop("root", None)
-        return {"schema": SCHEMA_VERSION, **named}

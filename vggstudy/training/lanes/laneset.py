@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
