@@ -108,7 +108,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Design:
+class DesignMatrix:
     """The design of some cells.
 
     Attributes
@@ -168,7 +168,7 @@ def build_design(
     *,
     where: tuple[Condition, ...] = (),
     center: float | None = None,
-) -> Design:
+) -> DesignMatrix:
     """The design of the cells with runs.
 
     Parameters
@@ -198,7 +198,7 @@ def build_design(
 
 def design_on(
     cells: Cells, terms: Terms, index: IntArray, *, center: float | None = None
-) -> Design:
+) -> DesignMatrix:
     """The design of chosen cells, with or without runs, whatever its rank.
 
     Raises
@@ -218,7 +218,9 @@ def design_on(
     x = positions(terms.axis, cells, index)
     middle = float(np.unique(x).mean()) if center is None else center
     X = _columns(terms, table.factors, levels, codes, x - middle)
-    return Design(terms, table.factors, levels, middle, _terms(terms, cells, levels), index, X)
+    return DesignMatrix(
+        terms, table.factors, levels, middle, _terms(terms, cells, levels), index, X
+    )
 
 
 def positions(axis: Axis | None, cells: Cells, index: IntArray) -> FloatArray:

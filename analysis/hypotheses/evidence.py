@@ -201,7 +201,7 @@ def _difference(maker: ClaimMaker, contrast: Contrast, adjust: str) -> tuple[flo
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class Judgement:
     """How a kind of hypothesis is judged.
 
     Attributes
@@ -219,22 +219,22 @@ class Kind:
     bound: Callable[[Any], float] | None = None
 
 
-KINDS: Mapping[str, Kind] = {
-    "claim": Kind(Evaluator.claim, attrgetter("claim"), attrgetter("threshold")),
-    "equivalence": Kind(Evaluator.equivalence, attrgetter("claim"), attrgetter("margin")),
-    "slope": Kind(
+KINDS: Mapping[str, Judgement] = {
+    "claim": Judgement(Evaluator.claim, attrgetter("claim"), attrgetter("threshold")),
+    "equivalence": Judgement(Evaluator.equivalence, attrgetter("claim"), attrgetter("margin")),
+    "slope": Judgement(
         lambda found, part, level: slope(part, found.maker, level),
         lambda part: f"converged.slope.{part.along}",
     ),
-    "threshold_order": Kind(
+    "threshold_order": Judgement(
         lambda found, part, level: needed(part, found.maker, level),
         lambda part: f"needed.diff.{part.compare}",
     ),
-    "peak": Kind(
+    "peak": Judgement(
         lambda found, part, level: peak(part, found.maker, level),
         lambda part: f"peak.{part.along}",
     ),
-    "ranking": Kind(
+    "ranking": Judgement(
         Evaluator.ranking,
         lambda part: f"{part.outcome or 'expected'}.rank.{'*'.join(sorted(part.factors))}",
     ),

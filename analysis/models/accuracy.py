@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.design import Design, Terms, design_on
+from vggstudy.analysis.data.design import DesignMatrix, Terms, design_on
 from vggstudy.analysis.models.accuracy_result import AccuracyModel
 from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Named, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
@@ -115,7 +115,7 @@ def _covariance(fit: OlsFit, kind: Robust, clusters: IntArray | None) -> tuple[F
     return clustered_covariance(fit, clusters), np.unique(clusters).size - 1
 
 
-def _refusal(cells: Cells, design: Design) -> Note | None:
+def _refusal(cells: Cells, design: DesignMatrix) -> Note | None:
     """Why the model cannot be fitted."""
     if not cells.k.any():
         return say("no_run_converged", Reason.NONE_CONVERGED)
@@ -131,7 +131,7 @@ def _refusal(cells: Cells, design: Design) -> Note | None:
     return None
 
 
-def _lack_of_fit(cells: Cells, design: Design, fit: OlsFit) -> LackOfFit | None:
+def _lack_of_fit(cells: Cells, design: DesignMatrix, fit: OlsFit) -> LackOfFit | None:
     """F test against cell means, where there is something to test with."""
     used = cells.k > 0
     n, mean = cells.k[used], cells.mean[used]

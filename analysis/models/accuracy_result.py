@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vggstudy.analysis.data.curves import Axis
-from vggstudy.analysis.data.design import Design
+from vggstudy.analysis.data.design import DesignMatrix
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
@@ -28,7 +28,7 @@ class AccuracyModel:
     ----------
     axis : Axis
         Of the curve.
-    design : Design
+    design : DesignMatrix
         Of every cell of the grid.
     fit : OlsFit
         Over the N converged runs.
@@ -51,7 +51,7 @@ class AccuracyModel:
     """
 
     axis: Axis
-    design: Design
+    design: DesignMatrix
     fit: OlsFit
     cell: IntArray
     covariance: FloatArray

@@ -16,7 +16,7 @@ import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Pair
-from vggstudy.analysis.data.design import Design
+from vggstudy.analysis.data.design import DesignMatrix
 from vggstudy.analysis.models.failure_result import Change, Effect, FailureModel
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.firth import Binomial
@@ -89,14 +89,14 @@ def average_slope(found: FailureModel, cells: Cells) -> Interval:
     return linear(found, slope_row(found.design, cells, index))
 
 
-def slope_row(design: Design, cells: Cells, index: IntArray) -> FloatArray:
+def slope_row(design: DesignMatrix, cells: Cells, index: IntArray) -> FloatArray:
     """Weights of the coefficients that give the mean slope over some cells; shape (P,)."""
     codes = cells.codes[index]
     zero = np.zeros(len(index))
     return np.asarray((design.rows(codes, zero + 1) - design.rows(codes, zero)).mean(axis=0))
 
 
-def grid(design: Design, cells: Cells, where: tuple[Condition, ...]) -> tuple[Condition, ...]:
+def grid(design: DesignMatrix, cells: Cells, where: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Conditions of the cells that a model averages over: levels without any runs are left out."""
     held = {condition.factor: condition.levels for condition in where}
     table = cells.table

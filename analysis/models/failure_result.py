@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.design import Design, Term
+from vggstudy.analysis.data.design import DesignMatrix, Term
 from vggstudy.analysis.data.levels import Level, write_level
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
 from vggstudy.analysis.notes import Note, say
@@ -108,7 +108,7 @@ class FailureModel:
 
     Attributes
     ----------
-    design : Design
+    design : DesignMatrix
     k, n : ndarray of shape (M,)
         Converged and labelled runs of the design's cells.
     fit : LogisticFit
@@ -125,7 +125,7 @@ class FailureModel:
         All coefficients but the intercept against zero; None without any.
     """
 
-    design: Design
+    design: DesignMatrix
     k: FloatArray
     n: FloatArray
     fit: LogisticFit
