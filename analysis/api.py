@@ -261,4 +261,4 @@ def _holes(cells: Cells) -> list[Note]:
 
 def _first_of(cells: Cells, chosen: list[int]) -> Named:
     """The first cell's name, and the number of the others."""
-    return Named((cells.name(chosen[0]),), len(chosen) - 1)
+    return Named((cells.levels_of(chosen[0]),), len(chosen) - 1)

@@ -156,7 +156,7 @@ def _cautions(
     if tested is not None and tested.p_value < SIGNIFICANT:
         notes.append(say("curves_do_not_fit", ModelCaution.LACK_OF_FIT, p=tested.p_value))
     if judged is not None and judged.outlier_p < SIGNIFICANT:
-        where = Named((cells.name(int(cell[judged.outlier])),))
+        where = Named((cells.levels_of(int(cell[judged.outlier])),))
         notes.append(say("outlier", ModelCaution.OUTLIER, names=where, p=judged.outlier_p))
     if determined:
         notes.append(say("run_determines_fit", Caution.POOLED_VARIANCE))

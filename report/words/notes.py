@@ -15,11 +15,25 @@ MORE = mark("%(names)s and %(n)s more")
 
 def spoken(note: Note) -> str:
     """A note in the report's language; one of which only the English is known stays English."""
-    if note.name == WRITTEN or not translated():
+    if note.name == WRITTEN:
         return in_words(_infinities(_singular(note.text)))
     found = SENTENCES[note.name]
+    if not translated():
+        gaps = {gap: _english(kind, note.values[gap]) for gap, kind in found.kinds.items()}
+        return _infinities(_singular(found.text % gaps))
     gaps = {gap: _gap(kind, note.values[gap]) for gap, kind in found.kinds.items()}
     return gettext(found.text) % gaps if gaps else gettext(found.text)
+
+
+def _english(kind: Kind, value: Value) -> str:
+    """What stands in a gap, with words for the names of columns alone."""
+    if isinstance(value, Note):
+        return spoken(value)
+    if isinstance(value, Named):
+        return _named(value, equal="=")
+    if isinstance(value, tuple) and kind == Kind.NOTES:
+        return _listed(kind, value)
+    return in_words(in_english(kind, value))
 
 
 def _gap(kind: Kind, value: Value) -> str:
@@ -72,9 +86,10 @@ def _infinities(text: str) -> str:
     return text
 
 
-def _named(value: Named) -> str:
-    """Cells by their levels, or factors: "depth=19, batch_norm=true and 3 more"."""
-    names = "; ".join(value.names)
-    found = re.sub(r"\b([A-Za-z]\w*)(?=[=,;]|$)", lambda match: friendly(match[1]), names)
-    found = found.replace("=", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+def _named(value: Named, *, equal: str = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}") -> str:
+    """Cells by their levels: "depth = 19, batch normalisation = true and 3 more"."""
+    found = "; ".join(
+        ", ".join(f"{friendly(factor)}{equal}{level}" for factor, level in cell)
+        for cell in value.cells
+    )
     return gettext(MORE) % {"names": found, "n": value.more} if value.more else found

@@ -168,7 +168,7 @@ def filled(name: str) -> Note:
     values: dict[Kind, object] = {
         Kind.FACTORS: ["depth"],
         Kind.LISTED: ["8"],
-        Kind.NAMED: Named(("depth=19", "batch_norm=true"), 3),
+        Kind.NAMED: Named(((("depth", "19"),), (("batch_norm", "true"),)), 3),
         Kind.TERMS: ["depth=19"],
         Kind.WORDS: WORDS[0],
         Kind.NOTE: say("no_labelled"),
@@ -198,13 +198,26 @@ def sources(places: tuple[Path, ...]) -> list[tuple[str, str]]:
     return [(path.stem, path.read_text("utf-8")) for path in places]
 
 
+def test_a_level_that_looks_like_a_column_stays_as_it_is() -> None:
+    cell = (("init", "he_normal"), ("optimizer", "depth"), ("lr", "0.1, and so on"))
+    note = say("no_labelled_in_cell", names=Named((cell,), 1))
+    assert "init=he_normal, optimizer=depth, lr=0.1, and so on and 1 more" in note.text
+    again = Note.from_dict(json.loads(json.dumps(note.to_dict())))
+    assert again.values == note.values
+    assert "initialisation=he_normal, optimizer=depth, learning rate=0.1, and" in spoken(again)
+    with speaking("ko"):
+        said = spoken(again).replace("\N{NO-BREAK SPACE}", " ")
+    assert "= he_normal" in said
+    assert "= depth" in said
+
+
 def test_names_inside_a_note_are_translated_and_codes_are_not() -> None:
     lack = say(
         "cells_without",
         n=1,
         cells=4,
         what="labelled runs",
-        names=Named(("depth=19, batch_norm=true",)),
+        names=Named(((("depth", "19"), ("batch_norm", "true")),)),
     )
     with speaking("ko"):
         said = spoken(say("part_offered", text=lack, claim="accuracy.diff.lr@batch_norm=true"))
