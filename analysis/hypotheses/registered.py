@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from vggstudy.analysis.claims.catalogue import known
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.claims.named import named_claims
 from vggstudy.analysis.hypotheses.evidence import KINDS
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.stated.hypotheses import Hypothesis, parts_of
@@ -18,7 +18,6 @@ def registered(
     specs: Sequence[Hypothesis],
     results: Sequence[HypothesisResult],
     maker: ClaimMaker,
-    further: Mapping[str, ClaimMaker],
 ) -> dict[str, Claim]:
     """The claims, those that a hypothesis names marked as registered.
 
@@ -33,8 +32,6 @@ def registered(
     results : sequence of HypothesisResult
         In the same order.
     maker : ClaimMaker
-    further : mapping of str to ClaimMaker
-        Makers of claims on further outcomes, by the first word of their ids.
     """
     made = dict(claims)
     done: set[str] = set()
@@ -43,13 +40,13 @@ def registered(
             kind = KINDS[part.kind]
             if kind.bound is None:
                 continue
-            found = named_claims([kind.about(part)], maker, further)
+            asked = known(kind.about(part), maker)
             # Where there is none, the evidence says so, with its reason.
-            claim = next((made.get(key, one) for key, one in found.items()), None)
-            if claim is None or claim.id in done:
+            if asked is None or asked.id in done:
                 continue
-            done.add(claim.id)
+            done.add(asked.id)
+            claim = made.get(asked.id) or maker.claim(asked)
             made[claim.id] = replace(
                 claim, registered=True, verdict=evidence.verdict.value, reference=kind.bound(part)
-            ).sealed()
+            )
     return made

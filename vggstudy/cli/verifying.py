@@ -7,9 +7,13 @@ from pathlib import Path
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option
+from vggstudy.cli.given import factors_option, protocol_option, split
+from vggstudy.cli.rerunning import RerunChoice, rerun_options
 
-VALUED = ("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust")
+VALUED = (
+    *("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust"),
+    *("--rerun", "--rerun-seed", "--devices"),
+)
 """Options of both commands that take a value."""
 
 
@@ -60,8 +64,10 @@ def _first_word(args: list[str]) -> int | None:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A package or class beside the paper that you have read yourself.",
+    help="A package or class beside the paper that you have read yourself, or the claims.json of "
+    "--against that you vouch for.",
 )
+@rerun_options
 @factors_option
 @protocol_option
 @common
@@ -72,6 +78,9 @@ def verify_command(
     recompute: bool,
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
+    rerun_count: int | None,
+    rerun_seed: int | None,
+    devices: str,
     factors: str,
     protocol_file: str | None,
 ) -> int:
@@ -82,6 +91,9 @@ def verify_command(
     """
     from vggstudy.cli.verify import verify
 
+    if rerun_count is None and rerun_seed is not None:
+        msg = "--rerun-seed goes with --rerun N"
+        raise click.UsageError(msg)
     return verify(
         console,
         file,
@@ -91,4 +103,5 @@ def verify_command(
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,
+        again=RerunChoice(rerun_count or 0, rerun_seed, tuple(split(devices))),
     )
