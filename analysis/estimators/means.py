@@ -19,7 +19,15 @@ from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import claim_generator, studentized_draws
-from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
+from vggstudy.analysis.numbers.student import (
+    Spread,
+    cautious_freedom,
+    satterthwaite,
+    t_interval,
+)
+
+FEW, SMALL_BY_CHANCE = 3, 0.3
+"""Runs of a cell below which a contrast's degrees of freedom are cautious, and their tail."""
 
 PLAIN_BELOW = 20
 """Runs per cell below which percentile, basic and BCa intervals are too narrow."""
@@ -122,6 +130,9 @@ def rule_for(cells: int, groups: int) -> _Rule:
 def pooled_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | None:
     """Spread of a contrast, with the pooled variance in cells that do not vary.
 
+    Where a cell has two runs its variance may be small by chance, and Satterthwaite's degrees of
+    freedom too many: they are then `cautious_freedom`'s.
+
     Returns
     -------
     Spread or None
@@ -133,7 +144,11 @@ def pooled_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spre
     freedom = np.where(flat, df, cells.k[used] - 1)
     if not (weights**2 * variance).sum() > 0 or (flat.any() and not pooled > 0):
         return None
-    return satterthwaite(weights, variance, cells.k[used], freedom)
+    spread = satterthwaite(weights, variance, cells.k[used], freedom)
+    if used.size == 1 or cells.k[used].min() >= FEW:
+        return spread
+    parts = weights**2 * variance / cells.k[used]
+    return Spread(spread.se, float(cautious_freedom(parts, freedom, tail=SMALL_BY_CHANCE)))
 
 
 def _draw(
