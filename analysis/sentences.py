@@ -299,6 +299,9 @@ SENTENCES = {
     "only_converged": Sentence("only %(n)s converged runs"),
     "only_seeds": Sentence("only %(n)s seeds"),
     "seeds_left_out": Sentence("%(n)s of %(seeds)s seeds lack a converged run"),
+    "seeds_not_everywhere": Sentence(
+        "%(n)s of %(seeds)s seeds did not run in every cell and are left out"
+    ),
     "k_of_n_converged": Sentence("%(k)s of %(n)s runs converged"),
     "cells_at_most_one": Sentence("in %(n)s of %(cells)s cells at most one run converged"),
     "pooled_for_flat": Sentence(
