@@ -307,6 +307,18 @@ SENTENCES = {
     "pooled_for_flat": Sentence(
         "the runs of %(names)s have one value; the variance pooled over cells is used"
     ),
+    "two_groups": Sentence(
+        "%(k)s of %(n)s converged runs of %(names)s form a group of their own far below: the "
+        "interval of a mean is too narrow there; see the interquartile mean and their share"
+    ),
+    "one_below": Sentence(
+        "one of %(n)s converged runs of %(names)s lies far below the others: the interval of a "
+        "mean may be too narrow; see the interquartile mean"
+    ),
+    "at_ceiling": Sentence(
+        "%(k)s of %(n)s converged runs of %(names)s have the highest value: the interval of a mean "
+        "and differences of means are of what the measure can tell"
+    ),
     "bootstrap_narrow": Sentence("%(method)s intervals are too narrow with %(n)s runs in a cell"),
     "studentized_wide": Sentence(
         "studentized intervals are much too wide with %(n)s runs in a cell"

@@ -19,6 +19,7 @@ from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import claim_generator, studentized_draws
+from vggstudy.analysis.numbers.shape import Look, Shape
 from vggstudy.analysis.numbers.student import (
     Spread,
     cautious_freedom,
@@ -28,6 +29,9 @@ from vggstudy.analysis.numbers.student import (
 
 FEW, SMALL_BY_CHANCE = 3, 0.3
 """Runs of a cell below which a contrast's degrees of freedom are cautious, and their tail."""
+
+MANY_CELLS = 2.0
+"""How much farther apart two groups must be where a contrast is of more than two cells."""
 
 PLAIN_BELOW = 20
 """Runs per cell below which percentile, basic and BCa intervals are too narrow."""
@@ -217,8 +221,38 @@ def _cautions(cells: Cells, used: IntArray, rule: _Rule, method: str) -> tuple[N
     if flat.size:
         named = Named((cells.name(int(flat[0])),), flat.size - 1)
         notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=named))
+    notes += unusual(cells, used)
     if method in {"percentile", "basic", "bca"} and fewest < PLAIN_BELOW:
         notes.append(say("bootstrap_narrow", Caution.PLAIN_BOOTSTRAP, method=method, n=fewest))
     if method == "studentized" and fewest < STUDENTIZED_BELOW:
         notes.append(say("studentized_wide", Caution.PLAIN_BOOTSTRAP, n=fewest))
     return tuple(notes)
+
+
+def unusual(cells: Cells, used: IntArray) -> list[Note]:
+    """Cells with two groups of runs, a run far below, or runs at a ceiling: one note of each kind.
+
+    Among many cells one looks unusual by chance, so that more is asked of each.
+    """
+    strict = 1.0 if used.size <= 2 else MANY_CELLS
+    found: dict[Shape, list[tuple[int, Look]]] = {}
+    for cell in used.tolist():
+        if (look := cells.look(cell, strict=strict)) is not None:
+            found.setdefault(look.shape, []).append((cell, look))
+    notes = []
+    for shape, (name, code) in _UNUSUAL.items():
+        if shape in found:
+            cell, look = found[shape][0]
+            values = {"names": Named((cells.name(cell),), len(found[shape]) - 1), "n": look.n}
+            if shape != Shape.BELOW:
+                values["k"] = look.k
+            notes.append(say(name, code, **values))
+    return notes
+
+
+_UNUSUAL = {
+    Shape.TWO_GROUPS: ("two_groups", Caution.HALF_LEARNED),
+    Shape.BELOW: ("one_below", Caution.OUTLIER_BELOW),
+    Shape.CEILING: ("at_ceiling", Caution.CEILING),
+}
+"""Sentence and code of each."""
