@@ -328,6 +328,12 @@ SENTENCES = {
         a=Kind.PERCENT,
         b=Kind.PERCENT,
     ),
+    "within_lee": Sentence(
+        "%(text)s; for runs that would converge under both the difference lies within %(low)s to "
+        "%(high)s (Lee's bounds)",
+        low=Kind.ROUNDED_3,
+        high=Kind.ROUNDED_3,
+    ),
     "with_all_runs": Sentence("%(text)s; over all runs: %(claim)s"),
     "over_part": Sentence("over %(n)s of %(cells)s cells, the largest complete part"),
     "needed_below": Sentence(
