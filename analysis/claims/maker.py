@@ -138,6 +138,7 @@ class ClaimMaker:
         """A claim on the cells of a contrast from a finding."""
         used = np.concatenate([group.cells for group in contrast.groups(self.cells)])
         drawn = finding.resamples is not None
+        everyone = subject.outcome == "expected"
         claim = Claim(
             id=subject.id,
             estimand=subject.estimand,
@@ -147,8 +148,8 @@ class ClaimMaker:
             conditions=conditions_of(contrast, self.cells.table),
             unit=subject.unit,
             level=self.confidence,
-            n=int(self.cells.n[used].sum()),
-            k=int(self.cells.k[used].sum()),
+            n=finding.runs if finding.runs and everyone else int(self.cells.n[used].sum()),
+            k=finding.runs if finding.runs and not everyone else int(self.cells.k[used].sum()),
             estimate=finding.estimate,
             B=finding.resamples,
             seed=self.resampling.seed if drawn else None,

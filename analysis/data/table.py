@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from vggstudy.identity import digest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Seeding = Literal["auto", "independent", "shared", "crossed"]
+"""Whether runs of different cells share their seeds, or the table is to tell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,6 +56,10 @@ class RunTable:
     streams : ndarray of shape (N, 2) or None
         Numbers of the seed of each run's initialisation and of the seed of everything else, where
         the input tells them apart (columns ``init_seed`` and ``data_seed``).
+    seeds : tuple of str or None
+        The column ``seed``, N entries, where the input has one.
+    seeding : str
+        How the seeds are to be read, unless an analysis says otherwise; see `seeding.read_seeds`.
     """
 
     factors: tuple[str, ...]
@@ -65,6 +72,8 @@ class RunTable:
     chance: float | None
     label_rule: str
     streams: IntArray | None = None
+    seeds: tuple[str, ...] | None = None
+    seeding: Seeding = "auto"
 
     @classmethod
     def from_frame(
@@ -76,6 +85,7 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        seeding: Seeding = "auto",
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
 
@@ -94,6 +104,9 @@ class RunTable:
             The majority-class rate; by default the mean of the ``majority_rate`` column.
         levels : mapping, optional
             Declared order of the levels; by default false < true, numbers by value, then text.
+        seeding : str
+            Whether runs of different cells share their seeds: auto (the column ``seed`` tells),
+            independent, shared, or crossed.
 
         Raises
         ------
@@ -101,7 +114,7 @@ class RunTable:
             If anything is wrong; every problem is listed, with its row.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(frame, request, rows="row", first=1))
+        return cls(**build_table(frame, request, rows="row", first=1), seeding=seeding)
 
     @classmethod
     def read_csv(
@@ -113,6 +126,7 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        seeding: Seeding = "auto",
     ) -> RunTable:
         """`from_frame` of a CSV file; problems are named by line.
 
@@ -122,7 +136,8 @@ class RunTable:
             If the file cannot be read as a table of text, or its content is wrong.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(load_csv(Path(path)), request, rows="line", first=2))
+        fields = build_table(load_csv(Path(path)), request, rows="line", first=2)
+        return cls(**fields, seeding=seeding)
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -167,6 +182,7 @@ class RunTable:
             label=self.label[rows],
             value=self.value[rows],
             streams=None if self.streams is None else self.streams[rows],
+            seeds=None if self.seeds is None else tuple(self.seeds[i] for i in rows.tolist()),
         )
 
     @property

@@ -16,12 +16,11 @@ from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.finding import Finding
-from vggstudy.analysis.estimators.seed_sums import shares_by_seed
+from vggstudy.analysis.estimators.seed_clusters import counts_over_seeds
 from vggstudy.analysis.notes import Caution, Note, say
 from vggstudy.analysis.numbers.proportions import (
     PooledCounts,
     clopper_pearson,
-    clustered_counts,
     mid_p,
     mover_sum,
     pooled_counts,
@@ -96,7 +95,7 @@ def _clustered(
     independent, which is wide where seeds act on both alike.
     """
     found = [
-        clustered_counts(count, shares_by_seed(cells, group.cells, group.weights))
+        counts_over_seeds(cells, group.cells, group.weights, count)
         if group.cells.size > 1
         else count
         for group, count in zip(groups, counts, strict=True)

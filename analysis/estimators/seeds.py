@@ -16,12 +16,13 @@ from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.estimators.seed_clusters import clustered_spread
 from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed, cell_of
 from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, linear_deviations
-from vggstudy.analysis.numbers.student import student_t
+from vggstudy.analysis.numbers.student import student_t, t_interval
 
 MIN_SEEDS, WARN_SEEDS, BOOTSTRAP_SEEDS = 3, 5, 20
 """Complete seeds for an interval at all, without a warning, and with a bootstrap beside."""
@@ -47,11 +48,17 @@ def seed_contrasts(cells: Cells, groups: list[Group], *, everyone: bool = False)
     everyone : bool
         Of all labelled runs, failed ones included; by default of converged runs alone.
     """
+    value = _values(cells, everyone=everyone)
+    weights = signed_weights(cells, groups)
+    return by_seed(cells, weights[:, None], value, _present(cells, everyone=everyone))
+
+
+def signed_weights(cells: Cells, groups: list[Group]) -> FloatArray:
+    """Weight of every cell in a contrast, with its sign; shape (C,)."""
     weights = np.zeros(len(cells))
     for group in groups:
         weights[group.cells] = group.sign * group.weights
-    value = outcome_of_all(cells) if everyone else cells.table.value
-    return by_seed(cells, weights[:, None], value, _present(cells, everyone=everyone))
+    return weights
 
 
 def models_by_seed(cells: Cells, weights: FloatArray, *, everyone: bool) -> SeedContrasts:
@@ -65,8 +72,13 @@ def models_by_seed(cells: Cells, weights: FloatArray, *, everyone: bool) -> Seed
     everyone : bool
         Of all labelled runs, or of converged ones alone.
     """
-    value = outcome_of_all(cells) if everyone else cells.table.value
+    value = _values(cells, everyone=everyone)
     return by_seed(cells, weights, value, _present(cells, everyone=everyone))
+
+
+def _values(cells: Cells, *, everyone: bool) -> FloatArray:
+    """Number of every run: with something for failed ones that have none, or as it is."""
+    return outcome_of_all(cells) if everyone else cells.table.value
 
 
 def _present(cells: Cells, *, everyone: bool) -> BoolArray:
@@ -107,6 +119,8 @@ def estimate_shared(
         return Finding(None, None, problem)
     found = seed_contrasts(cells, groups, everyone=everyone)
     count = len(found.seeds)
+    if count < MIN_SEEDS and (wider := _incomplete(cells, groups, found, confidence, everyone)):
+        return wider
     if count < MIN_SEEDS:
         name = "needs_labelled_seeds" if everyone else "needs_seeds"
         counts = {"least": MIN_SEEDS, "n": count, "seeds": count + found.incomplete}
@@ -116,7 +130,8 @@ def estimate_shared(
         estimate = float(values.mean())
         return refused(Reason.NO_VARIANCE, "seeds_do_not_vary", estimate)
     interval = replace(student_t(values, confidence=confidence), method="seeds_t")
-    finding = Finding(interval.estimate, interval, cautions=_cautions(found))
+    runs = count * used.size if found.incomplete else None
+    finding = Finding(interval.estimate, interval, cautions=_cautions(found), runs=runs)
     if count < BOOTSTRAP_SEEDS:
         return finding
     deviation = linear_deviations(
@@ -130,6 +145,28 @@ def estimate_shared(
     drawn = bootstrap.calibrated(interval.estimate, deviation, count - 1, confidence=confidence)
     beside = replace(drawn, method="cluster_bootstrap")
     return replace(finding, alternatives=(beside,), resamples=resampling.n_resamples)
+
+
+def _incomplete(
+    cells: Cells, groups: list[Group], found: SeedContrasts, confidence: float, everyone: bool
+) -> Finding | None:
+    """The contrast of cell means with seeds as clusters; None where there are too few."""
+    if len(found.seeds) + found.incomplete < MIN_SEEDS:
+        return None
+    weights = signed_weights(cells, groups)
+    value, present = _values(cells, everyone=everyone), _present(cells, everyone=everyone)
+    spread = clustered_spread(cells, weights, value, present)
+    if spread is None:
+        return None
+    used = np.flatnonzero(weights)
+    mine = present & (weights != 0)[cells.run_cell]
+    count = np.bincount(cells.run_cell[mine], minlength=len(cells))[used]
+    sums = np.bincount(cells.run_cell[mine], weights=value[mine], minlength=len(cells))[used]
+    estimate = float(weights[used] @ (sums / count))
+    interval = t_interval(estimate, spread, confidence=confidence, method="seed_clusters_t")
+    seeds = {"n": len(found.seeds), "seeds": len(found.seeds) + found.incomplete}
+    note = say("few_seeds_complete", ModelCaution.SEEDS_INCOMPLETE, **seeds)
+    return Finding(estimate, interval, cautions=(note,))
 
 
 def _cautions(found: SeedContrasts) -> tuple[Note, ...]:

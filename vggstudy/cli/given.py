@@ -11,6 +11,7 @@ from vggstudy.cli.console import Console
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.study.sources import Source
 
 factors_option = click.option(
@@ -19,26 +20,42 @@ factors_option = click.option(
 protocol_option = click.option(
     "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
 )
+seeding_option = click.option(
+    "--seeding",
+    type=click.Choice(["auto", "independent", "shared", "crossed"]),
+    help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
+)
 
 
-def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
+def open_for(
+    source: str, protocol_file: str | None, factors: str, seeding: Seeding | None = None
+) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol
     from vggstudy.study.sources import open_source
 
     protocol = load_protocol(protocol_file).protocol if protocol_file else None
     names = [name.strip() for name in factors.split(",") if name.strip()]
-    return open_source(source, protocol=protocol, factors=names)
+    return open_source(source, protocol=protocol, factors=names, seeding=seeding)
 
 
-def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
+def claims_of(
+    console: Console,
+    source: str,
+    protocol_file: str | None,
+    factors: str,
+    seeding: Seeding | None = None,
+) -> ClaimSet:
     """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
     from vggstudy.errors import AnalysisError
     from vggstudy.study.analyze import analyze_source, inputs_digest
 
     if is_claims_file(source):
+        if seeding is not None:
+            msg = f"{source} holds claims, no runs: --seeding is for a CSV"
+            raise click.UsageError(msg)
         return read_claims(Path(source))
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):
         try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common, inert_json
-from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
+from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option, seeding_option
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
@@ -38,10 +39,16 @@ def _write(path: Path, text: str) -> None:
 @click.argument("source")
 @factors_option
 @protocol_option
+@seeding_option
 @output_option
 @common
 def analyze_command(
-    console: Console, source: str, factors: str, protocol_file: str | None, output: Path | None
+    console: Console,
+    source: str,
+    factors: str,
+    protocol_file: str | None,
+    seeding: Seeding | None,
+    output: Path | None,
 ) -> None:
     """Estimate what SOURCE (a study, or a CSV with one row a run) says.
 
@@ -50,7 +57,7 @@ def analyze_command(
     """
     from vggstudy.study.analyze import analyze_source, published_claims
 
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     result = analyze_source(opened)
     target = output or opened.claims_path
     text = published_claims(result).to_json()
@@ -67,6 +74,7 @@ def analyze_command(
 @click.argument("source")
 @factors_option
 @protocol_option
+@seeding_option
 @output_option
 @click.option(
     "--lang",
@@ -82,6 +90,7 @@ def report_command(
     source: str,
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
     output: Path | None,
     language: str,
 ) -> None:
@@ -94,7 +103,7 @@ def report_command(
     from vggstudy.study.analyze import analyze_source, published_claims
     from vggstudy.study.context import report_context
 
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     result = analyze_source(opened, sensitivity=True)
     if opened.claims_path is not None:
         try:
@@ -158,6 +167,7 @@ cite_command.add_command(verify_command)
 )
 @factors_option
 @protocol_option
+@seeding_option
 @common
 def show_command(
     console: Console,
@@ -167,6 +177,7 @@ def show_command(
     exports: tuple[Path, ...],
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
@@ -174,7 +185,7 @@ def show_command(
     """
     from vggstudy.report.citing.cite import cite, find_claim, list_claims
 
-    claims = claims_of(console, source, protocol_file, factors)
+    claims = claims_of(console, source, protocol_file, factors, seeding)
     if exports:
         _export_claims(console, claims, exports, source)
     elif claim_id is not None:
@@ -227,6 +238,7 @@ def _title(source: str) -> str | None:
 )
 @factors_option
 @protocol_option
+@seeding_option
 @output_option
 @common
 def export_command(
@@ -236,13 +248,14 @@ def export_command(
     kind: str,
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
     output: Path | None,
 ) -> None:
     """Write the runs, cells or claims of SOURCE as a table.
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     frame = _frame(opened, what)
     if kind == "parquet":
         _write_parquet(frame, output)

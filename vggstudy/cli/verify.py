@@ -12,6 +12,7 @@ from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.report.citing.verify import Verification
 
 
@@ -33,6 +34,7 @@ def verify(
     against: str,
     protocol_file: str | None,
     factors: str,
+    seeding: Seeding | None = None,
     *,
     recompute: bool,
     allowed: Sequence[Path],
@@ -47,7 +49,7 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims = _study_claims(console, against, protocol_file, factors)
+    claims = _study_claims(console, against, protocol_file, factors, seeding)
     try:
         done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
     except StudyError as error:
@@ -72,7 +74,11 @@ def verify(
 
 
 def _study_claims(
-    console: Console, against: str, protocol_file: str | None, factors: str
+    console: Console,
+    against: str,
+    protocol_file: str | None,
+    factors: str,
+    seeding: Seeding | None,
 ) -> ClaimSet:
     """The study's claims, estimated from its records; those in its folder are not believed."""
     from vggstudy.study.analyze import analyze_source
@@ -81,7 +87,7 @@ def _study_claims(
         if is_claims_file(against):
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against))
-        return analyze_source(open_for(against, protocol_file, factors)).claims
+        return analyze_source(open_for(against, protocol_file, factors, seeding)).claims
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:

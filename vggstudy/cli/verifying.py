@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option
+from vggstudy.cli.given import factors_option, protocol_option, seeding_option
 
-VALUED = ("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust")
+if TYPE_CHECKING:
+    from vggstudy.analysis.data.table import Seeding
+
+VALUED = (
+    *("--as", "--export", "--against", "--allow", "--trust"),
+    *("--factors", "--protocol", "--seeding", "--despite"),
+)
 """Options of both commands that take a value."""
 
 
@@ -64,6 +71,7 @@ def _first_word(args: list[str]) -> int | None:
 )
 @factors_option
 @protocol_option
+@seeding_option
 @common
 def verify_command(
     console: Console,
@@ -74,6 +82,7 @@ def verify_command(
     trusted: tuple[Path, ...],
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
 
@@ -88,6 +97,7 @@ def verify_command(
         against,
         protocol_file,
         factors,
+        seeding,
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,14 @@ from vggstudy.suggest import suggest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.data.seeding import SeedReading, Taken
+    from vggstudy.analysis.data.table import RunTable, Seeding
+
+
+class SeedingOfStudyError(AnalysisError):
+    """A study was to be read with other seeds than its protocol says."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +58,28 @@ class Source:
         """File of the claims: in the study's folder; a CSV has none of its own."""
         return self.study.path / "claims.json" if self.study else None
 
+    @property
+    def designed(self) -> Taken | None:
+        """How the runs were seeded, where a study, or what a protocol says, leaves no doubt."""
+        protocol = self.protocol
+        if protocol is None or not (self.study or protocol.states(("design", "seeding"))):
+            return None
+        return protocol.design.seeding
+
+    @property
+    def seeds(self) -> SeedReading:
+        """How the seeds of the table are read."""
+        from vggstudy.analysis.data.seeding import read_seeds
+
+        return read_seeds(self.table, self.settings.seeding, designed=self.designed)
+
 
 def open_source(
     source: str | Path | Study | pd.DataFrame,
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    seeding: Seeding | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -68,6 +91,9 @@ def open_source(
         For a CSV or a data frame: its factors, label rule and analysis settings.
     factors : sequence of str
         For a CSV or a data frame without a protocol: the columns that are factors.
+    seeding : str, optional
+        For a CSV or a data frame: whether runs of different cells share their seeds (auto,
+        independent, shared or crossed); by default what the protocol says, else auto.
 
     Raises
     ------
@@ -76,6 +102,22 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
+    opened = _opened(source, protocol, factors)
+    if seeding is None:
+        return opened
+    if opened.study is not None:
+        msg = (
+            f"{opened.study.path} is a study: how its runs were seeded stands in its protocol "
+            "([design] seeding), and [analysis] seeding can say how they are read"
+        )
+        raise SeedingOfStudyError(msg)
+    return replace(opened, settings=opened.settings.model_copy(update={"seeding": seeding}))
+
+
+def _opened(
+    source: str | Path | Study | pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]
+) -> Source:
+    """Take runs from whatever it is."""
     if isinstance(source, Study):
         return _from_study(source)
     if isinstance(source, (str, Path)):
