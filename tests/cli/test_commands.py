@@ -268,7 +268,7 @@ def test_every_command_on_a_table_takes_a_reading_of_its_seeds(cli: Cli, tmp_pat
         claims = cli("export", *table, "--what", "claims", "--seeding", x).out.splitlines()
         assert method in next(line for line in claims if line.startswith(effect + ","))
     assert cli("report", *table, "--seeding", "independent", "-o", "r.html").code == 0
-    assert "If seeds were shared" in (tmp_path / "r.html").read_text("utf-8")
+    assert "if those of one number shared a seed" in (tmp_path / "r.html").read_text("utf-8")
 
 
 def test_a_study_and_a_file_of_claims_take_no_reading_of_seeds(cli: Cli, study: Path) -> None:

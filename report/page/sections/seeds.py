@@ -5,17 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.sections.headline import Headline
-from vggstudy.report.page.tables import (
-    ABSENT,
-    Column,
-    Entry,
-    Table,
-    entry,
-    estimate_entry,
-    interval_entry,
-)
+from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, entry, interval_entry
 from vggstudy.report.page.view import StudyView
-from vggstudy.report.words.display import display, read
+from vggstudy.report.words.display import display, read, size_of
 from vggstudy.report.words.estimands import estimand
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise
@@ -30,24 +22,23 @@ def other_reading(view: StudyView, headlines: list[Headline]) -> Table | None:
     chosen = [claim for claim, _ in headlines if claim.id in others]
     if not chosen:
         return None
-    shared = view.result.seeds.shared
     caption = (
-        gettext("Runs of one seed are taken as a block; what if they were unrelated?")
-        if shared
-        else gettext("Runs are taken as unrelated; what if those of one number shared a seed?")
+        gettext("Runs of one seed are taken as a block; otherwise: if they were unrelated")
+        if view.result.seeds.shared
+        else gettext("Runs are taken as unrelated; otherwise: if those of one number shared a seed")
     )
     columns = (
         Column(gettext("Claim"), numeric=False),
-        Column(gettext("Estimate")),
         Column(gettext("Interval")),
-        Column(gettext("If runs were unrelated") if shared else gettext("If seeds were shared")),
+        Column(gettext("Otherwise")),
+        Column("n"),
     )
     rows = [
         (
             entry(capitalise(estimand(view, claim))),
-            estimate_entry(claim),
             _own(claim),
             _ends(others[claim.id]),
+            entry(size_of(claim)),
         )
         for claim in chosen
     ]
