@@ -11,13 +11,9 @@ from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.claims.named import maker_of
 from vggstudy.analysis.data.contrasts import Contrast
 from vggstudy.analysis.data.parsing import parse_claim
-from vggstudy.analysis.estimators.equivalence import (
-    paired_differences,
-    paired_spread,
-    spread_by_cell,
-    tost,
-)
+from vggstudy.analysis.estimators.equivalence import spread_by_cell, tost
 from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
+from vggstudy.analysis.estimators.seeds import difference_over_seeds
 from vggstudy.analysis.hypotheses.parts import (
     conditions_of_levels,
     from_interval,
@@ -118,13 +114,14 @@ class Evaluator:
         if claim.estimate is None or claim.low is None:
             reason = claim.refusal or Note.written("", "")
             return not_estimable(claim.id, rule, level, reason, claim.estimate)
-        estimate, spread = _difference(maker, asked.contrast, part.adjust)
+        adjusted = "seed" if maker.shared_seeds and part.adjust == "cell" else part.adjust
+        estimate, spread = _difference(maker, asked.contrast, adjusted)
         test = tost(
             estimate,
             spread,
             margin=part.margin,
             alpha=1 - level,
-            method=f"tost_by_{part.adjust}",
+            method=f"tost_by_{adjusted}",
         )
         verdict = within(test.interval, margin=part.margin)
         shown = 1 - 2 * (1 - level)
@@ -215,15 +212,13 @@ def _name(part: Part) -> str:
     return f"{kind}.{part.along}"
 
 
-def _difference(maker: ClaimMaker, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
-    """A difference and its standard error, adjusted by cell or paired by replicate."""
+def _difference(maker: ClaimMaker, contrast: Contrast, adjusted: str) -> tuple[float, Spread]:
+    """A difference and its standard error, by cell, by seed, or paired by seed."""
     cells = maker.cells
     groups = contrast.groups(cells)
     try:
-        if adjust == "pair":
-            pairs = paired_differences(cells, groups)
-            spread = paired_spread(pairs)
-            return float(pairs.mean()), spread
+        if adjusted != "cell":
+            return difference_over_seeds(cells, groups, paired=adjusted == "pair")
         estimate = float(sum(g.sign * (g.weights @ cells.mean[g.cells]) for g in groups))
         return estimate, spread_by_cell(cells, groups)
     except ValueError as error:

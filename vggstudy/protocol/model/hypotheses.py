@@ -55,7 +55,8 @@ class HypothesisPart(Settings):
     margin: Annotated[float, Field(gt=0)] | None = None
     """equivalence: largest difference that counts as none, in the outcome's unit."""
     adjust: Literal["cell", "pair"] | None = None
-    """equivalence: by cell (default), or paired by replicate."""
+    """equivalence: by cell (default; by seed where cells share seeds), or paired by seed: one
+    difference a replicate, in which all cells weigh alike."""
     along: Line | None = None
     """slope, threshold_order, peak: the numeric factor."""
     compare: Line | None = None
