@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -20,14 +21,14 @@ MAX_CLAIMS_BYTES = 64 * 2**20
 
 
 class ClaimSet(Mapping[str, Claim]):
-    """Claims by id, in the order in which they were made."""
+    """Claims by id, in the order in which they were made; those without a digest are sealed."""
 
     def __init__(self, claims: Iterable[Claim]) -> None:
         self._claims: dict[str, Claim] = {}
         for claim in claims:
             if claim.id in self._claims:
                 raise ValueError(f"two claims have the id {claim.id!r}")
-            self._claims[claim.id] = claim
+            self._claims[claim.id] = claim if claim.claim_digest else claim.sealed()
 
     def __getitem__(self, claim_id: str) -> Claim:
         return self._claims[claim_id]
@@ -96,11 +97,11 @@ def read_claims_file(path: Path, *, follow: bool = True) -> ClaimSet:
     AnalysisError
         If it cannot be read, is too large, or is not a sound claims file.
     """
-    if not follow and path.is_symlink():
-        raise AnalysisError(f"{path} cannot be read: it is a link")
     try:
-        text = read_bounded(path, limit=MAX_CLAIMS_BYTES).decode("utf-8")
+        text = read_bounded(path, limit=MAX_CLAIMS_BYTES, follow=follow).decode("utf-8")
     except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise AnalysisError(f"{path} cannot be read: it is a link") from None
         raise AnalysisError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise AnalysisError(f"{path} cannot be read: it is not UTF-8") from None

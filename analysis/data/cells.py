@@ -144,6 +144,11 @@ class Cells:
         return _pool(self.failed_variance, self.failed_n)
 
 
+def cell_of(cells: Cells) -> IntArray:
+    """Cell of every run; shape (N,)."""
+    return cells.run_cell
+
+
 def _pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
     """Variance pooled over cells with two or more runs, and its degrees of freedom."""
     used = n >= 2

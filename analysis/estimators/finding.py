@@ -25,7 +25,7 @@ class Finding:
     resamples : int or None
         Bootstrap resamples behind the interval.
     runs : int or None
-        Runs that entered, where they are fewer than the cells have.
+        Runs behind the estimate, where they are not all converged ones of its cells.
     """
 
     estimate: float | None

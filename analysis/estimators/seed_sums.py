@@ -10,11 +10,6 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 
 
-def cell_of(cells: Cells) -> IntArray:
-    """Cell of every run; shape (N,)."""
-    return cells.run_cell
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class SeedContrasts:
     """One contrast a seed.

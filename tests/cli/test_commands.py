@@ -82,7 +82,7 @@ def study(tmp_path: Path) -> Path:
                     "status": "finished",
                     "stop_reason": "epoch_cap",
                     "epochs": 20,
-                    "selected_epoch": 5,
+                    "selected_epoch": 1,
                     "curves": {"train_loss": [1.0] * 20, "val_loss": [1.0] * 20},
                     "metrics": metrics,
                     "final": metrics,
@@ -125,6 +125,19 @@ def test_check_lists_every_mistake_with_its_place(cli: Cli, tmp_path: Path) -> N
     assert [line.split(": ")[0] for line in lines] == ["bad.toml:7:14", "bad.toml:11:1"]
     found = json.loads(cli("check", "bad.toml", "--json").out)["protocols"][0]["problems"]
     assert [(problem["line"], problem["column"]) for problem in found] == [(7, 14), (11, 1)]
+
+
+@pytest.mark.parametrize("command", ["check", "plan", "run"])
+def test_validation_images_that_cannot_tell_are_refused(
+    cli: Cli, tmp_path: Path, command: str
+) -> None:
+    text = PROTOCOL.replace('"digits"', '"synthetic"\nclasses = 2\ntrain = 60\nvalidation = 10')
+    (tmp_path / "few.toml").write_text(text)
+    done = cli(command, "few.toml")
+    assert done.code == 3
+    assert "few.toml:12:14: data.validation = 10 holds 10 images out" in done.err
+    assert done.err.strip().endswith("hold out at least 12")
+    assert not (tmp_path / "studies").exists()
 
 
 def test_plan_counts_what_is_done(cli: Cli, study: Path) -> None:

@@ -27,6 +27,11 @@ seeding_option = click.option(
 )
 
 
+def split(names: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 def open_for(
     source: str, protocol_file: str | None, factors: str, seeding: Seeding | None = None
 ) -> Source:
@@ -46,9 +51,11 @@ def claims_of(
     factors: str,
     seeding: Seeding | None = None,
 ) -> ClaimSet:
-    """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
-    from vggstudy.errors import AnalysisError
-    from vggstudy.study.analyze import analyze_source, inputs_digest
+    """Claims of a claims.json, or those that a study's records or a table's rows give now.
+
+    A study's own claims.json is never believed; where it says otherwise, that is told.
+    """
+    from vggstudy.study.analyze import analyze_source
 
     if is_claims_file(source):
         if seeding is not None:
@@ -56,17 +63,31 @@ def claims_of(
             raise click.UsageError(msg)
         return read_claims(Path(source))
     opened = open_for(source, protocol_file, factors, seeding)
+    claims = analyze_source(opened).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):
-        try:
-            claims = read_claims(known, follow=False)
-        except AnalysisError as error:
-            console.say(f"{error}; estimating anew")
-            return analyze_source(opened).claims
-        if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
-            return claims
-        console.say(f"{known} is older than the study's runs: estimating anew")
-    return analyze_source(opened).claims
+        _compare(console, known, claims)
+    return claims
+
+
+def _compare(console: Console, known: Path, claims: ClaimSet) -> None:
+    """Say where a study's own file of claims is not what its records give."""
+    from vggstudy.errors import AnalysisError
+    from vggstudy.report.citing.verify import verify_claims
+
+    try:
+        written = read_claims(known, follow=False)
+    except AnalysisError as error:
+        console.warn(f"{error}; the numbers are those of the records")
+        return
+    ours = {claim.inputs_digest for claim in claims.values()}
+    if {claim.inputs_digest for claim in written.values()} != ours:
+        console.say(f"{known} is older than the study's runs; 'vggstudy analyze' makes it anew")
+    elif wrong := verify_claims(known, written, claims).mismatches:
+        console.warn(
+            f"{wrong[0]} ({len(wrong)} of {len(written)} claims differ: edited, or made by another "
+            "version); the numbers are those of the records"
+        )
 
 
 def is_claims_file(source: str) -> bool:

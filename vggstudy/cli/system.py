@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vggstudy.cli.console import Console, common, size
-from vggstudy.errors import LedgerError
+from vggstudy.errors import LedgerError, ProtocolError
 from vggstudy.ledger import StudyStore
 from vggstudy.study.rescue import Rescue, mend_marker
-from vggstudy.study.study import find_study
+from vggstudy.study.study import Study, find_study
+
+if TYPE_CHECKING:
+    from vggstudy.plan import Plan
 
 
 @click.command("doctor")
@@ -36,7 +39,7 @@ def _study(console: Console, folder: Path) -> int:
     """Check one study; says what is wrong and what was mended."""
     rescue = mend_marker(folder)
     store = _open(folder)
-    damaged = store.damaged()
+    damaged = [*store.damaged(), *_strangers(folder)]
     removed: list[Path] = []
     indexed = 0
     if not store.readonly:
@@ -61,6 +64,8 @@ def _study(console: Console, folder: Path) -> int:
             console.data(f"{folder} cannot be written: checked only, nothing mended")
         else:
             console.data(f"index made anew: {indexed} records")
+        for sentence in _different_images(folder):
+            console.data(sentence)
         if store.protocol_edited():
             console.data(
                 f"{folder / 'protocol.toml'} differs from the protocol in force; the next "
@@ -68,6 +73,31 @@ def _study(console: Console, folder: Path) -> int:
             )
         console.data("damaged files were found" if damaged else "every record is intact")
     return LedgerError.exit_code if damaged else 0
+
+
+def _strangers(folder: Path) -> list[tuple[Path, str]]:
+    """Records that say other things of their run than the protocol in force does."""
+    from vggstudy.study.agreement import planned_rows, strangers
+
+    plan, store = _planned(folder)
+    return [*strangers(plan, store, planned_rows(plan, store))] if plan else []
+
+
+def _different_images(folder: Path) -> list[str]:
+    """Data sets that were not the same in all runs."""
+    from vggstudy.study.agreement import different_images, planned_rows
+
+    plan, store = _planned(folder)
+    return [*different_images(plan, planned_rows(plan, store))] if plan else []
+
+
+def _planned(folder: Path) -> tuple[Plan | None, StudyStore]:
+    """The plan of a study, None where its protocol cannot be read, and its ledger."""
+    store = StudyStore.open(folder, readonly=True)
+    try:
+        return Study.open(folder).plan, store
+    except (LedgerError, ProtocolError):
+        return None, store
 
 
 def _rescued(folder: Path, rescue: Rescue) -> str:
@@ -92,8 +122,11 @@ def _open(folder: Path) -> StudyStore:
 def _installation(console: Console) -> None:
     """Versions, machine, and where things are kept."""
     from vggstudy.environment import capture
+    from vggstudy.extras import missing_for_training, to_install
 
     found = _flat(capture())
+    if missing := missing_for_training():
+        found["training"] = f"lacks {', '.join(missing)}: {to_install('train')}"
     found["cache"] = _cache_folder()
     found["VGGSTUDY_DATA"] = os.environ.get("VGGSTUDY_DATA", "not set")
     if console.as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.cli.console import Console
 from vggstudy.cli.given import is_claims_file, open_for, read_claims
@@ -13,7 +13,9 @@ from vggstudy.errors import LedgerError, StudyError
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
     from vggstudy.analysis.data.table import Seeding
+    from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
+    from vggstudy.study.study import Study
 
 
 class UnverifiableError(StudyError):
@@ -39,6 +41,7 @@ def verify(
     recompute: bool,
     allowed: Sequence[Path],
     trusted: Sequence[Path],
+    again: RerunChoice,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -49,7 +52,7 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims = _study_claims(console, against, protocol_file, factors, seeding)
+    claims = _study_claims(console, against, protocol_file, factors, seeding, trusted=trusted)
     try:
         done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
     except StudyError as error:
@@ -59,10 +62,13 @@ def verify(
     unclear = [str(one) for result in done for one in result.mismatches if one.code != 1]
     warnings = [str(one) for result in done for one in result.warnings]
     checked = sum(result.checked for result in done)
-    code = 1 if wrong else 2 if unclear else 0
+    repeated = _again(console, against, again)
+    codes = {1 if wrong else 2 if unclear else 0, repeated.get("code", 0)}
+    code = 1 if 1 in codes else max(codes)
     if console.as_json:
         content = {"checked": checked, "mismatches": wrong, "unclear": unclear}
-        console.json("verify", {**content, "warnings": warnings})
+        rerun = {"rerun": repeated} if repeated else {}
+        console.json("verify", {**content, "warnings": warnings, **rerun})
         return code
     for text in [*wrong, *unclear]:
         console.data(text)
@@ -79,21 +85,61 @@ def _study_claims(
     protocol_file: str | None,
     factors: str,
     seeding: Seeding | None,
+    *,
+    trusted: Sequence[Path],
 ) -> ClaimSet:
     """The study's claims, estimated from its records; those in its folder are not believed."""
     from vggstudy.study.analyze import analyze_source
 
     try:
         if is_claims_file(against):
+            _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against))
-        return analyze_source(open_for(against, protocol_file, factors, seeding)).claims
+        opened = open_for(against, protocol_file, factors, seeding)
+        if opened.study is not None:
+            _refuse_different_images(opened.study)
+        return analyze_source(opened).claims
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:
         raise
     except StudyError as error:
         raise UnverifiableError(str(error)) from None
+
+
+def _again(console: Console, against: str, choice: RerunChoice) -> dict[str, Any]:
+    """What came of the runs that were trained again; nothing where none was asked for."""
+    from vggstudy.cli.rerunning import rerun_study
+    from vggstudy.study.study import Study, find_study, is_file
+
+    if not choice.count:
+        return {}
+    try:
+        if is_file(against) and Path(against).name != "study.json":
+            msg = f"{against} is no study: --rerun trains what a study's protocol and records name"
+            raise UnverifiableError(msg)
+        return rerun_study(console, Study.open(find_study(against)), choice)
+    except StudyError as error:
+        raise UnverifiableError(str(error)) from None
+
+
+def _refuse_untrusted(path: Path, trusted: Sequence[Path]) -> None:
+    """A file of claims is no evidence of what a study found, unless somebody vouches for it."""
+    if path.resolve() not in {one.resolve() for one in trusted}:
+        msg = (
+            f"{path} is a file of claims, which anybody can write: name the study, its pack or its "
+            f"table of runs, or vouch for the file with --trust {path}"
+        )
+        raise UnverifiableError(msg)
+
+
+def _refuse_different_images(study: Study) -> None:
+    """Runs of one study that saw different images are no study of one thing."""
+    from vggstudy.study.agreement import different_images, planned_rows
+
+    for sentence in different_images(study.plan, planned_rows(study.plan, study.store())):
+        raise DamagedError(sentence)
 
 
 def _sound(path: Path) -> ClaimSet:

@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option, seeding_option
+from vggstudy.cli.given import factors_option, protocol_option, seeding_option, split
+from vggstudy.cli.rerunning import RerunChoice, rerun_options
 
 if TYPE_CHECKING:
     from vggstudy.analysis.data.table import Seeding
 
 VALUED = (
-    *("--as", "--export", "--against", "--allow", "--trust"),
-    *("--factors", "--protocol", "--seeding", "--despite"),
+    *("--as", "--export", "--against", "--allow", "--trust", "--despite"),
+    *("--factors", "--protocol", "--seeding", "--rerun", "--rerun-seed", "--devices"),
 )
 """Options of both commands that take a value."""
 
@@ -67,8 +68,10 @@ def _first_word(args: list[str]) -> int | None:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A package or class beside the paper that you have read yourself.",
+    help="A package or class beside the paper that you have read yourself, or the claims.json of "
+    "--against that you vouch for.",
 )
+@rerun_options
 @factors_option
 @protocol_option
 @seeding_option
@@ -80,6 +83,9 @@ def verify_command(
     recompute: bool,
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
+    rerun_count: int | None,
+    rerun_seed: int | None,
+    devices: str,
     factors: str,
     protocol_file: str | None,
     seeding: Seeding | None,
@@ -91,6 +97,9 @@ def verify_command(
     """
     from vggstudy.cli.verify import verify
 
+    if rerun_count is None and rerun_seed is not None:
+        msg = "--rerun-seed goes with --rerun N"
+        raise click.UsageError(msg)
     return verify(
         console,
         file,
@@ -101,4 +110,5 @@ def verify_command(
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,
+        again=RerunChoice(rerun_count or 0, rerun_seed, tuple(split(devices))),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from vggstudy.errors import LedgerError
@@ -102,7 +103,7 @@ def unpack_study(source: Path, target: Path) -> int:
     return len(lines)
 
 
-def _lines(store: StudyStore) -> dict[str, bytes]:
+def _lines(store: StudyStore) -> Mapping[str, bytes]:
     """The bytes of every record, by run id."""
     pack = store.path / PACK_NAME
     found = [record.run_id for record in store.records()]

@@ -14,6 +14,7 @@ import pytest
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.specs import EquivalencePart
@@ -51,8 +52,8 @@ def _supported(
     rng, found = np.random.default_rng(43), 0
     for i in range(studies):
         cells = Cells.from_table(_table(rng, seeds, lost))
-        resampling = Resampling("calibrated", 99, i, 131_072)
-        maker = ClaimMaker(cells, 0.95, resampling, "simulated", shared)
+        how = How(0.95, Resampling("calibrated", 99, i, 131_072), shared)
+        maker = ClaimMaker(cells, how, "simulated")
         found += Evaluator(maker).evidence(part, 0.95).verdict == Verdict.SUPPORTED
     return found / studies
 

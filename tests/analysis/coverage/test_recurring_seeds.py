@@ -17,8 +17,10 @@ from scipy.special import expit
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Contrast
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.seeding import read_seeds
 from vggstudy.analysis.data.table import RunTable, Seeding
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 
@@ -94,13 +96,8 @@ def _kept(layout: Layout, runs: Simulated, rng: np.random.Generator) -> BoolArra
 def _maker(table: RunTable, asked: Seeding, seed: int) -> ClaimMaker:
     """What makes claims of a table, its seeds read as an analysis reads them."""
     read = read_seeds(table, asked)
-    return ClaimMaker(
-        Cells.from_table(read.applied(table)),
-        0.95,
-        Resampling("calibrated", 199, seed, 131_072),
-        "simulated",
-        read.shared,
-    )
+    how = How(0.95, Resampling("calibrated", 199, seed, 131_072), read.shared)
+    return ClaimMaker(Cells.from_table(read.applied(table)), how, "simulated")
 
 
 def _coverage(
@@ -112,7 +109,8 @@ def _coverage(
     covered, width = 0, 0.0
     for i in range(studies):
         table = runs.table(runs.values(rng), _kept(layout, runs, rng))
-        claim = _maker(table, asked, i).claim("test_accuracy", contrast)
+        maker = _maker(table, asked, i)
+        claim = maker.claim(Estimand.of("test_accuracy", contrast, maker.cells.table))
         assert claim.low is not None
         assert claim.high is not None
         covered += claim.low <= truth <= claim.high
@@ -133,7 +131,8 @@ def _converged(outcome: str, seeds: int, asked: Seeding, studies: int) -> float:
         learned = rng.random(runs.seed.size) < expit(base[runs.task] + moved[runs.seed])
         value = np.where(learned, 0.9 + rng.normal(0, 0.004, runs.seed.size), 0.1)
         table = replace(runs.table(value, every), label=np.where(learned, 0, 1))
-        claim = _maker(table, asked, i).claim(outcome, MEAN)
+        maker = _maker(table, asked, i)
+        claim = maker.claim(Estimand.of(outcome, MEAN, maker.cells.table))
         assert claim.low is not None
         assert claim.high is not None
         covered += claim.low <= truth <= claim.high
