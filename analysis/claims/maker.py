@@ -89,6 +89,7 @@ class ClaimMaker:
             refusal=finding.reason,
             warnings=(*finding.cautions, *notes),
             alternatives=tuple(Alternative(x.method, x.low, x.high) for x in finding.alternatives),
+            levels_run=_levels_run(asked),
             inputs_digest=self.inputs_digest,
             code_version=__version__,
         )
@@ -128,6 +129,14 @@ class ClaimMaker:
         cells = self.cells_of(asked)
         full, kept = (sum(g.cells.size for g in x.groups(cells)) for x in (asked, part))
         return [say("over_part", Caution.SUB_GRID, n=kept, cells=full)]
+
+
+def _levels_run(asked: Estimand) -> tuple[float, float] | None:
+    """The least and the largest level of the factor of which the claim is a level itself."""
+    if asked.along is None:
+        return None
+    levels = [float(level) for level in asked.table.levels[asked.along]]
+    return min(levels), max(levels)
 
 
 def _finite(end: float) -> float | None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
+DESPITE = ("curvature_not_significant", "lack_of_fit", "minimum", "outside_range")
+"""Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
+
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write."
 )
@@ -166,6 +169,12 @@ cite_command.add_command(verify_command)
     metavar="FILE",
     help="Write all claims as .tex, .bib, .cff, .jsonld, .csv or .json.",
 )
+@click.option(
+    "--despite",
+    multiple=True,
+    type=click.Choice(DESPITE),
+    help="A check of their own that claims may fail and yet be cited; the caution stays with them.",
+)
 @factors_option
 @protocol_option
 @seeding_option
@@ -176,37 +185,44 @@ def show_command(
     claim_id: str | None,
     style: Style,
     exports: tuple[Path, ...],
+    despite: tuple[str, ...],
     factors: str,
     protocol_file: str | None,
     seeding: Seeding | None,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
-    SOURCE is a study, a claims.json, or a CSV.
+    SOURCE is a study, a claims.json, or a CSV. A claim that fails a check of its own, such as a
+    turning point of a curve that does not fit, is cited only --despite it.
     """
-    from vggstudy.report.citing.cite import cite, find_claim, list_claims
+    from vggstudy.report.citing.cite import LISTED, cite, find_claim, list_claims
 
     claims = claims_of(console, source, protocol_file, factors, seeding)
     if exports:
-        _export_claims(console, claims, exports, source)
+        _export_claims(console, claims, exports, source, despite)
     elif claim_id is not None:
-        said = cite(find_claim(claims, claim_id), "json" if console.as_json else style)
+        form: Style = "json" if console.as_json else style
+        said = cite(find_claim(claims, claim_id), form, despite=despite)
         console.text(said + "\n")
     elif console.as_json:
         console.text(inert_json(claims.to_json()) + "\n")
     else:
-        console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
+        console.table(LISTED, list_claims(claims.values()))
 
 
 def _export_claims(
-    console: Console, claims: ClaimSet, files: tuple[Path, ...], source: str
+    console: Console,
+    claims: ClaimSet,
+    files: tuple[Path, ...],
+    source: str,
+    despite: tuple[str, ...],
 ) -> None:
     """Write the claims in the form that each file's name asks for."""
     from vggstudy.report.citing.export import export
 
     title = _title(source)
     for file in files:
-        _write(file, export(claims, file.name, title=title))
+        _write(file, export(claims, file.name, title=title, despite=despite))
         console.say(f"{len(claims)} claims: {file}")
 
 
