@@ -312,7 +312,6 @@ SENTENCES = {
     "every_cell_needs": Sentence("every cell needs %(least)s converged runs"),
     "variances_are_zero": Sentence("the variances of all cells are zero"),
     "pairs_need_groups": Sentence("pairs need two groups of as many cells"),
-    "pairs_needed": Sentence("paired equivalence needs two pairs, got %(n)s"),
     "levels_in_words": Sentence("a curve needs a numeric factor; '%(name)s' has levels in words"),
     "log2_above_zero": Sentence(
         "the log2 scale needs levels above 0; %(factor)s has %(level)s: use the linear scale",

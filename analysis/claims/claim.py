@@ -149,7 +149,7 @@ class Claim:
                 found |= _refusal(self.refusal, texts=texts)
             elif item.name == "warnings":
                 found["warnings"] = [note.to_dict(text=texts) for note in self.warnings]
-            else:
+            elif item.name != "levels_run" or self.levels_run is not None:
                 found[item.name] = _plain(getattr(self, item.name))
         return found
 
