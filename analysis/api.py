@@ -57,6 +57,7 @@ def analyze(
     named: Sequence[str] = (),
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
+    lower_is_better: bool | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -97,6 +98,9 @@ def analyze(
     probability_interval : str
         Of the probability that a run of a single cell converges: clopper_pearson covers at least
         its level; mid_p is shorter and covers it on average.
+    lower_is_better : bool, optional
+        Whether less of the outcome is better, in ranks, turning points and hypotheses; by default
+        as the table says.
 
     Returns
     -------
@@ -110,6 +114,8 @@ def analyze(
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
         load_ahead()
+    if lower_is_better is not None:
+        table = table.directed(lower_is_better)
     raw, seeds = (table, *further), read_seeds(table, seeding, designed=designed)
     table, *further = map(seeds.applied, raw)
     cells = Cells.from_table(table.independent())
@@ -255,6 +261,8 @@ def _warnings(cells: Cells, flow: Flow) -> tuple[Note, ...]:
     if none:
         planned = int((cells.planned > 0).sum())
         found.append(say("cells_without_converged", n=none, cells=planned))
+    if cells.table.lower_is_better:
+        found.append(say("lower_is_better", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
         found.append(say("flat_cell") if flat == 1 else say("flat_cells", n=flat))

@@ -37,7 +37,9 @@ CHECKS: dict[str, str] = {
 }
 """Codes of checks that a claim makes of itself."""
 
-OF_A_PEAK = {ModelCaution.OUTSIDE_RANGE: "it lies outside the levels at which runs converged"}
+OF_A_PEAK: dict[str, str] = {
+    ModelCaution.OUTSIDE_RANGE: "it lies outside the levels at which runs converged"
+}
 """What is a failed check of a turning point, and merely a one-sided bound of a level needed."""
 
 

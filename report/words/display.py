@@ -160,13 +160,14 @@ def display(claim: Claim) -> Display | None:
         references=references_of(unit.limits, (claim.reference,)),
         scale=unit.scale,
     )
-    texts = [
+    estimate, low, high = (
         text if text is None or x == inside or inside is None else BEYOND + _level(inside)
         for text, x, inside in zip(
             (rounded.estimate, rounded.low, rounded.high), numbers, held, strict=True
         )
-    ]
-    return Display(Rounded(*texts, rounded.decimals), unit, confidence_text(claim.level))
+    )
+    shown = Rounded(estimate, low, high, rounded.decimals)
+    return Display(shown, unit, confidence_text(claim.level))
 
 
 def _held(value: float, levels: tuple[float, float] | None) -> float:

@@ -34,6 +34,7 @@ def analyze(
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
     sensitivity: bool = False,
 ) -> AnalysisResult:
@@ -46,7 +47,13 @@ def analyze(
     AnalysisResult
         Claims with their intervals, by id.
     """
-    opened = open_source(source, protocol=protocol, factors=factors, seeding=seeding)
+    opened = open_source(
+        source,
+        protocol=protocol,
+        factors=factors,
+        lower_is_better=lower_is_better,
+        seeding=seeding,
+    )
     return analyze_source(opened, sensitivity=sensitivity)
 
 

@@ -79,6 +79,7 @@ def open_source(
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
@@ -91,6 +92,8 @@ def open_source(
         For a CSV or a data frame: its factors, label rule and analysis settings.
     factors : sequence of str
         For a CSV or a data frame without a protocol: the columns that are factors.
+    lower_is_better : bool, optional
+        Whether less of the outcome is better; by default as the protocol, or else its name, says.
     seeding : str, optional
         For a CSV or a data frame: whether runs of different cells share their seeds (auto,
         independent, shared or crossed); by default what the protocol says, else auto.
@@ -102,7 +105,9 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
-    opened = _opened(source, protocol, factors)
+    opened = _open(source, protocol, factors)
+    stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
+    opened = replace(opened, table=opened.table.directed(stated))
     if seeding is None:
         return opened
     if opened.study is not None:
@@ -114,10 +119,10 @@ def open_source(
     return replace(opened, settings=opened.settings.model_copy(update={"seeding": seeding}))
 
 
-def _opened(
+def _open(
     source: str | Path | Study | pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]
 ) -> Source:
-    """Take runs from whatever it is."""
+    """`open_source`, the outcome's direction as its name says."""
     if isinstance(source, Study):
         return _from_study(source)
     if isinstance(source, (str, Path)):
