@@ -12,7 +12,7 @@ from vggstudy.report.citing.columns import Columns
 from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
 from vggstudy.report.citing.fit import Printed, misfit, printed_of
 from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
-from vggstudy.report.citing.latex import DEFINITION, FORMS, definitions, macros, tex_key
+from vggstudy.report.citing.latex import DEFINITION, FORMS, despite_of, macros, tex_key
 from vggstudy.report.citing.latex_definitions import CHANGES
 from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
@@ -42,7 +42,6 @@ class Checker:
         self.found: list[Mismatch] = []
         self._claims, self._path = claims, path
         self._keys = {tex_key(claim.id): claim for claim in claims.values()}
-        self._defined = {line for claim in claims.values() for line in definitions(claim)}
         self._printed: dict[tuple[str | None, str | None], list[Printed]] = defaultdict(list)
         for claim in claims.values():
             shown = display(claim)
@@ -101,7 +100,7 @@ class Checker:
     def _check_export(self, file: Path, content: str) -> None:
         """The file of macros must be what an export gives now, but for the version's number."""
         self._exports += 1
-        fresh = self._fresh()
+        fresh = self._fresh(despite_of(content))
         lines, ours = content.split("\n"), fresh.split("\n")
         self.checked += sum(line.startswith("\\vgg@def{") for line in lines)
         lines[0], ours[0] = (_MADE_BY.sub("made by vggstudy;", text[0]) for text in (lines, ours))
@@ -122,10 +121,10 @@ class Checker:
             text = "this file of macros is not what an export gives now: export it again"
             self._say(file, 1, text, UNCLEAR)
 
-    def _fresh(self) -> str:
-        """The file of macros as it would be exported."""
+    def _fresh(self, despite: Sequence[str]) -> str:
+        """The file of macros as it would be exported, in spite of the checks that it names."""
         digest = next((claim.inputs_digest for claim in self._claims.values()), "")
-        return macros(self._claims.values(), inputs_digest=digest)
+        return macros(self._claims.values(), inputs_digest=digest, despite=despite)
 
     # -- LaTeX ----------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
     from vggstudy.study.study import Study
@@ -35,6 +36,7 @@ def verify(
     against: str,
     protocol_file: str | None,
     factors: str,
+    seeding: Seeding | None = None,
     *,
     recompute: bool,
     allowed: Sequence[Path],
@@ -50,7 +52,7 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims = _study_claims(console, against, protocol_file, factors, trusted=trusted)
+    claims = _study_claims(console, against, protocol_file, factors, seeding, trusted=trusted)
     try:
         done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
     except StudyError as error:
@@ -82,6 +84,7 @@ def _study_claims(
     against: str,
     protocol_file: str | None,
     factors: str,
+    seeding: Seeding | None,
     *,
     trusted: Sequence[Path],
 ) -> ClaimSet:
@@ -93,7 +96,7 @@ def _study_claims(
             _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against))
-        opened = open_for(against, protocol_file, factors)
+        opened = open_for(against, protocol_file, factors, seeding)
         if opened.study is not None:
             _refuse_different_images(opened.study)
         return analyze_source(opened).claims

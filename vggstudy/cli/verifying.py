@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option, split
+from vggstudy.cli.given import factors_option, protocol_option, seeding_option, split
 from vggstudy.cli.rerunning import RerunChoice, rerun_options
 
+if TYPE_CHECKING:
+    from vggstudy.analysis.data.table import Seeding
+
 VALUED = (
-    *("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust"),
-    *("--rerun", "--rerun-seed", "--devices"),
+    *("--as", "--export", "--against", "--allow", "--trust", "--despite"),
+    *("--factors", "--protocol", "--seeding", "--rerun", "--rerun-seed", "--devices"),
 )
 """Options of both commands that take a value."""
 
@@ -70,6 +74,7 @@ def _first_word(args: list[str]) -> int | None:
 @rerun_options
 @factors_option
 @protocol_option
+@seeding_option
 @common
 def verify_command(
     console: Console,
@@ -83,6 +88,7 @@ def verify_command(
     devices: str,
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
 
@@ -100,6 +106,7 @@ def verify_command(
         against,
         protocol_file,
         factors,
+        seeding,
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,

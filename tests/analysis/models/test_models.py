@@ -181,7 +181,7 @@ def test_model_that_names_what_is_not_there_is_an_error(
 def test_shared_seeds_make_the_accuracy_model_s_covariance_clustered(
     ledger: Callable[[str], RunTable],
 ) -> None:
-    result = analyze(ledger("main"), resamples=99, shared_seeds=True)
+    result = analyze(ledger("main"), resamples=99, seeding="shared")
     _, accuracy = _models(result)
     assert accuracy.method == "clustered_t"
     assert accuracy.df == 4  # five seeds
