@@ -119,5 +119,5 @@ def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisR
         level=level,
         reason=found.reason,
         parts=tuple(evaluator.evidence(part, level) for part in parts_of(spec)),
-        resamples=evaluator.maker.how.resampling.n_resamples,
+        resamples=evaluator.maker.how.resampling.resamples,
     )
