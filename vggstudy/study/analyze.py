@@ -31,6 +31,7 @@ def analyze(
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    lower_is_better: bool | None = None,
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -42,7 +43,9 @@ def analyze(
     AnalysisResult
         Claims with their intervals, by id.
     """
-    opened = open_source(source, protocol=protocol, factors=factors)
+    opened = open_source(
+        source, protocol=protocol, factors=factors, lower_is_better=lower_is_better
+    )
     return analyze_source(opened, sensitivity=sensitivity)
 
 
