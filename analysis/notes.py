@@ -47,6 +47,9 @@ class Caution(StrEnum):
     SHARED_SEEDS = "shared_seeds"
     FAILED_VALUE_ASSUMED = "failed_value_assumed"
     CELLS_LEFT_OUT = "cells_left_out"
+    HALF_LEARNED = "half_learned"
+    OUTLIER_BELOW = "outlier_below"
+    CEILING = "ceiling"
 
 
 class ModelReason(StrEnum):

@@ -11,7 +11,13 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, all_of
+from vggstudy.analysis.hypotheses.verdicts import (
+    DECIDED,
+    Evidence,
+    Verdict,
+    all_of,
+    shared_level,
+)
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.multiplicity import holm_steps
 from vggstudy.stated.hypotheses import Hypothesis, parts_of
@@ -30,7 +36,8 @@ class HypothesisResult:
     reason : Note or None
         Why it is not estimable.
     parts : tuple of Evidence
-        One for every part of the hypothesis, in order, at that level.
+        One for every part of the hypothesis, in order, at that level; one that contradicts there,
+        at its share of the error.
     resamples : int
         Behind the Monte Carlo errors of a borderline verdict.
     registered : bool
@@ -106,8 +113,21 @@ def _decides(spec: Hypothesis, evaluator: Evaluator) -> Callable[[float], bool]:
 
 
 def _evidence(spec: Hypothesis, evaluator: Evaluator, level: float) -> Evidence:
-    parts = [evaluator.evidence(part, level) for part in parts_of(spec)]
-    return all_of(spec.id, parts, level=level)
+    return all_of(spec.id, _parts(spec, evaluator, level), level=level)
+
+
+def _parts(spec: Hypothesis, evaluator: Evaluator, level: float) -> list[Evidence]:
+    """Evidence for every part; one that contradicts, at its share of the error.
+
+    That all parts hold is supported when each is, at the level itself: one false part is enough
+    to prevent it. It is contradicted when one part is, and each has its chance to err.
+    """
+    found = [evaluator.evidence(part, level) for part in parts_of(spec)]
+    shared = shared_level(level, len(found))
+    return [
+        evaluator.evidence(part, shared) if one.verdict == Verdict.CONTRADICTED else one
+        for part, one in zip(parts_of(spec), found, strict=True)
+    ]
 
 
 def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisResult:
@@ -118,6 +138,6 @@ def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisR
         verdict=found.verdict,
         level=level,
         reason=found.reason,
-        parts=tuple(evaluator.evidence(part, level) for part in parts_of(spec)),
+        parts=tuple(_parts(spec, evaluator, level)),
         resamples=evaluator.maker.how.resampling.resamples,
     )

@@ -266,6 +266,29 @@ def simulated_table(rng: np.random.Generator, *, slope: float, runs: int) -> Run
     return RunTable.from_frame(frame, factors=("a", "b"))
 
 
+def test_one_part_of_several_contradicts_at_its_share_of_the_error() -> None:
+    """Ten of ten runs failed: the upper limit is 0.308 at 95%, and 0.444 at 99.5%."""
+    frame = pd.DataFrame(
+        [(level, seed, "failed_to_learn", 0.1) for level in (0, 1) for seed in range(10)],
+        columns=["a", "seed", "label", "test_accuracy"],
+    )
+    table = RunTable.from_frame(frame, factors=("a",))
+    high = ClaimPart(kind="claim", claim="converged.p@a=0", direction="above", threshold=0.4)
+    others = [
+        ClaimPart(kind="claim", claim="converged.p@a=1", direction="below", threshold=0.9)
+    ] * 9
+    assert judge_one(table, high).verdict == Verdict.CONTRADICTED
+    found = judge_one(table, high, *others)
+    assert found.verdict == Verdict.INCONCLUSIVE
+    assert found.parts[0].level == pytest.approx(0.995)
+    assert found.parts[0].high == pytest.approx(1 - 0.0025**0.1)
+    # What supports is looked at as before: one false part is enough to prevent it.
+    assert {part.level for part in found.parts[1:]} == {0.95}
+    assert {part.verdict for part in found.parts[1:]} == {Verdict.SUPPORTED}
+    surely = ClaimPart(kind="claim", claim="converged.p@a=0", direction="above", threshold=0.5)
+    assert judge_one(table, surely, *others).verdict == Verdict.CONTRADICTED
+
+
 @pytest.mark.coverage
 @pytest.mark.parametrize(
     "part",
