@@ -144,14 +144,14 @@ def estimate_shared(
     deviation = linear_deviations(
         Strata(np.array([count]), values),
         np.ones(1),
-        n_resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
         rng=claim_generator(resampling.seed, claim_id),
         inflate=True,
         chunk_draws=resampling.chunk_draws,
     )
     drawn = bootstrap.calibrated(interval.estimate, deviation, count - 1, confidence=confidence)
     beside = replace(drawn, method="cluster_bootstrap")
-    return replace(finding, alternatives=(beside,), resamples=resampling.n_resamples)
+    return replace(finding, alternatives=(beside,), resamples=resampling.resamples)
 
 
 def _incomplete(

@@ -139,5 +139,5 @@ def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisR
         level=level,
         reason=found.reason,
         parts=tuple(_parts(spec, evaluator, level)),
-        resamples=evaluator.maker.how.resampling.n_resamples,
+        resamples=evaluator.maker.how.resampling.resamples,
     )

@@ -165,7 +165,7 @@ def test_the_bootstrap_of_seeds_is_calibrated_for_their_number(make_table: Table
     deviation = linear_deviations(
         Strata(np.array([24]), contrasts),
         np.ones(1),
-        n_resamples=999,
+        resamples=999,
         rng=claim_generator(0, "accuracy.diff.a"),
         inflate=True,
     )
