@@ -27,7 +27,7 @@ class Kind(StrEnum):
     LISTED = "listed"
     """Levels, one after the other."""
     NAMED = "named"
-    """The first of some cells or factors by name, and the number of the others."""
+    """The first of some cells by their levels, and the number of the others."""
     TERMS = "terms"
     """Terms of a model."""
     WORDS = "words"

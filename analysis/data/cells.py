@@ -11,6 +11,7 @@ import numpy as np
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.outcomes import CONVERGED, FAILED, LABELS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.notes import Levels, Named
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.errors import AnalysisError
 
@@ -121,10 +122,13 @@ class Cells:
 
     def name(self, cell: int) -> str:
         """``depth=19, batch_norm=true``."""
-        factors = self.table.factors
-        return ", ".join(
-            f"{factor}={write_level(self.table.levels[factor][code])}"
-            for factor, code in zip(factors, self.codes[cell].tolist(), strict=True)
+        return Named((self.levels_of(cell),)).text
+
+    def levels_of(self, cell: int) -> Levels:
+        """Each factor with the text of its level."""
+        return tuple(
+            (factor, write_level(self.table.levels[factor][code]))
+            for factor, code in zip(self.table.factors, self.codes[cell].tolist(), strict=True)
         )
 
     @property

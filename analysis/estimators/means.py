@@ -200,7 +200,7 @@ def _cautions(cells: Cells, used: IntArray, rule: _Rule, method: str) -> tuple[N
         notes.append(say(name, Caution.FEW_RUNS, n=fewest))
     flat = used[cells.flat[used]]
     if flat.size:
-        named = Named((cells.name(int(flat[0])),), flat.size - 1)
+        named = Named((cells.levels_of(int(flat[0])),), flat.size - 1)
         notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=named))
     if method in {"percentile", "basic", "bca"} and fewest < PLAIN_BELOW:
         notes.append(say("bootstrap_narrow", Caution.PLAIN_BOOTSTRAP, method=method, n=fewest))

@@ -98,8 +98,6 @@ class PeakTest:
 
     Attributes
     ----------
-    claim_id : str
-        Of the turning point.
     quadratic : Quadratic
     slopes : SlopesTest
     cross_fit : CrossFit
@@ -107,7 +105,6 @@ class PeakTest:
         Smallest level alpha at which the (1 - alpha) set lies inside the converged range.
     """
 
-    claim_id: str
     quadratic: Quadratic
     slopes: SlopesTest
     cross_fit: CrossFit
@@ -168,7 +165,6 @@ def peak_test(
         return say("seeds_cannot_be_halved", ModelReason.TOO_FEW_SEEDS)
     quadratic = fit_quadratic(curve)
     return PeakTest(
-        claim_id=name,
         quadratic=quadratic,
         slopes=slopes_test(quadratic),
         cross_fit=cross_fit(curve, first),

@@ -42,7 +42,6 @@ class TurningPoint:
 
     Attributes
     ----------
-    claim_id : str
     quadratic : Quadratic
     kind : str
         ``maximum`` or ``minimum``.
@@ -61,7 +60,6 @@ class TurningPoint:
         Calibrated, on the axis' scale; None where a cell's runs do not vary.
     """
 
-    claim_id: str
     quadratic: Quadratic
     kind: Kind
     estimate: float
@@ -165,7 +163,6 @@ def turning_point_of(
     if not quadratic.curve.flat:
         drawn = _bootstrap(quadratic, estimate, critical, claim_id, confidence, resampling)
     return TurningPoint(
-        claim_id=claim_id,
         quadratic=quadratic,
         kind="maximum" if c < 0 else "minimum",
         estimate=estimate,

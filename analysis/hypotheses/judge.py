@@ -11,10 +11,10 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, all_of
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.multiplicity import holm_steps
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +80,13 @@ def _fields(value: Evidence | HypothesisResult) -> dict[str, Any]:
 
 
 def judge(
-    specs: Sequence[HypothesisSpec], evaluator: Evaluator, *, confidence: float
+    specs: Sequence[Hypothesis], evaluator: Evaluator, *, confidence: float
 ) -> tuple[HypothesisResult, ...]:
     """Verdicts on all hypotheses, Holm over them.
 
     Parameters
     ----------
-    specs : sequence of HypothesisSpec
+    specs : sequence of Hypothesis
         The family is all of them, whether or not the data allow each to be estimated.
     evaluator : Evaluator
     confidence : float
@@ -100,17 +100,17 @@ def judge(
     )
 
 
-def _decides(spec: HypothesisSpec, evaluator: Evaluator) -> Callable[[float], bool]:
+def _decides(spec: Hypothesis, evaluator: Evaluator) -> Callable[[float], bool]:
     """Whether a hypothesis is supported or contradicted at a level."""
     return lambda level: _evidence(spec, evaluator, level).verdict in DECIDED
 
 
-def _evidence(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Evidence:
-    parts = [evaluator.evidence(part, level) for part in spec.parts]
+def _evidence(spec: Hypothesis, evaluator: Evaluator, level: float) -> Evidence:
+    parts = [evaluator.evidence(part, level) for part in parts_of(spec)]
     return all_of(spec.id, parts, level=level)
 
 
-def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> HypothesisResult:
+def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisResult:
     found = _evidence(spec, evaluator, level)
     return HypothesisResult(
         id=spec.id,
@@ -118,6 +118,6 @@ def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Hypothe
         verdict=found.verdict,
         level=level,
         reason=found.reason,
-        parts=tuple(evaluator.evidence(part, level) for part in spec.parts),
+        parts=tuple(evaluator.evidence(part, level) for part in parts_of(spec)),
         resamples=evaluator.maker.how.resampling.n_resamples,
     )

@@ -11,7 +11,8 @@ from vggstudy.report.citing.text import CELL, PARAGRAPH, ROW
 
 _END = re.compile(f"[{PARAGRAPH}{ROW}]")
 _HEAD = re.compile(
-    r"[\s#*_(]*(?:(?i:number|no\.?|count|total)(?: of)? )?(?:n|N|(?i:n )?\(?(?i:runs?)\)?)[\s*_:.)]*"
+    r"[\s#*_(]*(?:(?i:number|no\.?|count|total)(?: of)? )?"
+    r"(?:n|N|(?i:n )?\(?(?i:runs?)\)?)[\s*_:.)]*"
 )
 _WHOLE = re.compile(r"(?<![\d.,])(?:\d{1,3}(?:[, ]\d{3})+|\d{1,12})(?![\d.]*\d)")
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -43,7 +44,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_packed_study_holds_the_same_records(study: Path, tmp_path: Path) -> None:
     assert pack_study(study, tmp_path / "packed") == 5
-    assert set(files(tmp_path / "packed")) == {"study.json", "protocol.toml", PACK_NAME}
+    assert set(files(tmp_path / "packed")) == {
+        *("study.json", "protocol.toml", "environment.txt"),
+        PACK_NAME,
+    }
     packed, loose = (StudyStore.open(path, readonly=True) for path in (tmp_path / "packed", study))
     assert list(packed.records()) == list(loose.records())
     assert packed.read_record(f"{2:016x}") == loose.read_record(f"{2:016x}")
@@ -73,8 +77,21 @@ def test_reading_a_packed_study_writes_nothing(study: Path, tmp_path: Path) -> N
     assert {path.name for path in (tmp_path / "packed").iterdir()} == {
         "study.json",
         "protocol.toml",
+        "environment.txt",
         PACK_NAME,
     }
+
+
+def test_a_pack_locks_its_environment_and_names_no_place(study: Path, tmp_path: Path) -> None:
+    pack_study(study, tmp_path / "packed")
+    head, *lines = (tmp_path / "packed" / "environment.txt").read_text("utf-8").splitlines()
+    assert head.startswith("# Python 3.")
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9A-Za-z.!]*", line) for line in lines)
+    found = dict(line.split("==") for line in lines)
+    assert found["numpy"] == version("numpy")
+    assert found["torch"] == version("torch").split("+")[0]
+    assert {"vggstudy", "scipy", "sympy"} <= found.keys()  # sympy: only because torch needs it
+    assert not {"pytest", "ray", "mypy"} & found.keys()
 
 
 def test_a_packed_study_is_not_written(study: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A study as it is published, three files in a folder, and back."""
+"""A study as it is published, four files in a folder, and back."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from vggstudy.ledger.folder import (
 from vggstudy.ledger.pack import PACK_NAME, read_pack, write_pack
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME
 from vggstudy.ledger.store import StudyStore
+from vggstudy.ledger.versions import LOCK_NAME, environment_lock
 
 
 def pack_study(source: Path, target: Path) -> int:
-    """Copy a study into a folder with its marker, its protocol and one file of records.
+    """Copy a study into a folder: marker, protocol, records in one file, and versions here.
 
     Such a folder is read like a study, but nothing is added to it. What else lies there, such as a
     report, stays.
@@ -52,6 +53,7 @@ def pack_study(source: Path, target: Path) -> int:
         records = _lines(store)
         target.mkdir(parents=True, exist_ok=True)
         write_pack(target / PACK_NAME, records)
+        write_atomic(target / LOCK_NAME, environment_lock().encode())
         _copy(source, target)
     except OSError as error:
         raise LedgerError(explain(error, target, "written")) from error
