@@ -275,6 +275,7 @@ SENTENCES = {
     "no_curve_to_fit": Sentence(
         "no numeric factor has three levels or more, so there is no curve to fit"
     ),
+    "no_run_failed": Sentence("no run failed, so there are no odds of failing to compare"),
     "no_cell_of_model": Sentence("no cell of the model has labelled runs"),
     "terms_aliased": Sentence(
         "the cells with runs cannot tell %(terms)s from the terms before: leave the term out, or "
