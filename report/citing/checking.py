@@ -50,6 +50,12 @@ class Checker:
                     printed_of(claim, shown)
                 )
         self._folder = Folder(path.parent, allowed, trusted)
+        self._parted = {
+            (name[:at], name[at + 1 :])
+            for name in claims
+            for at, sign in enumerate(name)
+            if sign in ".@="
+        }
         self._uses = 0
         self._exports = 0
         self._first_use: tuple[Path, int] | None = None
@@ -196,8 +202,8 @@ class Checker:
             number = text.line(one.start)
             until = starts[place + 1] if place + 1 < len(starts) else len(text.content)
             if isinstance(one, Unread):
-                said = f"{one.said.strip()!r} looks like an interval and could not be read"
-                self._say(file, number, said, UNCLEAR)
+                words = f"{one.said.strip()!r} looks like an interval and could not be read"
+                self._say(file, number, words, UNCLEAR)
             else:
                 near = beside(text.content, one, since, until).with_size(columns.size(one.start))
                 quoted = " ".join(text.content[max(since, one.start - 30) : one.end].split())
@@ -212,7 +218,8 @@ class Checker:
         if one.other_high is not None:
             candidates += self._printed.get((one.low, one.other_high), ())
         known = False
-        for name in said.ids:
+        meant = [name for name in said.words if self._mistyped(name)]
+        for name in (*said.ids, *meant):
             claim = self._known(name)
             if claim is None:
                 self._say(*place, f"the study makes no claim {name}")
@@ -227,6 +234,10 @@ class Checker:
             self._say(*place, f"no claim of the study prints {quoted!r}{why}", code)
         elif code is not None:
             self._say(*place, f"{quoted!r} cannot be checked: {reason}", code)
+
+    def _mistyped(self, word: str) -> bool:
+        """Whether a word is an id but for its only sign."""
+        return any((word[:at], word[at + 1 :]) in self._parted for at in range(len(word)))
 
     def _known(self, name: str) -> Claim | None:
         """The claim of an id, as it is or as a macro writes it."""
