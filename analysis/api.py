@@ -23,9 +23,7 @@ from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
 from vggstudy.analysis.hypotheses.registered import registered
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.models.fit import FittedModels, fit_models
-from vggstudy.analysis.models.requests import ModelRequests
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.ols import load_ahead
@@ -34,6 +32,8 @@ from vggstudy.analysis.numbers.variance import CellPlusSeed
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
+from vggstudy.stated.hypotheses import Hypothesis
+from vggstudy.stated.models import ModelRequests
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ def analyze(
     seeding: Seeding | None = None,
     designed: Taken | None = None,
     further: Sequence[RunTable] = (),
-    hypotheses: Sequence[HypothesisSpec] = (),
+    hypotheses: Sequence[Hypothesis] = (),
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     headline_only: bool = False,
@@ -85,7 +85,7 @@ def analyze(
     further : sequence of RunTable
         The same runs with other outcomes, of which means and contrasts are estimated besides, and
         their association with the outcome within cells.
-    hypotheses : sequence of HypothesisSpec
+    hypotheses : sequence of Hypothesis
         Registered hypotheses, to be judged together.
     models : ModelRequests, optional
         What the fitted models hold; by default as `ModelRequests` says.
@@ -287,4 +287,4 @@ def _holes(cells: Cells) -> list[Note]:
 
 def _first_of(cells: Cells, chosen: list[int]) -> Named:
     """The first cell's name, and the number of the others."""
-    return Named((cells.name(chosen[0]),), len(chosen) - 1)
+    return Named((cells.levels_of(chosen[0]),), len(chosen) - 1)

@@ -169,9 +169,9 @@ def _twice(table: RunTable) -> tuple[str, Named] | None:
     return None
 
 
-def _named(table: RunTable, codes: Sequence[int]) -> str:
-    """``depth=19, batch_norm=true``."""
-    return ", ".join(
-        f"{factor}={write_level(table.levels[factor][code])}"
+def _named(table: RunTable, codes: Sequence[int]) -> tuple[tuple[str, str], ...]:
+    """A cell's factors with their levels."""
+    return tuple(
+        (factor, write_level(table.levels[factor][code]))
         for factor, code in zip(table.factors, codes, strict=True)
     )

@@ -17,8 +17,8 @@ from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.specs import EquivalencePart
 from vggstudy.analysis.hypotheses.verdicts import Verdict
+from vggstudy.stated.hypotheses import EquivalencePart
 
 MANY, FEW = 2_000, 600
 GROUP = "false support of equivalence at its margin, seeds shared by 16 cells"
@@ -58,8 +58,8 @@ def _supported(
     return found / studies
 
 
-BY_CELL = EquivalencePart("accuracy.diff.arm", MARGIN)
-BY_PAIR = EquivalencePart("accuracy.diff.arm", MARGIN, "pair")
+BY_CELL = EquivalencePart(kind="equivalence", claim="accuracy.diff.arm", margin=MARGIN)
+BY_PAIR = BY_CELL.model_copy(update={"adjust": "pair"})
 
 
 def test_a_small_simulation_tells_seeds_from_cells() -> None:
@@ -75,8 +75,8 @@ def test_a_difference_at_the_margin_is_seldom_equivalent(
     part: EquivalencePart, seeds: int, lost: float, simulated: Callable[..., None]
 ) -> None:
     # Pairs need no seeding of their own: a replicate is one of every cell, shared or not.
-    share = _supported(part, seeds, MANY, shared=part.adjust == "cell", lost=lost)
-    how = {"cell": "by seed", "pair": "paired"}[part.adjust]
+    share = _supported(part, seeds, MANY, shared=part.adjust is None, lost=lost)
+    how = "paired" if part.adjust else "by seed"
     case = f"{how}, 15% of runs failed, G={seeds}" if lost else f"{how}, G={seeds}"
     simulated(GROUP, case, share, MANY, most=0.05, nominal=0.05)
 
