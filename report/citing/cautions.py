@@ -33,6 +33,7 @@ MEANINGS: dict[str, str] = {
 CHECKS: dict[str, str] = {
     ModelCaution.LACK_OF_FIT: "the curve does not fit",
     ModelCaution.MINIMUM: "the curve has a minimum there",
+    ModelCaution.MAXIMUM: "the curve has a maximum there",
     ModelCaution.CURVATURE_NOT_SIGNIFICANT: "the curvature is not significant",
 }
 """Codes of checks that a claim makes of itself."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
-DESPITE = ("curvature_not_significant", "lack_of_fit", "minimum", "outside_range")
+DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "outside_range")
 """Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
 
 output_option = click.option(
