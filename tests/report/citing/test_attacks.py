@@ -105,8 +105,17 @@ def test_the_same_papers_without_their_attack_are_accepted(
         ("p.md", "[" * 100_000),
         ("p.tex", "{" * 100_000),
         ("p.tex", "95\\% CI " * 50_000),
+        ("p.tex", "\\csname " * 100_000),
+        ("p.tex", "\\input{x}" * 100_000),
+        ("p.md", "\n" * 1_000_000),
+        ("p.md", "a|b\n-|-\n" + "a|b\n" * 200_000),
+        ("p.md", "\u200b1" * 300_000),
+        ("p.md", "a\n=\n" * 200_000),
     ],
-    ids=["comments", "macros", "digits", "blanks", "brackets", "braces", "mentions"],
+    ids=[
+        *("comments", "macros", "digits", "blanks", "brackets", "braces", "mentions", "names"),
+        *("inputs", "lines", "rows", "invisible", "headings"),
+    ],
 )
 def test_no_paper_takes_long(content: tuple[str, str], claims: ClaimSet, tmp_path: Path) -> None:
     path = tmp_path / content[0]
