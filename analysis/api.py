@@ -20,9 +20,7 @@ from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
 from vggstudy.analysis.hypotheses.registered import registered
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.models.fit import FittedModels, fit_models
-from vggstudy.analysis.models.requests import ModelRequests
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.ols import load_ahead
@@ -30,6 +28,8 @@ from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
+from vggstudy.stated.hypotheses import Hypothesis
+from vggstudy.stated.models import ModelRequests
 
 logger = logging.getLogger(__name__)
 
@@ -47,11 +47,12 @@ def analyze(
     chunk_draws: int = CHUNK_DRAWS,
     shared_seeds: bool = False,
     further: Sequence[RunTable] = (),
-    hypotheses: Sequence[HypothesisSpec] = (),
+    hypotheses: Sequence[Hypothesis] = (),
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
+    lower_is_better: bool | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -76,7 +77,7 @@ def analyze(
     further : sequence of RunTable
         The same runs with other outcomes, of which means and contrasts are estimated besides, and
         their association with the outcome within cells.
-    hypotheses : sequence of HypothesisSpec
+    hypotheses : sequence of Hypothesis
         Registered hypotheses, to be judged together.
     models : ModelRequests, optional
         What the fitted models hold; by default as `ModelRequests` says.
@@ -89,6 +90,9 @@ def analyze(
     probability_interval : str
         Of the probability that a run of a single cell converges: clopper_pearson covers at least
         its level; mid_p is shorter and covers it on average.
+    lower_is_better : bool, optional
+        Whether less of the outcome is better, in ranks, turning points and hypotheses; by default
+        as the table says.
 
     Returns
     -------
@@ -102,6 +106,8 @@ def analyze(
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
         load_ahead()
+    if lower_is_better is not None:
+        table = table.directed(lower_is_better)
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
@@ -203,6 +209,8 @@ def _warnings(cells: Cells, flow: Flow) -> tuple[Note, ...]:
     if none:
         planned = int((cells.planned > 0).sum())
         found.append(say("cells_without_converged", n=none, cells=planned))
+    if cells.table.lower_is_better:
+        found.append(say("lower_is_better", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
         found.append(say("flat_cell") if flat == 1 else say("flat_cells", n=flat))
@@ -227,4 +235,4 @@ def _holes(cells: Cells) -> list[Note]:
 
 def _first_of(cells: Cells, chosen: list[int]) -> Named:
     """The first cell's name, and the number of the others."""
-    return Named((cells.name(chosen[0]),), len(chosen) - 1)
+    return Named((cells.levels_of(chosen[0]),), len(chosen) - 1)

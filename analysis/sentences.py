@@ -27,7 +27,7 @@ class Kind(StrEnum):
     LISTED = "listed"
     """Levels, one after the other."""
     NAMED = "named"
-    """The first of some cells or factors by name, and the number of the others."""
+    """The first of some cells by their levels, and the number of the others."""
     TERMS = "terms"
     """Terms of a model."""
     WORDS = "words"
@@ -111,6 +111,7 @@ SENTENCES = {
         "%(factor)s: %(levels)s look like one level; they are analysed apart, so write them alike "
         "if they are one"
     ),
+    "lower_is_better": Sentence("lower values of %(factor)s are better"),
     "seeds_crossed": Sentence(
         "seeds are crossed: %(n)s of %(all)s runs, no two of a cell with a common seed, enter the "
         "estimates; all of them enter the components of variance"
@@ -140,6 +141,10 @@ SENTENCES = {
     "band_shares_seeds": Sentence("runs share seeds across cells: a band holds single cells only"),
     "needs_runs": Sentence("needs at least %(least)s %(what)s, has %(n)s"),
     "runs_do_not_vary": Sentence("all runs of all cells have the same value"),
+    "no_cell_of_its_scale": Sentence(
+        "the runs of %(names)s have one value, and no cell of the same unit and scale tells how "
+        "much they vary"
+    ),
     "converged_do_not_vary": Sentence("all converged runs have the same value"),
     "resamples_do_not_vary": Sentence("resamples do not vary between %(low)s and %(high)s"),
     "failed_above_converged": Sentence("in a cell the failed runs score above the converged ones"),
@@ -307,10 +312,25 @@ SENTENCES = {
     "only_converged": Sentence("only %(n)s converged runs"),
     "only_seeds": Sentence("only %(n)s seeds"),
     "seeds_left_out": Sentence("%(n)s of %(seeds)s seeds lack a converged run"),
+    "seeds_not_everywhere": Sentence(
+        "%(n)s of %(seeds)s seeds did not run in every cell and are left out"
+    ),
     "k_of_n_converged": Sentence("%(k)s of %(n)s runs converged"),
     "cells_at_most_one": Sentence("in %(n)s of %(cells)s cells at most one run converged"),
     "pooled_for_flat": Sentence(
         "the runs of %(names)s have one value; the variance pooled over cells is used"
+    ),
+    "two_groups": Sentence(
+        "%(k)s of %(n)s converged runs of %(names)s form a group of their own far below: the "
+        "interval of a mean is too narrow there; see the interquartile mean and their share"
+    ),
+    "one_below": Sentence(
+        "one of %(n)s converged runs of %(names)s lies far below the others: the interval of a "
+        "mean may be too narrow; see the interquartile mean"
+    ),
+    "at_ceiling": Sentence(
+        "%(k)s of %(n)s converged runs of %(names)s have the highest value: the interval of a mean "
+        "and differences of means are of what the measure can tell"
     ),
     "bootstrap_narrow": Sentence("%(method)s intervals are too narrow with %(n)s runs in a cell"),
     "studentized_wide": Sentence(
@@ -320,6 +340,12 @@ SENTENCES = {
         "%(a)s against %(b)s of the runs converged: survivors are compared",
         a=Kind.PERCENT,
         b=Kind.PERCENT,
+    ),
+    "within_lee": Sentence(
+        "%(text)s; for runs that would converge under both the difference lies within %(low)s to "
+        "%(high)s (Lee's bounds)",
+        low=Kind.ROUNDED_3,
+        high=Kind.ROUNDED_3,
     ),
     "with_all_runs": Sentence("%(text)s; over all runs: %(claim)s"),
     "over_part": Sentence("over %(n)s of %(cells)s cells, the largest complete part"),
@@ -348,6 +374,7 @@ SENTENCES = {
     "levels_left_out": Sentence("%(factor)s %(levels)s: fewer than 3 converged runs, left out"),
     "no_curvature": Sentence("the curvature is not significant (p = %(p)s)"),
     "minimum": Sentence("the curve turns upwards: a minimum"),
+    "maximum": Sentence("the curve turns downwards: a maximum, where lower is better"),
     "outside_converged": Sentence(
         "it lies outside the converged range, %(factor)s %(low)s to %(high)s"
     ),
@@ -371,11 +398,18 @@ SENTENCES = {
     # When a hypothesis counts as supported.
     "all_of": Sentence("all of: %(rules)s"),
     "ranked_as_stated": Sentence("every model stated to be better lies above, all pairs at once"),
+    "falls_and_rises": Sentence(
+        "the outcome falls to its lowest and rises again, in every stratum"
+    ),
     "rises_and_falls": Sentence("the outcome rises to a peak and falls, in every stratum"),
     "within_margin": Sentence("%(claim)s within %(number)s by two one-sided tests"),
     "above": Sentence("%(claim)s above %(other)s", other=Kind.NUMBER),
     "below": Sentence("%(claim)s below %(other)s", other=Kind.NUMBER),
     "model_above": Sentence("%(claim)s above %(other)s"),
+    "model_below": Sentence("%(claim)s below %(other)s"),
+    "ranked_with_lowest_best": Sentence(
+        "every model stated to be better lies below, all pairs at once"
+    ),
     # What the sensitivity analysis could not vary.
     "margin_only": Sentence(
         "the table has no curves, so only the margin of the test accuracy was varied"

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.outcomes import CONVERGED, FAILED, LABELS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.notes import Levels, Named
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
+from vggstudy.analysis.numbers.shape import Look, looks
 from vggstudy.errors import AnalysisError
 
 MAX_CELLS = 200_000
@@ -48,6 +51,8 @@ class Cells:
     pools : dict
         Resampled means that `cell_draws` keeps, by cell, seed and their number: a store that
         only saves work.
+    seen : dict
+        What `look` found, by cell and strictness: another such store.
     """
 
     table: RunTable
@@ -65,6 +70,7 @@ class Cells:
     values: FloatArray
     start: IntArray
     pools: dict[tuple[int, int, int], FloatArray] = field(default_factory=dict, repr=False)
+    seen: dict[tuple[int, float], Look | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_table(cls, table: RunTable) -> Cells:
@@ -102,6 +108,10 @@ class Cells:
             start=converged.start,
         )
 
+    def oriented(self) -> Cells:
+        """The same cells, where lower is better with every value negated: best is then highest."""
+        return _negated(self) if self.table.lower_is_better else self
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -114,23 +124,39 @@ class Cells:
         """Outcomes of a cell's converged runs, sorted."""
         return self.values[self.start[cell] : self.start[cell + 1]]
 
+    def look(self, cell: int, *, strict: float = 1.0) -> Look | None:
+        """What is unusual about a cell's converged runs (`shape.looks`)."""
+        key = (cell, strict)
+        if key not in self.seen:
+            self.seen[key] = looks(self.cell_values(cell), strict=strict)
+        return self.seen[key]
+
     def name(self, cell: int) -> str:
         """``depth=19, batch_norm=true``."""
-        factors = self.table.factors
-        return ", ".join(
-            f"{factor}={write_level(self.table.levels[factor][code])}"
-            for factor, code in zip(factors, self.codes[cell].tolist(), strict=True)
+        return Named((self.levels_of(cell),)).text
+
+    def levels_of(self, cell: int) -> Levels:
+        """Each factor with the text of its level."""
+        return tuple(
+            (factor, write_level(self.table.levels[factor][code]))
+            for factor, code in zip(self.table.factors, self.codes[cell].tolist(), strict=True)
         )
 
     @property
     def pooled(self) -> tuple[float, float]:
         """Pooled within-cell variance of converged runs, and its degrees of freedom (or 0, 0)."""
-        return _pool(self.variance, self.k)
+        return pool(self.variance, self.k)
 
     @property
     def failed_pooled(self) -> tuple[float, float]:
         """The same of failed runs."""
-        return _pool(self.failed_variance, self.failed_n)
+        return pool(self.failed_variance, self.failed_n)
+
+
+@lru_cache(maxsize=8)
+def _negated(cells: Cells) -> Cells:
+    """`Cells.oriented`, made once for the many strata of a table."""
+    return Cells.from_table(replace(cells.table, value=-cells.table.value))
 
 
 def cell_of(cells: Cells) -> IntArray:
@@ -138,7 +164,7 @@ def cell_of(cells: Cells) -> IntArray:
     return _cell_index(cells.table, cells.shape)
 
 
-def _pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
+def pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
     """Variance pooled over cells with two or more runs, and its degrees of freedom."""
     used = n >= 2
     df = float((n[used] - 1).sum())

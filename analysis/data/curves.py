@@ -9,11 +9,12 @@ from typing import Literal
 
 import numpy as np
 
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.levels import is_numeric, write_level
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.notes import ModelReason, Note, NotedError, Reason, say
+from vggstudy.analysis.notes import Levels, ModelReason, Note, NotedError, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Strata
 
@@ -117,8 +118,8 @@ class Curve:
         ones where a cell's runs do not vary.
     strata : Strata
         The runs' values, cell after cell.
-    flat : tuple of str
-        Names of the cells whose runs do not vary.
+    flat : tuple of Levels
+        The cells whose runs do not vary.
     left_out : tuple of str
         Levels with some converged runs, but fewer than `MIN_RUNS`.
     """
@@ -133,7 +134,7 @@ class Curve:
     variance: FloatArray
     df: FloatArray
     strata: Strata
-    flat: tuple[str, ...]
+    flat: tuple[Levels, ...]
     left_out: tuple[str, ...]
 
     @property
@@ -180,10 +181,9 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
     if problem:
         return problem
     used = along[usable]
-    pooled, df = cells.pooled
-    flat = cells.flat[used]
-    if flat.any() and not pooled > 0:
-        return say("runs_do_not_vary", Reason.NO_VARIANCE)
+    flat, lent = cells.flat[used], lent_variance(cells)
+    if lost := no_lender(cells, used, lent):
+        return lost
     return Curve(
         source=cells,
         axis=axis,
@@ -192,13 +192,13 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
         x=x[usable],
         n=cells.k[used],
         mean=cells.mean[used],
-        variance=np.where(flat, pooled, cells.variance[used]),
-        df=np.where(flat, df, cells.k[used] - 1),
+        variance=lent.variance[used],
+        df=lent.df[used],
         strata=Strata(
             cells.k[used].astype(np.int64),
             np.concatenate([cells.cell_values(c) for c in used.tolist()]),
         ),
-        flat=tuple(cells.name(c) for c in used[flat].tolist()),
+        flat=tuple(cells.levels_of(c) for c in used[flat].tolist()),
         left_out=_level_names(cells, axis, along[~usable & (cells.k[along] > 0)]),
     )
 

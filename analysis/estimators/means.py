@@ -10,16 +10,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations, strata_of_cells
-from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.notes import Caution, Named, Note, Reason, say
+from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.notes import Caution, Named, Note, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import claim_generator, studentized_draws
-from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
+from vggstudy.analysis.numbers.shape import Look, Shape
+from vggstudy.analysis.numbers.student import (
+    Spread,
+    cautious_freedom,
+    satterthwaite,
+    t_interval,
+)
+
+FEW, SMALL_BY_CHANCE = 3, 0.3
+"""Runs of a cell below which a contrast's degrees of freedom are cautious, and their tail."""
+
+MANY_CELLS = 2.0
+"""How much farther apart two groups must be where a contrast is of more than two cells."""
 
 PLAIN_BELOW = 20
 """Runs per cell below which percentile, basic and BCa intervals are too narrow."""
@@ -80,8 +93,8 @@ def estimate_mean(
     Finding
         With a calibrated bootstrap interval by default and the t interval beside it, which it
         holds where runs are few or the level is strict (`bootstrap.at_least`). Where a cell's
-        values do not vary, its variance is the pooled one and the interval is the t interval.
-        Refused where a cell has too few converged runs, or nothing varies anywhere.
+        values do not vary, its variance is that of the cells of its scale and the interval is the t
+        interval. Refused where a cell has too few converged runs, or no cell of its scale varies.
     """
     used = np.concatenate([group.cells for group in groups])
     weights = np.concatenate([group.sign * group.weights for group in groups])
@@ -91,9 +104,9 @@ def estimate_mean(
         known = float(weights @ cells.mean[used]) if (cells.k[used] > 0).all() else None
         return Finding(known, None, problem)
     estimate = float(weights @ cells.mean[used])
-    spread = pooled_where_flat(cells, used, weights)
-    if spread is None:
-        return refused(Reason.NO_VARIANCE, "runs_do_not_vary", estimate)
+    spread = spread_where_flat(cells, used, weights)
+    if isinstance(spread, Note):
+        return Finding(estimate, None, spread)
     limits = _limits(cells, weights)
     analytic = t_interval(estimate, spread, confidence=confidence, method=_t_name(groups))
     notes = _cautions(cells, used, rule, resampling.method)
@@ -119,21 +132,29 @@ def rule_for(cells: int, groups: int) -> _Rule:
     return _Rule(3, 8) if groups == cells == 2 else _Rule(2, 3)
 
 
-def pooled_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | None:
-    """Spread of a contrast, with the pooled variance in cells that do not vary.
+def spread_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | Note:
+    """Spread of a contrast; cells that do not vary borrow from others, as `lent_variance` says.
+
+    Where a cell has two runs its variance may be small by chance, and Satterthwaite's degrees of
+    freedom too many: they are then `cautious_freedom`'s.
 
     Returns
     -------
-    Spread or None
-        None where no variance can be told at all.
+    Spread or Note
+        A note where a cell's variance cannot be told.
     """
-    pooled, df = cells.pooled
-    flat = cells.flat[used]
-    variance = np.where(flat, pooled, cells.variance[used])
-    freedom = np.where(flat, df, cells.k[used] - 1)
-    if not (weights**2 * variance).sum() > 0 or (flat.any() and not pooled > 0):
-        return None
-    return satterthwaite(weights, variance, cells.k[used], freedom)
+    freedom = cells.k[used] - 1.0
+    variance = cells.variance[used]
+    if cells.flat[used].any():
+        lent = lent_variance(cells)
+        if lost := no_lender(cells, used, lent):
+            return lost
+        variance, freedom = lent.variance[used], lent.df[used]
+    spread = satterthwaite(weights, variance, cells.k[used], freedom)
+    if used.size == 1 or cells.k[used].min() >= FEW:
+        return spread
+    parts = weights**2 * variance / cells.k[used]
+    return Spread(spread.se, float(cautious_freedom(parts, freedom, tail=SMALL_BY_CHANCE)))
 
 
 def _draw(
@@ -200,10 +221,40 @@ def _cautions(cells: Cells, used: IntArray, rule: _Rule, method: str) -> tuple[N
         notes.append(say(name, Caution.FEW_RUNS, n=fewest))
     flat = used[cells.flat[used]]
     if flat.size:
-        named = Named((cells.name(int(flat[0])),), flat.size - 1)
+        named = Named((cells.levels_of(int(flat[0])),), flat.size - 1)
         notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=named))
+    notes += unusual(cells, used)
     if method in {"percentile", "basic", "bca"} and fewest < PLAIN_BELOW:
         notes.append(say("bootstrap_narrow", Caution.PLAIN_BOOTSTRAP, method=method, n=fewest))
     if method == "studentized" and fewest < STUDENTIZED_BELOW:
         notes.append(say("studentized_wide", Caution.PLAIN_BOOTSTRAP, n=fewest))
     return tuple(notes)
+
+
+def unusual(cells: Cells, used: IntArray) -> list[Note]:
+    """Cells with two groups of runs, a run far below, or runs at a ceiling: one note of each kind.
+
+    Among many cells one looks unusual by chance, so that more is asked of each.
+    """
+    strict = 1.0 if used.size <= 2 else MANY_CELLS
+    found: dict[Shape, list[tuple[int, Look]]] = {}
+    for cell in used.tolist():
+        if (look := cells.look(cell, strict=strict)) is not None:
+            found.setdefault(look.shape, []).append((cell, look))
+    notes = []
+    for shape, (name, code) in _UNUSUAL.items():
+        if shape in found:
+            cell, look = found[shape][0]
+            values = {"names": Named((cells.levels_of(cell),), len(found[shape]) - 1), "n": look.n}
+            if shape != Shape.BELOW:
+                values["k"] = look.k
+            notes.append(say(name, code, **values))
+    return notes
+
+
+_UNUSUAL = {
+    Shape.TWO_GROUPS: ("two_groups", Caution.HALF_LEARNED),
+    Shape.BELOW: ("one_below", Caution.OUTLIER_BELOW),
+    Shape.CEILING: ("at_ceiling", Caution.CEILING),
+}
+"""Sentence and code of each."""

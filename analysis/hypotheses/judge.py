@@ -11,10 +11,16 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
-from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, all_of
+from vggstudy.analysis.hypotheses.verdicts import (
+    DECIDED,
+    Evidence,
+    Verdict,
+    all_of,
+    shared_level,
+)
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.multiplicity import holm_steps
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class HypothesisResult:
     reason : Note or None
         Why it is not estimable.
     parts : tuple of Evidence
-        One for every part of the hypothesis, in order, at that level.
+        One for every part of the hypothesis, in order, at that level; one that contradicts there,
+        at its share of the error.
     resamples : int
         Behind the Monte Carlo errors of a borderline verdict.
     registered : bool
@@ -80,13 +87,13 @@ def _fields(value: Evidence | HypothesisResult) -> dict[str, Any]:
 
 
 def judge(
-    specs: Sequence[HypothesisSpec], evaluator: Evaluator, *, confidence: float
+    specs: Sequence[Hypothesis], evaluator: Evaluator, *, confidence: float
 ) -> tuple[HypothesisResult, ...]:
     """Verdicts on all hypotheses, Holm over them.
 
     Parameters
     ----------
-    specs : sequence of HypothesisSpec
+    specs : sequence of Hypothesis
         The family is all of them, whether or not the data allow each to be estimated.
     evaluator : Evaluator
     confidence : float
@@ -100,17 +107,30 @@ def judge(
     )
 
 
-def _decides(spec: HypothesisSpec, evaluator: Evaluator) -> Callable[[float], bool]:
+def _decides(spec: Hypothesis, evaluator: Evaluator) -> Callable[[float], bool]:
     """Whether a hypothesis is supported or contradicted at a level."""
     return lambda level: _evidence(spec, evaluator, level).verdict in DECIDED
 
 
-def _evidence(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Evidence:
-    parts = [evaluator.evidence(part, level) for part in spec.parts]
-    return all_of(spec.id, parts, level=level)
+def _evidence(spec: Hypothesis, evaluator: Evaluator, level: float) -> Evidence:
+    return all_of(spec.id, _parts(spec, evaluator, level), level=level)
 
 
-def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> HypothesisResult:
+def _parts(spec: Hypothesis, evaluator: Evaluator, level: float) -> list[Evidence]:
+    """Evidence for every part; one that contradicts, at its share of the error.
+
+    That all parts hold is supported when each is, at the level itself: one false part is enough
+    to prevent it. It is contradicted when one part is, and each has its chance to err.
+    """
+    found = [evaluator.evidence(part, level) for part in parts_of(spec)]
+    shared = shared_level(level, len(found))
+    return [
+        evaluator.evidence(part, shared) if one.verdict == Verdict.CONTRADICTED else one
+        for part, one in zip(parts_of(spec), found, strict=True)
+    ]
+
+
+def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisResult:
     found = _evidence(spec, evaluator, level)
     return HypothesisResult(
         id=spec.id,
@@ -118,6 +138,6 @@ def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Hypothe
         verdict=found.verdict,
         level=level,
         reason=found.reason,
-        parts=tuple(evaluator.evidence(part, level) for part in spec.parts),
+        parts=tuple(_parts(spec, evaluator, level)),
         resamples=evaluator.maker.how.resampling.n_resamples,
     )

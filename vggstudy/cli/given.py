@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,9 +17,30 @@ if TYPE_CHECKING:
 factors_option = click.option(
     "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
 )
-protocol_option = click.option(
+_protocol = click.option(
     "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
 )
+Command = TypeVar("Command", bound=Callable[..., object])
+_LOWER = "vggstudy.lower_is_better"
+
+
+def _keep(context: click.Context, _: click.Parameter, value: bool | None) -> None:
+    """Leave the direction where `open_for` finds it."""
+    context.meta[_LOWER] = value
+
+
+_direction = click.option(
+    "--lower-is-better/--higher-is-better",
+    default=None,
+    expose_value=False,
+    callback=_keep,
+    help="Whether less of the outcome is better; by default as its name says.",
+)
+
+
+def protocol_option(command: Command) -> Command:
+    """The options of every command that takes a table: --protocol and --lower-is-better."""
+    return _protocol(_direction(command))
 
 
 def split(names: str) -> list[str]:
@@ -33,7 +55,9 @@ def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
 
     protocol = load_protocol(protocol_file).protocol if protocol_file else None
     names = [name.strip() for name in factors.split(",") if name.strip()]
-    return open_source(source, protocol=protocol, factors=names)
+    context = click.get_current_context(silent=True)
+    lower = context.meta.get(_LOWER) if context else None
+    return open_source(source, protocol=protocol, factors=names, lower_is_better=lower)
 
 
 def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
-from vggstudy.plan import level_text
 from vggstudy.protocol import LabelRule, Protocol, resolve
 from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.stated.base import write_level
 from vggstudy.study.runs import labeller, measured
 from vggstudy.study.study import Study
 
@@ -30,7 +30,7 @@ def report_context(source: Source) -> ReportContext:
             source_name=name,
             title=source.protocol.title or None if source.protocol else None,
             question=source.protocol.question or None if source.protocol else None,
-            commands=(f"vggstudy report {name} --factors {factors}",),
+            commands=(f"vggstudy report {name} --factors {factors}{_direction(source)}",),
             **_source(source.protocol),
         )
     study = source.study
@@ -63,6 +63,16 @@ def report_context(source: Source) -> ReportContext:
         **_source(protocol),
         notes=_notes(study),
     )
+
+
+def _direction(source: Source) -> str:
+    """The option that says which outcomes are better, where neither name nor protocol do."""
+    from vggstudy.analysis.data.outcomes import lower_by_name
+
+    lower, stated = source.table.lower_is_better, source.settings.lower_is_better
+    if lower == (lower_by_name(source.table.outcome) if stated is None else stated):
+        return ""
+    return " --lower-is-better" if lower else " --higher-is-better"
 
 
 def _source(protocol: Protocol | None) -> dict[str, Any]:
@@ -111,7 +121,7 @@ def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
     for section, settings in recipe.items():
         for path, value in _leaves(settings, ()):
             if (section, *path) not in varied and value is not None:
-                rows.append((section, ".".join(path), level_text(value)))
+                rows.append((section, ".".join(path), write_level(value)))
     return rows
 
 
