@@ -61,6 +61,10 @@ _REDEFINING = DEFINERS - frozenset(
 )
 
 
+LOOKED_AT = 30
+"""Tokens behind a command in which what it defines must stand."""
+
+
 class Definitions:
     """Judges commands that define, and names of commands that are written as text.
 
@@ -78,7 +82,8 @@ class Definitions:
         """What defines may not name the macro, nor a command that the check relies on."""
         seen = 0
         start = place
-        while place < len(self.given.tokens) and seen < 8:
+        stop = min(len(self.given.tokens), start + LOOKED_AT)
+        while place < stop and seen < 8:
             token = self.given.tokens[place]
             place += 1
             if token.kind in (Kind.SPACE, Kind.PARAGRAPH) or (
@@ -100,6 +105,8 @@ class Definitions:
             elif token.kind is Kind.TEXT and token.text == "~":
                 self._find(UNCLEAR, line, "this may change what ~ prints")
             seen += 1
+        if not seen and place == start + LOOKED_AT:
+            self._find(UNCLEAR, line, f"what \\{name} defines stands too far behind it")
         if "environment" in name.lower():
             named, _ = self.given.argument(start)
             if named is None or named in RESERVED or named in _ENVIRONMENTS:

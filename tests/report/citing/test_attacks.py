@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -19,9 +21,10 @@ from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.latex import macros
 from vggstudy.report.citing.verify import verify_paper
+from vggstudy.report.words.display import display
 
 ATTACKS = Path(__file__).parents[1] / "attacks"
-TRUE = "50 points, 95% CI [24, 70], n = 40\n"
+AS_IT_WAS = "50 points, 95% CI [24, 70], n = 40\n"
 
 
 def frame() -> pd.DataFrame:
@@ -43,10 +46,26 @@ def frame() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-@pytest.fixture(scope="module")
-def result() -> AnalysisResult:
+@cache
+def analysed() -> AnalysisResult:
     table = RunTable.from_frame(frame(), factors=["depth", "batch_size", "batch_norm"])
     return analyze(table, resamples=199)
+
+
+def now(text: str) -> str:
+    """The text with the interval that the analysis gives today in place of [24, 70].
+
+    So was it when the attacks were made; where their true sentence is not true, they show nothing.
+    """
+    shown = display(analysed().claims["converged.diff.batch_norm"])
+    assert shown is not None
+    low, high = re.findall(r"\d+", shown.ends)
+    return re.sub(r"\b24\b", low, re.sub(r"\b70\b", high, text))
+
+
+@pytest.fixture(scope="module")
+def result() -> AnalysisResult:
+    return analysed()
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +92,8 @@ def papers() -> Iterator[Path]:
 def test_every_attack_by_a_paper_is_refused(paper: Path, claims: ClaimSet, tmp_path: Path) -> None:
     folder = tmp_path / "paper"
     shutil.copytree(paper.parent, folder)
+    for file in folder.rglob("*.*"):
+        file.write_text(now(file.read_text("utf-8")), "utf-8")
     text = macros(claims.values(), inputs_digest=next(iter(claims.values())).inputs_digest)
     if paper.parent.name == "i-swap-ids":
         text = text.replace("\\makeatother\n", "\\let\\a\\relax\\makeatother\n")
@@ -86,7 +107,7 @@ def test_every_attack_by_a_paper_is_refused(paper: Path, claims: ClaimSet, tmp_p
 def test_the_same_papers_without_their_attack_are_accepted(
     claims: ClaimSet, tmp_path: Path
 ) -> None:
-    (tmp_path / "p.md").write_text(TRUE, "utf-8")
+    (tmp_path / "p.md").write_text(now(AS_IT_WAS), "utf-8")
     assert code(tmp_path / "p.md", claims) == 0
     text = macros(claims.values(), inputs_digest=next(iter(claims.values())).inputs_digest)
     (tmp_path / "claims.tex").write_text(text, "utf-8")
@@ -105,12 +126,21 @@ def test_the_same_papers_without_their_attack_are_accepted(
         ("p.md", "[" * 100_000),
         ("p.tex", "{" * 100_000),
         ("p.tex", "95\\% CI " * 50_000),
+        ("p.tex", "\\csname " * 100_000),
+        ("p.tex", "\\input{x}" * 100_000),
+        ("p.md", "\n" * 1_000_000),
+        ("p.md", "a|b\n-|-\n" + "a|b\n" * 200_000),
+        ("p.md", "\u200b1" * 300_000),
+        ("p.md", "a\n=\n" * 200_000),
     ],
-    ids=["comments", "macros", "digits", "blanks", "brackets", "braces", "mentions"],
+    ids=[
+        *("comments", "macros", "digits", "blanks", "brackets", "braces", "mentions", "names"),
+        *("inputs", "lines", "rows", "invisible", "headings"),
+    ],
 )
 def test_no_paper_takes_long(content: tuple[str, str], claims: ClaimSet, tmp_path: Path) -> None:
     path = tmp_path / content[0]
-    path.write_text(TRUE + content[1], "utf-8")
+    path.write_text(now(AS_IT_WAS) + content[1], "utf-8")
     start = time.process_time()
     assert code(path, claims) in (0, 1, 2)
     assert time.process_time() - start < 10
@@ -123,7 +153,7 @@ def test_pipes_devices_and_files_outside_are_not_read(claims: ClaimSet, tmp_path
     (folder / "z.tex").symlink_to("/dev/zero")
     assert code(folder / "f.tex", claims) == 2
     assert code(folder / "z.tex", claims) == 2
-    (tmp_path / "out.tex").write_text(TRUE.replace("%", "\\%"), "utf-8")
+    (tmp_path / "out.tex").write_text(now(AS_IT_WAS).replace("%", "\\%"), "utf-8")
     paper = folder / "p.tex"
     paper.write_text("\\input{../out}", "utf-8")
     (wrong,) = verify_paper(paper, claims).mismatches
@@ -166,7 +196,7 @@ def test_a_file_named_verify_changes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("verify").touch()
-    Path("p.md").write_text(TRUE, "utf-8")
+    Path("p.md").write_text(now(AS_IT_WAS), "utf-8")
     Path("claims.json").write_text(result.claims.to_json(), "utf-8")
     against = ["--against", "claims.json", "--trust", "claims.json"]
     assert _invoke(["cite", "verify", "p.md", *against]) == 0
@@ -178,7 +208,7 @@ def test_a_claims_file_is_no_evidence_unless_somebody_vouches_for_it(
 ) -> None:
     claims, paper = tmp_path / "claims.json", tmp_path / "p.md"
     claims.write_text(result.claims.to_json(), "utf-8")
-    paper.write_text(TRUE, "utf-8")
+    paper.write_text(now(AS_IT_WAS), "utf-8")
     asked = ["cite", "verify", str(paper), "--against", str(claims)]
     assert _invoke(asked) == 2
     assert "anybody can write" in capsys.readouterr().err
