@@ -45,7 +45,7 @@ KINDS = {
         Kind.COUNT,
     ),
     **dict.fromkeys(("seeds", "values"), Kind.COUNT),
-    **dict.fromkeys(("claim", "level", "method", "name", "other"), Kind.TEXT),
+    **dict.fromkeys(("claim", "date", "level", "method", "name", "other"), Kind.TEXT),
     **dict.fromkeys(("high", "low", "number"), Kind.NUMBER),
     "f": Kind.ROUNDED_3,
     "factor": Kind.FACTOR,
@@ -376,6 +376,32 @@ SENTENCES = {
     "last_epoch_label": Sentence(
         "the last epoch's label is set against the selected checkpoint's test accuracy"
     ),
+    # What a study rests on: its runs, its amendments, when its hypotheses were stated.
+    "rests_on": Sentence("protocol %(name)s, planned runs %(other)s (first digits of SHA-256)"),
+    "rests_on_inputs": Sentence("inputs of all claims %(name)s (first digits of SHA-256)"),
+    "all_planned_recorded": Sentence("all %(planned)s planned runs are recorded"),
+    "planned_recorded": Sentence("%(n)s of %(planned)s planned runs are recorded"),
+    "planned_missing": Sentence("%(n)s of %(planned)s planned runs are missing: %(names)s"),
+    "planned_crashed": Sentence("%(n)s of %(planned)s planned runs crashed: %(names)s"),
+    "records_damaged": Sentence("%(n)s records are damaged: %(names)s"),
+    "no_longer_planned": Sentence(
+        "%(n)s recorded runs are no longer planned by the protocol: %(names)s"
+    ),
+    "never_amended": Sentence("the protocol was never amended"),
+    "amended": Sentence(
+        "the protocol was amended on %(date)s, after %(n)s of %(all)s runs: %(rules)s"
+    ),
+    "amended_in_words": Sentence("the protocol was amended on %(date)s in words only"),
+    "not_put_in_force": Sentence(
+        "the protocol differs from the one in force, after %(n)s of %(all)s runs: %(rules)s"
+    ),
+    "replicates_changed": Sentence("replicates %(a)s to %(b)s"),
+    "plan_changed": Sentence("planned runs %(a)s to %(b)s"),
+    "part_changed": Sentence("[%(name)s] changed"),
+    "hypothesis_added": Sentence("hypothesis %(name)s added"),
+    "hypothesis_changed": Sentence("hypothesis %(name)s changed"),
+    "hypothesis_withdrawn": Sentence("hypothesis %(name)s withdrawn"),
+    "change_unknown": Sentence("what was there before is not known"),
     # The environment of the runs.
     "runs": Sentence("%(n)s runs"),
     "unknown_device": Sentence("unknown device"),

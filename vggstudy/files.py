@@ -143,6 +143,23 @@ def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
         os.close(descriptor)
 
 
+def read_head(path: str | Path, size: int) -> bytes:
+    """The first bytes of an ordinary file, at most so many; never waits for a pipe or a device.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read or is no ordinary file (``EINVAL``).
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
 def remove_temporaries(folder: Path, *, older_than_s: float) -> Iterator[Path]:
     """Remove what interrupted writes left in a folder; yields each path removed.
 

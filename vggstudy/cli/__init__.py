@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("results", "Render the HTML report of a study or a CSV."),
         "cite": ("results", "List claims, or cite one in a paper."),
         "export": ("results", "Write the runs as CSV, or the claims as CSV or JSON."),
+        "verify": ("standing", "Say what a study rests on, and what is not as planned."),
         "pack": ("publish", "Copy a study into three files, for publishing."),
         "unpack": ("publish", "Make a study of a packed one."),
     },

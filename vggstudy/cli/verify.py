@@ -8,23 +8,19 @@ from typing import TYPE_CHECKING
 
 from vggstudy.cli.console import Console
 from vggstudy.cli.given import is_claims_file, open_for, read_claims
+from vggstudy.cli.standing import DamagedError, say_basis, strict_code
 from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
     from vggstudy.report.citing.verify import Verification
+    from vggstudy.study.basis import Basis
 
 
 class UnverifiableError(StudyError):
     """What keeps a file from being verified."""
 
     exit_code = 2
-
-
-class DamagedError(StudyError):
-    """An input of a verification that is damaged."""
-
-    exit_code = 3
 
 
 def verify(
@@ -37,6 +33,7 @@ def verify(
     recompute: bool,
     allowed: Sequence[Path],
     trusted: Sequence[Path],
+    strict: bool = False,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -47,7 +44,10 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims = _study_claims(console, against, protocol_file, factors)
+    claims, basis = _study_claims(console, against, protocol_file, factors)
+    if strict and basis is None:
+        msg = f"--strict: {against} is no study, so nothing tells how its runs were planned"
+        raise UnverifiableError(msg)
     try:
         done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
     except StudyError as error:
@@ -60,28 +60,39 @@ def verify(
     code = 1 if wrong else 2 if unclear else 0
     if console.as_json:
         content = {"checked": checked, "mismatches": wrong, "unclear": unclear}
-        console.json("verify", {**content, "warnings": warnings})
-        return code
+        rests = {"basis": basis.to_dict()} if basis else {}
+        console.json("verify", {**content, "warnings": warnings, **rests})
+        return code or (strict_code(console, basis) if strict and basis else 0)
+    if basis is not None:
+        say_basis(console, basis, in_short=True)
     for text in [*wrong, *unclear]:
         console.data(text)
     for text in warnings:
         console.warn(text)
     said = f", {len(unclear)} not understood" if unclear else ""
     console.say(f"{checked} checked, {len(wrong)} wrong{said}")
-    return code
+    return code or (strict_code(console, basis) if strict and basis else 0)
 
 
 def _study_claims(
     console: Console, against: str, protocol_file: str | None, factors: str
-) -> ClaimSet:
-    """The study's claims, estimated from its records; those in its folder are not believed."""
+) -> tuple[ClaimSet, Basis | None]:
+    """The study's claims, estimated from its records, and what they rest on.
+
+    Claims in its folder are not believed. A table, or a file of claims, rests on nothing.
+    """
     from vggstudy.study.analyze import analyze_source
+    from vggstudy.study.basis import basis_of
 
     try:
         if is_claims_file(against):
             console.warn(f"{against} is a file of claims: no record is looked at")
-            return _sound(Path(against))
-        return analyze_source(open_for(against, protocol_file, factors)).claims
+            return _sound(Path(against)), None
+        source = open_for(against, protocol_file, factors)
+        result = analyze_source(source)
+        if source.study is None:
+            return result.claims, None
+        return result.claims, basis_of(source.study, inputs_digest=result.inputs_digest)
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:

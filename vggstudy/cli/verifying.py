@@ -8,6 +8,7 @@ import click
 
 from vggstudy.cli.console import Console, common
 from vggstudy.cli.given import factors_option, protocol_option
+from vggstudy.cli.standing import strict_option
 
 VALUED = ("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust")
 """Options of both commands that take a value."""
@@ -62,6 +63,7 @@ def _first_word(args: list[str]) -> int | None:
     metavar="FILE",
     help="A package or class beside the paper that you have read yourself.",
 )
+@strict_option
 @factors_option
 @protocol_option
 @common
@@ -72,10 +74,13 @@ def verify_command(
     recompute: bool,
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
+    strict: bool,
     factors: str,
     protocol_file: str | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
+
+    Says what it checked against: which runs, which protocol, amended when.
 
     0 where all its numbers are the study's, 1 where one is not, 2 where that cannot be told, 3
     where a record or a claims file is damaged.
@@ -91,4 +96,5 @@ def verify_command(
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,
+        strict=strict,
     )

@@ -1,0 +1,191 @@
+"""What a study's numbers rest on: runs, protocol, amendments; and what is odd in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from vggstudy.analysis.notes import Named, Note, say
+from vggstudy.ledger.merkle import study_root
+from vggstudy.ledger.rows import IndexRow
+from vggstudy.plan import Plan, describe_levels
+from vggstudy.study.past import Stage, amendments, stages
+from vggstudy.study.study import Study
+
+SHORT = 16
+"""Digits of a digest that are shown; the JSON has them all."""
+
+MOST_NAMED = 6
+"""So many runs are named one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Something that a reader should know of a study.
+
+    Attributes
+    ----------
+    note : Note
+    odd : bool
+        Whether it keeps the study from being what was planned before its first run:
+        ``--strict`` fails on it.
+    """
+
+    note: Note
+    odd: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """What the numbers of a study rest on.
+
+    Attributes
+    ----------
+    protocol_digest : str
+        Of the protocol that plans the runs.
+    root : str
+        Merkle root over all planned runs, missing ones included: `vggstudy.ledger.merkle`.
+    inputs_digest : str or None
+        Of what the claims were made from; None where nothing was analysed.
+    planned : int
+    missing, crashed, damaged, unplanned : tuple of str
+        Run ids: planned without a record; planned with nothing but failed attempts; with a record
+        that cannot be trusted; recorded and not planned.
+    past : tuple of Stage
+        Every protocol that was in force.
+    remarks : tuple of Remark
+        All of it in sentences, in the order in which it is read.
+    """
+
+    protocol_digest: str
+    root: str
+    inputs_digest: str | None = None
+    planned: int
+    missing: tuple[str, ...] = ()
+    crashed: tuple[str, ...] = ()
+    damaged: tuple[str, ...] = ()
+    unplanned: tuple[str, ...] = ()
+    past: tuple[Stage, ...] = ()
+    remarks: tuple[Remark, ...] = field(default=())
+
+    @property
+    def odd(self) -> tuple[Note, ...]:
+        """What keeps the study from being what was planned before its first run."""
+        return tuple(remark.note for remark in self.remarks if remark.odd)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "protocol": self.protocol_digest,
+            "root": self.root,
+            "inputs": self.inputs_digest,
+            "planned": self.planned,
+            "recorded": self.planned - len(self.missing),
+            "missing": list(self.missing),
+            "crashed": list(self.crashed),
+            "damaged": list(self.damaged),
+            "unplanned": list(self.unplanned),
+            "amendments": [
+                {"date": stage.since, "protocol": stage.digest, "runs": stage.existed}
+                for stage in self.past[1:]
+            ],
+            "remarks": [{**one.note.to_dict(), "odd": one.odd} for one in self.remarks],
+        }
+
+
+def basis_of(study: Study, *, inputs_digest: str | None = None) -> Basis:
+    """What a study's numbers rest on.
+
+    Raises
+    ------
+    LedgerError
+        If the study cannot be read; damaged records are told of, and are no error.
+    """
+    store, plan = study.store(), study.plan
+    with store.index() as index:
+        rows = {row.run_id: row for row in index.rows(curves=False)}
+    checksums = store.checksums()
+    total = len(plan.by_id.keys() | rows.keys())
+    past = stages(store.protocols(), rows.values(), study.protocol)
+    state = _State(plan, rows)
+    root = study_root(plan.by_id, {run: checksums.get(run) for run in rows})
+    remarks = [
+        *_digests(study.protocol.digest(), root, inputs_digest),
+        *state.remarks(),
+        *_amended(past, total),
+    ]
+    return Basis(
+        protocol_digest=study.protocol.digest(),
+        root=root,
+        inputs_digest=inputs_digest,
+        planned=len(plan.runs),
+        missing=state.missing,
+        crashed=state.crashed,
+        damaged=state.damaged,
+        unplanned=state.unplanned,
+        past=past,
+        remarks=tuple(remarks),
+    )
+
+
+class _State:
+    """Which runs are there, and which are not."""
+
+    def __init__(self, plan: Plan, rows: Mapping[str, IndexRow]) -> None:
+        self.plan, self.rows = plan, rows
+        intact = {run: row for run, row in rows.items() if row.reason is None}
+        self.missing = tuple(run for run in plan.by_id if run not in rows)
+        self.damaged = tuple(run for run in rows if run not in intact)
+        self.crashed = tuple(
+            run for run in plan.by_id if run in intact and intact[run].status == "crashed"
+        )
+        self.unplanned = tuple(run for run in rows if run not in plan.by_id)
+
+    def remarks(self) -> Iterator[Remark]:
+        """The counts, and the runs by name that are not as planned."""
+        planned, recorded = len(self.plan.runs), len(self.plan.runs) - len(self.missing)
+        if self.missing:
+            yield Remark(say("planned_recorded", n=recorded, planned=planned))
+            yield self._named("planned_missing", self.missing, planned)
+        else:
+            yield Remark(say("all_planned_recorded", planned=planned))
+        if self.crashed:
+            yield self._named("planned_crashed", self.crashed, planned)
+        if self.damaged:
+            yield self._named("records_damaged", self.damaged)
+        if self.unplanned:
+            yield self._named("no_longer_planned", self.unplanned)
+
+    def _named(self, name: str, runs: Sequence[str], planned: int | None = None) -> Remark:
+        """A remark that names runs."""
+        names = Named(tuple(map(self._words, runs[:MOST_NAMED])), max(0, len(runs) - MOST_NAMED))
+        values: dict[str, object] = {"n": len(runs), "names": names}
+        if planned is not None:
+            values["planned"] = planned
+        return Remark(say(name, **values), odd=True)
+
+    def _words(self, run_id: str) -> str:
+        """A run by its id, levels and replicate, as far as they are known."""
+        if planned := self.plan.by_id.get(run_id):
+            levels, replicate = dict(planned.levels), planned.replicate
+        elif (row := self.rows.get(run_id)) is not None and row.reason is None:
+            levels, replicate = row.summary["levels"], row.summary["replicate"]
+        else:
+            return run_id
+        return f"{run_id} ({describe_levels({**levels, 'replicate': replicate})})"
+
+
+def _digests(protocol: str, root: str, inputs: str | None) -> Iterator[Remark]:
+    """What identifies the study."""
+    yield Remark(say("rests_on", name=protocol[:SHORT], other=root[:SHORT]))
+    if inputs is not None:
+        yield Remark(say("rests_on_inputs", name=inputs[:SHORT]))
+
+
+def _amended(past: Sequence[Stage], total: int) -> Iterator[Remark]:
+    """Every amendment of the protocol."""
+    if len(past) == 1:
+        yield Remark(say("never_amended"))
+    for note, late in amendments(past, total):
+        yield Remark(note, odd=late)
