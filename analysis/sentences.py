@@ -401,6 +401,14 @@ SENTENCES = {
     "hypothesis_added": Sentence("hypothesis %(name)s added"),
     "hypothesis_changed": Sentence("hypothesis %(name)s changed"),
     "hypothesis_withdrawn": Sentence("hypothesis %(name)s withdrawn"),
+    "added_late": Sentence("added after %(n)s of %(all)s runs"),
+    "changed_late": Sentence("changed after %(n)s of %(all)s runs"),
+    "not_known_before": Sentence("not known to have been stated before %(n)s of %(all)s runs"),
+    "stated_unknown": Sentence("the runs came as a table, which does not say when it was stated"),
+    "hypothesis_late": Sentence("hypothesis %(name)s: %(text)s"),
+    "hypothesis_registered": Sentence(
+        "hypothesis %(name)s: stated on %(date)s, before there was any run"
+    ),
     "change_unknown": Sentence("what was there before is not known"),
     # The environment of the runs.
     "runs": Sentence("%(n)s runs"),

@@ -85,6 +85,8 @@ def _problem(item: Mapping[str, Any]) -> str | None:
         test = _TESTS.get(name)
         if test is not None and not test(value):
             return f"{name} is not of its type"
+    if item.get("registered") and item.get("registration") is not None:
+        return "it is registered, and is not"
     low, high = item.get("low"), item.get("high")
     if low is not None and high is not None and low > high:
         return "its ends are not in order"
@@ -130,6 +132,7 @@ _TESTS: dict[str, Any] = {
     **dict.fromkeys(("B", "seed"), lambda value: value is None or isinstance(value, int)),
     "level": _level,
     "registered": lambda value: isinstance(value, bool),
+    "registration": lambda value: value is None or isinstance(value, dict),
     "factors": _texts,
     "warnings": _objects,
     "alternatives": _objects,

@@ -34,7 +34,9 @@ class HypothesisResult:
     resamples : int
         Behind the Monte Carlo errors of a borderline verdict.
     registered : bool
-        Always: hypotheses come from the protocol.
+        Whether it was stated before there was any run.
+    registration : Note or None
+        When it was stated, where that was later or is not known.
     """
 
     id: str
@@ -45,6 +47,7 @@ class HypothesisResult:
     parts: tuple[Evidence, ...]
     resamples: int
     registered: bool = True
+    registration: Note | None = None
 
     @property
     def verdict_in_words(self) -> str:
@@ -120,4 +123,6 @@ def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Hypothe
         reason=found.reason,
         parts=tuple(evaluator.evidence(part, level) for part in spec.parts),
         resamples=evaluator.maker.resampling.n_resamples,
+        registered=spec.registration is None,
+        registration=spec.registration,
     )

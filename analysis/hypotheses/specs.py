@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from vggstudy.analysis.data.levels import Level
+from vggstudy.analysis.notes import Note
 
 Direction = Literal["above", "below"]
 Adjustment = Literal["cell", "pair"]
@@ -159,7 +160,7 @@ Part = ClaimPart | EquivalencePart | SlopePart | NeededPart | PeakPart | Ranking
 
 @dataclass(frozen=True, slots=True)
 class HypothesisSpec:
-    """A registered hypothesis: all of its parts hold.
+    """A hypothesis that a protocol states: all of its parts hold.
 
     Attributes
     ----------
@@ -168,8 +169,12 @@ class HypothesisSpec:
         As registered.
     parts : tuple of Part
         One at least.
+    registration : Note or None
+        When it was stated, where that was not before all runs or is not known; None makes it a
+        registered one.
     """
 
     id: str
     text: str
     parts: tuple[Part, ...]
+    registration: Note | None = None

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 Style = Literal["text", "md", "json", "apa", "latex", "siunitx"]
+NUMBERS_ALONE = ("apa", "latex", "siunitx")
+"""Styles that say nothing but the numbers, to stand in a sentence."""
+
 SHORT_DIGEST = 12
 AUTHORS = "The authors of the study"
 """Stands where a citation needs a name; a study does not know who made it."""
@@ -90,7 +93,7 @@ def _reason(claim: Claim) -> str:
 def _text(claim: Claim, shown: Display) -> str:
     return (
         f"{capitalise(in_words(claim.estimand))}: {read(shown.estimate)}, {read(shown.interval)}, "
-        f"n = {size_of(claim)} [{claim.id}]"
+        f"n = {size_of(claim)} [{claim.id}]{_late(claim)}"
     )
 
 
@@ -98,7 +101,13 @@ def _markdown(claim: Claim, shown: Display) -> str:
     return (
         f"{_escape_markdown(capitalise(in_words(claim.estimand)))}: **{read(shown.estimate)}**, "
         f"{_escape_markdown(read(shown.interval))}, n = {size_of(claim)} (`{claim.id}`)"
+        f"{_late(claim)}"
     )
+
+
+def _late(claim: Claim) -> str:
+    """When its hypothesis was stated, where that was not before all runs."""
+    return f"; hypothesis {claim.registration.text}" if claim.registration else ""
 
 
 def _apa(claim: Claim, shown: Display) -> str:
@@ -166,7 +175,9 @@ def display_strings(claim: Claim) -> dict[str, str]:
     shown = display(claim)
     if shown is None:
         return {}
+    late = {"registration": claim.registration.text} if claim.registration else {}
     return {
+        **late,
         "estimate": shown.estimate,
         "interval": shown.interval,
         "text": f"{shown.estimate}, {shown.interval}, n = {size_of(claim)}",

@@ -76,7 +76,9 @@ def _bibtex(claims: ClaimSet, title: str | None) -> str:
 def _entry(claim: Claim) -> str:
     """A claim; its key and note carry its digest."""
     words = escape_bibtex(capitalise(in_words(claim.estimand)))
-    note = f"Claim {claim.id}: {display_strings(claim)['text']}; SHA-256 {claim.claim_digest}"
+    late = f" (hypothesis {claim.registration.text})" if claim.registration else ""
+    shown = display_strings(claim)["text"]
+    note = f"Claim {claim.id}: {shown}{late}; SHA-256 {claim.claim_digest}"
     return "\n".join(
         (
             f"@misc{{vggstudy-claim-{claim.claim_digest[:SHORT_DIGEST]},",

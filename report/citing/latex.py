@@ -75,6 +75,8 @@ def definitions(claim: Claim) -> Iterator[str]:
     shown = display(claim)
     if shown is None or not claim.available:
         return
+    if claim.registration is not None:
+        yield f"% {tex_key(claim.id)}: hypothesis {claim.registration.text}"
     texts = (cite(claim, "latex"), *_parts(claim, shown))
     for form, text in zip(FORMS, texts, strict=True):
         yield f"\\vgg@def{{{form}}}{{{tex_key(claim.id)}}}{{{text}}}"

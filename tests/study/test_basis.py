@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vggstudy.analysis import ClaimSet
 from vggstudy.cli import _invoke
+from vggstudy.ledger import StudyStore
 from vggstudy.ledger.history import undone, versions
 from vggstudy.ledger.marker import Amendment, Marker
 from vggstudy.ledger.merkle import merkle_root, study_root
+from vggstudy.ledger.sealed import seal
 from vggstudy.report.page.building import study_view
-from vggstudy.report.page.sections import s00_abstract, s01_protocol
+from vggstudy.report.page.sections import s00_abstract, s01_protocol, s08_hypotheses
 from vggstudy.report.words.i18n import speaking
 from vggstudy.study.analyze import analyze_source
 from vggstudy.study.basis import basis_of
@@ -50,7 +54,7 @@ def test_what_was_bent_is_named(bent: Study) -> None:
     assert "12 recorded runs are no longer planned" in said
     assert "after 34 of 36 runs: replicates 5 to 3; planned runs 40 to 24" in said
     assert "after 34 of 36 runs: hypothesis H1 added" in said
-    assert len(basis.odd) == 4
+    assert len(basis.odd) == 5
 
 
 @pytest.fixture
@@ -106,7 +110,7 @@ def test_json_holds_what_is_said(bent: Study, paper: Path, capfd: Any) -> None:
         assert len(basis["missing"]) == 2
         assert len(basis["unplanned"]) == 12
         assert [one["runs"] for one in basis["amendments"]] == [34, 34]
-        assert sum(remark["odd"] for remark in basis["remarks"]) == 4
+        assert sum(remark["odd"] for remark in basis["remarks"]) == 5
 
 
 def test_the_report_says_the_same(bent: Study) -> None:
@@ -117,11 +121,11 @@ def test_the_report_says_the_same(bent: Study) -> None:
             found = s01_protocol.build(view).values["basis"]
             warned = s00_abstract.build(view).values["warnings"]
         said = "\n".join(text for text, _ in found)
-        assert sum(odd for _, odd in found) == 4
+        assert sum(odd for _, odd in found) == 5
         assert basis_of(bent).root[:16] in said
         assert "H1" in said
         assert ("no longer planned" in said) == (language == "en")
-        assert sum(text in warned for text, odd in found if odd) == 3  # missing runs have their own
+        assert sum(text in warned for text, odd in found if odd) == 4  # missing runs have their own
 
 
 def test_an_amendment_before_any_run_or_in_words_only_is_as_planned(
@@ -241,3 +245,152 @@ def test_the_root_of_a_study_changes_with_any_record(forty: Study, tricks: Any) 
     path = copy / "runs" / run.run_id / "run.json"
     path.write_text(tricks.record_of(run, start="2100-01-02T00:00:00+00:00").to_json())
     assert basis_of(Study.open(copy)).root != before
+
+
+# -- When hypotheses were stated ------------------------------------------------------------------
+
+
+def claim_of(study: Study) -> Any:
+    return analyze_source(open_source(study)).claims["converged.diff.batch_norm"]
+
+
+def test_a_hypothesis_stated_before_any_run_is_registered(tricks: Any, tmp_path: Path) -> None:
+    study = tricks.made(tmp_path / "first", tricks.text + tricks.hypothesis)
+    claim = claim_of(study)
+    assert (claim.registered, claim.registration) == (True, None)
+    assert basis_of(study).odd == ()
+    assert "hypothesis H1: stated on " in "\n".join(texts(study))
+    assert "registration" not in claim.to_dict()  # nor in its digest: that of former versions
+
+
+def test_a_hypothesis_added_after_the_runs_is_not_registered_anywhere(
+    forty: Study, tricks: Any, cli: Any
+) -> None:
+    study = tricks.amend(forty.path, tricks.text + tricks.hypothesis)
+    result = analyze_source(open_source(study))
+    claim = result.claims["converged.diff.batch_norm"]
+    late = "added after 40 of 40 runs"
+    assert not claim.registered
+    assert claim.verdict is not None
+    assert claim.registration is not None
+    assert claim.registration.text == late
+    assert not result.hypotheses[0].registered
+    assert late in result.summary()
+    read = ClaimSet.from_json(result.claims.to_json())[claim.id]
+    assert (read.registration, read.claim_digest) == (claim.registration, claim.claim_digest)
+    for style in ("text", "md", "json"):
+        assert late in cli("cite", study.path, claim.id, "--as", style)[1]
+    for style in ("apa", "latex", "siunitx"):  # numbers alone: said beside them
+        assert late in cli("cite", study.path, claim.id, "--as", style)[1]
+    for name in ("c.tex", "c.bib", "c.json", "c.csv"):
+        cli("cite", study.path, "--export", name)
+        assert late in Path(name).read_text(), name
+    assert f"hypothesis H1: {late}" in cli("verify", study.path)[1].lower().replace("h1", "H1")
+
+
+def test_the_report_tells_late_hypotheses_from_registered_ones(forty: Study, tricks: Any) -> None:
+    second = tricks.hypothesis.replace("H1", "H2").replace("batch_norm", "depth")
+    study = tricks.amend(forty.path, tricks.text + tricks.hypothesis + second)
+    source = open_source(study)
+    view = study_view(analyze_source(source), report_context(source))
+    values = s01_protocol.build(view).values
+    assert (values["registered"], values["late"]) == (0, 2)
+    section = s08_hypotheses.build(view)
+    assert [row[2].text for row in section.values["table"].rows] == [
+        "added after 40 of 40 runs"
+    ] * 2
+    assert "Added after 40 of 40 runs." in section.values["verdicts"][0][3]
+    assert (
+        "Hypothesis H1: added after 40 of 40 runs." in s00_abstract.build(view).values["warnings"]
+    )
+
+
+def test_a_paper_that_cites_a_late_hypothesis_as_printed_is_verified(
+    forty: Study, tricks: Any, cli: Any
+) -> None:
+    study = tricks.amend(forty.path, tricks.text + tricks.hypothesis)
+    for style in ("md", "text", "apa"):
+        said = cli("cite", study.path, "converged.diff.batch_norm", "--as", style)[1]
+        Path("p.md").write_text(said.splitlines()[0] + "\n")
+        code, found = cli("cite", "verify", "p.md", "--against", study.path)
+        assert code == 0, (said, found)
+        assert cli("cite", "verify", "p.md", "--against", study.path, "--strict")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("threshold = 0.2", "threshold = 0.1"), ("makes networks", "helps networks")],
+)
+def test_a_changed_hypothesis_counts_from_its_change(
+    tricks: Any, tmp_path: Path, old: str, new: str
+) -> None:
+    text = tricks.text + tricks.hypothesis
+    study = tricks.made(tmp_path / "changed", text)
+    study = tricks.amend(study.path, text.replace(old, new))
+    assert str(claim_of(study).registration) == "changed after 40 of 40 runs"
+    # Taken back, it is what was stated first.
+    study = tricks.amend(study.path, text.replace("makes networks", "makes   networks"))
+    assert claim_of(study).registered
+
+
+def test_a_withdrawn_hypothesis_is_named(tricks: Any, tmp_path: Path) -> None:
+    study = tricks.made(tmp_path / "withdrawn", tricks.text + tricks.hypothesis)
+    study = tricks.amend(study.path, tricks.text)
+    assert any("hypothesis H1 withdrawn" in note.text for note in basis_of(study).odd)
+
+
+def test_records_from_before_the_study_was_made_count(tricks: Any, tmp_path: Path) -> None:
+    study = tricks.made(tmp_path / "later", tricks.text + tricks.hypothesis, records=30)
+    for run in study.plan.runs[30:]:
+        StudyStore.open(study.path).write_record(tricks.record_of(run, start="2001-01-01T00:00:00"))
+    assert str(claim_of(study).registration) == "added after 10 of 40 runs"
+
+
+def test_a_rescued_study_does_not_know_when_its_hypotheses_were_stated(
+    tricks: Any, tmp_path: Path, cli: Any
+) -> None:
+    study = tricks.made(tmp_path / "lost", tricks.text + tricks.hypothesis)
+    (study.path / "study.json").unlink()
+    assert cli("doctor", study.path)[0] == 0
+    # The records say that they began in 2100, after the rescue: as far as clocks go, that is fine.
+    store = StudyStore.open(study.path)
+    marker = store.path / "study.json"
+    content = json.loads(marker.read_text())
+    content["amendments"][0]["date"] = tricks.amended
+    content.pop("checksum")
+    marker.write_text(seal(content))
+    known = claim_of(Study.open(study.path)).registration
+    assert str(known) == "not known to have been stated before 40 of 40 runs"
+
+
+def test_hypotheses_on_a_table_are_not_registered(forty: Study, tricks: Any, cli: Any) -> None:
+    Path("h.toml").write_text(tricks.text + tricks.hypothesis)
+    cli("export", forty.path, "-o", "runs.csv")
+    code, said = cli("analyze", "runs.csv", "--protocol", "h.toml")
+    assert code == 0
+    assert "does not say when it was stated" in said
+
+
+def test_a_registered_claim_wins_over_a_late_one_that_names_it_too(
+    tricks: Any, tmp_path: Path
+) -> None:
+    text = tricks.text + tricks.hypothesis
+    study = tricks.made(tmp_path / "both", text)
+    earlier = tricks.hypothesis.replace("H1", "H0").replace("0.2", "0.9")
+    study = tricks.amend(study.path, tricks.text + earlier + tricks.hypothesis)
+    claim = claim_of(study)
+    assert (claim.registered, claim.reference) == (True, 0.2)
+
+
+def test_old_claims_that_call_a_late_hypothesis_registered_are_not_believed(
+    forty: Study, tricks: Any, cli: Any
+) -> None:
+    study = tricks.amend(forty.path, tricks.text + tricks.hypothesis)
+    old = [
+        replace(claim, registered=claim.registration is not None, registration=None).sealed()
+        for claim in analyze_source(open_source(study)).claims.values()
+    ]
+    (study.path / "claims.json").write_text(
+        ClaimSet(old).to_json().replace('"version": 3', '"version": 2')
+    )
+    assert "added after 40 of 40 runs" in cli("cite", study.path, "converged.diff.batch_norm")[1]

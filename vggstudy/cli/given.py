@@ -46,10 +46,21 @@ def claims_of(console: Console, source: str, protocol_file: str | None, factors:
         except AnalysisError as error:
             console.say(f"{error}; estimating anew")
             return analyze_source(opened).claims
+        if not _dates_hypotheses(opened, claims):
+            console.say(f"{known} does not say when hypotheses were stated: estimating anew")
+            return analyze_source(opened).claims
         if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
             return claims
         console.say(f"{known} is older than the study's runs: estimating anew")
     return analyze_source(opened).claims
+
+
+def _dates_hypotheses(opened: Source, claims: ClaimSet) -> bool:
+    """Whether late hypotheses made no claim registered, as they did before version 3."""
+    from vggstudy.study.basis import stated
+
+    late = any(one.note for one in stated(opened.study).values()) if opened.study else False
+    return not late or any(claim.registration for claim in claims.values())
 
 
 def is_claims_file(source: str) -> bool:

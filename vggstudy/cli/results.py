@@ -172,14 +172,16 @@ def show_command(
 
     SOURCE is a study, a claims.json, or a CSV.
     """
-    from vggstudy.report.citing.cite import cite, find_claim, list_claims
+    from vggstudy.report.citing.cite import NUMBERS_ALONE, cite, find_claim, list_claims
 
     claims = claims_of(console, source, protocol_file, factors)
     if exports:
         _export_claims(console, claims, exports, source)
     elif claim_id is not None:
-        said = cite(find_claim(claims, claim_id), "json" if console.as_json else style)
-        console.text(said + "\n")
+        claim = find_claim(claims, claim_id)
+        console.text(cite(claim, "json" if console.as_json else style) + "\n")
+        if claim.registration is not None and style in NUMBERS_ALONE and not console.as_json:
+            console.warn(f"the hypothesis on {claim.id}: {claim.registration.text}")
     elif console.as_json:
         console.text(inert_json(claims.to_json()) + "\n")
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -96,7 +96,7 @@ def _settings(source: Source) -> dict[str, Any]:
         "seed": source.settings.seed,
         "protocol_digest": protocol.digest() if protocol else None,
         "shared_seeds": protocol is not None and protocol.design.seeding == "shared",
-        "hypotheses": hypothesis_specs(protocol) if protocol else (),
+        "hypotheses": hypothesis_specs(protocol, _late(source)) if protocol else (),
         "models": model_requests(source.settings),
     }
 
@@ -114,8 +114,28 @@ def model_requests(settings: AnalysisSettings) -> ModelRequests:
     )
 
 
-def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
-    """The protocol's hypotheses as the analysis takes them."""
+def _late(source: Source) -> dict[str, Note]:
+    """When hypotheses were stated that were not stated before any run, by their ids."""
+    from vggstudy.study.basis import stated
+
+    if source.study is not None:
+        found = stated(source.study)
+        return {name: one.note for name, one in found.items() if one.note is not None}
+    hypotheses = source.protocol.hypotheses if source.protocol else ()
+    return {one.id: say("stated_unknown") for one in hypotheses}
+
+
+def hypothesis_specs(
+    protocol: Protocol, late: Mapping[str, Note] | None = None
+) -> tuple[HypothesisSpec, ...]:
+    """The protocol's hypotheses as the analysis takes them.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    late : mapping of str to Note, optional
+        By id, when those were stated that were not stated before any run.
+    """
     from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 
     return tuple(
@@ -125,6 +145,7 @@ def hypothesis_specs(protocol: Protocol) -> tuple[HypothesisSpec, ...]:
             tuple(_part(part) for part in hypothesis.parts)
             if hypothesis.kind == "all"
             else (_part(hypothesis),),
+            (late or {}).get(hypothesis.id),
         )
         for hypothesis in protocol.hypotheses
     )

@@ -10,7 +10,7 @@ from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.ledger.merkle import study_root
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, describe_levels
-from vggstudy.study.past import Stage, amendments, stages
+from vggstudy.study.past import Registration, Stage, amendments, registrations, stages
 from vggstudy.study.study import Study
 
 SHORT = 16
@@ -54,6 +54,8 @@ class Basis:
         that cannot be trusted; recorded and not planned.
     past : tuple of Stage
         Every protocol that was in force.
+    registrations : tuple of Registration
+        When each hypothesis was stated.
     remarks : tuple of Remark
         All of it in sentences, in the order in which it is read.
     """
@@ -67,6 +69,7 @@ class Basis:
     damaged: tuple[str, ...] = ()
     unplanned: tuple[str, ...] = ()
     past: tuple[Stage, ...] = ()
+    registrations: tuple[Registration, ...] = ()
     remarks: tuple[Remark, ...] = field(default=())
 
     @property
@@ -90,6 +93,15 @@ class Basis:
                 {"date": stage.since, "protocol": stage.digest, "runs": stage.existed}
                 for stage in self.past[1:]
             ],
+            "hypotheses": [
+                {
+                    "id": one.id,
+                    "since": one.since,
+                    "runs": one.existed,
+                    "registered": one.note is None,
+                }
+                for one in self.registrations
+            ],
             "remarks": [{**one.note.to_dict(), "odd": one.odd} for one in self.remarks],
         }
 
@@ -103,17 +115,18 @@ def basis_of(study: Study, *, inputs_digest: str | None = None) -> Basis:
         If the study cannot be read; damaged records are told of, and are no error.
     """
     store, plan = study.store(), study.plan
-    with store.index() as index:
-        rows = {row.run_id: row for row in index.rows(curves=False)}
+    rows = _rows(study)
     checksums = store.checksums()
     total = len(plan.by_id.keys() | rows.keys())
     past = stages(store.protocols(), rows.values(), study.protocol)
+    registered = registrations(past, total)
     state = _State(plan, rows)
     root = study_root(plan.by_id, {run: checksums.get(run) for run in rows})
     remarks = [
         *_digests(study.protocol.digest(), root, inputs_digest),
         *state.remarks(),
         *_amended(past, total),
+        *map(_hypothesis, registered.values()),
     ]
     return Basis(
         protocol_digest=study.protocol.digest(),
@@ -125,8 +138,24 @@ def basis_of(study: Study, *, inputs_digest: str | None = None) -> Basis:
         damaged=state.damaged,
         unplanned=state.unplanned,
         past=past,
+        registrations=tuple(registered.values()),
         remarks=tuple(remarks),
     )
+
+
+def stated(study: Study) -> dict[str, Registration]:
+    """When each hypothesis of a study was first stated as it is, by its id."""
+    if not study.protocol.hypotheses:
+        return {}
+    rows = _rows(study)
+    past = stages(study.store().protocols(), rows.values(), study.protocol)
+    return registrations(past, len(study.plan.by_id.keys() | rows.keys()))
+
+
+def _rows(study: Study) -> dict[str, IndexRow]:
+    """Every record of a study, without its curves."""
+    with study.store().index() as index:
+        return {row.run_id: row for row in index.rows(curves=False)}
 
 
 class _State:
@@ -189,3 +218,10 @@ def _amended(past: Sequence[Stage], total: int) -> Iterator[Remark]:
         yield Remark(say("never_amended"))
     for note, late in amendments(past, total):
         yield Remark(note, odd=late)
+
+
+def _hypothesis(one: Registration) -> Remark:
+    """When a hypothesis was stated."""
+    if one.note is not None:
+        return Remark(say("hypothesis_late", name=one.id, text=one.note), odd=True)
+    return Remark(say("hypothesis_registered", name=one.id, date=(one.since or "")[:10]))

@@ -83,12 +83,13 @@ def stages(
             version.since,
             version.digest,
             _parsed(version.text),
-            sum(start < moment(version.since) for start in starts),
+            sum(start < moment(version.since, unknown=LATEST) for start in starts),
         )
         for version in versions
     ]
     if protocol.digest() != versions[-1].digest:
-        found.append(Stage(None, protocol.digest(), protocol, len(starts)))
+        asked = Stage(None, protocol.digest(), protocol, len(starts))
+        found += [asked] if changes(found[-1], asked) else []
     return tuple(found)
 
 
@@ -100,12 +101,15 @@ def began(row: IndexRow) -> datetime | None:
     return moment(str(attempts[-1]["started_at"])) if attempts else moment("")
 
 
-def moment(text: str) -> datetime:
-    """A time; one without a zone is UTC, and one that cannot be read is before all others."""
+EARLIEST, LATEST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+
+def moment(text: str, *, unknown: datetime = EARLIEST) -> datetime:
+    """A time; one without a zone is UTC, in place of one that cannot be read is another."""
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
+        return unknown
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
@@ -138,6 +142,58 @@ def amendments(past: Sequence[Stage], total: int) -> list[tuple[Note, bool]]:
             note = say("amended_in_words", date=date)
         found.append((note, bool(rules) and after.existed > 0))
     return found
+
+
+def registrations(past: Sequence[Stage], total: int) -> dict[str, Registration]:
+    """When each hypothesis of the last protocol was first stated as it is, by its id.
+
+    Parameters
+    ----------
+    past : sequence of Stage
+    total : int
+        Runs that are planned or recorded.
+    """
+    found = {}
+    for name, content in past[-1].hypotheses.items():
+        at = next(i for i, stage in enumerate(past) if stage.hypotheses.get(name) == content)
+        earlier = past[:at]
+        known = not earlier or any(stage.protocol is not None for stage in earlier)
+        changed = any(name in stage.hypotheses for stage in earlier)
+        found[name] = Registration(name, past[at].since, past[at].existed, total, known, changed)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """When a hypothesis was first stated as it is now.
+
+    Attributes
+    ----------
+    id : str
+    since : str or None
+        ISO 8601; None for a protocol that was never put in force.
+    existed, total : int
+        Runs that there were then, of all that are planned or recorded.
+    known : bool
+        Whether any protocol of before is known.
+    changed : bool
+        Whether it stated something else before.
+    """
+
+    id: str
+    since: str | None
+    existed: int
+    total: int
+    known: bool
+    changed: bool
+
+    @property
+    def note(self) -> Note | None:
+        """When it was stated, unless that was before there was any run."""
+        if not self.existed:
+            return None
+        kind = "changed_late" if self.changed else "added_late"
+        return say(kind if self.known else "not_known_before", n=self.existed, all=self.total)
 
 
 def changes(before: Stage, after: Stage) -> list[Note]:

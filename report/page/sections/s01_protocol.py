@@ -43,6 +43,7 @@ def build(view: StudyView) -> Section:
                 if amendment.get("diff")
             ],
             "exploratory": sum(not claim.registered for claim in view.claims),
+            "late": sum(claim.registration is not None for claim in view.claims),
             "registered": sum(claim.registered for claim in view.claims),
         },
     )
