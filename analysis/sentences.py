@@ -409,6 +409,30 @@ SENTENCES = {
     "hypothesis_registered": Sentence(
         "hypothesis %(name)s: stated on %(date)s, before there was any run"
     ),
+    "receipt": Sentence(
+        "receipt %(name)s of %(date)s: protocol %(other)s, when %(n)s runs were recorded"
+    ),
+    "receipt_damaged": Sentence("receipt %(name)s is damaged: %(other)s"),
+    "receipt_of_another": Sentence(
+        "receipt %(name)s is of a protocol that was never in force: %(other)s"
+    ),
+    "receipt_at_odds": Sentence(
+        "receipt %(name)s is at odds with the study: it tells of another plan or hypothesis"
+    ),
+    "stamp_kept": Sentence(
+        "receipt %(name)s: a time stamp is kept with it, which 'vggstudy verify' checks"
+    ),
+    "stamp_holds": Sentence(
+        "receipt %(name)s: time-stamped on %(date)s by %(other)s, when %(n)s of %(all)s runs had "
+        "begun; by certificates with the SHA-256 %(level)s"
+    ),
+    "stamp_open": Sentence("receipt %(name)s: its time stamp cannot be checked: %(other)s"),
+    "stamp_wrong": Sentence("receipt %(name)s: its time stamp does not hold: %(other)s"),
+    "witness_named": Sentence(
+        "receipt %(name)s: to be found in %(other)s, as its authors say; not looked up"
+    ),
+    "witness_holds": Sentence("receipt %(name)s: held by %(other)s of %(date)s"),
+    "witness_wrong": Sentence("receipt %(name)s: not held by %(other)s: %(level)s"),
     "change_unknown": Sentence("what was there before is not known"),
     # The environment of the runs.
     "runs": Sentence("%(n)s runs"),

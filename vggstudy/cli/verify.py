@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ def verify(
     allowed: Sequence[Path],
     trusted: Sequence[Path],
     strict: bool = False,
+    brought: Mapping[str, Path | None] | None = None,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -44,7 +45,9 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims, basis = _study_claims(console, against, protocol_file, factors)
+    claims, basis = _study_claims(console, against, protocol_file, factors, brought or {})
+    if basis is not None and not basis.sound:
+        raise DamagedError("; ".join(basis.damage))
     if strict and basis is None:
         msg = f"--strict: {against} is no study, so nothing tells how its runs were planned"
         raise UnverifiableError(msg)
@@ -75,7 +78,11 @@ def verify(
 
 
 def _study_claims(
-    console: Console, against: str, protocol_file: str | None, factors: str
+    console: Console,
+    against: str,
+    protocol_file: str | None,
+    factors: str,
+    brought: Mapping[str, Path | None],
 ) -> tuple[ClaimSet, Basis | None]:
     """The study's claims, estimated from its records, and what they rest on.
 
@@ -83,6 +90,7 @@ def _study_claims(
     """
     from vggstudy.study.analyze import analyze_source
     from vggstudy.study.basis import basis_of
+    from vggstudy.study.receipts import Trusted
 
     try:
         if is_claims_file(against):
@@ -92,7 +100,10 @@ def _study_claims(
         result = analyze_source(source)
         if source.study is None:
             return result.claims, None
-        return result.claims, basis_of(source.study, inputs_digest=result.inputs_digest)
+        basis = basis_of(
+            source.study, inputs_digest=result.inputs_digest, trusted=Trusted(**brought)
+        )
+        return result.claims, basis
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:

@@ -8,9 +8,20 @@ import click
 
 from vggstudy.cli.console import Console, common
 from vggstudy.cli.given import factors_option, protocol_option
-from vggstudy.cli.standing import strict_option
+from vggstudy.cli.standing import strict_option, trusted_options
 
-VALUED = ("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust")
+VALUED = (
+    "--as",
+    "--export",
+    "--against",
+    "--factors",
+    "--protocol",
+    "--allow",
+    "--trust",
+    "--authority",
+    "--repository",
+    "--signers",
+)
 """Options of both commands that take a value."""
 
 
@@ -64,6 +75,7 @@ def _first_word(args: list[str]) -> int | None:
     help="A package or class beside the paper that you have read yourself.",
 )
 @strict_option
+@trusted_options
 @factors_option
 @protocol_option
 @common
@@ -77,6 +89,7 @@ def verify_command(
     strict: bool,
     factors: str,
     protocol_file: str | None,
+    **brought: Path | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
 
@@ -97,4 +110,5 @@ def verify_command(
         allowed=allowed,
         trusted=trusted,
         strict=strict,
+        brought=brought,
     )

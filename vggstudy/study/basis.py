@@ -10,30 +10,13 @@ from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.ledger.merkle import study_root
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, describe_levels
-from vggstudy.study.past import Registration, Stage, amendments, registrations, stages
+from vggstudy.study.past import Registration, Stage, amendments, began, registrations, stages
+from vggstudy.study.receipts import Trusted, receipt_remarks
+from vggstudy.study.remarks import SHORT, Remark
 from vggstudy.study.study import Study
-
-SHORT = 16
-"""Digits of a digest that are shown; the JSON has them all."""
 
 MOST_NAMED = 6
 """So many runs are named one by one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Remark:
-    """Something that a reader should know of a study.
-
-    Attributes
-    ----------
-    note : Note
-    odd : bool
-        Whether it keeps the study from being what was planned before its first run:
-        ``--strict`` fails on it.
-    """
-
-    note: Note
-    odd: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +60,16 @@ class Basis:
         """What keeps the study from being what was planned before its first run."""
         return tuple(remark.note for remark in self.remarks if remark.odd)
 
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What cannot be trusted, in words."""
+        return tuple(remark.note.text for remark in self.remarks if remark.damage)
+
+    @property
+    def sound(self) -> bool:
+        """Whether every file of the study can be trusted."""
+        return not self.damage
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
@@ -106,8 +99,18 @@ class Basis:
         }
 
 
-def basis_of(study: Study, *, inputs_digest: str | None = None) -> Basis:
+def basis_of(
+    study: Study, *, inputs_digest: str | None = None, trusted: Trusted | None = None
+) -> Basis:
     """What a study's numbers rest on.
+
+    Parameters
+    ----------
+    study : Study
+    inputs_digest : str, optional
+        Of what its claims were made from.
+    trusted : Trusted, optional
+        What the reader brings along to check what others attest; without it that is only named.
 
     Raises
     ------
@@ -120,6 +123,7 @@ def basis_of(study: Study, *, inputs_digest: str | None = None) -> Basis:
     total = len(plan.by_id.keys() | rows.keys())
     past = stages(store.protocols(), rows.values(), study.protocol)
     registered = registrations(past, total)
+    starts = [start for row in rows.values() if (start := began(row)) is not None]
     state = _State(plan, rows)
     root = study_root(plan.by_id, {run: checksums.get(run) for run in rows})
     remarks = [
@@ -127,6 +131,7 @@ def basis_of(study: Study, *, inputs_digest: str | None = None) -> Basis:
         *state.remarks(),
         *_amended(past, total),
         *map(_hypothesis, registered.values()),
+        *receipt_remarks(study.path, past, starts, trusted),
     ]
     return Basis(
         protocol_digest=study.protocol.digest(),
@@ -182,7 +187,9 @@ class _State:
         if self.crashed:
             yield self._named("planned_crashed", self.crashed, planned)
         if self.damaged:
-            yield self._named("records_damaged", self.damaged)
+            remark = self._named("records_damaged", self.damaged)
+            planned_too = any(run in self.plan.by_id for run in self.damaged)
+            yield Remark(remark.note, odd=True, damage=planned_too)
         if self.unplanned:
             yield self._named("no_longer_planned", self.unplanned)
 

@@ -10,9 +10,10 @@ from itertools import pairwise
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.errors import ProtocolError
+from vggstudy.identity import digest
 from vggstudy.ledger.history import Version
 from vggstudy.ledger.rows import IndexRow
-from vggstudy.plan import make_plan
+from vggstudy.plan import Plan, make_plan
 from vggstudy.protocol import Protocol, parse_protocol
 
 WORDS = ("title", "question", "name", "source")
@@ -61,6 +62,16 @@ def stated(hypothesis: object) -> object:
     """What a hypothesis states, to be compared: everything but what others found."""
     content = hypothesis.model_dump(mode="json", exclude={"source"})  # type: ignore[attr-defined]
     return {**content, "text": " ".join(content["text"].split())}
+
+
+def hypothesis_digests(protocol: Protocol) -> dict[str, str]:
+    """The digest of what each hypothesis states, by its id."""
+    return {one.id: digest(stated(one)) for one in protocol.hypotheses}
+
+
+def plan_digest(plan: Plan) -> str:
+    """The digest of the ids of all planned runs."""
+    return digest(sorted(plan.by_id))
 
 
 def stages(

@@ -202,9 +202,7 @@ class Study:
             raise ExecutionError(msg)
         selected = {run.run_id for run in select_runs(self.plan, only)}
         chosen = options or resolve_options(jobs=jobs)
-        store = self._open_for_writing()
-        with store.lock():
-            self._amend(store)
+        with self.held() as store:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
@@ -214,6 +212,20 @@ class Study:
                     return (engine or execute)(runs, store, settled, watching)
             with _entered(_watching(listener, runs, settled)) as watching:
                 return (engine or execute)(runs, store, settled, watching)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[StudyStore]:
+        """The ledger, locked for this process, with this protocol in force.
+
+        Raises
+        ------
+        LedgerError
+            On entering, if the study is locked, damaged, another study's or cannot be written.
+        """
+        store = self._open_for_writing()
+        with store.lock():
+            self._amend(store)
+            yield store
 
     @cached_property
     def _label(self) -> Labeller:
