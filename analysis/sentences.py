@@ -433,6 +433,46 @@ SENTENCES = {
     ),
     "witness_holds": Sentence("receipt %(name)s: held by %(other)s of %(date)s"),
     "witness_wrong": Sentence("receipt %(name)s: not held by %(other)s: %(level)s"),
+    "no_journal": Sentence("there is no journal: deletions, reruns and looks do not show"),
+    "journal_is": Sentence("journal of %(n)s entries, the last of %(date)s: %(name)s"),
+    "journal_late": Sentence("the journal begins on %(date)s, when there were %(n)s runs already"),
+    "journal_edited": Sentence("line %(n)s of the journal is not what was written"),
+    "journal_gap": Sentence("lines are missing from the journal before line %(n)s"),
+    "journal_fork": Sentence(
+        "line %(n)s of the journal follows an earlier one: two wrote at once, or it was put in"
+    ),
+    "journal_repaired": Sentence("torn lines of the journal that a later entry names: %(n)s"),
+    "journal_torn": Sentence(
+        "the last line of the journal is torn (%(n)s bytes); the next entry names it"
+    ),
+    "journal_lost": Sentence("the journal no longer holds the entry that receipt %(name)s names"),
+    "amendment_gone": Sentence(
+        "the journal knows an amendment of %(date)s, to protocol %(name)s, which the study hides"
+    ),
+    "results_gone": Sentence(
+        "%(n)s results that the journal knows are gone from the records: %(names)s"
+    ),
+    "results_replaced": Sentence("%(n)s records are not those that the journal knows: %(names)s"),
+    "results_twice": Sentence("%(n)s runs came to a result more than once: %(names)s"),
+    "results_beside": Sentence(
+        "%(n)s records are not in the journal, which the next 'vggstudy run' notes: %(names)s"
+    ),
+    "attempts_crashed": Sentence("%(n)s attempts crashed, %(k)s were made again"),
+    "looked_at": Sentence(
+        "results were looked at %(k)s times, first on %(date)s with %(n)s of %(all)s results"
+    ),
+    "never_looked_at": Sentence("the journal knows of no look at the results"),
+    "manifest_damaged": Sentence("the manifest of the pack is damaged: %(other)s"),
+    "manifest_differs": Sentence("the pack is not what its manifest says: %(other)s"),
+    "manifest_holds": Sentence("the pack is what its manifest says: %(n)s files, root %(name)s"),
+    "not_signed": Sentence("the manifest of the pack is not signed"),
+    "signature_kept": Sentence("the manifest is signed, which 'vggstudy verify' checks"),
+    "signature_open": Sentence("the signature of the manifest cannot be checked: %(other)s"),
+    "signature_wrong": Sentence("the signature of the manifest does not hold: %(other)s"),
+    "signature_holds": Sentence(
+        "the manifest is signed by the key %(name)s; whose that is, --signers tells"
+    ),
+    "signature_trusted": Sentence("the manifest is signed by %(name)s"),
     "change_unknown": Sentence("what was there before is not known"),
     # The environment of the runs.
     "runs": Sentence("%(n)s runs"),

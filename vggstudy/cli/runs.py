@@ -12,6 +12,7 @@ from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.plan import describe_levels, level_text, select_runs
 from vggstudy.protocol import load_protocol
+from vggstudy.study.keeping import note_look
 from vggstudy.study.study import Study, find_study
 
 if TYPE_CHECKING:
@@ -355,6 +356,8 @@ def show_command(console: Console, study: str, run_id: str) -> None:
         raise click.UsageError(msg)
     run = matches[0]
     record = store.read_record(run.run_id)
+    if not store.packed:
+        note_look(opened.path, 1)
     label = opened.label(run, record)
     if console.as_json:
         content = {"run_id": run.run_id, "levels": dict(run.levels), "replicate": run.replicate}

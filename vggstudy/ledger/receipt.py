@@ -155,6 +155,12 @@ def beside(receipt: Path, suffix: str) -> Path:
     return receipt.with_name(receipt.stem + suffix)
 
 
+def kept_beside(receipt: Path) -> list[Path]:
+    """The files beside a receipt that there are."""
+    found = (beside(receipt, suffix) for suffix in (".tsq", ".tsr", ".pem", ".witnesses.json"))
+    return [path for path in found if path.is_file()]
+
+
 def put_beside(receipt: Path, suffix: str, content: bytes) -> Path:
     """Keep what somebody attests of a receipt.
 

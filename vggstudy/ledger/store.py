@@ -136,6 +136,11 @@ class StudyStore:
                 raise LedgerError(explain(denied, folder, "opened for writing"))
 
     @property
+    def packed(self) -> bool:
+        """Whether the records lie in one packed file, which is only read."""
+        return self._records.packed
+
+    @property
     def name(self) -> str:
         """The study's name."""
         return self._marker.name
@@ -306,6 +311,10 @@ class StudyStore:
         except FileNotFoundError:
             msg = f"run {run_id} has no record in {self.path}"
             raise LedgerError(msg) from None
+
+    def checksum(self, run_id: str) -> str | None:
+        """The checksum that a run's record carries; None where it carries none."""
+        return self._records.checksum(run_id)
 
     def checksums(self) -> dict[str, str | None]:
         """The checksum that each run's record carries, by run id; None where it carries none."""

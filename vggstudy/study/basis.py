@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from vggstudy.analysis.notes import Named, Note, say
+from vggstudy.ledger import Amendment
+from vggstudy.ledger.journal import Journal, read_journal
 from vggstudy.ledger.merkle import study_root
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, describe_levels
+from vggstudy.study.chronicle import journal_remarks
+from vggstudy.study.manifests import manifest_remarks
 from vggstudy.study.past import Registration, Stage, amendments, began, registrations, stages
 from vggstudy.study.receipts import Trusted, receipt_remarks
 from vggstudy.study.remarks import SHORT, Remark
@@ -117,21 +122,19 @@ def basis_of(
     LedgerError
         If the study cannot be read; damaged records are told of, and are no error.
     """
-    store, plan = study.store(), study.plan
-    rows = _rows(study)
-    checksums = store.checksums()
-    total = len(plan.by_id.keys() | rows.keys())
-    past = stages(store.protocols(), rows.values(), study.protocol)
-    registered = registrations(past, total)
-    starts = [start for row in rows.values() if (start := began(row)) is not None]
+    told = _told(study)
+    plan, past, rows = study.plan, told.past, told.rows
     state = _State(plan, rows)
-    root = study_root(plan.by_id, {run: checksums.get(run) for run in rows})
+    root = study_root(plan.by_id, {run: told.checksums.get(run) for run in rows})
+    registered = registrations(past, told.total)
     remarks = [
         *_digests(study.protocol.digest(), root, inputs_digest),
         *state.remarks(),
-        *_amended(past, total),
+        *_amended(past, told.total),
         *map(_hypothesis, registered.values()),
-        *receipt_remarks(study.path, past, starts, trusted),
+        *journal_remarks(told.journal, told.checksums, told.results, told.amendments),
+        *manifest_remarks(study.path, root, trusted),
+        *receipt_remarks(study.path, past, [*told.starts.values()], trusted, told.journal),
     ]
     return Basis(
         protocol_digest=study.protocol.digest(),
@@ -152,15 +155,49 @@ def stated(study: Study) -> dict[str, Registration]:
     """When each hypothesis of a study was first stated as it is, by its id."""
     if not study.protocol.hypotheses:
         return {}
-    rows = _rows(study)
-    past = stages(study.store().protocols(), rows.values(), study.protocol)
-    return registrations(past, len(study.plan.by_id.keys() | rows.keys()))
+    told = _told(study)
+    return registrations(told.past, told.total)
 
 
-def _rows(study: Study) -> dict[str, IndexRow]:
-    """Every record of a study, without its curves."""
-    with study.store().index() as index:
-        return {row.run_id: row for row in index.rows(curves=False)}
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What the ledger tells of a study."""
+
+    rows: dict[str, IndexRow]
+    checksums: dict[str, str | None]
+    starts: dict[str, datetime]
+    results: frozenset[str]
+    journal: Journal | None
+    amendments: tuple[Amendment, ...]
+    past: tuple[Stage, ...]
+    total: int
+
+
+def _told(study: Study) -> _Told:
+    """Read the ledger."""
+    store, plan = study.store(), study.plan
+    with store.index() as index:
+        rows = {row.run_id: row for row in index.rows(curves=False)}
+    starts = {run: start for run, row in rows.items() if (start := began(row)) is not None}
+    journal = read_journal(study.path)
+    noted = set(journal.results()) if journal else set()
+    past = stages(
+        store.protocols(),
+        starts,
+        study.protocol,
+        noted=journal.amendments() if journal else None,
+        gone=noted,
+    )
+    return _Told(
+        rows=rows,
+        checksums=store.checksums(),
+        starts=starts,
+        results=frozenset(starts),
+        journal=journal,
+        amendments=store.amendments,
+        past=past,
+        total=len(plan.by_id.keys() | rows.keys() | noted),
+    )
 
 
 class _State:

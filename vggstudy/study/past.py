@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
@@ -75,7 +75,12 @@ def plan_digest(plan: Plan) -> str:
 
 
 def stages(
-    versions: Sequence[Version], rows: Iterable[IndexRow], protocol: Protocol
+    versions: Sequence[Version],
+    starts: Mapping[str, datetime],
+    protocol: Protocol,
+    *,
+    noted: Mapping[tuple[str, str], Set[str]] | None = None,
+    gone: Set[str] = frozenset(),
 ) -> tuple[Stage, ...]:
     """Every protocol of a study with the runs of its time, oldest first.
 
@@ -83,23 +88,27 @@ def stages(
     ----------
     versions : sequence of Version
         From the ledger.
-    rows : iterable of IndexRow
-        Every record.
+    starts : mapping of str to datetime
+        Run id to when the attempt began that gave its result.
     protocol : Protocol
         The one that is asked about: a stage of its own where it was not put in force.
+    noted : mapping, optional
+        Date and digest of an amendment to the runs that the journal knows from before it.
+    gone : set of str
+        Runs of which only the journal knows.
     """
-    starts = [start for row in rows if (start := began(row)) is not None]
+
+    def existed(version: Version) -> int:
+        since = moment(version.since, unknown=LATEST)
+        before = {run for run, start in starts.items() if start < since}
+        return len(before | set((noted or {}).get((version.since, version.digest), ())))
+
     found = [
-        Stage(
-            version.since,
-            version.digest,
-            _parsed(version.text),
-            sum(start < moment(version.since, unknown=LATEST) for start in starts),
-        )
+        Stage(version.since, version.digest, _parsed(version.text), existed(version))
         for version in versions
     ]
     if protocol.digest() != versions[-1].digest:
-        asked = Stage(None, protocol.digest(), protocol, len(starts))
+        asked = Stage(None, protocol.digest(), protocol, len(starts.keys() | gone))
         found += [asked] if changes(found[-1], asked) else []
     return tuple(found)
 

@@ -12,6 +12,7 @@ from vggstudy.analysis.notes import say
 from vggstudy.errors import ProtocolError
 from vggstudy.files import read_bounded
 from vggstudy.ledger.attest import check_commit, check_time_stamp
+from vggstudy.ledger.journal import Journal
 from vggstudy.ledger.receipt import (
     MAX_BYTES,
     Receipt,
@@ -48,9 +49,14 @@ class Trusted:
 
 
 def receipt_remarks(
-    folder: Path, past: Sequence[Stage], starts: Sequence[datetime], trusted: Trusted | None
+    folder: Path,
+    past: Sequence[Stage],
+    starts: Sequence[datetime],
+    trusted: Trusted | None,
+    journal: Journal | None,
 ) -> Iterator[Remark]:
     """What a study's receipts say, and whether that holds; attested things only where asked."""
+    entries = {entry.checksum for entry in journal.entries} if journal else set()
     for path in receipt_files(folder):
         try:
             receipt, digest = read_receipt(path), digest_of(path)
@@ -61,6 +67,8 @@ def receipt_remarks(
             )
             continue
         yield _told(path, receipt, digest, past)
+        if receipt.journal is not None and receipt.journal not in entries:
+            yield Remark(say("journal_lost", name=path.stem), odd=True, damage=True)
         if beside(path, ".tsr").exists():
             yield _stamp(path, starts, trusted)
         for witness in witnesses:

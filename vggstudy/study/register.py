@@ -10,11 +10,13 @@ from vggstudy.errors import AttestationError, LedgerError
 from vggstudy.files import explain, read_bounded
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.attest import check_time_stamp, time_stamp_request
+from vggstudy.ledger.journal import read_journal
 from vggstudy.ledger.receipt import (
     MAX_BYTES,
     Receipt,
     Witness,
     beside,
+    digest_of,
     put_beside,
     read_receipt,
     receipt_files,
@@ -22,6 +24,7 @@ from vggstudy.ledger.receipt import (
 )
 from vggstudy.ledger.sealed import DamagedFileError
 from vggstudy.study.basis import Basis, basis_of
+from vggstudy.study.keeping import Keeper
 from vggstudy.study.past import hypothesis_digests, plan_digest
 from vggstudy.study.study import Study
 
@@ -48,7 +51,9 @@ def register(study: Study) -> Path:
         receipt = _receipt(study, store)
         known = receipt_files(study.path)
         path = known[-1] if known and _same(known[-1], receipt) else None
-        path = path or write_receipt(study.path, receipt)
+        if path is None:
+            path = write_receipt(study.path, receipt)
+            Keeper(study.path).note("registered", receipt=path.stem, sha256=digest_of(path))
         if not beside(path, ".tsq").exists():
             request = time_stamp_request(path)
             if request is not None:
@@ -98,6 +103,7 @@ def witness_of(text: str) -> Witness:
 def _receipt(study: Study, store: StudyStore) -> Receipt:
     """What is registered now."""
     basis: Basis = basis_of(study)
+    journal = read_journal(study.path)
     return Receipt(
         study=store.name,
         protocol=study.protocol.digest(),
@@ -106,7 +112,7 @@ def _receipt(study: Study, store: StudyStore) -> Receipt:
         hypotheses=hypothesis_digests(study.protocol),
         recorded=basis.planned - len(basis.missing) + len(basis.unplanned),
         root=basis.root,
-        journal=None,
+        journal=journal.head if journal else None,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
 

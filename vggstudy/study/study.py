@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
+from vggstudy.study.keeping import Keeper, Noting, note_look
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,12 +207,18 @@ class Study:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
+            noting = partial(
+                Noting,
+                keeper=Keeper(self.path),
+                checksum=store.checksum,
+                crashed=[run.run_id for run in progress.crashed],
+            )
             with _entered(_watching(listener, runs, chosen)) as watching:
                 settled = _settled(chosen, store, runs, watching, measured=engine is None)
                 if settled.jobs == chosen.jobs:
-                    return (engine or execute)(runs, store, settled, watching)
+                    return (engine or execute)(runs, store, settled, noting(watching))
             with _entered(_watching(listener, runs, settled)) as watching:
-                return (engine or execute)(runs, store, settled, watching)
+                return (engine or execute)(runs, store, settled, noting(watching))
 
     @contextlib.contextmanager
     def held(self) -> Iterator[StudyStore]:
@@ -224,7 +231,10 @@ class Study:
         """
         store = self._open_for_writing()
         with store.lock():
+            keeper = Keeper(self.path)
+            keeper.begin(store)  # what there was before an amendment
             self._amend(store)
+            keeper.amended(store)
             yield store
 
     @cached_property
@@ -242,7 +252,11 @@ class Study:
         """One row per planned run, failed and missing ones included: `study_frame`."""
         from vggstudy.study.runs import study_frame
 
-        return study_frame(self.plan, self.store())
+        store = self.store()
+        frame = study_frame(self.plan, store)
+        if not store.packed:
+            note_look(self.path, int((~frame["outcome"].isin(("missing", "crashed"))).sum()))
+        return frame
 
     def _open_for_writing(self) -> StudyStore:
         """The ledger, made if there is none."""
