@@ -5,6 +5,7 @@ PYTHON ?= python3
 # what it builds once is built once.
 WORKERS ?= 2
 PYTEST_ARGS ?=
+BOUNDS := 3.11,lowest-direct 3.11,highest 3.13,lowest-direct 3.13,highest
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -15,7 +16,7 @@ DECLARED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help quickstart test lint format types imports docs wheel-check coverage messages studies dev clean distclean
+.PHONY: help quickstart test lint format types imports docs wheel-check coverage messages studies bounds dev clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,12 +52,19 @@ coverage: $(DEV) ## Simulate the coverage of the intervals (long)
 	$(BIN)/python -m pytest -n $(WORKERS) -m coverage $(PYTEST_ARGS)
 
 messages: $(DEV) ## Collect the report's messages, update and compile its catalogues
-	$(BIN)/pybabel -q extract -F pyproject.toml -k mark -k Sentence -k Words --omit-header \
+	$(BIN)/pybabel -q extract -F pyproject.toml -k mark -k Sentence -k Words -k Quantity --omit-header \
 	  --add-location file --sort-by-file -w 98 -o report/locale/messages.pot report \
-	  analysis/sentences.py
+	  analysis/sentences.py analysis/data/phrases.py vggstudy/quantities.py
 	$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete -w 98 \
 	  -i report/locale/messages.pot -d report/locale
 	$(BIN)/pybabel -q compile -d report/locale
+
+bounds: $(DEV) ## Try the lowest and the newest versions of all dependencies (downloads about 20 GB)
+	for each in $(BOUNDS); do \
+	  python=$${each%,*} resolution=$${each#*,} home=$(VENV)-$$python-$$resolution; \
+	  rm -rf $$home && $(BIN)/uv venv -q --python $$python $$home || exit 1; \
+	  $(BIN)/uv pip install -q --python $$home/bin/python --resolution $$resolution '.[train]' || exit 1; \
+	  $(BIN)/python tests/bounds.py $$home/bin/python --train || exit 1; rm -rf $$home; done
 
 studies: $(DEV) ## Run the small source studies and their reports (about ten minutes)
 	$(BIN)/python -m pytest -m studies $(PYTEST_ARGS)
@@ -78,7 +86,7 @@ $(BIN)/python:
 
 $(RUNTIME): $(DECLARED) | $(BIN)/python
 	@echo "Installing vggstudy and PyTorch into $(VENV) (some minutes the first time)"
-	$(PIP) -e .
+	$(PIP) -e '.[train]'
 	@touch $@
 
 $(DEV): $(DECLARED) | $(BIN)/python

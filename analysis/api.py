@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
 
-from vggstudy.analysis.claims.associations import association_claims
-from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.claims.catalogue import default_claims, outcomes_of
 from vggstudy.analysis.claims.claim_set import ClaimSet
-from vggstudy.analysis.claims.further import more_claims
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.claims.named import named_claims
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.flow import Flow
-from vggstudy.analysis.data.outcomes import outcome_id
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.association import same_runs
 from vggstudy.analysis.estimators.converged import ProbabilityInterval
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
@@ -110,27 +105,20 @@ def analyze(
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
-    maker = ClaimMaker(
-        cells,
-        confidence,
-        resampling,
-        inputs,
-        shared_seeds,
-        probability_interval=probability_interval,
-    )
-    others = {outcome_id(other.outcome): _beside(maker, other) for other in further}
-    found = _claims_on_all(maker, others.values(), headline_only=headline_only)
-    made = {**named_claims(named, maker, others), **{claim.id: claim for claim in found}}
-    judged = judge(hypotheses, Evaluator(maker, others), confidence=confidence)
-    claims = ClaimSet(registered(made, hypotheses, judged, maker, others).values())
+    how = How(confidence, resampling, shared_seeds, probability_interval)
+    others = {other.outcome: Cells.from_table(other.independent()) for other in further}
+    maker = ClaimMaker(cells, how, inputs, others)
+    made = default_claims(maker, named, headline_only=headline_only)
+    judged = judge(hypotheses, Evaluator(maker), confidence=confidence)
+    claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
     flow = Flow.of(table)
     return AnalysisResult(
         table=table,
-        cells=cell_frame(cells, claims, [] if headline_only else maker.outcomes()),
+        cells=cell_frame(cells, claims, [] if headline_only else outcomes_of(table)),
         claims=claims,
         flow=flow,
-        warnings=(*_crossed(cells, table), *_warnings(cells, flow)),
+        warnings=(*table.notes, *_crossed(cells, table), *_warnings(cells, flow)),
         settings={
             "confidence": confidence,
             "resamples": resamples,
@@ -143,6 +131,7 @@ def analyze(
         hypotheses=judged,
         models=None if headline_only else _models(maker, table, models),
         shared_seeds=shared_seeds,
+        further=tuple(further),
     )
 
 
@@ -152,32 +141,9 @@ def _models(maker: ClaimMaker, table: RunTable, requests: ModelRequests | None) 
         maker.cells,
         requests or ModelRequests(),
         table=table,
-        confidence=maker.confidence,
-        shared_seeds=maker.shared_seeds,
+        confidence=maker.how.confidence,
+        shared_seeds=maker.how.shared_seeds,
     )
-
-
-def _beside(maker: ClaimMaker, other: RunTable) -> ClaimMaker:
-    """The maker of claims on a further outcome."""
-    own, main = Cells.from_table(other.independent()), maker.cells.table
-    return replace(maker, cells=own, beside=main if same_runs(own.table, main) else None)
-
-
-def _claims_on_all(
-    maker: ClaimMaker, others: Iterable[ClaimMaker], *, headline_only: bool
-) -> Iterator[Claim]:
-    """The claims on the outcome, then those on the further ones."""
-    yield from _claims(maker, headline_only=headline_only)
-    for own in others:
-        yield from own.all_claims(only=own.cells.table.outcome, headline_only=headline_only)
-        yield from association_claims(own, headline_only=headline_only)
-
-
-def _claims(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Claim]:
-    """The claims on the outcome, with or without those on parts of the grid."""
-    yield from maker.all_claims(headline_only=headline_only)
-    if not headline_only:
-        yield from more_claims(maker)
 
 
 def inputs_digest(table: RunTable, protocol_digest: str | None) -> str:

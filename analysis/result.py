@@ -11,7 +11,7 @@ from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
-from vggstudy.analysis.data.estimands import claim_id
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import LABELS
@@ -23,12 +23,12 @@ from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
+from vggstudy.quantities import PLAIN
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-HEADLINE = ("p", "mean", "diff", "did")
+HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
 
 
@@ -59,6 +59,8 @@ class AnalysisResult:
         headline claims were asked for.
     shared_seeds : bool
         Whether runs of one replicate share their seeds across cells.
+    further : tuple of RunTable
+        The same runs with the further outcomes.
     """
 
     table: RunTable
@@ -72,6 +74,17 @@ class AnalysisResult:
     sensitivity: Sensitivity | None = None
     models: FittedModels | None = None
     shared_seeds: bool = False
+    further: tuple[RunTable, ...] = ()
+
+    def estimand(self, claim_id: str) -> Estimand:
+        """What a claim is of.
+
+        Raises
+        ------
+        AnalysisError
+            If the id is none, or names what the tables do not have.
+        """
+        return Estimand.parse(claim_id, self.table, self.further)
 
     def to_frame(self) -> pd.DataFrame:
         """One row a claim."""
@@ -200,7 +213,9 @@ def cell_frame(cells: Cells, claims: ClaimSet, outcomes: list[str]) -> pd.DataFr
             for name, code in sorted(zip(table.factors, codes, strict=True))
         )
         for outcome in outcomes:
-            row |= _claim_columns(outcome, claims[claim_id(outcome, Contrast((), (), held), table)])
+            row |= _claim_columns(
+                outcome, claims[Estimand.of(outcome, Contrast((), (), held), table).id]
+            )
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -16,6 +16,7 @@ import numpy as np
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.data.outcomes import CONVERGED, FAILED_TO_LEARN
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.data.table_checks import chance_rule
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.notes import Note
 
@@ -161,13 +162,14 @@ def relabelled(table: RunTable, specification: Specification) -> RunTable:
     ValueError
         If the table knows no chance level.
     """
-    if table.chance is None:
+    chance = table.chances
+    if chance is None:
         raise ValueError("a margin needs the chance level")
-    threshold = table.chance + specification.margin
-    judged = np.isin(table.label, (CONVERGED, FAILED_TO_LEARN)) & ~np.isnan(table.value)
+    judged = np.isin(table.label, (CONVERGED, FAILED_TO_LEARN)) & ~np.isnan(table.value + chance)
     label = table.label.copy()
-    label[judged] = np.where(table.value[judged] > threshold, CONVERGED, FAILED_TO_LEARN)
-    rule = f"{table.outcome} above {table.chance:g} + {specification.margin:g}"
+    above = table.value > chance + specification.margin
+    label[judged] = np.where(above[judged], CONVERGED, FAILED_TO_LEARN)
+    rule = chance_rule(table.outcome, table.chance, specification.margin)
     return replace(table, label=label, label_rule=rule)
 
 

@@ -106,6 +106,11 @@ SENTENCES = {
     "cells_without_converged": Sentence("no run converged in %(n)s of %(cells)s cells"),
     "flat_cell": Sentence("the converged runs of one cell have one and the same value"),
     "flat_cells": Sentence("the converged runs of %(n)s cells each have one and the same value"),
+    "levels_are_one": Sentence("%(factor)s: %(levels)s are taken as one level, %(level)s"),
+    "levels_look_alike": Sentence(
+        "%(factor)s: %(levels)s look like one level; they are analysed apart, so write them alike "
+        "if they are one"
+    ),
     "seeds_crossed": Sentence(
         "seeds are crossed: %(n)s of %(all)s runs, no two of a cell with a common seed, enter the "
         "estimates; all of them enter the components of variance"
@@ -284,6 +289,9 @@ SENTENCES = {
     ),
     "failed_count_as": Sentence(
         "%(n)s failed runs have no outcome: they count as %(other)s", other=Kind.NUMBER
+    ),
+    "failed_count_as_own": Sentence(
+        "%(n)s failed runs have no outcome: they count as the chance level of their own data"
     ),
     "model_takes_independent": Sentence(
         "the failure model takes runs that share seeds as independent"

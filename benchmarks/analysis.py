@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -210,8 +210,8 @@ def loop_over_claims() -> Loop:
     from vggstudy.analysis import RunTable, analyze
     from vggstudy.analysis.data.cells import Cells
     from vggstudy.analysis.data.contrasts import differences, interactions, marginal_means
-    from vggstudy.analysis.data.curves import Curve, axis_of, curve_at, peak_claim_id, strata_of
-    from vggstudy.analysis.data.estimands import claim_id
+    from vggstudy.analysis.data.curves import Curve, axis_of, curve_at, strata_of
+    from vggstudy.analysis.data.estimands import Estimand
 
     table = RunTable.from_frame(simulate(SMALL), factors=FACTORS)
     claims = analyze(table, resamples=RESAMPLES, seed=1).claims
@@ -219,20 +219,21 @@ def loop_over_claims() -> Loop:
     cells = Cells.from_table(table)
     tasks: dict[str, tuple[list[np.ndarray], Statistic]] = {}
     for contrast in (*marginal_means(table), *differences(table), *interactions(table)):
-        name = claim_id(table.outcome, contrast, table)
+        asked = Estimand.of(table.outcome, contrast, table)
+        name = asked.id
         groups = contrast.groups(cells)
         values = [cells.cell_values(c) for group in groups for c in group.cells.tolist()]
         if name in drawn:
             weights = np.concatenate([group.sign * group.weights for group in groups])
             tasks[name] = values, contrast_by_ols(weights, values)
-        robust = name.replace(".mean", ".iqm", 1)
-        if robust != name and robust in drawn:
+        robust = replace(asked, quantity="iqm").id
+        if not contrast.factors and robust in drawn:
             tasks[robust] = values, interquartile
     axis = axis_of(table, "batch_size", "log2")
     for stratum in strata_of(table, axis):
         curve = curve_at(cells, axis, stratum)
         assert isinstance(curve, Curve)  # batch norm or not, four levels and more converge here
-        name = peak_claim_id(table, axis, stratum)
+        name = Estimand.level("peak", axis.factor, stratum, table).id
         if name in drawn:
             values = [cells.cell_values(c) for c in curve.cells.tolist()]
             tasks[name] = values, turning_by_ols(curve.x, values)

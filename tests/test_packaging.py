@@ -12,11 +12,12 @@ import sysconfig
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 SOURCES = {
     "vggstudy": "vggstudy",
@@ -68,6 +69,10 @@ def test_symlink_leads_to_the_real_folder(repository: Path, folder: str) -> None
     assert link.readlink() == Path("..", folder)
 
 
+OPTIONAL = ("train", "slurm", "ray", "parquet", "tensorboard")
+"""Extras whose libraries the package itself imports."""
+
+
 def requirement_names(requirements: list[str]) -> set[str]:
     names = (re.split(r"[\s\[<>=!~;]", requirement, maxsplit=1)[0] for requirement in requirements)
     return {re.sub(r"[-_.]+", "-", name).lower() for name in names}
@@ -89,9 +94,7 @@ def test_every_imported_library_is_declared_and_every_declared_one_imported(
 ) -> None:
     extras = pyproject["project"]["optional-dependencies"]
     runtime = requirement_names(pyproject["project"]["dependencies"])
-    optional = requirement_names(
-        [name for extra in ("slurm", "ray", "parquet", "tensorboard") for name in extras[extra]]
-    )
+    optional = requirement_names([name for extra in OPTIONAL for name in extras[extra]])
     imported: set[str] = set()
     for path, _ in source_files(repository, "*.py"):
         imported |= imported_modules(path.read_text("utf-8"))
@@ -100,6 +103,7 @@ def test_every_imported_library_is_declared_and_every_declared_one_imported(
     used = requirement_names([distributions.get(name, [name])[0] for name in imported])
     assert used - runtime - optional == set(), "imported but not declared"
     assert runtime - used == set(), "declared but imported nowhere"
+    assert not runtime & requirement_names(extras["train"]), "an extra that everybody gets"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["protocols"], ["schema"]])
@@ -180,6 +184,97 @@ def run_clean(command: list[str], cwd: Path) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+# -- The light installation -------------------------------------------------------------------
+
+LIGHT_BYTES = 500_000_000
+
+
+def closure(requirements: list[str]) -> dict[str, Distribution]:
+    """The installed distributions that requirements bring, extras of theirs included, by name."""
+    found: dict[str, Distribution] = {}
+    pending = [Requirement(text) for text in requirements]
+    while pending:
+        asked = pending.pop()
+        name = re.sub(r"[-_.]+", "-", asked.name).lower()
+        if name in found and not asked.extras:
+            continue
+        found[name] = distribution(asked.name)
+        for text in found[name].requires or []:
+            needed = Requirement(text)
+            chosen = [{"extra": extra} for extra in ("", *asked.extras)]
+            if needed.marker is None or any(needed.marker.evaluate(extra) for extra in chosen):
+                pending.append(needed)
+    return found
+
+
+def top_entries(found: Distribution) -> set[str]:
+    """Names that a distribution puts into site-packages."""
+    names = {file.parts[0] for file in found.files or []}
+    return names - {"..", "__pycache__"}
+
+
+@pytest.fixture(scope="module")
+def light_bin(
+    wheel: Path, pyproject: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    """The wheel in an environment that holds what its dependencies bring, and nothing else."""
+    home = tmp_path_factory.mktemp("light") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    site = Path(sysconfig.get_path("purelib", vars={"base": str(home)}))
+    for found in closure(pyproject["project"]["dependencies"]).values():
+        for name in top_entries(found):
+            place = Path(str(found.locate_file(name)))
+            if not (site / name).exists():
+                (site / name).symlink_to(place)
+    install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install"]
+    offline = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
+    subprocess.run([*install, *offline, str(wheel)], check=True)
+    return home / "bin"
+
+
+def test_the_light_installation_has_no_torch_and_is_small(pyproject: dict[str, Any]) -> None:
+    found = closure(pyproject["project"]["dependencies"])
+    heavy = {name for name in found if name.startswith(("torch", "nvidia", "triton", "scikit"))}
+    assert heavy == set()
+    files = {path for each in found.values() for path in each.files or []}
+    places = (Path(str(path.locate())) for path in files)
+    total = sum(place.stat().st_size for place in places if place.exists())
+    assert total < LIGHT_BYTES  # 493 MB with compiled modules on Linux
+
+
+def test_the_light_installation_analyses_reports_cites_and_verifies(
+    light_bin: Path, repository: Path, tmp_path: Path
+) -> None:
+    rows = ["depth,seed,test_accuracy,outcome"]
+    rows += [f"{d},{s},{0.5 + 0.01 * d + 0.003 * s},converged" for d in (1, 2) for s in range(5)]
+    (tmp_path / "runs.csv").write_text("\n".join(rows) + "\n", "utf-8")
+    vggstudy = str(light_bin / "vggstudy")
+    of_table = ["runs.csv", "--factors", "depth"]
+    run_clean([vggstudy, "analyze", *of_table, "-o", "claims.json"], tmp_path)
+    assert "accuracy.diff.depth" in (tmp_path / "claims.json").read_text("utf-8")
+    run_clean([vggstudy, "report", *of_table, "-o", "report.html"], tmp_path)
+    assert (tmp_path / "report.html").read_text("utf-8").startswith("<!doctype html>")
+    reference = repository / "report" / "reference" / "depth-batch-norm-cpu"
+    paper = [str(repository / "README.md"), "--against", str(reference)]
+    run_clean([vggstudy, "cite", "verify", *paper], tmp_path)  # exit code 0: nothing wrong
+    claim = "accuracy.diff.depth@batch_norm=true"
+    assert "95% CI" in run_clean([vggstudy, "cite", str(reference), claim], tmp_path)
+
+
+def test_the_light_installation_says_what_training_needs(light_bin: Path, tmp_path: Path) -> None:
+    command = [str(light_bin / "vggstudy"), "run", "quickstart"]
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 4
+    assert done.stderr.splitlines() == [
+        "vggstudy: error: training needs PyTorch (torch, torchvision, scikit-learn not found): "
+        "pip install 'vggstudy[train]'"
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 NOT_SHIPPED = {".po", ".pot"}

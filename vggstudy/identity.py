@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
-from urllib.parse import unquote
 
 ID_LENGTH = 16
 """Hexadecimal digits of an id: 64 bits, a collision chance of 3e-8 among a million runs."""
@@ -129,74 +128,3 @@ def crossed_pair(replicate: int) -> tuple[int, int]:
 def _seed(parts: Mapping[str, Any]) -> int:
     """63 bits of the digest of what a stream is named by."""
     return int(digest(parts), 16) >> (256 - SEED_BITS)
-
-
-@dataclass(frozen=True, slots=True)
-class HeldFactor:
-    """What a claim's id says of one factor after ``@``.
-
-    Attributes
-    ----------
-    factor : str
-    levels : tuple of str
-        As the data write them: one level; several that are averaged; or the two compared.
-    compared : bool
-        Whether they are the earlier and the later of two levels that are compared.
-    """
-
-    factor: str
-    levels: tuple[str, ...]
-    compared: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimName:
-    """The parts of a claim's id: ``<outcome>.<quantity>[.<factor>[*<factor>]][@...]``.
-
-    Attributes
-    ----------
-    outcome, quantity : str
-    factors : tuple of str
-        Factors whose levels are compared.
-    held : tuple of HeldFactor
-    """
-
-    outcome: str
-    quantity: str
-    factors: tuple[str, ...] = ()
-    held: tuple[HeldFactor, ...] = ()
-
-
-def split_claim_id(text: str) -> ClaimName:
-    """Take the id of a claim apart; names and levels are decoded.
-
-    Raises
-    ------
-    ValueError
-        If the text is no such id; says what is missing.
-    """
-    head, at, tail = text.partition("@")
-    outcome, quantity, *rest = [*head.split(".", 2), ""][:3]
-    if not outcome or not quantity:
-        msg = f"a claim's id begins with outcome.quantity, got '{text}'"
-        raise ValueError(msg)
-    compared = rest[0].split("*") if rest and rest[0] else []
-    held = [_held(part, text) for part in tail.split(",")] if at else []
-    names = [*map(unquote, compared), *(part.factor for part in held if not part.compared)]
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice or not all(names):
-        what = f"names {twice[0]} twice" if twice else "has a factor without a name"
-        msg = f"the claim's id '{text}' {what}"
-        raise ValueError(msg)
-    return ClaimName(unquote(outcome), quantity, tuple(map(unquote, compared)), tuple(held))
-
-
-def _held(part: str, text: str) -> HeldFactor:
-    """``batch_size=8``, ``batch_size=8+16`` or ``batch_size=8..16``."""
-    factor, equals, levels = part.partition("=")
-    compared = ".." in levels
-    pieces = levels.split(".." if compared else "+")
-    if not equals or not all(pieces) or (compared and len(pieces) != 2):
-        msg = f"a claim's id holds factors as factor=level, got '{part}' in '{text}'"
-        raise ValueError(msg)
-    return HeldFactor(unquote(factor), tuple(map(unquote, pieces)), compared)

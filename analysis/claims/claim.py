@@ -12,21 +12,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from vggstudy.analysis.notes import Note, say
+from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
-
-if TYPE_CHECKING:
-    pass
 
 FORMAT = "vggstudy-claims"
 VERSION = 3
 READABLE = (1, 2, 3)
 UNDIGESTED = ("display", "claim_digest")
 """Fields that do not enter a claim's digest: how it is shown, and the digest itself."""
-
 
 OF_REFUSAL = ("reason", "reason_text")
 """What a file says of a refusal in words."""
@@ -54,11 +50,12 @@ class Claim:
     Attributes
     ----------
     id : str
-        See `estimands`.
+        See `vggstudy.claim_ids`.
     estimand : str
         What is estimated, in words.
     outcome, quantity : str
-        ``converged``, ``expected`` or a column; ``p``, ``mean``, ``diff``, ``did`` ...
+        ``converged``, ``expected`` or a column, and a key of `QUANTITIES`; of a level of a factor
+        the quantity, ``peak`` or ``needed``, and the factor.
     factors : tuple of str
         Factors whose levels are compared.
     conditions : mapping of str to str
@@ -159,13 +156,6 @@ class Claim:
             else:
                 found[item.name] = _plain(getattr(self, item.name))
         return found
-
-    def offering(self, other: Claim) -> Claim:
-        """The refused claim with the one on the largest complete part in its place."""
-        if self.refusal is None:
-            raise ValueError(f"{self.id} was not refused")
-        note = say("part_offered", self.refusal.code, text=self.refusal, claim=other.id)
-        return replace(self, refusal=note, offered=other.id).sealed()
 
     def sealed(self) -> Claim:
         """The claim with the digest of its content."""

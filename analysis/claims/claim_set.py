@@ -20,14 +20,14 @@ MAX_CLAIMS_BYTES = 64 * 2**20
 
 
 class ClaimSet(Mapping[str, Claim]):
-    """Claims by id, in the order in which they were made."""
+    """Claims by id, in the order in which they were made; those without a digest are sealed."""
 
     def __init__(self, claims: Iterable[Claim]) -> None:
         self._claims: dict[str, Claim] = {}
         for claim in claims:
             if claim.id in self._claims:
                 raise ValueError(f"two claims have the id {claim.id!r}")
-            self._claims[claim.id] = claim
+            self._claims[claim.id] = claim if claim.claim_digest else claim.sealed()
 
     def __getitem__(self, claim_id: str) -> Claim:
         return self._claims[claim_id]

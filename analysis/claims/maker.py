@@ -1,55 +1,22 @@
-"""From contrasts to claims: the estimator, the words, the sub-grid where cells are missing."""
+"""From estimands to claims: the finding, the counts, the part offered where cells are missing."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from vggstudy._version import __version__
 from vggstudy.analysis.claims.claim import Alternative, Claim
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.contrasts import (
-    Contrast,
-    Group,
-    differences,
-    interactions,
-    marginal_means,
-)
-from vggstudy.analysis.data.estimands import claim_id, conditions_of, estimand, quantity_of
-from vggstudy.analysis.data.outcomes import unit
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.subgrid import complete_part
-from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.converged import ProbabilityInterval, estimate_converged
-from vggstudy.analysis.estimators.expected import estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
-from vggstudy.analysis.estimators.means import Resampling, estimate_mean
-from vggstudy.analysis.estimators.seeds import estimate_shared
-from vggstudy.analysis.estimators.selection import with_bounds
+from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.estimators.registry import ESTIMATORS
 from vggstudy.analysis.notes import Caution, Note, Reason, say
-from vggstudy.analysis.numbers.arrays import BoolArray
-from vggstudy.analysis.numbers.intervals import Interval
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What a claim is about, in words and codes.
-
-    Attributes
-    ----------
-    id, estimand, outcome, quantity, unit : str
-        See `Claim`.
-    reference : float or None
-    """
-
-    id: str
-    estimand: str
-    outcome: str
-    quantity: str
-    unit: str
-    reference: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,181 +26,107 @@ class ClaimMaker:
     Attributes
     ----------
     cells : Cells
-    confidence : float
-    resampling : Resampling
+    how : How
     inputs_digest : str
-    shared_seeds : bool
-        Whether runs of one replicate share their seeds across cells, which are then blocks.
-    beside : RunTable or None
-        For claims on a further outcome: the same runs with the main one.
-    probability_interval : str
-        Of the probability of a single cell.
+    further : mapping of str to Cells
+        Of the same runs with other outcomes, by column.
     """
 
     cells: Cells
-    confidence: float
-    resampling: Resampling
+    how: How
     inputs_digest: str
-    shared_seeds: bool = False
-    beside: RunTable | None = None
-    probability_interval: ProbabilityInterval = "clopper_pearson"
+    further: Mapping[str, Cells] = field(default_factory=dict)
 
-    def all_claims(self, *, only: str | None = None, headline_only: bool = False) -> list[Claim]:
-        """Means, differences and interactions of every outcome; refused ones with what is offered.
+    def parse(self, text: str) -> Estimand:
+        """What an id asks for.
 
-        With `only`, those of one outcome; with `headline_only`, those without conditions.
-
-        A claim on a sub-grid follows the first claim that was refused for it.
+        Raises
+        ------
+        AnalysisError
+            If the id is none, or names what the table does not have.
         """
-        table = self.cells.table
-        contrasts = [*marginal_means(table), *differences(table), *interactions(table)]
-        if headline_only:
-            contrasts = [contrast for contrast in contrasts if not contrast.conditions]
-        made: dict[str, Claim] = {}
-        for outcome in self.outcomes() if only is None else [only]:
-            for contrast in contrasts:
-                for claim in self._with_offer(outcome, contrast):
-                    made.setdefault(claim.id, claim)
-        return list(made.values())
+        others = [cells.table for cells in self.further.values()]
+        return Estimand.parse(text, self.cells.table, others)
 
-    def outcomes(self) -> list[str]:
-        """``converged``, the column, and ``expected`` where the column has bounds."""
-        table = self.cells.table
-        return ["converged", table.outcome, *(["expected"] if table.bounds else [])]
+    def cells_of(self, asked: Estimand) -> Cells:
+        """The cells of its outcome."""
+        return self.further.get(asked.table.outcome, self.cells)
 
-    def _with_offer(self, outcome: str, contrast: Contrast) -> Iterator[Claim]:
-        """The claim, and where its cells are incomplete the one on the largest complete part."""
-        claim = self.claim(outcome, contrast)
-        part = None
-        if claim.reason == Reason.MISSING_CELLS:
-            part = complete_part(contrast, self.cells, self._usable(outcome))
-        if part is None or part == contrast:
-            yield claim
-            return
-        offered = self.claim(outcome, part, note=self.part_note(contrast, part))
-        yield claim.offering(offered)
-        yield offered
+    def finding(self, asked: Estimand, confidence: float | None = None) -> Finding:
+        """The estimate alone, at the analysis' level by default."""
+        how = self.how if confidence is None else self.how.at(confidence)
+        return ESTIMATORS[asked.quantity].estimate(self.cells_of(asked), asked, how)
 
-    def claim(self, outcome: str, contrast: Contrast, note: Note | None = None) -> Claim:
-        """Estimate one contrast of one outcome."""
-        table = self.cells.table
-        name = claim_id(outcome, contrast, table)
-        return self.claim_of(
-            self._estimate(outcome, contrast, name),
-            Subject(
-                name,
-                estimand(outcome, contrast, table),
-                outcome,
-                quantity_of(outcome, contrast),
-                "probability" if outcome == "converged" else unit(table.outcome),
-                0.0 if contrast.factors else None,
-            ),
-            contrast,
-            note,
-        )
-
-    def claim_of(
-        self, finding: Finding, subject: Subject, contrast: Contrast, note: Note | None = None
-    ) -> Claim:
-        """A claim on the cells of a contrast from a finding."""
-        used = np.concatenate([group.cells for group in contrast.groups(self.cells)])
-        drawn = finding.resamples is not None
-        claim = Claim(
-            id=subject.id,
-            estimand=subject.estimand,
-            outcome=subject.outcome,
-            quantity=subject.quantity,
-            factors=contrast.factors,
-            conditions=conditions_of(contrast, self.cells.table),
-            unit=subject.unit,
-            level=self.confidence,
-            n=int(self.cells.n[used].sum()),
-            k=int(self.cells.k[used].sum()),
+    def claim(self, asked: Estimand, *notes: Note) -> Claim:
+        """The claim, with further notes."""
+        finding, cells = self.finding(asked), self.cells_of(asked)
+        used = np.concatenate([group.cells for group in asked.groups(cells)])
+        ends = finding.interval
+        return Claim(
+            id=asked.id,
+            estimand=asked.words,
+            outcome=asked.outcome if asked.along is None else asked.quantity,
+            quantity=asked.along or asked.quantity,
+            factors=asked.contrast.factors,
+            conditions=asked.held,
+            unit=asked.unit,
+            level=self.how.confidence,
+            n=int(cells.n[used].sum()),
+            k=int(cells.k[used].sum()) if finding.runs is None else finding.runs,
             estimate=finding.estimate,
+            low=_finite(ends.low) if ends else None,
+            high=_finite(ends.high) if ends else None,
+            method=ends.method if ends else None,
             B=finding.resamples,
-            seed=self.resampling.seed if drawn else None,
-            reference=subject.reference,
+            seed=None if finding.resamples is None else self.how.resampling.seed,
+            mc_error_low=ends.mc_error_low if ends else None,
+            mc_error_high=ends.mc_error_high if ends else None,
+            reference=asked.kind.reference,
             status="ok" if finding.reason is None else "not_available",
             refusal=finding.reason,
-            warnings=(*finding.cautions, *([note] if note else [])),
+            warnings=(*finding.cautions, *notes),
             alternatives=tuple(Alternative(x.method, x.low, x.high) for x in finding.alternatives),
             inputs_digest=self.inputs_digest,
             code_version=__version__,
         )
-        return with_ends(claim, finding.interval).sealed()
 
-    def _estimate(self, outcome: str, contrast: Contrast, name: str) -> Finding:
-        """The estimator of an outcome."""
-        groups = contrast.groups(self.cells)
-        # The runs of one cell never share seeds with one another.
-        shared = self.shared_seeds and sum(group.cells.size for group in groups) > 1
-        if outcome == "converged":
-            return estimate_converged(
-                self.cells,
-                groups,
-                confidence=self.confidence,
-                shared_seeds=shared,
-                single=self.probability_interval,
-            )
-        if outcome == "expected":
-            return self._expected(groups, name, shared=shared)
-        estimate = estimate_shared if shared else estimate_mean
-        finding = estimate(
-            self.cells,
-            groups,
-            claim_id=name,
-            confidence=self.confidence,
-            resampling=self.resampling,
-        )
-        return with_bounds(
-            finding,
-            self.cells,
-            groups,
-            claim_id=name,
-            confidence=self.confidence,
-            seed=self.resampling.seed,
-        )
+    def claims(self, estimands: Iterable[Estimand]) -> dict[str, Claim]:
+        """The claims by id; one that was refused is followed by what is offered in its place."""
+        made: dict[str, Claim] = {}
+        for asked in estimands:
+            for claim in () if asked.id in made else self._with_offer(asked):
+                made.setdefault(claim.id, claim)
+        return made
 
-    def _expected(self, groups: list[Group], name: str, *, shared: bool) -> Finding:
-        """Expected outcome by its two parts; differences over seeds where cells share them."""
-        found = estimate_expected(
-            self.cells, groups, confidence=self.confidence, shared_seeds=shared
-        )
-        if not shared or found.reason is not None or len(groups) == 1:
-            return found
-        over_seeds = estimate_shared(
-            self.cells,
-            groups,
-            claim_id=name,
-            confidence=self.confidence,
-            resampling=self.resampling,
-            everyone=True,
-        )
-        return replace(over_seeds, cautions=(*found.cautions, *over_seeds.cautions))
+    def _with_offer(self, asked: Estimand) -> Iterator[Claim]:
+        """The claim, and where its cells are incomplete the one on the largest complete part."""
+        claim = self.claim(asked)
+        part = None if claim.reason != Reason.MISSING_CELLS else self._part(asked)
+        if part is None or claim.refusal is None:
+            yield claim
+            return
+        offered = self.claim(part, *self._part_notes(asked, part))
+        note = say("part_offered", claim.refusal.code, text=claim.refusal, claim=offered.id)
+        yield replace(claim, refusal=note, offered=offered.id)
+        yield offered
 
-    def _usable(self, outcome: str) -> BoolArray:
-        """Cells that an average of the outcome can include."""
-        averaged = outcome not in {"converged", "expected"}
-        return self.cells.k >= 2 if averaged else self.cells.n >= 1
-
-    def part_note(self, contrast: Contrast, part: Contrast) -> Note | None:
-        """How much of the grid a sub-grid keeps; ordinary conditions speak for themselves."""
-        if all(len(condition.levels) == 1 for condition in part.conditions):
+    def _part(self, asked: Estimand) -> Estimand | None:
+        """The same on the largest sub-grid whose cells can all enter."""
+        usable, cells = ESTIMATORS[asked.quantity].usable, self.cells_of(asked)
+        part = complete_part(asked.contrast, cells, usable(cells, asked)) if usable else None
+        if part is None or part == asked.contrast:
             return None
-        full = sum(group.cells.size for group in contrast.groups(self.cells))
-        kept = sum(group.cells.size for group in part.groups(self.cells))
-        return say("over_part", Caution.SUB_GRID, n=kept, cells=full)
+        return replace(asked, contrast=part)
+
+    def _part_notes(self, asked: Estimand, part: Estimand) -> list[Note]:
+        """How much of the grid a sub-grid keeps; ordinary conditions speak for themselves."""
+        if all(len(condition.levels) == 1 for condition in part.contrast.conditions):
+            return []
+        cells = self.cells_of(asked)
+        full, kept = (sum(g.cells.size for g in x.groups(cells)) for x in (asked, part))
+        return [say("over_part", Caution.SUB_GRID, n=kept, cells=full)]
 
 
-def with_ends(claim: Claim, interval: Interval | None) -> Claim:
-    """The claim with the fields that its interval fills; an infinite end is none."""
-    if interval is None:
-        return claim
-    return replace(
-        claim,
-        low=interval.low if math.isfinite(interval.low) else None,
-        high=interval.high if math.isfinite(interval.high) else None,
-        method=interval.method,
-        mc_error_low=interval.mc_error_low,
-        mc_error_high=interval.mc_error_high,
-    )
+def _finite(end: float) -> float | None:
+    """An end; an infinite one is none."""
+    return end if math.isfinite(end) else None

@@ -44,6 +44,6 @@ def _one_cell(cell: int, cells: Cells, have: FloatArray, minimum: int, what: str
     """The refusal of a quantity that needs one cell only."""
     if cells.n[cell] == 0:
         return say("no_labelled_in_cell", Reason.NO_RUNS, names=Named((cells.name(cell),)))
-    if cells.k[cell] == 0:
+    if cells.k[cell] == 0 and what != "labelled runs":
         return say("none_of_runs_converged", Reason.NONE_CONVERGED, n=cells.n[cell])
     return say("needs_runs", Reason.TOO_FEW_RUNS, least=minimum, what=what, n=have[cell])

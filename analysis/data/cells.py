@@ -133,6 +133,11 @@ class Cells:
         return _pool(self.failed_variance, self.failed_n)
 
 
+def cell_of(cells: Cells) -> IntArray:
+    """Cell of every run; shape (N,)."""
+    return _cell_index(cells.table, cells.shape)
+
+
 def _pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
     """Variance pooled over cells with two or more runs, and its degrees of freedom."""
     used = n >= 2

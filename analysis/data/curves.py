@@ -11,8 +11,7 @@ import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
-from vggstudy.analysis.data.estimands import conditions_of
-from vggstudy.analysis.data.levels import encode, is_numeric, write_level
+from vggstudy.analysis.data.levels import is_numeric, write_level
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.notes import ModelReason, Note, NotedError, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
@@ -96,13 +95,6 @@ def strata_of(table: RunTable, axis: Axis) -> list[tuple[Condition, ...]]:
         tuple(Condition(name, (i,)) for name, i in zip(others, chosen, strict=True))
         for chosen in levels
     ]
-
-
-def peak_claim_id(table: RunTable, axis: Axis, conditions: tuple[Condition, ...]) -> str:
-    """Id of a turning point: ``peak.batch_size@batch_norm=true,depth=11``."""
-    held = conditions_of(Contrast(conditions=conditions), table)
-    text = ",".join(f"{encode(name)}={held[name]}" for name in sorted(held))
-    return f"peak.{encode(axis.factor)}" + (f"@{text}" if text else "")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

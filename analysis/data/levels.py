@@ -8,9 +8,6 @@ from collections.abc import Iterable, Sequence
 Level = bool | int | float | str
 """A factor's level. Booleans stay booleans, integral numbers are integers."""
 
-RESERVED = "%@=,*+ "
-"""Characters that ids use for themselves; in names and levels they are percent-encoded."""
-
 
 def canonical_level(value: object) -> Level:
     """Reduce a value of a factor column to the one form in which it is compared and written.
@@ -23,7 +20,8 @@ def canonical_level(value: object) -> Level:
     Returns
     -------
     bool, int, float or str
-        ``numpy.bool_`` becomes ``bool``; 19.0 becomes 19; anything that is not a number its text.
+        ``numpy.bool_`` becomes ``bool``; 19.0 becomes 19; a NumPy float of 32 bits or fewer the
+        number of its shortest text; anything that is not a number its text.
 
     Raises
     ------
@@ -31,6 +29,8 @@ def canonical_level(value: object) -> Level:
         If the value is missing (None, NaN), infinite, an integer beyond 64 bits, or empty text.
     """
     plain = value.item() if hasattr(value, "item") else value
+    if isinstance(plain, float) and getattr(value, "itemsize", 8) < 8:
+        plain = float(str(value))  # 0.1 of 32 bits, not 0.10000000149011612
     if isinstance(plain, (bool, int)):
         if abs(plain) >= 2**63:
             raise ValueError("is an integer of 64 bits or more")
@@ -57,12 +57,6 @@ def write_level(level: Level) -> str:
         mantissa, exponent, digits = repr(level).partition("e")
         return f"{mantissa}e{int(digits)}" if exponent else mantissa
     return str(level)
-
-
-def encode(text: str) -> str:
-    """Percent-encode the characters that an id uses for itself, and the ``..`` of a pair."""
-    encoded = "".join(f"%{ord(c):02X}" if c in RESERVED or not c.isprintable() else c for c in text)
-    return encoded.replace("..", "%2E%2E")
 
 
 def is_numeric(level: Level) -> bool:

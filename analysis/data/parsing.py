@@ -1,79 +1,17 @@
-"""From a claim's id back to what it asks for: the inverse of `estimands`."""
+"""Levels and pairs of levels as ids and callers write them, in the indices of a table."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from vggstudy.analysis.data.contrasts import Condition, Contrast, all_pairs, is_headline
-from vggstudy.analysis.data.estimands import quantity_of
-from vggstudy.analysis.data.levels import write_level
-from vggstudy.analysis.data.outcomes import outcome_id
+from vggstudy.analysis.data.contrasts import Condition, Pair, all_pairs, is_headline
+from vggstudy.analysis.data.levels import Level, write_level
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.notes import NotedError, say
-from vggstudy.errors import AnalysisError
-from vggstudy.identity import ClaimName, HeldFactor, split_claim_id
+from vggstudy.claim_ids import HeldFactor
 
 LARGEST_NAMED = 6
 """Levels named in a message."""
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """An outcome and a contrast of it.
-
-    Attributes
-    ----------
-    outcome : str
-        ``converged``, ``expected``, or the column.
-    contrast : Contrast
-    """
-
-    outcome: str
-    contrast: Contrast
-
-
-def parse_claim(text: str, table: RunTable) -> Asked:
-    """What a claim's id asks of a table.
-
-    Parameters
-    ----------
-    text : str
-        A mean, difference or difference in differences of any part of the grid, whether or not
-        the analysis makes it by itself.
-    table : RunTable
-
-    Raises
-    ------
-    AnalysisError
-        If the id is none, or names an outcome, factor or level that the table does not have.
-    """
-    try:
-        name = split_claim_id(text)
-    except ValueError as error:
-        raise AnalysisError(str(error)) from None
-    outcome = _outcome(name, table, text)
-    held = {part.factor: part for part in name.held}
-    conditions = tuple(
-        Condition(part.factor, _levels(part, table))
-        for part in sorted(name.held, key=lambda part: part.factor)
-        if not part.compared
-    )
-    factors = tuple(sorted(name.factors))
-    pairs = tuple(_pair(factor, held.get(factor), table) for factor in factors)
-    contrast = Contrast(factors, pairs, conditions)
-    if len(factors) > 2 or quantity_of(outcome, contrast) != name.quantity:
-        raise NotedError(say("no_quantity", claim=text, name=name.quantity))
-    return Asked(outcome, contrast)
-
-
-def _outcome(name: ClaimName, table: RunTable, text: str) -> str:
-    """The outcome as the estimators know it."""
-    known = {"converged": "converged", outcome_id(table.outcome): table.outcome}
-    if table.bounds is not None:
-        known["expected"] = "expected"
-    if name.outcome not in known:
-        raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=known))
-    return known[name.outcome]
 
 
 def level_index(factor: str, text: str, table: RunTable) -> int:
@@ -86,10 +24,10 @@ def level_index(factor: str, text: str, table: RunTable) -> int:
     AnalysisError
         If the table has no such factor or level.
     """
-    if factor not in table.factors:
-        raise NotedError(say("no_factor", name=factor, names=table.factors))
+    check_factor(factor, table)
     written = [write_level(level) for level in table.levels[factor]]
-    spelled = _number_as_written(text, table, factor)
+    other = {"true": "1", "false": "0", "1": "true", "0": "false"}.get(text, text)
+    spelled = other if text not in written and other in written else text
     if spelled not in written:
         found = "no_level_of_many" if len(written) > LARGEST_NAMED else "no_level"
         shown = written[:LARGEST_NAMED]
@@ -97,22 +35,50 @@ def level_index(factor: str, text: str, table: RunTable) -> int:
     return written.index(spelled)
 
 
-def _levels(part: HeldFactor, table: RunTable) -> tuple[int, ...]:
-    """Indices of the levels that a factor is held at."""
-    return tuple(sorted(level_index(part.factor, level, table) for level in part.levels))
+def check_factor(name: str, table: RunTable) -> None:
+    """Refuse a name that is no factor.
+
+    Raises
+    ------
+    AnalysisError
+        If the table has no such factor.
+    """
+    if name not in table.factors:
+        raise NotedError(say("no_factor", name=name, names=table.factors))
 
 
-def _number_as_written(text: str, table: RunTable, factor: str) -> str:
-    """Truth values where a table holds 0 and 1, and the other way round."""
-    written = {write_level(level) for level in table.levels[factor]}
-    other = {"true": "1", "false": "0", "1": "true", "0": "false"}.get(text, text)
-    return other if text not in written and other in written else text
+def conditions_at(levels: Mapping[str, Level], table: RunTable) -> tuple[Condition, ...]:
+    """Factors held at one level each, sorted by factor.
+
+    Raises
+    ------
+    AnalysisError
+        If the table has no such factor or level.
+    """
+    return tuple(
+        Condition(name, (level_index(name, write_level(levels[name]), table),))
+        for name in sorted(levels)
+    )
 
 
-def _pair(factor: str, held: HeldFactor | None, table: RunTable) -> tuple[int, int]:
-    """Earlier and later level of a compared factor."""
-    if factor not in table.factors:
-        raise NotedError(say("no_factor", name=factor, names=table.factors))
+def conditions_of(held: Mapping[str, HeldFactor], table: RunTable) -> tuple[Condition, ...]:
+    """What an id holds, or averages over some levels only; not what it compares."""
+    return tuple(
+        Condition(name, tuple(sorted(level_index(name, x, table) for x in held[name].levels)))
+        for name in sorted(held)
+        if not held[name].compared
+    )
+
+
+def pair_of(factor: str, held: HeldFactor | None, table: RunTable) -> Pair:
+    """Earlier and later level of a compared factor.
+
+    Raises
+    ------
+    AnalysisError
+        If the factor or a level is unknown, or nothing says which levels are compared.
+    """
+    check_factor(factor, table)
     if held is not None:
         earlier, later = (level_index(factor, level, table) for level in held.levels)
         return earlier, later

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vggstudy.analysis.data.files import Decimal, read_table_file
 from vggstudy.analysis.data.levels import Level, is_numeric, write_level
 from vggstudy.analysis.data.outcomes import (
     CONVERGED,
@@ -18,7 +19,8 @@ from vggstudy.analysis.data.outcomes import (
     NOT_DATA,
     is_fraction,
 )
-from vggstudy.analysis.data.table_checks import TableRequest, build_table, load_csv
+from vggstudy.analysis.data.table_checks import TableRequest, build_table
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
 
@@ -47,12 +49,16 @@ class RunTable:
     outcome : str
         Name of the outcome's column.
     chance : float or None
-        Accuracy of always naming the most frequent class, where the input tells it.
+        Accuracy of always naming the most frequent class, where the input tells one for all runs.
     label_rule : str
         In words, where the labels come from.
     streams : ndarray of shape (N, 2) or None
         Numbers of the seed of each run's initialisation and of the seed of everything else, where
         the input tells them apart (columns ``init_seed`` and ``data_seed``).
+    own_chance : ndarray of shape (N,) or None
+        Each run's own chance level where runs differ in it; NaN where a run has none.
+    notes : tuple of Note
+        What to know of how the table was read, e.g. of spellings of one level.
     """
 
     factors: tuple[str, ...]
@@ -65,6 +71,8 @@ class RunTable:
     chance: float | None
     label_rule: str
     streams: IntArray | None = None
+    own_chance: FloatArray | None = None
+    notes: tuple[Note, ...] = ()
 
     @classmethod
     def from_frame(
@@ -91,7 +99,8 @@ class RunTable:
         margin : float
             Without labels, a run has converged when its outcome exceeds chance by more than this.
         chance : float, optional
-            The majority-class rate; by default the mean of the ``majority_rate`` column.
+            The majority-class rate of all runs; by default each row's own, the ``majority_rate``
+            column.
         levels : mapping, optional
             Declared order of the levels; by default false < true, numbers by value, then text.
 
@@ -113,16 +122,25 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        decimal: Decimal | None = None,
     ) -> RunTable:
-        """`from_frame` of a CSV file; problems are named by line.
+        """`from_frame` of a file: CSV, JSON Lines or Parquet; problems are named by line.
+
+        Parameters
+        ----------
+        path, factors, outcome, margin, chance, levels
+            See `from_frame`.
+        decimal : str, optional
+            The decimal sign, where the file's numbers can be read in two ways.
 
         Raises
         ------
         AnalysisError
-            If the file cannot be read as a table of text, or its content is wrong.
+            If the file cannot be read as a table, or its content is wrong.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(load_csv(Path(path)), request, rows="line", first=2))
+        file = read_table_file(Path(path), factors, decimal=decimal)
+        return cls(**build_table(file.frame, request, rows=file.rows, first=file.first))
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -167,7 +185,15 @@ class RunTable:
             label=self.label[rows],
             value=self.value[rows],
             streams=None if self.streams is None else self.streams[rows],
+            own_chance=None if self.own_chance is None else self.own_chance[rows],
         )
+
+    @property
+    def chances(self) -> FloatArray | None:
+        """Every run's chance level; NaN where it has none, None where no run has; shape (N,)."""
+        if self.own_chance is not None:
+            return self.own_chance
+        return None if self.chance is None else np.full(len(self), self.chance)
 
     @property
     def converged(self) -> BoolArray:
@@ -217,10 +243,12 @@ class RunTable:
                 strict=True,
             )
         ]
-        crossed = {} if self.streams is None else {"streams": self.streams.tolist()}
+        further = {} if self.streams is None else {"streams": self.streams.tolist()}
+        if self.own_chance is not None:
+            further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
         return digest(
             {
-                **crossed,
+                **further,
                 "factors": list(self.factors),
                 "levels": {
                     name: [write_level(x) for x in self.levels[name]] for name in self.factors

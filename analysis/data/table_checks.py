@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +16,9 @@ from vggstudy.analysis.data.outcomes import (
     NOT_DATA,
     is_fraction,
 )
+from vggstudy.analysis.data.repeated_rows import hint, unnamed_columns
+from vggstudy.analysis.data.spellings import one_spelling
+from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """Rows named per kind of problem; the rest are counted."""
+
+SAME_CHANCE = 1e-9
+"""Majority rates that differ by less are one, written differently."""
+
+LARGEST = 1e70
+"""The largest outcome that is analysed."""
 
 LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
@@ -74,27 +82,6 @@ class _Problems:
             raise AnalysisError("\n".join(self.found))
 
 
-def load_csv(path: Path) -> pd.DataFrame:
-    """Read a CSV file with a header.
-
-    Raises
-    ------
-    AnalysisError
-        If the file is missing, empty, or not a table of text.
-    """
-    import pandas as pd
-
-    try:
-        frame = pd.read_csv(path, skip_blank_lines=False, keep_default_na=True)
-    except FileNotFoundError:
-        raise AnalysisError(f"{path}: no such file") from None
-    except OSError as error:
-        raise AnalysisError(f"{path}: cannot be read: {error.strerror or error}") from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
-    return frame
-
-
 def build_table(
     frame: pd.DataFrame, request: TableRequest, *, rows: str, first: int
 ) -> dict[str, Any]:
@@ -119,8 +106,9 @@ def build_table(
     places = np.flatnonzero(~blank)
     if not places.size:
         raise AnalysisError("the table has no runs")
-    columns = _factor_columns(frame, request, places, problems)
-    label, rule, chance = _labels(frame, request, places, problems)
+    columns, notes = _factor_columns(frame, request, places, problems)
+    chance, own = _chance(frame, request, places, problems)
+    label, rule = _labels(frame, request, places, (chance, own), problems)
     value = _values(frame, request.outcome, label, places, problems)
     replicate = _replicates(frame, places, problems)
     problems.raise_if_any()
@@ -145,6 +133,8 @@ def build_table(
         "chance": chance,
         "label_rule": rule,
         "streams": _streams(frame, request, places, order),
+        "own_chance": None if own is None else own[places][order],
+        "notes": tuple(notes),
     }
 
 
@@ -188,45 +178,64 @@ def _suggestion(wanted: str, names: Sequence[str]) -> str:
 
 def _factor_columns(
     frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> dict[str, dict[int, Level]]:
-    """Canonical level of every run, by factor and row."""
+) -> tuple[dict[str, dict[int, Level]], list[Note]]:
+    """Canonical level of every run, by factor and row; which spellings were taken as one."""
     columns: dict[str, dict[int, Level]] = {}
+    notes: list[Note] = []
     for name in request.factors:
         cells: dict[int, Level] = {}
-        bad: list[int] = []
-        raw = frame[name].to_numpy(dtype=object)
+        bad: dict[str, list[int]] = {}
+        raw = _scalars(frame[name])
         for i in places.tolist():
             try:
                 cells[i] = canonical_level(raw[i])
-            except ValueError:
-                bad.append(i)
-        problems.add_rows(bad, f"factor {name!r} has no finite level")
-        columns[name] = cells
-    return columns
+            except ValueError as error:
+                bad.setdefault(str(error), []).append(i)
+        for why, rows in bad.items():
+            empty = f"factor {name!r} is empty: write its level, such as none"
+            problems.add_rows(rows, empty if why == "is missing" else f"factor {name!r} {why}")
+        taken, said = one_spelling(name, cells.values(), request.levels.get(name, ()))
+        columns[name] = {i: taken.get(write_level(level), level) for i, level in cells.items()}
+        notes += said
+    return columns, notes
+
+
+def _scalars(column: pd.Series[Any]) -> Sequence[Any]:
+    """The values of a column; floats of 32 bits and fewer keep their type."""
+    narrow = str(column.dtype).lower() in {"float16", "float32"}
+    dtype = str(column.dtype).lower() if narrow else object
+    return list(column.to_numpy(dtype=dtype, na_value=np.nan) if narrow else column.to_numpy(dtype))
 
 
 def _labels(
-    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> tuple[IntArray, str, float | None]:
-    """Index into `LABELS` per row of the frame, where it comes from, and chance if known."""
-    chance = _chance(frame, request, places, problems)
+    frame: pd.DataFrame,
+    request: TableRequest,
+    places: IntArray,
+    chances: tuple[float | None, FloatArray | None],
+    problems: _Problems,
+) -> tuple[IntArray, str]:
+    """Index into `LABELS` per row of the frame, and where it comes from."""
+    chance, own = chances
     label = np.full(len(frame), -1, dtype=np.int64)
     column = next(
         (name for name in LABEL_COLUMNS if name in frame and name != request.outcome), None
     )
     if column is None:
-        if chance is None:
+        if chance is None and own is None:
             problems.add(
                 "no column 'outcome' or 'label', and no chance level to tell which runs learned: "
                 "add such a column (converged, failed_to_learn, diverged, crashed or missing), "
                 "a column 'majority_rate', or give the chance level"
             )
-            return label, "", None
+            return label, ""
         numbers, _ = _numbers(frame, request.outcome)
+        level = np.full(len(frame), chance, dtype=np.float64) if own is None else own
+        unknown = [i for i in places.tolist() if np.isnan(level[i])]
+        problems.add_rows(unknown, "'majority_rate' is missing for a run without a label")
         with np.errstate(invalid="ignore"):
-            learned = numbers > chance + request.margin
+            learned = numbers > level + request.margin
         label[:] = np.where(learned, CONVERGED, FAILED_TO_LEARN)
-        return label, f"{request.outcome} above {chance:g} + {request.margin:g}", chance
+        return label, chance_rule(request.outcome, chance, request.margin)
     raw = frame[column].to_numpy(dtype=object)
     known = {name: i for i, name in enumerate(LABELS)}
     for i in places.tolist():
@@ -234,21 +243,31 @@ def _labels(
     unknown = [i for i in places.tolist() if label[i] < 0]
     hint = f"{column!r} must be one of {', '.join(LABELS)}"
     problems.add_rows(unknown, hint, raw)
-    return label, f"column {column!r}", chance
+    return label, f"column {column!r}"
+
+
+def chance_rule(outcome: str, chance: float | None, margin: float) -> str:
+    """The rule without labels in words; None is each run's own majority rate."""
+    level = "its majority_rate" if chance is None else f"{chance:g}"
+    return f"{outcome} above {level} + {margin:g}"
 
 
 def _chance(
     frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> float | None:
-    """The majority-class rate: as given, or the mean of its column."""
+) -> tuple[float | None, FloatArray | None]:
+    """The majority-class rate: as given, that of all rows, or else each row's own."""
     if request.chance is not None or "majority_rate" not in frame:
-        return request.chance
+        return request.chance, None
     numbers, bad = _numbers(frame, "majority_rate")
     used = numbers[places]
     outside = [i for i in places.tolist() if numbers[i] < 0 or numbers[i] >= 1 or i in bad]
     problems.add_rows(outside, "'majority_rate' must be a fraction in [0, 1)")
     present = used[np.isfinite(used)]
-    return float(present.mean()) if present.size else None
+    if not present.size:
+        return None, None
+    if np.ptp(present) > SAME_CHANCE:
+        return None, numbers
+    return float(present.mean()), None
 
 
 def _values(
@@ -261,6 +280,7 @@ def _values(
     problems.add_rows([i for i in data if i in bad], f"{outcome!r} is not a number", raw)
     infinite = [i for i in data if np.isinf(numbers[i])]
     problems.add_rows(infinite, f"{outcome!r} is infinite")
+    _check_size(numbers, outcome, [i for i in data if np.isfinite(numbers[i])], problems, raw)
     missing = [i for i in data if label[i] == CONVERGED and np.isnan(numbers[i]) and i not in bad]
     problems.add_rows(missing, f"{outcome!r} is missing for a run that converged")
     if is_fraction(outcome):
@@ -269,6 +289,17 @@ def _values(
         problems.add_rows(outside, f"{outcome!r} must be a fraction in [0, 1]{hint}", raw)
     numbers[np.isin(label, NOT_DATA)] = np.nan
     return numbers
+
+
+def _check_size(
+    numbers: FloatArray, outcome: str, rows: list[int], problems: _Problems, raw: ObjectArray
+) -> None:
+    """Values whose fourth power, which degrees of freedom take, is a number of 64 bits."""
+    large = [i for i in rows if abs(numbers[i]) > LARGEST]
+    advice = "give it in another unit, or label such runs diverged and leave it out"
+    problems.add_rows(large, f"{outcome!r} is beyond {LARGEST:g}; {advice}", raw)
+    if rows and 0 < np.abs(numbers[rows]).max() < 1 / LARGEST:
+        problems.add(f"{outcome!r} is nowhere beyond {1 / LARGEST:g}; give it in another unit")
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> tuple[FloatArray, set[int]]:
@@ -334,21 +365,10 @@ def _check_duplicates(
     if again:
         at = places.tolist().index(again[0])
         first = seen[*codes[at].tolist(), replicate[at]]
-        for name in _unnamed_factors(frame, first, again[0], {*levels}):
-            problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
-
-
-def _unnamed_factors(frame: pd.DataFrame, first: int, second: int, named: set[str]) -> list[str]:
-    """Columns that differ between two rows and take few values, as factors do."""
-    other = {*named, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
-    few = max(2, len(frame) // 3)
-    return [
-        str(name)
-        for name in frame.columns
-        if str(name) not in other
-        and frame[name].iloc[first] != frame[name].iloc[second]
-        and 1 < frame[name].nunique() <= few
-    ][:SHOWN]
+        runs = [(*row, name) for row, name in zip(codes.tolist(), replicate, strict=True)]
+        known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+        for name in unnamed_columns(frame, first, again[0], known):
+            problems.add(hint(name, frame[name].to_numpy(dtype=object)[places].tolist(), runs))
 
 
 def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:

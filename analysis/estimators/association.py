@@ -1,16 +1,21 @@
-"""Whether two quantities of the same runs go together within cells."""
+"""Whether two quantities of the same runs go together within cells.
+
+Cells differ in both by design: what a factor does to each is what differences are for. Here only
+runs of one cell are compared, so that the difference between cells cannot pass for an association.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells, cell_of
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.estimators.seed_sums import cell_of
-from vggstudy.analysis.notes import Caution, Note, Reason, say
+from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.notes import Caution, Note, NotedError, Reason, say
 from vggstudy.analysis.numbers.arrays import BoolArray, IntArray
 from vggstudy.analysis.numbers.kendall import (
     StratifiedTau,
@@ -30,29 +35,28 @@ MIN_CELLS_BESIDE = 8
 """Cells from which Student's interval over cells stands beside."""
 
 
-@dataclass(frozen=True, slots=True)
-class Associated:
-    """A finding with the number of runs behind it.
+def association(cells: Cells, asked: Estimand, how: How) -> Finding:
+    """Kendall's rank correlation with the main outcome over the cells of a mean.
 
-    Attributes
-    ----------
-    finding : Finding
-    runs : int
-        Converged runs, with both values, of the cells that entered.
+    Raises
+    ------
+    AnalysisError
+        If the estimand is not of a further outcome, measured on the same runs.
     """
-
-    finding: Finding
-    runs: int
-
-
-def same_runs(first: RunTable, second: RunTable) -> bool:
-    """Whether two tables hold one row each for the same runs, in the same order."""
-    return first.replicate == second.replicate and np.array_equal(first.codes, second.codes)
+    if asked.beside is None:
+        raise NotedError(say("association_of_further", claim=asked.id))
+    return estimate_association(
+        cells,
+        asked.beside,
+        np.sort(asked.groups(cells)[0].cells),
+        confidence=how.confidence,
+        shared_seeds=how.shared_seeds,
+    )
 
 
 def estimate_association(
     cells: Cells, beside: RunTable, used: IntArray, *, confidence: float, shared_seeds: bool
-) -> Associated:
+) -> Finding:
     """Kendall's rank correlation of two quantities within cells, among converged runs.
 
     Parameters
@@ -67,6 +71,11 @@ def estimate_association(
     shared_seeds : bool
         Runs of one replicate share their seeds across cells: cells are then not independent, and
         several of them have no interval.
+
+    Returns
+    -------
+    Finding
+        Its runs are the converged ones, with both values, of the cells that entered.
     """
     index = cell_of(cells)
     counts = _complete(cells.table, beside)
@@ -75,16 +84,16 @@ def estimate_association(
     kept = planned[runs[planned] >= MIN_RUNS]
     total = int(runs[kept].sum())
     if problem := _too_few(planned, kept, total):
-        return Associated(Finding(None, None, problem), total)
+        return Finding(None, None, problem, runs=total)
     mine = counts & np.isin(index, kept)
     found = stratified_tau(concordances(cells.table.value[mine], beside.value[mine], index[mine]))
     if found is None:
-        return Associated(refused(Reason.NO_VARIANCE, "pairs_do_not_vary"), total)
+        return replace(refused(Reason.NO_VARIANCE, "pairs_do_not_vary"), runs=total)
     if shared_seeds and kept.size > 1:
         shared = refused(Reason.SHARED_SEEDS, "association_shares_seeds", found.tau)
-        return Associated(shared, total)
+        return replace(shared, runs=total)
     notes = _cautions(planned.size, kept.size, total)
-    return Associated(_finding(found, notes, confidence), total)
+    return replace(_finding(found, notes, confidence), runs=total)
 
 
 def _complete(table: RunTable, beside: RunTable) -> BoolArray:

@@ -17,7 +17,7 @@ import numpy as np
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group
-from vggstudy.analysis.data.estimands import claim_id
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.levels import Level, write_level
 from vggstudy.analysis.data.parsing import level_index
 from vggstudy.analysis.data.table import RunTable
@@ -133,7 +133,7 @@ def level_band(
         flat = say("cells_do_not_vary", Reason.NO_VARIANCE)
         lost = (*left_out, *((level, flat) for level in kept))
         return Band(factor, held, (), (), lost, confidence)
-    name = claim_id(cells.table.outcome, Contrast(conditions=conditions), cells.table)
+    name = Estimand.of(cells.table.outcome, Contrast(conditions=conditions), cells.table).id
     means, rows = _means(cells, groups, pooled=pooled)
     rng = claim_generator(seed, f"{name} band {factor}")
     found = max_t(means, rows, confidence=confidence, rng=rng)

@@ -17,7 +17,7 @@ import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
-from vggstudy.analysis.data.estimands import claim_id as id_of
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Numbers, Strata, claim_generator, linear_deviations
 
@@ -98,4 +98,4 @@ def _mean_id(cells: Cells, cell: int) -> str:
     table = cells.table
     held = sorted(zip(table.factors, cells.codes[cell].tolist(), strict=True))
     contrast = Contrast(conditions=tuple(Condition(name, (code,)) for name, code in held))
-    return id_of(table.outcome, contrast, table)
+    return Estimand(table.outcome, "mean", contrast, table).id

@@ -1,8 +1,8 @@
 """Convergence probabilities: of a cell, a margin, a difference, an interaction.
 
 A mean over cells takes the Clopper-Pearson interval of the pooled counts, which stays conservative
-whatever the cells' own probabilities (`proportions.pooled_counts`); a difference is Newcombe's on
-the same counts. Both are wider than they need to be where cells differ much.
+whatever the cells' own probabilities (`proportions.pooled_counts`); a difference is exact on the
+same counts (`differences`). Both are wider than they need to be where cells differ much.
 """
 
 from __future__ import annotations
@@ -18,14 +18,13 @@ from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.seed_sums import shares_by_seed
 from vggstudy.analysis.notes import Caution, Note, say
+from vggstudy.analysis.numbers.differences import signed_probabilities
 from vggstudy.analysis.numbers.proportions import (
     PooledCounts,
     clopper_pearson,
     clustered_counts,
     mid_p,
-    mover_sum,
     pooled_counts,
-    wilson,
 )
 
 ProbabilityInterval = Literal["clopper_pearson", "mid_p"]
@@ -79,11 +78,8 @@ def estimate_converged(
         exact = clopper_pearson(counts[0].k, counts[0].n, confidence=confidence)
         found = replace(exact, method=exact.method + suffix)
         return Finding(found.estimate, found, cautions=notes)
-    parts = [wilson(count.k, count.n, confidence=confidence) for count in counts]
-    name = "newcombe" if len(groups) == 2 else "mover_wilson"
-    interval = mover_sum(parts, [g.sign for g in groups], method=name + suffix)
-    reach = len(groups) / 2
-    interval = interval.clipped(-reach, reach)
+    found = signed_probabilities(counts, [g.sign for g in groups], confidence=confidence)
+    interval = replace(found, method=found.method + suffix)
     return Finding(interval.estimate, interval, cautions=notes)
 
 

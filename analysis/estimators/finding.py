@@ -24,6 +24,8 @@ class Finding:
         Other intervals for the same quantity, shown beside it.
     resamples : int or None
         Bootstrap resamples behind the interval.
+    runs : int or None
+        Runs behind the estimate, where they are not all converged ones of its cells.
     """
 
     estimate: float | None
@@ -32,6 +34,7 @@ class Finding:
     cautions: tuple[Note, ...] = ()
     alternatives: tuple[Interval, ...] = ()
     resamples: int | None = None
+    runs: int | None = None
 
     def __post_init__(self) -> None:
         if (self.interval is None) != (self.reason is not None):

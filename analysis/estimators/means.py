@@ -78,9 +78,10 @@ def estimate_mean(
     Returns
     -------
     Finding
-        With a calibrated bootstrap interval by default and the t interval beside it. Where a
-        cell's values do not vary, its variance is the pooled one and the interval is the t
-        interval. Refused where a cell has too few converged runs, or nothing varies anywhere.
+        With a calibrated bootstrap interval by default and the t interval beside it, which it
+        holds where runs are few or the level is strict (`bootstrap.at_least`). Where a cell's
+        values do not vary, its variance is the pooled one and the interval is the t interval.
+        Refused where a cell has too few converged runs, or nothing varies anywhere.
     """
     used = np.concatenate([group.cells for group in groups])
     weights = np.concatenate([group.sign * group.weights for group in groups])
@@ -99,6 +100,9 @@ def estimate_mean(
     if cells.flat[used].any():
         return Finding(estimate, analytic.clipped(*limits), cautions=notes)
     drawn = _draw(cells, used, weights, estimate, spread, claim_id, confidence, resampling)
+    if resampling.method == "calibrated":
+        fewest = int(cells.k[used].min())
+        drawn = bootstrap.at_least(drawn, analytic, fewest=fewest, confidence=confidence)
     return Finding(
         estimate,
         drawn.clipped(*limits),

@@ -10,12 +10,11 @@ import math
 from dataclasses import dataclass
 
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.contrasts import Condition, Contrast
-from vggstudy.analysis.data.curves import Axis
-from vggstudy.analysis.data.estimands import conditions_of
-from vggstudy.analysis.data.levels import encode
-from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.data.contrasts import Condition
+from vggstudy.analysis.data.curves import Axis, axis_for
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.threshold import Direction, Limits, limits_of, separate_lines
 from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, say
 from vggstudy.analysis.numbers.fieller import FiellerSet
@@ -47,7 +46,6 @@ class Threshold:
 
     Attributes
     ----------
-    claim_id : str
     needed : Needed
     conditions : tuple of Condition
     limits : Limits
@@ -57,7 +55,6 @@ class Threshold:
     confidence : float
     """
 
-    claim_id: str
     needed: Needed
     conditions: tuple[Condition, ...]
     limits: Limits
@@ -167,6 +164,18 @@ class Threshold:
         return Interval(self.estimate, ends[0], ends[1], "fieller_firth")
 
 
+def needed(cells: Cells, asked: Estimand, how: How) -> Finding:
+    """The level at which half of the runs converge, in one stratum.
+
+    Convergence is taken not to fall along the factor. A limit beyond the levels that were run is
+    infinite: the claim is then one-sided, and a caution says so in words.
+    """
+    axis = axis_for(cells.table, str(asked.along), None)
+    half, held = Needed(axis, 0.5, "increasing"), asked.contrast.conditions
+    found = estimate_threshold(cells, half, held, confidence=how.confidence)
+    return Finding(None, None, found) if isinstance(found, Note) else found.finding()
+
+
 def estimate_threshold(
     cells: Cells,
     needed: Needed,
@@ -189,7 +198,6 @@ def estimate_threshold(
     Threshold or Note
         Refused without runs, with runs at one level only, or where the fit failed.
     """
-    name = needed_claim_id(cells.table, needed, conditions)
     p, direction = needed.probability, needed.direction
     lines = separate_lines(cells, needed.axis, (conditions,), probability=p, direction=direction)
     if isinstance(lines, Note):
@@ -198,22 +206,4 @@ def estimate_threshold(
     if isinstance(limits, Note):
         return limits
     stratum = lines.strata[0]
-    return Threshold(name, needed, conditions, limits, int(stratum.k), int(stratum.n), confidence)
-
-
-def needed_claim_id(table: RunTable, needed: Needed, conditions: tuple[Condition, ...]) -> str:
-    """Id of a threshold: ``needed.batch_size@data_norm=false,depth=19``.
-
-    A probability other than one half is named: ``needed90.batch_size`` for 0.9.
-
-    Parameters
-    ----------
-    table : RunTable
-    needed : Needed
-    conditions : tuple of Condition
-    """
-    held = conditions_of(Contrast(conditions=conditions), table)
-    text = ",".join(f"{encode(name)}={held[name]}" for name in sorted(held))
-    percent = "" if needed.probability == 0.5 else f"{100 * needed.probability:g}"
-    outcome = f"needed{percent}".replace(".", "%2E")
-    return f"{outcome}.{encode(needed.axis.factor)}" + (f"@{text}" if text else "")
+    return Threshold(needed, conditions, limits, int(stratum.k), int(stratum.n), confidence)

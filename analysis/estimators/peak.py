@@ -20,7 +20,8 @@ from scipy.special import stdtr
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.curves import Axis, Curve, curve_at, peak_claim_id
+from vggstudy.analysis.data.curves import Axis, Curve, curve_at
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
 from vggstudy.analysis.estimators.seeds import replicates
 from vggstudy.analysis.notes import ModelReason, Note, say
@@ -157,7 +158,7 @@ def peak_test(
     if curve.x.size < min_levels:
         values = {"least": min_levels, "factor": axis.factor, "n": curve.x.size}
         return say("peak_needs_levels", ModelReason.TOO_FEW_LEVELS, **values)
-    name = peak_claim_id(cells.table, axis, conditions)
+    name = Estimand.level("peak", axis.factor, conditions, cells.table).id
     rng = claim_generator(seed, f"{name} halves")
     first = _halves(curve, _replicates_of(cells, curve), rng, shared=shared_seeds)
     if first is None:

@@ -141,13 +141,15 @@ def estimate_pooled_iqm(
     spread, stretch = _spread(pool)
     if spread is None:
         return refused(Reason.NO_VARIANCE, "middle_does_not_vary", estimate)
-    notes = _cautions(int(sizes.min()))
+    fewest = int(sizes.min())
+    notes = _cautions(fewest)
     limits = cells.table.bounds or (None, None)
     analytic = t_interval(estimate, spread, confidence=confidence, method="influence_t")
     if pool.ordered.size > BOOTSTRAP_UP_TO:
         return Finding(estimate, analytic.clipped(*limits), cautions=notes)
     deviation = stretch * (_resampled(pool, claim_id, resampling) - estimate)
     drawn = bootstrap.calibrated(estimate, deviation, spread.df, confidence=confidence)
+    drawn = bootstrap.at_least(drawn, analytic, fewest=fewest, confidence=confidence)
     return Finding(
         estimate,
         drawn.clipped(*limits),

@@ -13,19 +13,23 @@ import numpy as np
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.finding import Finding, refused
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.pooled_iqm import estimate_pooled_iqm
 from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
-from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.effects import cliffs_delta, standardised_difference
+from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, resample_values
 from vggstudy.analysis.numbers.robust import (
     interquartile_mean,
     median_interval,
     resampled_interquartile_means,
 )
+from vggstudy.analysis.numbers.student import student_t
 
 MINIMUM = {"iqm": 3, "median": 6, "hedges_g": 2, "cliffs_delta": 2, "improvement": 2}
 """Converged runs that each cell needs."""
@@ -33,11 +37,31 @@ MINIMUM = {"iqm": 3, "median": 6, "hedges_g": 2, "cliffs_delta": 2, "improvement
 ORDERED_FROM = 100
 """Converged runs from which resampled interquartile means are drawn between order statistics."""
 
+MIDDLE_IS_ALL = 5
+"""Converged runs below which the middle half takes a part of every value, or almost."""
+
 WARN_BELOW = 8
 """Converged runs per cell below which each of them comes with a warning."""
 
 OF_ONE_CELL = ("iqm", "median")
 OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
+
+
+def robust(cells: Cells, asked: Estimand, how: How) -> Finding:
+    """One of `OF_ONE_CELL` or `OF_TWO_CELLS`."""
+    return estimate_robust(
+        asked.quantity,
+        cells,
+        asked.groups(cells),
+        claim_id=asked.id,
+        confidence=how.confidence,
+        resampling=how.resampling,
+    )
+
+
+def with_enough(cells: Cells, asked: Estimand) -> BoolArray:
+    """Cells with the converged runs that the quantity needs; shape (C,)."""
+    return cells.k >= MINIMUM[asked.quantity]
 
 
 def estimate_robust(
@@ -116,10 +140,20 @@ def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resam
     drawn = _resampled_iqm(values, claim_id, resampling)
     deviation = (drawn - estimate) * np.sqrt(values.size / (values.size - 1))
     interval = bootstrap.calibrated(estimate, deviation, values.size - 1, confidence=confidence)
+    if values.size < MIDDLE_IS_ALL:
+        interval = _as_wide_as_the_mean(interval, values, confidence)
     low, high = float(values.min()), float(values.max())
     if not interval.low < interval.high:
         return refused(Reason.NO_VARIANCE, "resamples_do_not_vary", low=low, high=high)
     return Finding(estimate, interval, resamples=count)
+
+
+def _as_wide_as_the_mean(drawn: Interval, values: FloatArray, confidence: float) -> Interval:
+    """With four runs or fewer the middle half is no steadier than the mean: Student's width."""
+    shift = drawn.estimate - float(values.mean())
+    mean = student_t(values, confidence=confidence)
+    beside = replace(mean, low=mean.low + shift, high=mean.high + shift)
+    return bootstrap.at_least(drawn, beside, fewest=values.size, confidence=confidence)
 
 
 def _resampled_iqm(values: FloatArray, claim_id: str, resampling: Resampling) -> FloatArray:

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.cells import Cells, cell_of
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
-
-
-def cell_of(cells: Cells) -> IntArray:
-    """Cell of every run; shape (N,)."""
-    codes = cells.table.codes
-    if not cells.shape:
-        return np.zeros(len(codes), dtype=np.int64)
-    return np.asarray(np.ravel_multi_index(tuple(codes.T), cells.shape), dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

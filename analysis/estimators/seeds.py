@@ -11,12 +11,12 @@ from dataclasses import replace
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
-from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells, cell_of
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
-from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed, cell_of
+from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed
 from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray

@@ -20,7 +20,9 @@ from scipy.special import ndtr
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.notes import Caution, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
@@ -113,43 +115,28 @@ def lee_bounds(
     )
 
 
-def with_bounds(
-    finding: Finding,
-    cells: Cells,
-    groups: list[Group],
-    *,
-    claim_id: str,
-    confidence: float,
-    seed: int,
-) -> Finding:
+def with_bounds(finding: Finding, cells: Cells, asked: Estimand, how: How) -> Finding:
     """A mean's finding with Lee's bounds beside it, where a compared level lost many runs.
 
     The bounds' interval enters as an alternative, `LEE`; a caution tells the shares, the bounds
     and the claim over all runs, which compares no survivors.
-
-    Parameters
-    ----------
-    finding : Finding
-    cells : Cells
-    groups : list of Group
-    claim_id : str
-    confidence : float
-    seed : int
     """
+    groups = asked.groups(cells)
     if finding.interval is None or not needs_bounds(cells, groups):
         return finding
     found = lee_bounds(
         cells,
         groups,
-        confidence=confidence,
+        confidence=how.confidence,
         n_resamples=RESAMPLES,
-        seed=seed,
-        claim_id=claim_id,
+        seed=how.resampling.seed,
+        claim_id=asked.id,
     )
     shares = [float(cells.k[g.cells].sum() / cells.n[g.cells].sum()) for g in groups]
     note = say("survivors", Caution.SELECTION, a=shares[0], b=shares[1])
     if cells.table.bounds is not None:
-        note = say("with_all_runs", Caution.SELECTION, text=note, claim=beside(claim_id))
+        over_all = Estimand.of("expected", asked.contrast, asked.table)
+        note = say("with_all_runs", Caution.SELECTION, text=note, claim=over_all.id)
     notes = (*finding.cautions, note)
     if found is None:
         return replace(finding, cautions=notes)
@@ -157,11 +144,6 @@ def with_bounds(
         finding.interval.estimate, found.interval_low, found.interval_high, LEE
     ).clipped(*_reach(cells))
     return replace(finding, cautions=notes, alternatives=(*finding.alternatives, ends))
-
-
-def beside(claim_id: str) -> str:
-    """Id of the claim over all runs that stands beside a claim over converged ones."""
-    return f"expected.{claim_id.partition('.')[2]}"
 
 
 def _reach(cells: Cells) -> tuple[float | None, float | None]:

@@ -13,9 +13,11 @@ from typing import Literal
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.curves import Axis, Curve, curve_at, peak_claim_id
+from vggstudy.analysis.data.curves import Axis, Curve, axis_for, curve_at
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations
 from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
 from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Named, Note, say
@@ -105,6 +107,15 @@ class TurningPoint:
         return Finding(known, found, None, self.cautions(), (beside,), self.n_resamples)
 
 
+def peak(cells: Cells, asked: Estimand, how: How) -> Finding:
+    """The level at which the outcome of converged runs turns, in one stratum."""
+    axis, held = axis_for(cells.table, str(asked.along), None), asked.contrast.conditions
+    found = estimate_turning_point(
+        cells, axis, held, confidence=how.confidence, resampling=how.resampling
+    )
+    return Finding(None, None, found) if isinstance(found, Note) else found.finding()
+
+
 def estimate_turning_point(
     cells: Cells,
     axis: Axis,
@@ -134,7 +145,7 @@ def estimate_turning_point(
     curve = curve_at(cells, axis, conditions)
     if isinstance(curve, Note):
         return curve
-    name = peak_claim_id(cells.table, axis, conditions)
+    name = Estimand.level("peak", axis.factor, conditions, cells.table).id
     return turning_point_of(
         fit_quadratic(curve), claim_id=name, confidence=confidence, resampling=resampling
     )

@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from vggstudy.analysis.claims.lookup import claim_at
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.claims.named import maker_of
-from vggstudy.analysis.data.contrasts import Contrast
-from vggstudy.analysis.data.parsing import parse_claim
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.estimands import Estimand
+from vggstudy.analysis.data.parsing import check_factor, conditions_at
 from vggstudy.analysis.estimators.equivalence import (
     paired_differences,
     paired_spread,
     spread_by_cell,
     tost,
 )
+from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
-from vggstudy.analysis.hypotheses.parts import (
-    conditions_of_levels,
-    from_interval,
-    interval_of,
-    not_estimable,
-)
+from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.specs import (
     ClaimPart,
     EquivalencePart,
@@ -46,13 +40,10 @@ class Evaluator:
     Attributes
     ----------
     maker : ClaimMaker
-    further : mapping of str to ClaimMaker
-        Makers of claims on further outcomes, by the first word of their ids.
     kept : dict
     """
 
     maker: ClaimMaker
-    further: Mapping[str, ClaimMaker] = field(default_factory=dict)
     kept: dict[tuple[str, float], Evidence] = field(default_factory=dict)
 
     def evidence(self, part: Part, level: float) -> Evidence:
@@ -84,41 +75,35 @@ class Evaluator:
             return model_evidence.needed(part, self.maker, level)
         return model_evidence.peak(part, self.maker, level)
 
-    def _maker(self, text: str) -> ClaimMaker:
-        """The maker of claims on the outcome that an id begins with."""
-        return maker_of(text, self.maker, self.further)
-
     def _claim(self, part: ClaimPart, level: float) -> Evidence:
         """A claim's interval at the level, against the threshold."""
-        claim = claim_at(part.claim, replace(self._maker(part.claim), confidence=level))
-        rule = say(part.direction, claim=claim.id, other=part.threshold)
-        if claim.refusal is not None:
-            return not_estimable(claim.id, rule, level, claim.refusal, claim.estimate)
-        interval = interval_of(claim)
-        verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
+        asked = self.maker.parse(part.claim)
+        finding = self.maker.finding(asked, level)
+        rule = say(part.direction, claim=asked.id, other=part.threshold)
+        if finding.interval is None:
+            return _refused(asked, rule, level, finding)
+        above = part.direction == "above"
         found = from_interval(
-            claim.id,
+            asked.id,
             rule,
-            verdict,
+            beyond(finding.interval, threshold=part.threshold, above=above),
             level,
-            interval,
-            claim.warnings,
+            finding.interval,
+            finding.cautions,
             thresholds=(part.threshold,),
         )
-        return replace(found, estimate=claim.estimate)
+        return replace(found, estimate=finding.estimate)
 
     def _equivalence(self, part: EquivalencePart, level: float) -> Evidence:
         """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""
-        maker = self._maker(part.claim)
-        asked = parse_claim(part.claim, maker.cells.table)
-        if len(asked.contrast.factors) != 1 or asked.outcome != maker.cells.table.outcome:
+        asked = self.maker.parse(part.claim)
+        if asked.quantity != "diff" or asked.outcome != asked.table.outcome:
             raise NotedError(say("equivalence_of_means", claim=part.claim))
-        claim = maker.claim(asked.outcome, asked.contrast)
-        rule = say("within_margin", claim=claim.id, number=part.margin)
-        if claim.estimate is None or claim.low is None:
-            reason = claim.refusal or Note.written("", "")
-            return not_estimable(claim.id, rule, level, reason, claim.estimate)
-        estimate, spread = _difference(maker, asked.contrast, part.adjust)
+        finding = self.maker.finding(asked)
+        rule = say("within_margin", claim=asked.id, number=part.margin)
+        if finding.interval is None:
+            return _refused(asked, rule, level, finding)
+        estimate, spread = _difference(self.maker.cells_of(asked), asked, part.adjust)
         test = tost(
             estimate,
             spread,
@@ -129,12 +114,12 @@ class Evaluator:
         verdict = within(test.interval, margin=part.margin)
         shown = 1 - 2 * (1 - level)
         return from_interval(
-            claim.id,
+            asked.id,
             rule,
             verdict,
             shown,
             test.interval,
-            claim.warnings,
+            finding.cautions,
             thresholds=(-part.margin, part.margin),
         )
 
@@ -142,8 +127,7 @@ class Evaluator:
         """Every pair that the stated order decides, by simultaneous comparisons."""
         table = self.maker.cells.table
         for name in part.factors:
-            if name not in table.factors:
-                raise NotedError(say("no_factor", name=name, names=table.factors))
+            check_factor(name, table)
         outcome = "expected" if part.outcome == "expected" else table.outcome
         if outcome == "expected" and table.bounds is None:
             raise NotedError(say("no_bounds", name=table.outcome))
@@ -152,10 +136,10 @@ class Evaluator:
             part.factors,
             outcome=outcome,
             confidence=level,
-            seed=self.maker.resampling.seed,
-            shared_seeds=self.maker.shared_seeds,
+            seed=self.maker.how.resampling.seed,
+            shared_seeds=self.maker.how.shared_seeds,
         )
-        name = f"{part.outcome}.rank.{'*'.join(sorted(part.factors))}"
+        name = _name(part)
         rule = say("ranked_as_stated")
         if ranking.reason is not None:
             return not_estimable(name, rule, level, ranking.reason)
@@ -183,7 +167,7 @@ class Evaluator:
 
     def _matching(self, held: Held, models: tuple[Model, ...]) -> list[int]:
         """Models with these levels."""
-        conditions = conditions_of_levels(held, self.maker.cells.table)
+        conditions = conditions_at(held, self.maker.cells.table)
         wanted = {(c.factor, c.levels[0]) for c in conditions}
         return [i for i, model in enumerate(models) if wanted <= set(model.levels)]
 
@@ -215,10 +199,15 @@ def _name(part: Part) -> str:
     return f"{kind}.{part.along}"
 
 
-def _difference(maker: ClaimMaker, contrast: Contrast, adjust: str) -> tuple[float, Spread]:
+def _refused(asked: Estimand, rule: Note, level: float, finding: Finding) -> Evidence:
+    """That a claim has no interval, and why."""
+    reason = finding.reason or Note.written("", "")
+    return not_estimable(asked.id, rule, level, reason, finding.estimate)
+
+
+def _difference(cells: Cells, asked: Estimand, adjust: str) -> tuple[float, Spread]:
     """A difference and its standard error, adjusted by cell or paired by replicate."""
-    cells = maker.cells
-    groups = contrast.groups(cells)
+    groups = asked.groups(cells)
     try:
         if adjust == "pair":
             pairs = paired_differences(cells, groups)

@@ -122,7 +122,7 @@ def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Hypothe
         level=level,
         reason=found.reason,
         parts=tuple(evaluator.evidence(part, level) for part in spec.parts),
-        resamples=evaluator.maker.resampling.n_resamples,
+        resamples=evaluator.maker.how.resampling.n_resamples,
         registered=spec.registration is None,
         registration=spec.registration,
     )

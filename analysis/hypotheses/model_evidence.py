@@ -8,15 +8,16 @@ from dataclasses import replace
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
+from vggstudy.analysis.data.estimands import named
 from vggstudy.analysis.data.failure_design import Terms, build_design
-from vggstudy.analysis.data.levels import encode, write_level
-from vggstudy.analysis.data.parsing import level_index
+from vggstudy.analysis.data.levels import write_level
+from vggstudy.analysis.data.parsing import check_factor, conditions_at, level_index
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.peak import PeakTest, peak_test
 from vggstudy.analysis.estimators.threshold import shared_lines
 from vggstudy.analysis.estimators.threshold_difference import shift_of
 from vggstudy.analysis.estimators.turning_point import estimate_turning_point
-from vggstudy.analysis.hypotheses.parts import conditions_of_levels, from_interval, not_estimable
+from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, beyond, conjunction
 from vggstudy.analysis.models.failure_effects import average_slope
@@ -26,7 +27,6 @@ from vggstudy.analysis.notes import (
     ModelCaution,
     ModelReason,
     Note,
-    NotedError,
     Reason,
     say,
 )
@@ -39,8 +39,8 @@ from vggstudy.analysis.numbers.separation import find_separation
 def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     """Mean change of the log odds of converging per unit of the axis, under Firth's penalty."""
     table = maker.cells.table
-    conditions = conditions_of_levels(part.at, table)
-    name = _name("converged.slope", part.along, conditions, table)
+    conditions = conditions_at(part.at, table)
+    name = named(("converged", "slope", part.along), conditions, table)
     rule = say(part.direction, claim=name, other=part.threshold)
     found = _fitted(maker, terms_of(part, table, conditions), conditions, level)
     if not found.fit.converged:
@@ -77,15 +77,6 @@ def terms_of(
     return Terms(axis, factors, part.interactions)
 
 
-def _name(kind: str, factor: str, conditions: tuple[Condition, ...], table: RunTable) -> str:
-    """An id in the grammar of claims."""
-    held = ",".join(
-        f"{encode(c.factor)}={encode(write_level(table.levels[c.factor][c.levels[0]]))}"
-        for c in conditions
-    )
-    return f"{kind}.{encode(factor)}" + (f"@{held}" if held else "")
-
-
 def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
     """A peak in every stratum that has enough levels, Holm over all strata.
 
@@ -94,16 +85,16 @@ def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
     """
     table = maker.cells.table
     axis = axis_for(table, part.along, part.scale)
-    held = conditions_of_levels(part.at, table)
+    held = conditions_at(part.at, table)
     strata = [stratum for stratum in strata_of(table, axis) if all(c in stratum for c in held)]
-    name = _name("peak", part.along, held, table)
+    name = named(("peak", part.along), held, table)
     tests = [
         peak_test(
             maker.cells,
             axis,
             stratum,
-            seed=maker.resampling.seed,
-            shared_seeds=maker.shared_seeds,
+            seed=maker.how.resampling.seed,
+            shared_seeds=maker.how.shared_seeds,
             min_levels=part.min_levels,
         )
         for stratum in strata
@@ -153,11 +144,11 @@ def _stratum(
     level: float,
 ) -> Evidence:
     """One stratum: the verdict of the test, the turning point beside it."""
-    name = _name("peak", axis.factor, stratum, maker.cells.table)
+    name = named(("peak", axis.factor), stratum, maker.cells.table)
     if isinstance(test, Note):
         return not_estimable(name, _RULE, level, test)
     turning = estimate_turning_point(
-        maker.cells, axis, stratum, confidence=level, resampling=maker.resampling
+        maker.cells, axis, stratum, confidence=level, resampling=maker.how.resampling
     )
     found = Evidence(name, _RULE, _peak_verdict(test, level), level)
     if isinstance(turning, Note):
@@ -180,8 +171,8 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     A level out of range enters as a one-sided bound; the interval then has an infinite end.
     """
     table = maker.cells.table
-    held = conditions_of_levels(part.at, table)
-    name = _name(f"needed.diff.{encode(part.compare)}", part.along, held, table)
+    held = conditions_at(part.at, table)
+    name = named(("needed", "diff", part.compare, part.along), held, table)
     rule = say(part.direction, claim=name, other=part.threshold)
     earlier, later = _compared(part, table)
     design = build_design(maker.cells, _needed_terms(part, table, held), where=held)
@@ -225,8 +216,7 @@ def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:
 
 def _compared(part: NeededPart, table: RunTable) -> tuple[int, int]:
     """Earlier and later level of the compared factor."""
-    if part.compare not in table.factors:
-        raise NotedError(say("no_factor", name=part.compare, names=table.factors))
+    check_factor(part.compare, table)
     if part.levels is None:
         return 0, len(table.levels[part.compare]) - 1
     first, second = (level_index(part.compare, write_level(level), table) for level in part.levels)

@@ -1,32 +1,10 @@
-"""Pieces of evidence, and the conditions that a hypothesis states in levels."""
+"""Pieces of evidence."""
 
 from __future__ import annotations
 
-import math
-
-from vggstudy.analysis.claims.claim import Claim
-from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.levels import write_level
-from vggstudy.analysis.data.parsing import level_index
-from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.hypotheses.specs import Held
 from vggstudy.analysis.hypotheses.verdicts import Evidence, Verdict
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.intervals import Interval
-
-
-def conditions_of_levels(held: Held, table: RunTable) -> tuple[Condition, ...]:
-    """Factors held at levels, sorted by factor.
-
-    Raises
-    ------
-    AnalysisError
-        If the table has no such factor or level.
-    """
-    return tuple(
-        Condition(name, (level_index(name, write_level(held[name]), table),))
-        for name in sorted(held)
-    )
 
 
 def not_estimable(
@@ -63,16 +41,4 @@ def from_interval(
         interval.method,
         cautions=cautions,
         thresholds=thresholds,
-    )
-
-
-def interval_of(claim: Claim) -> Interval:
-    """The interval of an available claim; an end that it lacks is infinite."""
-    return Interval(
-        math.nan if claim.estimate is None else claim.estimate,
-        -math.inf if claim.low is None else claim.low,
-        math.inf if claim.high is None else claim.high,
-        claim.method or "",
-        mc_error_low=claim.mc_error_low,
-        mc_error_high=claim.mc_error_high,
     )

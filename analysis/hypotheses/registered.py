@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from vggstudy.analysis.claims.catalogue import known
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.claims.named import named_claims
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.hypotheses.specs import ClaimPart, EquivalencePart, HypothesisSpec
 
@@ -17,7 +17,6 @@ def registered(
     specs: Sequence[HypothesisSpec],
     results: Sequence[HypothesisResult],
     maker: ClaimMaker,
-    further: Mapping[str, ClaimMaker],
 ) -> dict[str, Claim]:
     """The claims, those that a hypothesis names with when it was stated.
 
@@ -34,8 +33,6 @@ def registered(
     results : sequence of HypothesisResult
         In the same order.
     maker : ClaimMaker
-    further : mapping of str to ClaimMaker
-        Makers of claims on further outcomes, by the first word of their ids.
     """
     made = dict(claims)
     done: set[str] = set()
@@ -44,12 +41,12 @@ def registered(
         for part, evidence in zip(spec.parts, result.parts, strict=True):
             if not isinstance(part, (ClaimPart, EquivalencePart)):
                 continue
-            found = named_claims([part.claim], maker, further)
+            asked = known(part.claim, maker)
             # Where there is none, the evidence says so, with its reason.
-            claim = next((made.get(key, one) for key, one in found.items()), None)
-            if claim is None or claim.id in done:
+            if asked is None or asked.id in done:
                 continue
-            done.add(claim.id)
+            done.add(asked.id)
+            claim = made.get(asked.id) or maker.claim(asked)
             threshold = part.threshold if isinstance(part, ClaimPart) else part.margin
             made[claim.id] = replace(
                 claim,
@@ -57,5 +54,5 @@ def registered(
                 registration=result.registration,
                 verdict=evidence.verdict.value,
                 reference=threshold,
-            ).sealed()
+            )
     return made

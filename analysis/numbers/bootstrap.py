@@ -10,7 +10,7 @@ References
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -22,6 +22,11 @@ from vggstudy.analysis.numbers.resampling import Strata
 from vggstudy.analysis.numbers.student import t_quantile
 
 Method = Literal["calibrated", "percentile", "basic", "bca", "studentized"]
+
+
+FEW_RUNS, STRICT = 10, 0.975
+"""Runs of a cell below which, and level beyond which, a calibrated interval holds the t interval:
+resamples of three runs have ten means, and no quantile beyond the outermost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,28 @@ def calibrated(estimate: float, deviation: FloatArray, df: float, *, confidence:
     factor = t_quantile(df, confidence) / normal_quantile(confidence)
     ordered = np.sort(deviation)
     return _between(estimate, ordered, _tails(confidence), "calibrated_bootstrap", factor)
+
+
+def at_least(drawn: Interval, analytic: Interval, *, fewest: int, confidence: float) -> Interval:
+    """A calibrated interval, at each end the outer one of its own and of the t interval.
+
+    With three runs a cell the resampled interval at 99.5% is 0.72 times as wide as Student's.
+
+    Parameters
+    ----------
+    drawn, analytic : Interval
+    fewest : int
+        Runs of the smallest cell; from `FEW_RUNS` on, and up to `STRICT`, nothing changes.
+    confidence : float
+    """
+    if fewest >= FEW_RUNS and confidence <= STRICT:
+        return drawn
+    found = drawn
+    if analytic.low < drawn.low:
+        found = replace(found, low=analytic.low, mc_error_low=0.0)
+    if analytic.high > drawn.high:
+        found = replace(found, high=analytic.high, mc_error_high=0.0)
+    return found
 
 
 def percentile(estimate: float, deviation: FloatArray, *, confidence: float) -> Interval:

@@ -8,11 +8,17 @@ References
 .. [2] Cliff (1993), Psychological Bulletin 114, 494-509; Feng & Cliff (2004), Journal of Modern
    Applied Statistical Methods 3, 322-332 (asymmetric interval).
 .. [3] Agarwal et al. (2021), NeurIPS (probability of improvement).
+.. [4] Newcombe (2006), Statistics in Medicine 25, 559-573 (method 5: score limits with Hanley and
+   McNeil's variance).
+.. [5] Lehmann (1953), Annals of Mathematical Statistics 24, 23-43 (probabilities of rank orders
+   where one distribution is a power of the other).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import gammaln
@@ -58,7 +64,7 @@ class Dominance:
     variance : float
         Of delta.
     interval : Interval
-        Of delta, asymmetric.
+        Of delta: the wider, end by end, of `score_limits` and `feng_cliff`.
     """
 
     greater: int
@@ -124,7 +130,11 @@ def standardised_difference(
 
 
 def cliffs_delta(first: FloatArray, second: FloatArray, *, confidence: float) -> Dominance:
-    """Cliff's delta with the asymmetric interval of Feng and Cliff [2]_.
+    """Cliff's delta with an interval that does not widen as the groups come apart.
+
+    Feng and Cliff's interval [2]_ follows the observed variance of delta, which vanishes as the
+    groups come apart; score limits [4]_ take the variance that goes with each delta. The interval
+    holds both.
 
     Parameters
     ----------
@@ -135,8 +145,7 @@ def cliffs_delta(first: FloatArray, second: FloatArray, *, confidence: float) ->
     Returns
     -------
     Dominance
-        At delta = 1 or -1 the observed order leaves no variance; the limit is then that of a
-        probability seen n times in n trials, n the smaller group (`_separated`).
+        At delta = 1 or -1 the observed order leaves no variance, and score limits stand alone.
 
     Raises
     ------
@@ -152,11 +161,65 @@ def cliffs_delta(first: FloatArray, second: FloatArray, *, confidence: float) ->
     greater, less = int(below.sum()), int(above.sum())
     delta = (greater - less) / (n1 * n2)
     spread = _cliff_variance(first, second, (below - above) / n2, delta)
-    if abs(delta) == 1:
-        found = _separated(delta, min(n1, n2), confidence)
-    else:
-        found = _asymmetric(delta, spread, confidence)
+    low, high = score_limits(delta, n1, n2, confidence=confidence)
+    if abs(delta) < 1:
+        beside = feng_cliff(delta, spread, confidence=confidence)
+        low, high = min(low, beside.low), max(high, beside.high)
+    found = Interval(delta, low, high, "mann_whitney_score")
     return Dominance(greater, less, n1 * n2 - greater - less, delta, spread, found)
+
+
+def score_limits(delta: float, n1: int, n2: int, *, confidence: float) -> tuple[float, float]:
+    """Limits of delta that depend on delta alone, and rise with it [4]_.
+
+    With theta = (1 + delta) / 2 they solve ``(observed - theta)^2 = z^2 V(theta)``, V being Hanley
+    and McNeil's variance of the Mann-Whitney statistic for exponential values. No limit is further
+    from -1 or 1 than that of separated groups, which is taken from the exact probability that all
+    pairs have one order where that is wider (`_separated`).
+    """
+    share = (1 + delta) / 2
+    low = _score_low(share, n1, n2, confidence)
+    return 2 * low - 1, 1 - 2 * _score_low(1 - share, n1, n2, confidence)
+
+
+def _score_low(share: float, n1: int, n2: int, confidence: float) -> float:
+    """Lower score limit of P(first > second) + P(tie) / 2."""
+    z2 = normal_quantile(confidence) ** 2
+    more = (n1 + n2) / 2 - 1
+
+    def outside(theta: float) -> bool:
+        factor = 1 + more * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+        return (share - theta) ** 2 > z2 * theta * (1 - theta) * factor / (n1 * n2)
+
+    return min(_last(outside, share), _separated(n1, n2, (1 - confidence) / 2))
+
+
+@lru_cache(maxsize=4_096)
+def _separated(n1: int, n2: int, tail: float) -> float:
+    """Share under which all pairs have the first group above with probability `tail` [5]_.
+
+    Where one survival function, or one distribution function, is a power of the other: the lower
+    of the two shares. At one half it is the permutation test's, one in the number of orders.
+    """
+
+    def rare(theta: float, size: int, other: int) -> bool:
+        odds = theta / (1 - theta)
+        steps = np.arange(1, size + 1) * odds
+        return bool(np.log(steps / (steps + other)).sum() < np.log(tail))
+
+    return min(_last(lambda x: rare(x, n1, n2), 1.0), _last(lambda x: rare(x, n2, n1), 1.0))
+
+
+def _last(holds: Callable[[float], bool], high: float) -> float:
+    """Where a condition that holds from 0 on ends, by bisection below `high`."""
+    low = 0.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        if middle > 0 and holds(middle):
+            low = middle
+        else:
+            high = middle
+    return low
 
 
 def _cliff_variance(first: FloatArray, second: FloatArray, rows: FloatArray, delta: float) -> float:
@@ -179,7 +242,7 @@ def _cliff_variance(first: FloatArray, second: FloatArray, rows: FloatArray, del
     return float(max(unbiased, (1 - delta**2) / (n1 * n2 - 1)))
 
 
-def _asymmetric(delta: float, variance: float, confidence: float) -> Interval:
+def feng_cliff(delta: float, variance: float, *, confidence: float) -> Interval:
     """Feng and Cliff's interval, which stays within [-1, 1] ([2]_, eq. 12)."""
     spread = normal_quantile(confidence) ** 2 * variance
     centre = delta - delta**3
@@ -187,13 +250,6 @@ def _asymmetric(delta: float, variance: float, confidence: float) -> Interval:
     scale = 1 - delta**2 + spread
     found = Interval(delta, (centre - half) / scale, (centre + half) / scale, "feng_cliff")
     return found.clipped(-1.0, 1.0)
-
-
-def _separated(delta: float, n: int, confidence: float) -> Interval:
-    """Limits of delta when every pair has the same order: Clopper and Pearson's for n of n."""
-    least = 2 * float(((1 - confidence) / 2) ** (1 / n)) - 1
-    low, high = (least, 1.0) if delta > 0 else (-1.0, -least)
-    return Interval(delta, low, high, "clopper_pearson_of_pairs")
 
 
 def performance_profile(values: FloatArray, thresholds: FloatArray) -> FloatArray:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vggstudy.analysis.data.flow import Flow
-from vggstudy.analysis.data.outcomes import LABELS, outcome_id
+from vggstudy.analysis.data.outcomes import LABELS
 from vggstudy.errors import AnalysisError
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.page.view import Cell, ClaimIndex, Factor, Level, StudyView
@@ -28,7 +28,7 @@ def study_view(result: AnalysisResult, context: ReportContext) -> StudyView:
     table = result.table
     if result.flow != Flow.of(table):
         raise AnalysisError("the flow of runs does not add up: it is not that of the table")
-    claims = ClaimIndex(result.claims)
+    claims = ClaimIndex(result.claims, table)
     return StudyView(
         factors=tuple(Factor(name, tuple(table.levels[name])) for name in table.factors),
         cells=_cells(table, claims),
@@ -51,7 +51,7 @@ def _cells(table: RunTable, claims: ClaimIndex) -> tuple[Cell, ...]:
         levels = {f: table.levels[f][code] for f, code in zip(table.factors, codes, strict=True)}
         labels = [LABELS[int(table.label[row])] for row in members]
         values = [float(table.value[row]) for row in members]
-        cells.append(_cell(levels, labels, values, claims, outcome_id(table.outcome)))
+        cells.append(_cell(levels, labels, values, claims, table.outcome))
     return tuple(cells)
 
 
@@ -60,7 +60,7 @@ def _cell(
     labels: Sequence[str],
     values: Sequence[float],
     claims: ClaimIndex,
-    measured: str,
+    outcome: str,
 ) -> Cell:
     """One cell from its rows."""
     known = [(label, value) for label, value in zip(labels, values, strict=True) if value == value]
@@ -70,6 +70,6 @@ def _cell(
         converged=tuple(value for label, value in known if label == "converged"),
         failed=tuple(v for label, v in known if label in ("failed_to_learn", "diverged")),
         probability=claims.mean("converged", levels),
-        accuracy=claims.mean(measured, levels),
+        accuracy=claims.mean(outcome, levels),
         expected=claims.mean("expected", levels),
     )

@@ -6,22 +6,23 @@ Counts come from the rows of the table and from nowhere else; estimates come fro
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.data.contrasts import Contrast, is_headline
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
-from vggstudy.analysis.data.levels import encode, write_level
-from vggstudy.analysis.data.outcomes import outcome_id
+from vggstudy.analysis.data.levels import write_level
+from vggstudy.analysis.data.parsing import conditions_at
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.words.i18n import gettext, pgettext
 from vggstudy.report.words.names import friendly
 
 if TYPE_CHECKING:
-    from vggstudy.analysis import AnalysisResult, Claim
+    from vggstudy.analysis import AnalysisResult, Claim, RunTable
 
 Level = Any
 COUNTED = ("converged", "failed_to_learn", "diverged")
@@ -137,10 +138,18 @@ class Cell:
 
 
 class ClaimIndex:
-    """Claims by what they are about: composes ids, so that no section does."""
+    """Claims by what they are about.
 
-    def __init__(self, claims: Mapping[str, Claim]) -> None:
+    Parameters
+    ----------
+    claims : mapping of str to Claim
+    table : RunTable
+        Whose levels the sections name.
+    """
+
+    def __init__(self, claims: Mapping[str, Claim], table: RunTable) -> None:
         self._claims = claims
+        self._table = table
 
     def __iter__(self) -> Iterator[Claim]:
         """All claims, in the order of the set."""
@@ -164,14 +173,20 @@ class ClaimIndex:
 
     def mean(self, outcome: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim about a probability or a mean where factors have these levels."""
-        quantity = "p" if outcome == "converged" else "mean"
-        return self._find(f"{encode(outcome)}.{quantity}", conditions)
+        return self._find(outcome, Contrast(conditions=conditions_at(conditions, self._table)))
 
     def effect(
         self, outcome: str, factor: Factor, conditions: Mapping[str, Level] | None = None
     ) -> Claim | None:
-        """The claim about a factor's last level minus its first, averaged over what is not held."""
-        return self._find(f"{encode(outcome)}.diff.{encode(factor.name)}", conditions or {})
+        """The claim about a factor's last level minus its first, averaged over what is not held.
+
+        None where nothing says which of its levels are first and last.
+        """
+        pair = (0, len(factor.levels) - 1)
+        if not is_headline(self._table, factor.name, pair):
+            return None
+        held = conditions_at(conditions or {}, self._table)
+        return self._find(outcome, Contrast((factor.name,), (pair,), held))
 
     def contrasts(self, outcome: str, factor: Factor) -> list[Claim]:
         """The claims that compare levels of a factor, averaged over all others."""
@@ -198,12 +213,9 @@ class ClaimIndex:
         """The claims about a level of a numeric factor: ``needed`` or ``peak``."""
         return [claim for claim in self if claim.outcome == outcome]
 
-    def _find(self, head: str, conditions: Mapping[str, Level]) -> Claim | None:
-        """The claim with that id, or None where the analysis made no such claim."""
-        held = [
-            f"{encode(name)}={encode(write_level(conditions[name]))}" for name in sorted(conditions)
-        ]
-        return self._claims.get(head + (f"@{','.join(held)}" if held else ""))
+    def _find(self, outcome: str, contrast: Contrast) -> Claim | None:
+        """The claim, or None where the analysis made none."""
+        return self._claims.get(Estimand.of(outcome, contrast, self._table).id)
 
 
 @dataclass(frozen=True)
@@ -231,11 +243,6 @@ class StudyView:
     def outcomes(self) -> tuple[str, ...]:
         """The outcomes of claims as they name them: convergence, the column, the expected value."""
         return ("converged", self.outcome, "expected")
-
-    @property
-    def measured(self) -> str:
-        """The first word of the claims about the outcome, e.g. ``accuracy``."""
-        return outcome_id(self.outcome)
 
     @cached_property
     def axis(self) -> Factor | None:
@@ -279,25 +286,34 @@ class StudyView:
         pairs = zip(factors, levels, strict=True)
         return ", ".join(factor.phrase(level) for factor, level in pairs)
 
+    def compared(self, claim: Claim) -> dict[str, tuple[Level, Level]]:
+        """Earlier and later level of each factor whose levels a claim compares."""
+        contrast, levels = self.result.estimand(claim.id).contrast, self.result.table.levels
+        pairs = zip(contrast.factors, contrast.pairs, strict=True)
+        return {name: (levels[name][a], levels[name][b]) for name, (a, b) in pairs}
+
     def place(self, claim: Claim) -> str:
         """A claim's conditions in words: "batch size 8, 16, without data normalisation"."""
-        by_name = {encode(factor.name): factor for factor in self.factors}
+        asked = self.result.estimand(claim.id)
+        by_name = {factor.name: factor for factor in self.factors}
+        held = {c.factor: c.levels for c in asked.contrast.conditions}
+        compared = self.compared(claim)
         phrases = []
-        for name, text in claim.conditions.items():
-            factor, kept = by_name[encode(name)], re.split(r"\+|\.\.", text)
-            levels = [v for v in factor.levels if encode(write_level(v)) in kept]
+        for name in asked.held:
+            factor = by_name[name]
+            levels = [factor.levels[i] for i in held.get(name, ())]
             if len(levels) == 1:
                 phrases.append(factor.phrase(levels[0]))
             else:
-                listed = _pair if ".." in text else _listed
-                phrases.append(f"{factor.label} {listed(factor, levels)}")
+                words = _listed(factor, levels) if levels else _pair(factor, *compared[name])
+                phrases.append(f"{factor.label} {words}")
         return ", ".join(phrases)
 
 
-def _pair(factor: Factor, levels: list[Level]) -> str:
+def _pair(factor: Factor, earlier: Level, later: Level) -> str:
     """Two levels that a claim compares: "19 against 11"."""
-    earlier, later = map(factor.text, levels)
-    return gettext("%(later)s against %(earlier)s") % {"later": later, "earlier": earlier}
+    words = gettext("%(later)s against %(earlier)s")
+    return words % {"later": factor.text(later), "earlier": factor.text(earlier)}
 
 
 def _listed(factor: Factor, levels: list[Level]) -> str:

@@ -72,6 +72,8 @@ METHODS = {
     "clopper_pearson": mark("Clopper-Pearson"),
     "clopper_pearson_effective": mark("Clopper-Pearson on the effective number of runs"),
     "clopper_pearson_of_pairs": mark("Clopper-Pearson on pairs"),
+    "exact_difference": mark("exact, Buehler's limits"),
+    "exact_difference_effective": mark("Buehler's limits on the effective number of runs"),
     "feng_cliff": mark("Feng and Cliff"),
     "fieller_cell": mark("Fieller"),
     "fieller_firth": mark("Fieller on Firth's estimates"),
@@ -80,7 +82,12 @@ METHODS = {
     "influence_t": mark("t on influence values"),
     "kendall_score": mark("score interval of Kendall's tau"),
     "lee_bounds": mark("Lee bounds"),
+    "mann_whitney_score": mark("score limits, at least Feng and Cliff's"),
     "mid_p": mark("mid-p"),
+    "mover_clopper_pearson": mark("MOVER on Clopper-Pearson limits"),
+    "mover_clopper_pearson_effective": mark(
+        "MOVER on Clopper-Pearson limits of the effective number of runs"
+    ),
     "mover_product": mark("MOVER"),
     "mover_wilson": mark("MOVER on Wilson limits"),
     "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),

@@ -16,6 +16,7 @@ from vggstudy.report.words.notes import spoken
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
+    from vggstudy.analysis.data.levels import Level
     from vggstudy.report.page.view import Factor, StudyView
 
 DIFFERENCES = ("diff", "did")
@@ -83,7 +84,7 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
             "The difference that %(first)s makes to the %(outcome)s is %(magnitude)s %(verb)s "
             "%(later)s than %(earlier)s, %(interval)s, n = %(n)s."
         )
-    later, earlier = (_at(second, claim, end) for end in (-1, 0))
+    earlier, later = (_at(second, level) for level in view.compared(claim)[second.name])
     text = pattern % {
         "first": first.label,
         "outcome": outcome_words(view, claim),
@@ -99,15 +100,13 @@ def interaction_sentence(view: StudyView, claim: Claim) -> Sentence:
     return Sentence(text + _no_difference(claim), claim.id)
 
 
-def _at(factor: Factor, claim: Claim, end: int) -> str:
+def _at(factor: Factor, level: Level) -> str:
     """A level that an interaction compares: "at depth 19", "with batch normalisation"."""
     if factor.is_switch:
-        on = factor.levels[end]
-        words = pgettext("at", "with %(factor)s") if on else pgettext("at", "without it")
+        words = pgettext("at", "with %(factor)s") if level else pgettext("at", "without it")
         return words % {"factor": factor.label}
-    pair = claim.conditions.get(factor.name)
-    level = pair.split("..")[end] if pair else factor.text(factor.levels[end])
-    return gettext("at %(factor)s %(level)s") % {"factor": factor.label, "level": level}
+    words = gettext("at %(factor)s %(level)s")
+    return words % {"factor": factor.label, "level": factor.text(level)}
 
 
 def _part(view: StudyView, claim: Claim) -> str:
@@ -232,7 +231,7 @@ def _level(
     view: StudyView, effect: Claim, factor: Factor, level: object, shown: Display
 ) -> str | None:
     """A level's estimate at the effect's decimals; counts in place of a bare 0% or 100%."""
-    claim = view.claims.mean(_outcome(view, effect), {factor.name: level})
+    claim = view.claims.mean(effect.outcome, {factor.name: level})
     if claim is None or claim.estimate is None or not claim.available:
         return None
     if _is_counted(claim):
@@ -251,8 +250,3 @@ def _of_runs(view: StudyView, effect: Claim, factor: Factor, share: str) -> str:
     if claim is not None and _is_counted(claim):
         return gettext("%(k)s of %(n)s runs") % {"k": claim.k, "n": claim.n}
     return gettext("%(share)s of runs") % {"share": share}
-
-
-def _outcome(view: StudyView, claim: Claim) -> str:
-    """The first word of the ids of claims about the same outcome."""
-    return claim.outcome if claim.outcome in ("converged", "expected") else view.measured

@@ -127,6 +127,19 @@ def test_check_lists_every_mistake_with_its_place(cli: Cli, tmp_path: Path) -> N
     assert [(problem["line"], problem["column"]) for problem in found] == [(7, 14), (11, 1)]
 
 
+@pytest.mark.parametrize("command", ["check", "plan", "run"])
+def test_validation_images_that_cannot_tell_are_refused(
+    cli: Cli, tmp_path: Path, command: str
+) -> None:
+    text = PROTOCOL.replace('"digits"', '"synthetic"\nclasses = 2\ntrain = 60\nvalidation = 10')
+    (tmp_path / "few.toml").write_text(text)
+    done = cli(command, "few.toml")
+    assert done.code == 3
+    assert "few.toml:12:14: data.validation = 10 holds 10 images out" in done.err
+    assert done.err.strip().endswith("hold out at least 12")
+    assert not (tmp_path / "studies").exists()
+
+
 def test_plan_counts_what_is_done(cli: Cli, study: Path) -> None:
     assert study.is_dir()
     content = json.loads(cli("plan", "small.toml", "--json").out)

@@ -155,7 +155,7 @@ def test_the_protocol_chooses_the_interval_of_a_probability(study: Study) -> Non
     source = replace(open_source(study), settings=asked)
     claims = analyze_source(source).claims
     methods = {claim.method for claim in claims.values() if claim.outcome == "converged"}
-    assert {"mid_p", "newcombe"} <= methods
+    assert {"mid_p", "exact_difference"} <= methods
 
 
 def test_a_report_of_a_table_that_was_not_analysed_is_refused(tmp_path: Path) -> None:

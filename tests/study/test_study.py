@@ -114,6 +114,42 @@ def test_frame_of_another_rule_relabels_without_the_runs(study: Study) -> None:
     assert (strict["outcome"] == "converged").sum() == 0
 
 
+def test_a_label_is_a_function_of_its_own_run(tmp_path: Path) -> None:
+    """19% of 300 images right: beyond guessing for a run of 20 epochs, whatever else is planned."""
+    outcomes: dict[str, set[str]] = {"run": set(), "study": set()}
+    for whose, found in outcomes.items():
+        for replicates in (1, 3, 3000):
+            text = PROTOCOL.replace("replicates = 3", f"replicates = {replicates}")
+            study = Study(parse_protocol(f'{text}[label]\ncomparisons = "{whose}"\n'), tmp_path)
+            result = result_of(0.173)
+            result["data"]["n_validation"] = 300
+            record = make_record(
+                study.plan.runs[0],
+                status="finished",
+                attempts=[attempt_entry(START, 2.0, None)],
+                result=result,
+                timings={"total_s": 2.0, "epoch_s": [0.1] * 20, "peak_memory_bytes": 5},
+                environment={"host": "here"},
+            )
+            found.add(study.label(study.plan.runs[0], record).outcome)
+    assert outcomes == {"run": {"converged"}, "study": {"converged", "failed_to_learn"}}
+
+
+def test_a_study_keeps_the_label_rule_with_which_it_was_registered(study: Study) -> None:
+    assert study.registered_comparisons == "run"
+    marker = study.path / "study.json"
+    content = json.loads(marker.read_text())
+    assert (content["schema"], content.pop("comparisons")) == (2, "run")
+    content.pop("checksum")
+    marker.write_text(seal({**content, "schema": 1}))
+    old = Study.open(study.path)
+    assert old.registered_comparisons == "study"
+    store = StudyStore.open(study.path)
+    store.amend(f"{PROTOCOL}# more\n", old.protocol.digest(), "2026-02-03")
+    assert json.loads(marker.read_text())["schema"] == 1
+    assert Study.open(study.path).registered_comparisons == "study"
+
+
 def test_progress_counts_what_is_lacking(study: Study) -> None:
     progress = study.progress()
     assert [len(g) for g in (progress.done, progress.crashed, progress.pending)] == [10, 1, 1]

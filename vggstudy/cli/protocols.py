@@ -70,9 +70,12 @@ def check_command(console: Console, protocols: tuple[str, ...], overrides: tuple
 
 def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str, object]:
     """Check one protocol and say what was found."""
+    from vggstudy.study.validation import check_validation
+
     try:
         loaded = load_protocol(name, overrides=overrides)
         plan = make_plan(loaded.protocol, loaded.cells)
+        warnings = [*loaded.warnings, *check_validation(plan, loaded)]
     except ProtocolError as error:
         if not console.as_json:
             click.echo(str(error), err=True)
@@ -95,7 +98,7 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         )
         for factor, levels in loaded.protocol.design.factors.items():
             console.data(f"  {factor}: {', '.join(level_text(level) for level in levels)}")
-        for warning in loaded.warnings:
+        for warning in warnings:
             console.warn(warning)
     return {
         "path": str(loaded.path),
@@ -106,7 +109,7 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         "replicates": replicates,
         "runs": len(plan.runs),
         "factors": loaded.protocol.design.factors,
-        "warnings": loaded.warnings,
+        "warnings": warnings,
     }
 
 

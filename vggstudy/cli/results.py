@@ -11,6 +11,7 @@ from vggstudy.cli.console import Console, common, inert_json
 from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
+from vggstudy.extras import lacks
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -272,7 +273,8 @@ def _frame_text(frame: pd.DataFrame, kind: str) -> str:
     """A table as CSV, formulas defused, or as JSON records."""
     if kind == "json":
         return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
-    texts = frame.select_dtypes(include=["object", "str"]).columns
+    # select_dtypes knows "str" from pandas 3 on only, and has no name for it before
+    texts = [str(name) for name in frame if frame[name].dtype.kind == "O"]
     return frame.assign(**{name: frame[name].map(_defused) for name in texts}).to_csv(
         index=False, lineterminator="\n"
     )
@@ -292,8 +294,7 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
     try:
         content = frame.to_parquet(index=False)
     except ImportError:
-        msg = "parquet needs pyarrow: pip install 'vggstudy[parquet]'"
-        raise StudyError(msg) from None
+        raise StudyError(lacks("parquet", "pyarrow", "parquet")) from None
     from vggstudy.files import explain, write_atomic
 
     try:

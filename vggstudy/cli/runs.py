@@ -63,10 +63,12 @@ def plan_command(
     Times come from the runs that the ledger holds, as the range over its cells, or from a pilot.
     """
     from vggstudy.study.cost import estimate_cost
+    from vggstudy.study.validation import check_validation
 
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
     progress = study.progress()
+    unsure = check_validation(study.plan, loaded, study.registered_comparisons)
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
     if console.as_json:
@@ -93,7 +95,7 @@ def plan_command(
     elif progress.lacking:
         console.data(f"time: {cost.basis}")
     console.data(f"disk: about {size(cost.disk_bytes)}")
-    for warning in loaded.warnings:
+    for warning in (*loaded.warnings, *unsure):
         console.warn(warning)
 
 
@@ -187,12 +189,15 @@ def run_command(
     checkpoint. The first Ctrl-C lets running runs write a checkpoint and stops. With --engine slurm
     it only stops waiting: the jobs go on, and the same command finds them again.
     """
+    from vggstudy.study.validation import check_validation
+
     choice = EngineChoice(
         name=engine_name, slurm=slurm, ray_address=ray_address, pack=pack, detach=detach
     )
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
-    for warning in loaded.warnings:
+    unsure = check_validation(study.plan, loaded, study.registered_comparisons)
+    for warning in (*loaded.warnings, *unsure):
         console.warn(warning)
     if dry_run:
         _list_runs(console, study, only, limit)

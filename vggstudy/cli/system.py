@@ -111,8 +111,11 @@ def _open(folder: Path) -> StudyStore:
 def _installation(console: Console) -> None:
     """Versions, machine, and where things are kept."""
     from vggstudy.environment import capture
+    from vggstudy.extras import missing_for_training, to_install
 
     found = _flat(capture())
+    if missing := missing_for_training():
+        found["training"] = f"lacks {', '.join(missing)}: {to_install('train')}"
     found["cache"] = _cache_folder()
     found["VGGSTUDY_DATA"] = os.environ.get("VGGSTUDY_DATA", "not set")
     if console.as_json:

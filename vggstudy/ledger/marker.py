@@ -5,19 +5,27 @@ Format history (``"format": "vggstudy-study"``):
 schema 1
     ``name``, ``protocol`` (its text), ``protocol_digest``, ``created_at`` and ``amendments``
     (``date``, ``old_digest``, ``new_digest``, ``diff``), sealed as `vggstudy.ledger.sealed` says.
+    The study labels its runs with the epochs of all planned runs as comparisons.
+schema 2
+    ``comparisons``: "run" where a run's label counts the epochs of that run alone. A study that
+    was registered as schema 1 stays it, so that its labels stay, too.
 """
 
 from __future__ import annotations
 
 import difflib
 from dataclasses import asdict, dataclass, fields, replace
+from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
 
 FORMAT = "vggstudy-study"
-SCHEMA = 1
+SCHEMA = 2
+
+Comparisons = Literal["run", "study"]
+"""Whose epochs a label's bound counts: the run's own, or those of all planned runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +64,9 @@ class Marker:
         ISO 8601 in UTC.
     amendments : tuple of Amendment
         Oldest first.
+    comparisons : str
+        Whose epochs a label's bound counts where the protocol does not say so, as it was when the
+        study was registered.
     """
 
     name: str
@@ -63,6 +74,7 @@ class Marker:
     protocol_digest: str
     created_at: str
     amendments: tuple[Amendment, ...]
+    comparisons: Comparisons = "study"
 
     def amended(self, *, protocol: str, protocol_digest: str, date: str) -> Marker:
         """The marker once another protocol is in force."""
@@ -83,7 +95,10 @@ class Marker:
 
     def to_json(self) -> str:
         """The text of ``study.json``."""
-        return seal({"format": FORMAT, "schema": SCHEMA, **asdict(self)})
+        content = asdict(self)
+        if self.comparisons == "study":
+            content.pop("comparisons")
+        return seal({"format": FORMAT, "schema": 2 if "comparisons" in content else 1, **content})
 
     @classmethod
     def from_json(cls, data: bytes) -> Marker:
@@ -101,7 +116,7 @@ class Marker:
             if len(error.errors()[0]["loc"]) > 1:
                 needs = f"an amendment needs {', '.join(x.name for x in fields(Amendment))}"
             else:
-                needs = f"needs {', '.join(x.name for x in fields(cls)[:-1])}"
+                needs = f"needs {', '.join(x.name for x in fields(cls)[:-2])}"
             raise DamagedFileError("foreign", f"not a study's marker: {needs}") from None
 
 

@@ -29,7 +29,7 @@ from vggstudy.ledger.folder import (
     utf8,
 )
 from vggstudy.ledger.lock import hold_lock
-from vggstudy.ledger.marker import Amendment, Marker
+from vggstudy.ledger.marker import Amendment, Comparisons, Marker
 from vggstudy.ledger.record import RunRecord, read_standing_record
 from vggstudy.ledger.records import records_of
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run_id
@@ -86,6 +86,7 @@ class StudyStore:
             protocol_digest=protocol_digest,
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             amendments=(),
+            comparisons="run",
         )
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -171,6 +172,11 @@ class StudyStore:
         return history.versions(
             made.created_at, made.protocol, made.protocol_digest, made.amendments
         )
+
+    @property
+    def comparisons(self) -> Comparisons:
+        """Whose epochs a label's bound counts: as the study was registered."""
+        return self._marker.comparisons
 
     def protocol_edited(self) -> bool:
         """Whether ``protocol.toml`` differs from the protocol in force, or is missing."""

@@ -189,7 +189,7 @@ def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:
         note = say("last_epoch_label")
         rules = specifications(curves=True)
         return _study_tables(source.study, source.settings.outcome, rules), note
-    if source.table.chance is None:
+    if source.table.chances is None:
         return {}, say("no_other_rule")
     note = say("margin_only")
     return {one: relabelled(source.table, one) for one in specifications(curves=False)}, note

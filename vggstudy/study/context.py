@@ -14,6 +14,7 @@ from vggstudy.study.runs import labeller, measured
 from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
+    from vggstudy.ledger.marker import Comparisons
     from vggstudy.ledger.rows import IndexRow
     from vggstudy.study.sources import Source
 
@@ -49,7 +50,7 @@ def report_context(source: Source) -> ReportContext:
         protocol_digest=protocol.digest(),
         factors=protocol.design.factors,
         settings=_settings_rows(study),
-        label_rule=_label_rows(protocol.label),
+        label_rule=_label_rows(protocol.label, store.comparisons),
         amendments=[
             {"date": a.date, "old_digest": a.old_digest, "new_digest": a.new_digest, "diff": a.diff}
             for a in store.amendments
@@ -83,7 +84,7 @@ def _source(protocol: Protocol | None) -> dict[str, Any]:
 
 def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:
     """The training curves that the report draws, of every run with a label."""
-    label = labeller(study.plan, study.protocol.label)
+    label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
     found = []
     for row in rows:
         if row.reason is not None:
@@ -127,9 +128,12 @@ def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tupl
     return found
 
 
-def _label_rows(rule: LabelRule) -> list[tuple[str, str]]:
-    """The label rule, name by name."""
-    return [(name, str(value)) for name, value in rule.model_dump().items()]
+def _label_rows(rule: LabelRule, registered: Comparisons) -> list[tuple[str, str]]:
+    """The label rule, name by name; whose epochs count where that is not the first rule's."""
+    stated = rule.model_dump(exclude={"comparisons"})
+    if (whose := rule.comparisons or registered) == "run" or rule.comparisons:
+        stated["comparisons"] = whose
+    return [(name, str(value)) for name, value in stated.items()]
 
 
 def _environment_rows(

@@ -78,7 +78,8 @@ def label_run(
     rule : LabelRule
         Margin, alpha, and whether the selected or the last epoch's weights are judged.
     comparisons : int
-        Chances that the whole study gives a guessing run: planned runs times epochs.
+        Accuracies among which the judged one may have been chosen: the epochs that the run may
+        train, or those of all planned runs, as the rule's ``comparisons`` says.
     patience : int or None
         Patience of early stopping in epochs; None where there is none, and then only the slope
         tells whether a run was unfinished.
@@ -114,7 +115,7 @@ def label_run(
     )
     judged = "final" if rule.checkpoint == "final" else "metrics"
     accuracy = _number(_part(result, judged), "val_accuracy")
-    converged = accuracy > threshold + _ROUNDING
+    converged = exceeds(accuracy, threshold)
     completion, why = _completion(result, patience=patience, monitor=monitor)
     relation = "exceeds" if converged else "does not exceed"
     return Label(
@@ -125,6 +126,11 @@ def label_run(
     )
 
 
+def exceeds(accuracy: float, threshold: float) -> bool:
+    """Whether a validation accuracy lies above the threshold by more than rounding."""
+    return accuracy > threshold + _ROUNDING
+
+
 def convergence_threshold(
     *, majority_rate: float, n_validation: int, margin: float, alpha: float, comparisons: int
 ) -> float:
@@ -132,7 +138,7 @@ def convergence_threshold(
 
     The larger of the majority-class rate plus the margin, and the smallest k / n with
     P(X > k) <= alpha / comparisons for X ~ Binomial(n, majority rate): the Bonferroni bound on the
-    best of all validation accuracies of a study in which every run guesses.
+    best of so many validation accuracies of networks that guess.
 
     Parameters
     ----------
@@ -143,7 +149,7 @@ def convergence_threshold(
     margin : float
         Fraction.
     alpha : float
-        Chance that any guessing run is labelled converged.
+        Chance that the best of them exceeds the bound.
     comparisons : int
         Number of accuracies that are compared with the threshold.
 

@@ -146,7 +146,8 @@ def _marker(protocol: Protocol, text: str, records: Sequence[RunRecord]) -> Mark
     ]
     note = (
         f"{MARKER_NAME} was lost and made anew from {PROTOCOL_NAME}; "
-        "what was amended before is not known"
+        "what was amended before is not known; labels count the epochs of their own run, unless "
+        "label.comparisons says otherwise"
     )
     return Marker(
         name=protocol.name,
@@ -154,6 +155,7 @@ def _marker(protocol: Protocol, text: str, records: Sequence[RunRecord]) -> Mark
         protocol_digest=protocol.digest(),
         created_at=min(began, default=now),
         amendments=(Amendment(now, UNKNOWN, protocol.digest(), note),),
+        comparisons="run",
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.errors import LedgerError
 from vggstudy.identity import crossed_pair
 from vggstudy.ledger import StudyStore
+from vggstudy.ledger.marker import Comparisons
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, PlannedRun
 from vggstudy.protocol import LabelRule
@@ -74,25 +75,46 @@ STREAMS = ("init_seed", "data_seed")
 """Under crossed seeding: numbers of a run's initialisation, and of its other seeds."""
 
 
-def comparisons(plan: Plan) -> int:
-    """Epochs of all planned runs: how often a guessing network could pass the label's bound."""
-    return sum(run.recipe.training.epochs for run in plan.runs)
+def comparisons_of(plan: Plan, whose: Comparisons) -> Callable[[PlannedRun], int]:
+    """How many accuracies share the chance that a guessing run passes its label's bound.
+
+    Those of the epochs that a run may train, be it stopped earlier: when it stops depends on its
+    accuracies, so a bound for the epochs that it did train would hold less often.
+
+    Parameters
+    ----------
+    plan : Plan
+    whose : str
+        "run", or "study" for the epochs of all planned runs.
+    """
+    if whose == "run":
+        return lambda run: run.recipe.training.epochs
+    total = sum(run.recipe.training.epochs for run in plan.runs)
+    return lambda _: total
 
 
 Labeller = Callable[[PlannedRun, str, Mapping[str, Any]], Label]
 """From a planned run, its record's status and its result to its label."""
 
 
-def labeller(plan: Plan, rule: LabelRule) -> Labeller:
-    """The label rule with what it needs to know of the whole study."""
-    total = comparisons(plan)
+def labeller(plan: Plan, rule: LabelRule, registered: Comparisons) -> Labeller:
+    """The label rule of a study.
+
+    Parameters
+    ----------
+    plan : Plan
+    rule : LabelRule
+    registered : str
+        Whose epochs count where the rule does not say so: `StudyStore.comparisons`.
+    """
+    count = comparisons_of(plan, rule.comparisons or registered)
 
     def label(run: PlannedRun, status: str, result: Mapping[str, Any]) -> Label:
         stopping = run.recipe.training.early_stopping
         return label_run(
             {**result, "status": status},
             rule,
-            comparisons=total,
+            comparisons=count(run),
             patience=stopping.patience if stopping else None,
             monitor=run.recipe.training.monitored,
         )
@@ -150,7 +172,7 @@ def study_frame(
     """
     import pandas as pd
 
-    label = labeller(plan, rule or plan.protocol.label)
+    label = labeller(plan, rule or plan.protocol.label, store.comparisons)
     records = recorded_rows(plan, store) if rows is None else rows
     recalls = _recalls_asked(plan)
     entries = [_row(run, records.get(run.run_id), label, recalls) for run in plan.runs]

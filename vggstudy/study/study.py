@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import ExecutionError, LedgerError, ProtocolError
+from vggstudy.extras import missing_for_training, require_training
 from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
     from vggstudy.ledger.conduct import Division
+    from vggstudy.ledger.marker import Comparisons
     from vggstudy.study.labels import Label
     from vggstudy.study.runs import Labeller
 
@@ -194,13 +196,16 @@ class Study:
         DataError
             If the images are missing or damaged.
         ExecutionError
-            If records cannot be written, or ``jobs`` or ``limit`` is less than 1.
+            If records cannot be written, the libraries for training are not installed, or ``jobs``
+            or ``limit`` is less than 1.
         """
         from vggstudy.execution import execute, resolve_options
 
         if limit is not None and limit < 1:
             msg = f"limit must be at least 1, got {limit}"
             raise ExecutionError(msg)
+        if engine is None and missing_for_training() and self.progress().lacking:
+            require_training()  # before the study has a folder
         selected = {run.run_id for run in select_runs(self.plan, only)}
         chosen = options or resolve_options(jobs=jobs)
         with self.held() as store:
@@ -242,7 +247,12 @@ class Study:
         """The protocol's label rule, made once for all runs."""
         from vggstudy.study.runs import labeller
 
-        return labeller(self.plan, self.protocol.label)
+        return labeller(self.plan, self.protocol.label, self.registered_comparisons)
+
+    @property
+    def registered_comparisons(self) -> Comparisons:
+        """Whose epochs a label counts where the protocol does not say so."""
+        return self.store().comparisons if self.exists else "run"
 
     def label(self, run: PlannedRun, record: RunRecord) -> Label:
         """The label of a record by the protocol's rule."""

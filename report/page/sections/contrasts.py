@@ -29,12 +29,9 @@ MOST_ROWS = 12
 """Rows of an outcome that a forest draws; the table has all."""
 
 
-def pair_label(factor: Factor, claim: Claim) -> str:
-    """The two levels that a claim about one factor compares: "19 against 11"."""
-    held = claim.conditions.get(factor.name, "")
-    earlier, _, later = held.partition("..")
-    if not later:
-        earlier, later = factor.short(factor.levels[0]), factor.short(factor.levels[-1])
+def pair_label(view: StudyView, factor: Factor, claim: Claim) -> str:
+    """The two levels of a factor that a claim compares: "19 against 11"."""
+    earlier, later = map(factor.short, view.compared(claim)[factor.name])
     return gettext("%(later)s against %(earlier)s") % {"later": later, "earlier": earlier}
 
 

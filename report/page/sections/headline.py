@@ -32,7 +32,7 @@ def headline_claims(view: StudyView) -> list[Headline]:
     factors = [f for f in view.factors if view.claims.effect("converged", f) is not None]
     factors.sort(key=lambda factor: len(factor.levels) != 2)
     room = max(MOST - len(chosen), 0)
-    outcomes = ["converged", view.measured, "expected"]
+    outcomes = view.outcomes
     outcomes = outcomes if len(outcomes) * len(factors) <= room else outcomes[:2]
     for outcome in outcomes:
         for factor in factors[: max(room // len(outcomes), 1)]:

@@ -37,7 +37,7 @@ def build(view: StudyView) -> Section:
 
 def _part(view: StudyView, factor: Factor) -> dict[str, object]:
     """One factor: sentences, its runs, its contrasts."""
-    effects = [view.claims.effect(outcome, factor) for outcome in ("converged", view.measured)]
+    effects = [view.claims.effect(outcome, factor) for outcome in ("converged", view.outcome)]
     shown = [view.claims.offered(claim) for claim in effects if claim is not None]
     sentences: list[Sentence] = [claim_sentence(view, c, factor=factor) for c in shown]
     converged = any(cell.converged for cell in view.cells)
@@ -124,7 +124,7 @@ def _pooled(view: StudyView, factor: Factor, cells: tuple[Cell, ...]) -> list[Ce
                 converged=tuple(value for cell in members for value in cell.converged),
                 failed=tuple(value for cell in members for value in cell.failed),
                 probability=view.claims.mean("converged", held),
-                accuracy=view.claims.mean(view.measured, held),
+                accuracy=view.claims.mean(view.outcome, held),
                 expected=view.claims.mean("expected", held),
             )
         )
@@ -137,7 +137,7 @@ def _contrasts(view: StudyView, factor: Factor) -> Picture | None:
     for outcome in view.outcomes:
         for claim in view.claims.contrasts(outcome, factor):
             shown = view.claims.offered(claim)
-            claims.append((shown, pair_label(factor, claim)))
+            claims.append((shown, pair_label(view, factor, claim)))
     return contrast_picture(
         view,
         claims,

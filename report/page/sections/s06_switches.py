@@ -46,7 +46,7 @@ def build(view: StudyView) -> Section:
     switches = [factor for factor in view.factors if factor.is_switch]
     sentences: list[Sentence] = []
     for factor in switches:
-        for outcome in ("converged", view.measured):
+        for outcome in ("converged", view.outcome):
             effect = view.claims.effect(outcome, factor)
             if effect is not None:
                 shown = view.claims.offered(effect)
@@ -54,7 +54,7 @@ def build(view: StudyView) -> Section:
     title = gettext("With and without")
     if len(switches) == 1:
         title = gettext("With and without %(factor)s") % {"factor": switches[0].label}
-    pictures = [_picture(view, switches, outcome) for outcome in ("converged", view.measured)]
+    pictures = [_picture(view, switches, outcome) for outcome in ("converged", view.outcome)]
     return Section(
         6,
         "switches",

@@ -168,12 +168,12 @@ def _row(view: StudyView, claim: Claim) -> tuple[Entry, ...]:
     )
 
 
-def _compared(factor: Factor, claim: Claim) -> str:
+def _compared(view: StudyView, factor: Factor, claim: Claim) -> str:
     """A factor with the levels compared; a switch needs none."""
     if factor.is_switch:
         return factor.label
     words = gettext("%(factor)s %(level)s")
-    return words % {"factor": factor.label, "level": pair_label(factor, claim)}
+    return words % {"factor": factor.label, "level": pair_label(view, factor, claim)}
 
 
 def _contrasts(view: StudyView) -> Picture | None:
@@ -183,7 +183,7 @@ def _contrasts(view: StudyView) -> Picture | None:
     for outcome in view.outcomes:
         for claim in view.claims.interactions(outcome):
             shown = view.claims.offered(claim)
-            words = [_compared(by_name[name], claim) for name in claim.factors]
+            words = [_compared(view, by_name[name], claim) for name in claim.factors]
             claims.append((shown, capitalise(" × ".join(words))))
     return contrast_picture(
         view,

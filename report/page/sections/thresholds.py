@@ -6,7 +6,6 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vggstudy.analysis.data.levels import encode
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.rows import forest_row
@@ -99,7 +98,7 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
 def _group(view: StudyView, claims: list[Claim], factor: str) -> ForestGroup:
     """The first strata of one factor that have an interval, on the axis of its levels."""
     rows = _gathered([forest_row(c, _stratum(view, c)) for c in claims if c.quantity == factor])
-    found = next(f for f in view.factors if encode(f.name) == factor)
+    found = next(f for f in view.factors if f.name == factor)
     levels = [float(level) for level in found.levels]
     logarithmic = found.is_geometric and len(levels) > 2
     margin = levels[-1] - levels[0]

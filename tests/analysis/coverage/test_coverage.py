@@ -220,7 +220,7 @@ GROUPS = {
     "accuracy": "mean among converged runs: calibrated bootstrap",
     "iqm": "interquartile mean: calibrated bootstrap",
     "median": "median: order statistics",
-    "converged": "convergence: Clopper-Pearson and Newcombe",
+    "converged": "convergence: Clopper-Pearson and exact differences",
     "expected": "expected accuracy: MOVER",
 }
 
@@ -304,9 +304,15 @@ FULL = [
         for study in [design(2, 8, n, p=[[p1], [p2]])]
     ),
     *(
-        Case(f"difference of {outcome}, 8 cells, one of 1 run, n=10", outcome, study, 0.93)
-        for outcome in ("converged", "expected")
-        for study in [design(2, 8, [1] + [10] * 7, p=0.7)]
+        Case(f"difference of {outcome}, 8 cells, one of {few} of 10 runs", outcome, study, 0.93)
+        for outcome, few in (("converged", 1), ("expected", 2))
+        for study in [design(2, 8, [few] + [10] * 7, p=0.7)]
+    ),
+    *(
+        Case(f"expected accuracy, {cells} cells, p={p}, n=2", "expected", study, 0.95)
+        for cells in (1, 8)
+        for p in (0.5, 0.9, 1.0)
+        for study in [design(1, cells, 2, p=p)]
     ),
     *(
         Case(f"expected accuracy, {cells} cells, p={p}, n={n}", "expected", study, 0.95)

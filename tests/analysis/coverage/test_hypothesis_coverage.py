@@ -18,6 +18,7 @@ from scipy.special import expit
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
@@ -151,7 +152,9 @@ def _supported(hypothesis: str, truth: Truth, studies: int, n: int) -> float:
     spec = _specs()[hypothesis]
     for seed in range(studies):
         cells = Cells.from_table(truth.simulate(rng, n))
-        maker = ClaimMaker(cells, 0.95, Resampling("calibrated", 999, seed, 131_072), "simulated")
+        maker = ClaimMaker(
+            cells, How(0.95, Resampling("calibrated", 999, seed, 131_072)), "simulated"
+        )
         evaluator = Evaluator(maker)
         supported = all(
             evaluator.evidence(part, 0.95).verdict == Verdict.SUPPORTED for part in spec.parts

@@ -15,7 +15,9 @@ from scipy.special import expit
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Contrast
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.seed_ranks import compare_over_seeds
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
@@ -70,12 +72,10 @@ def _shared(outcome: str, seeds: int, strength: float, arms: int, studies: int) 
         value = np.where(learned, 0.9 + rng.normal(0, 0.004, chance.shape), 0.1)
         maker = ClaimMaker(
             _cells(learned, value, arms),
-            0.95,
-            Resampling("calibrated", 99, i, 131_072),
+            How(0.95, Resampling("calibrated", 99, i, 131_072), shared_seeds=True),
             "simulated",
-            shared_seeds=True,
         )
-        claim = maker.claim(outcome, contrast)
+        claim = maker.claim(Estimand.of(outcome, contrast, maker.cells.table))
         assert claim.low is not None
         assert claim.high is not None
         covered += claim.low <= truth <= claim.high

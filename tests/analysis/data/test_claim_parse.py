@@ -6,36 +6,32 @@ from collections.abc import Callable
 
 import pytest
 
-from vggstudy.analysis.claims.lookup import claim_at
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.estimands import claim_id
-from vggstudy.analysis.data.parsing import parse_claim
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.result import AnalysisResult
+from vggstudy.claim_ids import split_claim_id
 from vggstudy.errors import AnalysisError
-from vggstudy.identity import split_claim_id
 
 TableMaker = Callable[..., RunTable]
 
 
 @pytest.mark.parametrize("name", ["main", "degenerate"])
-def test_every_mean_and_contrast_is_read_back(
-    name: str, analysed: Callable[[str], AnalysisResult]
-) -> None:
+def test_every_claim_is_read_back(name: str, analysed: Callable[[str], AnalysisResult]) -> None:
     result = analysed(name)
-    plain = [x for x in result.claims.values() if x.quantity in {"p", "mean", "diff", "did"}]
-    assert len(plain) > 800
-    for claim in plain:
-        asked = parse_claim(claim.id, result.table)
-        assert claim_id(asked.outcome, asked.contrast, result.table) == claim.id
+    assert len(result.claims) > 1_000
+    for claim in result.claims.values():
+        asked = Estimand.parse(claim.id, result.table)
+        assert (asked.id, asked.words, asked.held) == (claim.id, claim.estimand, claim.conditions)
 
 
 def test_truth_values_stand_for_one_and_zero(ledger: Callable[[str], RunTable]) -> None:
     table = ledger("main")
-    words = parse_claim("converged.p@batch_norm=true,depth=19", table)
-    digits = parse_claim("converged.p@batch_norm=1,depth=19", table)
+    words = Estimand.parse("converged.p@batch_norm=true,depth=19", table)
+    digits = Estimand.parse("converged.p@batch_norm=1,depth=19", table)
     assert words == digits
 
 
@@ -45,8 +41,8 @@ def test_names_with_the_ids_own_characters_are_read_back(make_table: TableMaker)
 
     for level in (0, 1):
         contrast = Contrast(("c@d",), ((0, 1),), (Condition("a*b", (level,)),))
-        text = claim_id("test_accuracy", contrast, table)
-        assert parse_claim(text, table).contrast == contrast
+        asked = Estimand.of("test_accuracy", contrast, table)
+        assert Estimand.parse(asked.id, table) == asked
 
 
 @pytest.mark.parametrize(
@@ -70,15 +66,15 @@ def test_what_is_no_claim_of_the_table_is_said(
     text: str, message: str, ledger: Callable[[str], RunTable]
 ) -> None:
     with pytest.raises(AnalysisError) as caught:
-        parse_claim(text, ledger("main"))
+        Estimand.parse(text, ledger("main"))
     assert message in str(caught.value)
 
 
 def test_levels_in_words_must_say_which_two_are_compared(make_table: TableMaker) -> None:
     table = make_table({(x, 0): [0.5, 0.6] for x in ("adam", "sgd", "lion")})
     with pytest.raises(AnalysisError, match="a has 3 levels: say which two"):
-        parse_claim("accuracy.diff.a", table)
-    asked = parse_claim("accuracy.diff.a@a=adam..sgd", table)
+        Estimand.parse("accuracy.diff.a", table)
+    asked = Estimand.parse("accuracy.diff.a@a=adam..sgd", table)
     assert asked.contrast.pairs == ((0, 2),)
 
 
@@ -88,10 +84,11 @@ def test_every_other_claim_is_made_again_from_its_id(
 ) -> None:
     result = analysed(name)
     cells = Cells.from_table(result.table)
-    maker = ClaimMaker(cells, 0.95, Resampling("calibrated", 999, 1, 131_072), result.inputs_digest)
+    how = How(0.95, Resampling("calibrated", 999, 1, 131_072))
+    maker = ClaimMaker(cells, how, result.inputs_digest)
     others = [x for x in result.claims.values() if x.quantity not in {"p", "mean", "diff", "did"}]
     for claim in others[::13]:
-        made = claim_at(claim.id, maker)
+        made = maker.claim(maker.parse(claim.id)).sealed()
         # What is offered in place of a refused claim belongs to the analysis that offers it.
         offers = claim.offered or any(note.code == "sub_grid" for note in claim.warnings)
         assert (made.estimate, made.low, made.high) == (claim.estimate, claim.low, claim.high)
@@ -102,6 +99,16 @@ def test_every_other_claim_is_made_again_from_its_id(
     ("text", "message"),
     [
         ("peak.batch_size@depth=11", "must hold each of batch_norm, data_norm, depth"),
+        (
+            "peak.batch_size@batch_norm=1,data_norm=0,depth=11+19",
+            "must hold each of batch_norm, data_norm, depth",
+        ),
+        ("peak.depth@depth=11", "names depth twice"),
+        ("peak.batch_size.depth", "no factor 'batch_size.depth'"),
+        ("accuracy.peak.batch_size", "'peak' is no quantity that fits"),
+        ("accuracy.iqm.depth", "'accuracy.iqm.depth': 'iqm' is no quantity that fits"),
+        ("accuracy.mean@depth=11..19", "'mean' is no quantity that fits"),
+        ("accuracy.association", "association is of a further outcome of the same runs"),
         ("needed.width", "no factor 'width'"),
         ("accuracy.median", "median is of the outcome in single cells"),
         ("converged.hedges_g.depth", "hedges_g is of the outcome in single cells"),
@@ -110,10 +117,8 @@ def test_every_other_claim_is_made_again_from_its_id(
 def test_other_claims_that_do_not_exist_are_refused(
     text: str, message: str, ledger: Callable[[str], RunTable]
 ) -> None:
-    cells = Cells.from_table(ledger("main"))
-    maker = ClaimMaker(cells, 0.95, Resampling("calibrated", 99, 1, 131_072), "")
     with pytest.raises(AnalysisError) as caught:
-        claim_at(text, maker)
+        Estimand.parse(text, ledger("main"))
     assert message in str(caught.value)
 
 

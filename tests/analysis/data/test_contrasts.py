@@ -22,7 +22,7 @@ from vggstudy.analysis.data.contrasts import (
     interactions,
     marginal_means,
 )
-from vggstudy.analysis.data.estimands import claim_id, estimand
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.subgrid import complete_part, largest_complete
 from vggstudy.analysis.data.table import RunTable
 
@@ -36,6 +36,10 @@ def _table(**levels: Sequence[object]) -> RunTable:
     return RunTable.from_frame(frame, factors=names)
 
 
+def _id(outcome: str, contrast: Contrast, table: RunTable) -> str:
+    return Estimand.of(outcome, contrast, table).id
+
+
 @pytest.fixture
 def mixed() -> RunTable:
     """A factor of each kind."""
@@ -47,26 +51,22 @@ def mixed() -> RunTable:
 def test_ids_follow_the_grammar(mixed: RunTable) -> None:
     at = (Condition("batch_norm", (1,)), Condition("lr", (0,)))
     names = {
-        claim_id("converged", Contrast(), mixed): "converged.p",
-        claim_id("converged", Contrast(conditions=at), mixed): (
-            "converged.p@batch_norm=true,lr=0.0001"
-        ),
-        claim_id("test_accuracy", Contrast(), mixed): "accuracy.mean",
-        claim_id("val_loss", Contrast(), mixed): "val_loss.mean",
-        claim_id("expected", Contrast(("batch_norm",), ((0, 1),)), mixed): (
-            "expected.diff.batch_norm"
-        ),
-        claim_id("test_accuracy", Contrast(("lr",), ((0, 2),)), mixed): "accuracy.diff.lr",
-        claim_id("test_accuracy", Contrast(("lr",), ((1, 2),), at[:1]), mixed): (
+        _id("converged", Contrast(), mixed): "converged.p",
+        _id("converged", Contrast(conditions=at), mixed): ("converged.p@batch_norm=true,lr=0.0001"),
+        _id("test_accuracy", Contrast(), mixed): "accuracy.mean",
+        _id("val_loss", Contrast(), mixed): "val_loss.mean",
+        _id("expected", Contrast(("batch_norm",), ((0, 1),)), mixed): ("expected.diff.batch_norm"),
+        _id("test_accuracy", Contrast(("lr",), ((0, 2),)), mixed): "accuracy.diff.lr",
+        _id("test_accuracy", Contrast(("lr",), ((1, 2),), at[:1]), mixed): (
             "accuracy.diff.lr@batch_norm=true,lr=0.001..0.1"
         ),
-        claim_id("test_accuracy", Contrast(("optimizer",), ((0, 2),)), mixed): (
+        _id("test_accuracy", Contrast(("optimizer",), ((0, 2),)), mixed): (
             "accuracy.diff.optimizer@optimizer=adam..sgd"
         ),
-        claim_id("converged", Contrast(("batch_norm", "lr"), ((0, 1), (0, 2))), mixed): (
+        _id("converged", Contrast(("batch_norm", "lr"), ((0, 1), (0, 2))), mixed): (
             "converged.did.batch_norm*lr"
         ),
-        claim_id(
+        _id(
             "test_accuracy", Contrast(conditions=(Condition("lr", (0, 2)),)), mixed
         ): "accuracy.mean@lr=0.0001+0.1",
     }
@@ -76,15 +76,15 @@ def test_ids_follow_the_grammar(mixed: RunTable) -> None:
 def test_ids_keep_hostile_names_apart() -> None:
     table = _table(**{"a,b=1": ("x..y", "x+y"), "c.d": (1, 2)})
     contrast = Contrast(("c.d",), ((0, 1),), (Condition("a,b=1", (0,)),))
-    assert claim_id("my.acc", contrast, table) == "my%2Eacc.diff.c.d@a%2Cb%3D1=x%2By"
-    assert claim_id("my.acc", Contrast(conditions=(Condition("a,b=1", (1,)),)), table).endswith(
+    assert _id("my.acc", contrast, table) == "my%2Eacc.diff.c.d@a%2Cb%3D1=x%2By"
+    assert _id("my.acc", Contrast(conditions=(Condition("a,b=1", (1,)),)), table).endswith(
         "@a%2Cb%3D1=x%2E%2Ey"
     )
 
 
 def test_the_estimand_says_what_is_compared_and_averaged(mixed: RunTable) -> None:
     contrast = Contrast(("lr",), ((1, 2),), (Condition("batch_norm", (1,)),))
-    assert estimand("test_accuracy", contrast, mixed) == (
+    assert Estimand.of("test_accuracy", contrast, mixed).words == (
         "difference in mean test_accuracy among converged runs, lr 0.1 minus 0.001, "
         "at batch_norm = true, averaged over optimizer with equal weights"
     )
@@ -106,7 +106,7 @@ def test_a_factor_with_one_level_has_no_difference() -> None:
 @pytest.mark.parametrize("outcome", ["converged", "test_accuracy"])
 def test_ids_are_unique(mixed: RunTable, outcome: str) -> None:
     made = [*marginal_means(mixed), *differences(mixed), *interactions(mixed)]
-    names = [claim_id(outcome, contrast, mixed) for contrast in made]
+    names = [_id(outcome, contrast, mixed) for contrast in made]
     # Differences: each pair alone, at each level of one other factor, and in each matched cell.
     means = 3 * 4 * 4
     batch_norm, lr, optimizer = 1 + 6 + 9, 3 + 5 + 6, 3 + 3 * (5 + 6)

@@ -8,9 +8,13 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import analyze
-from vggstudy.analysis.data.levels import canonical_level, encode, ordered_levels, write_level
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.failed_values import failed_value
+from vggstudy.analysis.data.levels import canonical_level, ordered_levels, write_level
 from vggstudy.analysis.data.outcomes import LABELS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.sensitivity import Specification, relabelled
+from vggstudy.claim_ids import encode
 from vggstudy.errors import AnalysisError
 
 FACTORS = ("depth", "batch_size")
@@ -31,7 +35,7 @@ INVALID: list[tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = [
     ),
     ("infinite", lambda d: d.replace({"test_accuracy": {0.1: np.inf}}), "is infinite: row 13"),
     ("twice", lambda d: pd.concat([d, d.iloc[:1]]), "row 25"),
-    ("missing level", lambda d: d.assign(depth=d.depth.where(d.depth > 11)), "no finite level"),
+    ("missing level", lambda d: d.assign(depth=d.depth.where(d.depth > 11)), "'depth' is empty"),
     ("missing seed", lambda d: d.assign(seed=d.seed.where(d.seed > 0)), "'seed' is missing: row 1"),
     (
         "two columns",
@@ -100,7 +104,8 @@ def test_csv_problems_are_named_by_line(grid_frame: pd.DataFrame, tmp_path: Path
     [
         (b"", "not a CSV table"),
         (b"a,b\n1,2,3\n4,5,6,7\n", "not a CSV table"),
-        (b"a,b\n\xff\xfe,1\n", "not a CSV table"),
+        (b"a,b\n\xff\x81,1\n", "not a CSV table"),
+        (b"a,b\n\0,1\n", "not a CSV table"),
     ],
 )
 def test_files_that_are_no_tables_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
@@ -145,6 +150,60 @@ def test_runs_without_labels_converge_above_chance_and_margin(grid_frame: pd.Dat
     assert table.label_rule == "test_accuracy above 0.1 + 0.05"
     given = RunTable.from_frame(frame.drop(columns="majority_rate"), factors=FACTORS, chance=0.8)
     assert given.count("converged") == 0
+
+
+def two_data_sets() -> pd.DataFrame:
+    """Ten classes learned to 70%, and two of which one has 90%, guessed."""
+    rng = np.random.default_rng(1)
+    rows = [
+        (name, seed, value + 0.004 * rng.standard_normal(), rate)
+        for name, value, rate in (("balanced10", 0.7, 0.1), ("skewed2", 0.9, 0.9))
+        for seed in range(20)
+    ]
+    return pd.DataFrame(rows, columns=["dataset", "seed", "test_accuracy", "majority_rate"])
+
+
+def test_a_run_is_held_to_the_majority_rate_of_its_own_row() -> None:
+    table = RunTable.from_frame(two_data_sets(), factors=["dataset"])
+    learned = table.to_frame().groupby("dataset").outcome.apply(lambda x: (x == "converged").sum())
+    assert learned.to_dict() == {"balanced10": 20, "skewed2": 0}
+    assert table.chance is None
+    assert table.label_rule == "test_accuracy above its majority_rate + 0.05"
+
+
+def test_other_margins_are_above_the_majority_rate_of_each_row() -> None:
+    table = RunTable.from_frame(two_data_sets(), factors=["dataset"])
+    assert relabelled(table, Specification(0.2)).count("converged") == 20
+    assert relabelled(table, Specification(0.02)).count("converged") == 20
+
+
+def test_failed_runs_without_an_outcome_count_as_the_chance_of_their_own_data() -> None:
+    frame = two_data_sets().assign(label="failed_to_learn")
+    frame["test_accuracy"] = np.nan
+    table = RunTable.from_frame(frame, factors=["dataset"])
+    assert failed_value(Cells.from_table(table)).tolist() == pytest.approx([0.1, 0.9])
+    claims = analyze(table, resamples=99).claims
+    expected = claims["expected.mean@dataset=skewed2"]
+    assert expected.estimate == pytest.approx(0.9)
+
+
+def test_a_majority_rate_that_is_missing_where_it_decides_is_named() -> None:
+    frame = two_data_sets()
+    frame.loc[3, "majority_rate"] = np.nan
+    with pytest.raises(AnalysisError, match=r"'majority_rate' is missing .*: row 4"):
+        RunTable.from_frame(frame, factors=["dataset"])
+
+
+def test_each_rows_chance_enters_the_digest_only_where_rows_differ() -> None:
+    frame = two_data_sets()
+    one = RunTable.from_frame(frame, factors=["dataset"])
+    other = RunTable.from_frame(
+        frame.assign(majority_rate=[0.1] * 20 + [0.89] * 20), factors=["dataset"]
+    )
+    assert one.content_digest() != other.content_digest()
+    same = RunTable.from_frame(frame.assign(majority_rate=0.1), factors=["dataset"])
+    assert same.own_chance is None
+    assert same.chance == pytest.approx(0.1)
 
 
 def test_crashed_and_missing_runs_need_no_value(grid_frame: pd.DataFrame) -> None:

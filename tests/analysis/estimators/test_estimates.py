@@ -15,6 +15,7 @@ from vggstudy.analysis.estimators.converged import estimate_converged
 from vggstudy.analysis.estimators.expected import estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling, estimate_mean
+from vggstudy.analysis.notes import Reason
 from vggstudy.analysis.numbers.proportions import clopper_pearson, mid_p
 from vggstudy.analysis.numbers.student import student_t
 
@@ -78,14 +79,13 @@ def test_mid_p_is_for_single_cells_where_it_is_asked_for(make_table: TableMaker)
         assert asked(contrast) == _converged(cells, contrast)
 
 
-def test_a_difference_of_two_probabilities_is_newcombes(make_table: TableMaker) -> None:
+def test_a_difference_of_two_probabilities_is_exact(make_table: TableMaker) -> None:
     cells = _cells(make_table, [*SPREAD[:3], None, None], SPREAD)
     found = _converged(cells, DIFFERENCE).interval
     assert found is not None
-    # R's prop.test gives Wilson's limits: (0.6756, 1) of 8 of 8, (0.2307, 0.8824) of 3 of 5.
-    low, high = np.hypot(1 - 0.675592, 0.882379 - 0.6), np.hypot(0, 0.6 - 0.230724)
-    expected = (0.4, 0.4 - low, 0.4 + high)
-    assert (found.estimate, found.low, found.high) == pytest.approx(expected, abs=1e-5)
+    assert (found.estimate, found.method) == (pytest.approx(0.4), "exact_difference")
+    # Of 8 of 8 less 3 of 5. Newcombe's (-0.030, 0.769) is inside: it does not cover everywhere.
+    assert (found.low, found.high) == pytest.approx((-0.0783, 0.8534), abs=1e-3)
 
 
 def test_a_mean_probability_weighs_cells_and_not_runs(make_table: TableMaker) -> None:
@@ -276,3 +276,25 @@ def test_a_contrast_of_identical_cells_is_zero(
 def test_a_finding_needs_an_interval_or_a_reason() -> None:
     with pytest.raises(ValueError, match="interval or a reason"):
         Finding(1.0, None)
+
+
+@pytest.mark.parametrize("others", [1, 10])
+def test_one_run_of_a_cell_has_no_expected_interval(make_table: TableMaker, others: int) -> None:
+    """It shows no spread, and the spread of cells that vary less is not its own."""
+    rest = [0.8 + 0.001 * i for i in range(others)]
+    cells = Cells.from_table(make_table({(0,): [0.7], (1,): rest, (2,): rest}, factors=("a",)))
+    whole = _expected(cells, Contrast())
+    assert whole.interval is None
+    assert whole.reason is not None
+    assert whole.reason.code == Reason.MISSING_CELLS
+    assert "fewer than 2 labelled runs: a=0" in whole.reason.text
+    alone = _expected(cells, Contrast(conditions=(Condition("a", (0,)),)))
+    assert alone.reason is not None
+    assert alone.reason.text == "needs at least 2 labelled runs, has 1"
+
+
+def test_one_failed_run_is_too_few_rather_than_none_converged(make_table: TableMaker) -> None:
+    cells = Cells.from_table(make_table({(0,): [None]}, factors=("a",)))
+    found = _expected(cells, Contrast())
+    assert found.reason is not None
+    assert found.reason.code == Reason.TOO_FEW_RUNS

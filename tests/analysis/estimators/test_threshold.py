@@ -21,7 +21,6 @@ from vggstudy.analysis.estimators.needed import (
     Needed,
     Threshold,
     estimate_threshold,
-    needed_claim_id,
 )
 from vggstudy.analysis.estimators.threshold import (
     Direction,
@@ -297,16 +296,6 @@ def test_a_stratum_that_always_converges_bounds_the_difference_from_below_only()
 def test_two_strata_beyond_the_same_end_say_nothing_of_their_difference(k: list[int]) -> None:
     found = _shift({"a": k, "b": k})
     assert (found.estimate, found.low, found.high) == (None, -math.inf, math.inf)
-
-
-def test_ids_name_the_conditions_and_a_probability_other_than_one_half(ledger: Ledger) -> None:
-    table = ledger("main")
-    needed = Needed(axis_of(table, "batch_size", "log2"), 0.5, "increasing")
-    stratum = tuple(Condition(name, (0,)) for name in ("batch_norm", "data_norm", "depth"))
-    name = needed_claim_id(table, needed, stratum)
-    assert name == "needed.batch_size@batch_norm=0,data_norm=0,depth=11"
-    other = needed_claim_id(table, replace(needed, probability=0.975), stratum)
-    assert other == "needed97%2E5.batch_size@batch_norm=0,data_norm=0,depth=11"
 
 
 def test_strata_without_a_line_are_refused_with_a_reason() -> None:

@@ -13,7 +13,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.curves import Curve, axis_of, curve_at, peak_claim_id, strata_of
+from vggstudy.analysis.data.curves import Curve, axis_of, curve_at, strata_of
+from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.quadratic import fit_quadratic, sign_test
@@ -246,11 +247,7 @@ def test_sets_of_all_shapes(
 def _stratum(cells: Cells, depth: int, data_norm: int, batch_norm: int) -> TurningPoint:
     axis = axis_of(cells.table, "batch_size", "log2")
     wanted = f"peak.batch_size@batch_norm={batch_norm},data_norm={data_norm},depth={depth}"
-    (held,) = (
-        stratum
-        for stratum in strata_of(cells.table, axis)
-        if peak_claim_id(cells.table, axis, stratum) == wanted
-    )
+    held = Estimand.parse(wanted, cells.table).contrast.conditions
     found = estimate_turning_point(cells, axis, held, confidence=0.95, resampling=RESAMPLING)
     assert isinstance(found, TurningPoint)
     assert found.claim_id == wanted

@@ -234,3 +234,15 @@ def test_an_extreme_acceleration_stays_inside_the_replicates() -> None:
     deviation = np.linspace(-1, 3, 999)
     found = bootstrap.bca(0.0, deviation, 0.9, confidence=0.95)
     assert -1 <= found.low <= found.high <= 3
+
+
+def test_a_calibrated_interval_holds_the_t_interval_of_few_runs_and_at_strict_levels() -> None:
+    drawn = Interval(1.0, 0.5, 1.2, "calibrated_bootstrap", mc_error_low=0.1, mc_error_high=0.2)
+    beside = Interval(1.0, 0.7, 1.3, "student_t")
+    for fewest, confidence in ((9, 0.95), (100, 0.98)):
+        found = bootstrap.at_least(drawn, beside, fewest=fewest, confidence=confidence)
+        # Only the upper end is the t interval's, which nothing was drawn for.
+        assert (found.low, found.high) == (0.5, 1.3)
+        assert (found.mc_error_low, found.mc_error_high) == (0.1, 0.0)
+        assert found.method == "calibrated_bootstrap"
+    assert bootstrap.at_least(drawn, beside, fewest=10, confidence=0.975) == drawn

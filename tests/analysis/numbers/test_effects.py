@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -15,8 +16,10 @@ from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.effects import (
     cliffs_delta,
+    feng_cliff,
     performance_band,
     performance_profile,
+    score_limits,
     small_sample_correction,
     standardised_difference,
 )
@@ -73,8 +76,11 @@ def test_effect_sizes_equal_those_of_r(
     dominance = cliffs_delta(first, second, confidence=0.95)
     assert dominance.delta == pytest.approx(cliff["delta"], rel=CLOSED)
     assert dominance.variance == pytest.approx(cliff["var_unbiased"], rel=CLOSED)
-    assert dominance.interval.low == pytest.approx(cliff["lo_unbiased_z"], rel=CLOSED)
-    assert dominance.interval.high == pytest.approx(cliff["hi_unbiased_z"], rel=CLOSED)
+    classic = feng_cliff(dominance.delta, dominance.variance, confidence=0.95)
+    assert classic.low == pytest.approx(cliff["lo_unbiased_z"], rel=CLOSED)
+    assert classic.high == pytest.approx(cliff["hi_unbiased_z"], rel=CLOSED)
+    assert dominance.interval.low <= classic.low
+    assert dominance.interval.high >= classic.high
     assert (dominance.greater, dominance.less, dominance.ties) == (
         cliff["n_greater"],
         cliff["n_less"],
@@ -97,14 +103,53 @@ def test_delta_by_hand() -> None:
     assert found.probability_of_improvement.estimate == 0.375
 
 
-def test_delta_of_separated_groups_keeps_an_interval() -> None:
-    found = cliffs_delta(np.arange(5.0) + 10, np.arange(5.0), confidence=0.95)
-    assert found.delta == 1
-    # Clopper and Pearson's lower end for 5 of 5 is 0.025^(1/5) = 0.478.
-    assert found.interval.low == pytest.approx(2 * 0.025**0.2 - 1, rel=1e-12)
-    assert found.interval.high == 1
-    turned = cliffs_delta(np.arange(5.0), np.arange(5.0) + 10, confidence=0.95)
-    assert (turned.interval.low, turned.interval.high) == (-1, -found.interval.low)
+def test_score_limits_solve_their_equation() -> None:
+    for delta, n1, n2 in ((0.2, 5, 5), (-0.6, 12, 7), (0.92, 20, 30)):
+        for limit in score_limits(delta, n1, n2, confidence=0.95):
+            theta, more = (1 + limit) / 2, (n1 + n2) / 2 - 1
+            hanley = 1 + more * ((1 - theta) / (2 - theta) + theta / (1 + theta))
+            variance = theta * (1 - theta) * hanley / (n1 * n2)
+            z2 = ((1 + delta) / 2 - theta) ** 2 / variance
+            assert z2 == pytest.approx(1.959964**2, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n1", "n2"), [(3, 3), (4, 4), (5, 5), (3, 7), (10, 4)])
+def test_separated_groups_exclude_0_just_where_the_permutation_test_does(n1: int, n2: int) -> None:
+    found = cliffs_delta(np.arange(n1) + 20.0, np.arange(float(n2)), confidence=0.95)
+    p = 2 / math.comb(n1 + n2, n1)
+    assert (found.delta, found.interval.high) == (1, 1)
+    assert (found.interval.low > 0) == (p < 0.05)
+    turned = cliffs_delta(np.arange(float(n2)), np.arange(n1) + 20.0, confidence=0.95)
+    assert turned.interval.low == -1
+    assert turned.interval.high == pytest.approx(-found.interval.low, abs=1e-12)
+
+
+def test_three_of_three_are_separated_with_a_probability_by_hand() -> None:
+    """Odds 0.7014 of exponential values: 0.7014/3.7014 x 1.4028/4.4028 x 2.1042/5.1042 = 2.5%."""
+    found = cliffs_delta(np.arange(3.0) + 3, np.arange(3.0), confidence=0.95)
+    theta = (1 + found.interval.low) / 2
+    steps = theta / (1 - theta) * np.arange(1, 4)
+    assert float(np.prod(steps / (steps + 3))) == pytest.approx(0.025, rel=1e-9)
+
+
+@pytest.mark.parametrize("n2", [2, 3, 5, 8])
+@pytest.mark.parametrize("n1", [2, 4, 5, 20])
+def test_limits_rise_with_delta_up_to_separation(n1: int, n2: int) -> None:
+    """The more the groups come apart, the higher the limit: separation has the highest."""
+    deltas = np.arange(-n1 * n2, n1 * n2 + 1) / (n1 * n2)
+    found = np.array([score_limits(float(x), n1, n2, confidence=0.95) for x in deltas])
+    assert (np.diff(found, axis=0) > -1e-12).all()
+    assert (found[:, 0] <= deltas).all()
+    assert (found[:, 1] >= deltas).all()
+
+
+def test_an_overlapping_pair_lowers_the_limit_of_five_against_five() -> None:
+    first, second = 0.91 + 0.01 * np.arange(5), 0.81 + 0.01 * np.arange(5)
+    apart = cliffs_delta(first, second, confidence=0.95).interval
+    overlap = np.array([*second[:4], 0.915])
+    near = cliffs_delta(first, overlap, confidence=0.95).interval
+    assert apart.low > 0
+    assert near.low < apart.low
 
 
 values = st.lists(st.integers(0, 6), min_size=2, max_size=9).map(

@@ -186,14 +186,6 @@ def test_secondary_quantities_and_curves_may_be_named(claim: str, base: str, loa
     assert load(text).protocol.hypotheses[0].claim == claim
 
 
-def test_secondary_quantities_are_those_of_the_analysis() -> None:
-    from vggstudy.analysis.estimators import secondary as estimate_robust
-    from vggstudy.protocol.reading import hypothesis_checks
-
-    for name in ("OF_ONE_CELL", "OF_TWO_CELLS"):
-        assert getattr(hypothesis_checks, name) == getattr(estimate_robust, name)
-
-
 def test_the_model_is_that_of_the_schema() -> None:
     schema = Protocol.model_json_schema(by_alias=True)
     assert "hypotheses" in schema["properties"]

@@ -53,7 +53,7 @@ def test_pooled_cells_hold_every_run_once(view: StudyView) -> None:
 
 def test_contrasts_are_named_by_the_levels_that_they_compare(view: StudyView) -> None:
     factor = view.factors[0]
-    labels = [pair_label(factor, c) for c in view.claims.contrasts("converged", factor)]
+    labels = [pair_label(view, factor, c) for c in view.claims.contrasts("converged", factor)]
     assert labels == ["19 against 11", "13 against 11", "19 against 13"]
 
 

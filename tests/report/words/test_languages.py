@@ -88,21 +88,17 @@ def pairs(language: str) -> list[tuple[str, str]]:
 def extracted(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Catalog:
     """What `make messages` collects now."""
     target = tmp_path_factory.mktemp("messages") / "messages.pot"
-    sentences = repository / "analysis" / "sentences.py"
-    arguments = [
-        "-F",
-        str(repository / "pyproject.toml"),
-        "-k",
-        "mark",
-        "-k",
-        "Sentence",
-        "-k",
-        "Words",
-    ]
-    arguments += ["-o", str(target)]
-    CommandLineInterface().run(  # type: ignore[no-untyped-call]
-        ["pybabel", "-q", "extract", *arguments, str(repository / "report"), str(sentences)]
-    )
+    arguments = ["-F", str(repository / "pyproject.toml"), "-o", str(target)]
+    for word in ("mark", "Sentence", "Words", "Quantity"):
+        arguments += ["-k", word]
+    for place in (
+        "report",
+        "analysis/sentences.py",
+        "analysis/data/phrases.py",
+        "vggstudy/quantities.py",
+    ):
+        arguments.append(str(repository / place))
+    CommandLineInterface().run(["pybabel", "-q", "extract", *arguments])  # type: ignore[no-untyped-call]
     return read(target)
 
 

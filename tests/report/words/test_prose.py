@@ -8,11 +8,11 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from vggstudy.analysis import AnalysisResult, ClaimSet
+from vggstudy.analysis import AnalysisResult, ClaimSet, RunTable, analyze
 from vggstudy.analysis.notes import Note
 from vggstudy.report import ReportContext
 from vggstudy.report.page.building import study_view
-from vggstudy.report.page.view import Factor, StudyView
+from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.notes import spoken
 from vggstudy.report.words.prose import claim_sentence, interaction_sentence
 
@@ -118,23 +118,32 @@ def test_an_interaction_that_may_be_none_says_so(tiny: AnalysisResult) -> None:
         assert text.endswith("The interval includes no difference.") is said
 
 
+@pytest.fixture(scope="module")
+def sizes() -> StudyView:
+    """A study of four batch sizes."""
+    rows = [(size, seed, "converged", 0.8) for size in (8, 16, 32, 64) for seed in range(2)]
+    frame = pd.DataFrame(rows, columns=["batch_size", "seed", "label", "test_accuracy"])
+    table = RunTable.from_frame(frame, factors=["batch_size"])
+    return study_view(analyze(table, resamples=99), ReportContext())
+
+
 @pytest.mark.parametrize(
-    ("condition", "words"),
+    ("asked", "words"),
     [
-        ("8+16+32", "batch size 8 to 32"),
-        ("8+32+64", "batch size 8, 32 and 64"),
-        ("8+16", "batch size 8 and 16"),
-        ("64", "batch size 64"),
-        ("8..64", "batch size 64 against 8"),
+        ("converged.p@batch_size=8+16+32", "batch size 8 to 32"),
+        ("converged.p@batch_size=8+32+64", "batch size 8, 32 and 64"),
+        ("converged.p@batch_size=8+16", "batch size 8 and 16"),
+        ("converged.p@batch_size=64", "batch size 64"),
+        ("converged.diff.batch_size@batch_size=8..32", "batch size 32 against 8"),
+        ("converged.diff.batch_size@batch_size=32..8", "batch size 8 against 32"),
+        ("converged.diff.batch_size", ""),
     ],
 )
 def test_levels_that_a_claim_keeps_are_told_without_a_gap(
-    tiny: AnalysisResult, condition: str, words: str
+    sizes: StudyView, asked: str, words: str
 ) -> None:
-    view = study_view(tiny, ReportContext())
-    view = replace(view, factors=(Factor("batch_size", (8, 16, 32, 64)),))
-    claim = replace(tiny.claims[EFFECT], conditions={"batch_size": condition})
-    assert view.place(claim) == words
+    claim = replace(sizes.result.claims["converged.p"], id=asked)
+    assert sizes.place(claim) == words
 
 
 @pytest.mark.parametrize(

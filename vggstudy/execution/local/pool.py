@@ -23,6 +23,7 @@ from vggstudy.execution.events import Listener
 from vggstudy.execution.local.process import WorkerProcess
 from vggstudy.execution.local.stalls import StallLimit
 from vggstudy.execution.options import ExecutionOptions
+from vggstudy.extras import require_training
 from vggstudy.ledger import Failure, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 
@@ -67,10 +68,12 @@ def execute(
     Raises
     ------
     StudyError
-        If data are missing or the ledger cannot be written: no run could go on.
+        If data or the libraries for training are missing or the ledger cannot be written: no run
+        could go on.
     """
     if not runs:
         return Tally(0, 0, 0, interrupted=False)
+    require_training()
     pool = _Pool(runs, store, options, listener)
     with _signals(pool, stopped_by):
         return pool.work()

@@ -25,6 +25,7 @@ from vggstudy.execution.local.pool import Tally, refusal
 from vggstudy.execution.options import ExecutionOptions, available_cores
 from vggstudy.execution.packing import Pack, Packing, make_packs, measured_seconds
 from vggstudy.execution.ray.task import run_pack
+from vggstudy.extras import lacks
 from vggstudy.ledger import Attempt, DamagedFileError, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
 
@@ -104,8 +105,7 @@ def _cluster(address: str | None) -> Iterator[Any]:
     try:
         import ray
     except ImportError:
-        msg = "the engine ray needs Ray: pip install 'vggstudy[ray]'"
-        raise ExecutionError(msg) from None
+        raise ExecutionError(lacks("the engine ray", "Ray", "ray")) from None
     local: dict[str, Any] = {
         "num_cpus": available_cores(),
         "object_store_memory": LOCAL_STORE_BYTES,

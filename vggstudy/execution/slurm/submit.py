@@ -9,6 +9,7 @@ from vggstudy.errors import ExecutionError
 from vggstudy.execution.packing import Pack
 from vggstudy.execution.slurm.job import PackJob
 from vggstudy.execution.slurm.options import SlurmSettings
+from vggstudy.extras import lacks
 
 _LIMITS = ("limit", "temporarily unable", "too many")
 
@@ -44,8 +45,7 @@ def submit(job: PackJob, packs: Sequence[Pack], settings: SlurmSettings) -> str:
         import submitit
         from submitit.core.utils import FailedJobError, FailedSubmissionError
     except ImportError:
-        msg = "the engine slurm needs submitit: pip install 'vggstudy[slurm]'"
-        raise ExecutionError(msg) from None
+        raise ExecutionError(lacks("the engine slurm", "submitit", "slurm")) from None
     folder = job.submission.folder
     if "%" in str(folder):
         msg = f"SLURM expands % in paths: give the study another folder than {job.study}"

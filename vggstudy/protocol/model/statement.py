@@ -90,7 +90,13 @@ class LabelRule(Settings):
     margin: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Accuracy above the majority-class rate that a converged run must exceed."""
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Chance that a guessing run of the study is ever labelled converged."""
+    """Chance that a run which only guesses is labelled converged in any of the epochs that
+    `comparisons` counts."""
+    comparisons: Literal["run", "study"] | None = None
+    """Whose epochs share alpha: run, the epochs that the run may train, so that its label depends
+    on nothing but itself; study, those of all planned runs together. By default what was the
+    default when the study was first run: "run", and "study" for a study that was registered when
+    that was the only rule (study.json of schema 1)."""
     checkpoint: Literal["best", "final"] = "best"
     """Whose validation accuracy is judged: the selected checkpoint's, or the last epoch's."""
 

@@ -9,25 +9,19 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.claim_ids import ClaimName, split_claim_id
 from vggstudy.errors import Problem
-from vggstudy.identity import ClaimName, canonical_json, split_claim_id
+from vggstudy.identity import canonical_json
 from vggstudy.protocol.model.hypotheses import ALLOWED, NEEDED, HypothesisPart
 from vggstudy.protocol.model.wording import shown
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.quantities import LEVELS, QUANTITIES, Form, plain_quantity
 from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     from vggstudy.protocol.model.statement import FittedModelSettings, Statement
 
 Place = tuple[str | int, ...]
-
-CURVES = ("needed", "peak")
-"""Outcomes whose quantity is a numeric factor."""
-
-OF_ONE_CELL = ("iqm", "median")
-OF_TWO_CELLS = ("hedges_g", "cliffs_delta", "improvement")
-ASSOCIATION = "association"
-"""Secondary quantities among converged runs; a test compares them with those of the analysis."""
 
 
 def hypothesis_problems(protocol: Statement) -> list[Problem]:
@@ -118,10 +112,14 @@ class _Names:
 
     def _wrong_quantity(self, name: ClaimName) -> str | None:
         """What the quantity should have been; None where it fits."""
-        if name.quantity == ASSOCIATION and not name.factors:
+        kind, count = QUANTITIES.get(name.quantity), len(name.factors)
+        if kind is None or kind.form in (Form.OUTCOME, Form.LEVEL) or kind.compares != count:
+            expected = plain_quantity(name.outcome, count)
+            return None if name.quantity == expected else expected
+        if kind.form == Form.BESIDE:
             further = set(self.outcomes[3:]) - set(ENSEMBLE_OUTCOMES)
             return None if name.outcome in further else "of a further outcome of single runs"
-        return _wrong_quantity(name)
+        return None if name.outcome not in {"converged", "expected"} else "of converged runs"
 
     def claim_problems(self, text: str, place: Place) -> Iterator[Problem]:
         """A claim's id: its grammar, outcome, quantity, factors and levels."""
@@ -130,13 +128,11 @@ class _Names:
         except ValueError as error:
             yield Problem(str(error), path=place)
             return
-        if name.outcome in CURVES:
-            yield from self._factor(name.quantity, place)
-        elif name.outcome not in self.outcomes:
-            known = [*self.outcomes, *CURVES]
+        known = [*self.outcomes, *LEVELS]
+        if name.outcome not in known:
             message = f"no outcome {shown(name.outcome)}; there are {', '.join(known)}"
             yield Problem(message, path=place, suggestion=suggest(name.outcome, known))
-        elif expected := self._wrong_quantity(name):
+        elif name.outcome not in LEVELS and (expected := self._wrong_quantity(name)):
             message = f"{shown(name.quantity)} does not fit {shown(text)}: it should be {expected}"
             yield Problem(message, path=place)
         for factor in name.factors:
@@ -189,16 +185,6 @@ class _Names:
             return
         listed = ", ".join(canonical_json(x) for x in self.factors[name][:8])
         yield Problem(f"{name} has no level {shown(level)}; it has {listed}", path=place)
-
-
-def _wrong_quantity(name: ClaimName) -> str | None:
-    """What the quantity should have been; None where it fits."""
-    secondary = OF_ONE_CELL if not name.factors else OF_TWO_CELLS
-    if len(name.factors) < 2 and name.quantity in secondary:
-        return None if name.outcome not in {"converged", "expected"} else "of converged runs"
-    plain = "p" if name.outcome == "converged" else "mean"
-    expected = (plain, "diff", "did")[len(name.factors)] if len(name.factors) < 3 else "did"
-    return None if name.quantity == expected else expected
 
 
 def _outside(held: Iterable[str], factors: Sequence[str], place: Place) -> Iterator[Problem]:

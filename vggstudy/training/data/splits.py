@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from vggstudy.errors import DataError
 from vggstudy.protocol.model.settings import DataSettings
-from vggstudy.training.data.cache import ImageCache
 
 Rows = NDArray[np.int64]
 
 DEFAULT_TEST_SHARE = 0.2
 """Share of all images drawn as test split where the data have none."""
+
+
+class Labelled(Protocol):
+    """What a split needs to know of a data set, decoded or not: `ImageCache`, `ImageSet`."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes."""
+
+    @property
+    def labels(self) -> Rows:
+        """Class of every row."""
+
+    @property
+    def n_train(self) -> int:
+        """Rows of the training split, which come first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +47,7 @@ class Split:
     test: Rows
 
 
-def split_rows(data: ImageCache, settings: DataSettings, *, split_seed: int) -> Split:
+def split_rows(data: Labelled, settings: DataSettings, *, split_seed: int) -> Split:
     """Draw the splits of a run, stratified by class.
 
     Test split and subsets depend on ``data.subset_seed`` alone and are the same for every run;
@@ -83,15 +99,21 @@ def stratified_sample(labels: Rows, count: int, *, rng: np.random.Generator) -> 
     goes to the largest fractions, ties to the lower class.
     """
     values, sizes = np.unique(labels, return_counts=True)
-    exact = count * sizes / len(labels)
-    counts = np.floor(exact).astype(np.int64)
-    remainders = np.argsort(counts - exact, kind="stable")
-    counts[remainders[: count - counts.sum()]] += 1
+    counts = stratified_counts(sizes, count)
     chosen = [
         rng.choice(np.flatnonzero(labels == value), size=size, replace=False)
         for value, size in zip(values, counts, strict=True)
     ]
     return np.sort(np.concatenate(chosen))
+
+
+def stratified_counts(sizes: Rows, count: int) -> Rows:
+    """How many of each class `stratified_sample` takes, shape (C,), from the classes' sizes."""
+    exact = count * sizes / sizes.sum()
+    counts: Rows = np.floor(exact).astype(np.int64)
+    remainders = np.argsort(counts - exact, kind="stable")
+    counts[remainders[: count - counts.sum()]] += 1
+    return counts
 
 
 def imbalanced_sample(labels: Rows, ratio: float, *, rng: np.random.Generator) -> Rows:
@@ -156,7 +178,7 @@ def _validation(rows: Rows, labels: Rows, size: int | float, *, rng: np.random.G
     return rows[stratified_sample(labels[rows], count, rng=rng)]
 
 
-def _check_classes(data: ImageCache, train: Rows) -> None:
+def _check_classes(data: Labelled, train: Rows) -> None:
     """Every class has training images."""
     counts = np.bincount(data.labels[train], minlength=len(data.classes))
     if not counts.all():

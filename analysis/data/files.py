@@ -1,0 +1,242 @@
+"""Files of tables as data frames: what separates their columns is found out, and said.
+
+Read are CSV with commas, semicolons, tabs or bars and with decimal points or commas, JSON Lines, a
+JSON array of objects, and Parquet; each but the last also compressed by gzip, bzip2 or xz. Numbers
+with a per cent sign become fractions. What could mean two things is refused with what settles it.
+"""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import csv
+import gzip
+import io
+import json
+import logging
+import lzma
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
+from vggstudy.analysis.data.number_texts import with_numbers
+from vggstudy.errors import AnalysisError
+from vggstudy.files import explain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+logger = logging.getLogger(__name__)
+
+Decimal = Literal[".", ","]
+
+SEPARATORS = (",", ";", "\t", "|")
+NAMED = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+SNIFFED_LINES = 50
+MAX_BYTES = 2 * 2**30
+"""Largest table that is read, after decompression: 10 million runs of 20 columns."""
+
+_OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_BOMS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TableFile:
+    """A table that was read from a file, and how its rows are counted in messages.
+
+    Attributes
+    ----------
+    frame : DataFrame
+    rows : str
+        What a row is called: ``line`` of a text, ``row`` otherwise.
+    first : int
+        Number of the first one.
+    """
+
+    frame: pd.DataFrame
+    rows: str = "line"
+    first: int = 2
+
+
+def read_table_file(
+    path: Path, factors: Sequence[str] = (), *, decimal: Decimal | None = None
+) -> TableFile:
+    """Read a file of runs, one a row.
+
+    Parameters
+    ----------
+    path : Path
+    factors : sequence of str
+        Columns in which "None", "NA" and the like are levels.
+    decimal : str, optional
+        The decimal sign, where the file leaves it open.
+
+    Raises
+    ------
+    AnalysisError
+        If the file is missing, empty, damaged, too large, or no table; or if a column's numbers can
+        be read in two ways.
+    """
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes[-1:] == [".parquet"]:
+        return TableFile(_parquet(path), "row", 1)
+    data = _content(path, next((end for end in suffixes[-1:] if end in _OPENERS), None))
+    text, encoding = _decoded(data, path)
+    start = text.lstrip()[:1]
+    if start == "[" and ".csv" not in suffixes:
+        found, kind = TableFile(_json_array(text, path), "row", 1), "a JSON array"
+    elif start == "{":
+        found, kind = TableFile(_json_lines(text, path), "line", 1), "JSON Lines"
+    else:
+        frame, separator = _csv(text, path, factors)
+        found, kind = TableFile(frame), f"CSV, columns separated by a {NAMED[separator]}"
+        if separator == ";" and decimal is None:
+            decimal = ","  # it is what leaves the comma to numbers
+    logger.info("%s: read as %s, %s", path, kind, encoding)
+    frame, notes = with_numbers(found.frame, decimal, str(path))
+    for note in notes:
+        logger.info("%s: %s", path, note)
+    return TableFile(frame, found.rows, found.first)
+
+
+def _content(path: Path, ending: str | None) -> bytes:
+    """The bytes of a regular file, decompressed, not beyond `MAX_BYTES`."""
+    try:
+        if path.exists() and not path.is_file():
+            raise AnalysisError(f"{path}: not a regular file")
+        opened: IO[bytes] = _OPENERS[ending](path, "rb") if ending else path.open("rb")
+        with opened as file:
+            data = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise AnalysisError(f"{path}: no such file") from None
+    except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
+        raise AnalysisError(f"{path}: cannot be decompressed: {error}") from None
+    except OSError as error:
+        raise AnalysisError(explain(error, path, "read")) from None
+    if len(data) > MAX_BYTES:
+        raise AnalysisError(f"{path}: larger than {MAX_BYTES // 2**30} GiB")
+    return data
+
+
+def _decoded(data: bytes, path: Path) -> tuple[str, str]:
+    """The text and its encoding: what a byte order mark says, UTF-8, or else Windows' cp1252."""
+    marked = next((name for mark, name in _BOMS.items() if data.startswith(mark)), None)
+    problem: UnicodeDecodeError | None = None
+    for encoding in (marked,) if marked else ("utf-8", "cp1252"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError as error:
+            problem = problem or error
+            continue
+        if "\0" in text:
+            break
+        return text, encoding
+    why = f"{problem}" if problem else "it holds zero bytes"
+    raise AnalysisError(f"{path}: not a CSV table: {why}")
+
+
+def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, str]:
+    """A CSV with a header, by the separator that divides its first lines alike."""
+    import pandas as pd
+
+    separator = separator_of(text)
+    try:
+        header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0).columns
+        frame = pd.read_csv(
+            io.StringIO(text),
+            sep=separator,
+            skip_blank_lines=False,
+            keep_default_na=False,
+            na_values=empty_fields(header, factors),
+        )
+    except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
+        raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
+    return with_numbers_beside_texts(frame, factors), separator
+
+
+def separator_of(text: str) -> str:
+    """The separator of a CSV: the one that makes most columns, equally many in its first lines.
+
+    Where none divides all lines alike, the one that divides the header most; else a comma.
+    """
+    lines = list(_first_lines(text))
+    counts = {each: [len(row) for row in csv.reader(lines, delimiter=each)] for each in SEPARATORS}
+    alike = [each for each, found in counts.items() if len(set(found)) == 1 and found[0] > 1]
+    return max(alike or SEPARATORS, key=lambda each: (counts[each] or [0])[0])
+
+
+def _first_lines(text: str) -> Iterator[str]:
+    """The first lines that are not blank."""
+    left = SNIFFED_LINES
+    for line in io.StringIO(text):
+        if line.strip():
+            left -= 1
+            yield line
+        if not left:
+            return
+
+
+def _json_lines(text: str, path: Path) -> pd.DataFrame:
+    """One object a line; blank lines are rows without values."""
+    return _records([_object(line, path, i) for i, line in enumerate(text.splitlines(), 1)], path)
+
+
+def _object(line: str, path: Path, number: int) -> dict[str, Any]:
+    """The object of one line."""
+    if not line.strip():
+        return {}
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise AnalysisError(f"{path}: line {number} is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise AnalysisError(f"{path}: line {number} is not a JSON object")
+    return found
+
+
+def _json_array(text: str, path: Path) -> pd.DataFrame:
+    """An array of objects."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise AnalysisError(f"{path}: not JSON: {error}") from None
+    if not all(isinstance(row, dict) for row in found):
+        raise AnalysisError(f"{path}: not an array of JSON objects")
+    return _records(found, path)
+
+
+def _records(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
+    """A frame of objects; one inside another becomes columns ``outer.inner``."""
+    import pandas as pd
+
+    if not any(rows):
+        raise AnalysisError(f"{path}: the table has no runs")
+    nested = any(isinstance(value, dict) for row in rows for value in row.values())
+    frame = pd.json_normalize(rows) if nested else pd.DataFrame(rows)
+    held = [name for name in frame if frame[name].map(lambda value: isinstance(value, list)).any()]
+    return frame.drop(columns=held)
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    """A Parquet file."""
+    import pandas as pd
+
+    try:
+        frame: pd.DataFrame = pd.read_parquet(path)
+    except FileNotFoundError:
+        raise AnalysisError(f"{path}: no such file") from None
+    except ImportError:
+        msg = f"{path}: parquet needs pyarrow: pip install 'vggstudy[parquet]'"
+        raise AnalysisError(msg) from None
+    except OSError as error:
+        raise AnalysisError(explain(error, path, "read")) from None
+    except ValueError as error:  # pyarrow's errors are of this kind
+        raise AnalysisError(f"{path}: not a Parquet table: {error}") from None
+    return frame if frame.index.name is None else frame.reset_index()

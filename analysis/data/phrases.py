@@ -1,0 +1,115 @@
+"""An estimand in words, in whatever language and with whatever names a voice has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from vggstudy.analysis.data.levels import Level, write_level
+from vggstudy.analysis.data.outcomes import EVERY_RUN
+from vggstudy.analysis.sentences import Words
+from vggstudy.quantities import QUANTITIES, Form
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.data.contrasts import Condition
+    from vggstudy.analysis.data.estimands import Estimand
+
+OUTCOMES = {
+    "converged": Words("probability of converging"),
+    "expected": Words("expected %(measure)s of a run, failed runs included"),
+}
+AMONG_CONVERGED = Words("mean %(measure)s among converged runs")
+OF_ALL = Words("mean %(measure)s of all runs")
+COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
+AT = Words("at %(factor)s = %(level)s")
+AVERAGED = Words("averaged over %(factors)s with equal weights")
+POOLED = Words("pooled over %(factors)s with equal weights")
+
+
+class Voice(Protocol):
+    """How a reader names things."""
+
+    def text(self, message: str, /) -> str:
+        """A message in the reader's language."""
+
+    def name(self, column: str, /) -> str:
+        """A factor or a measure."""
+
+    def level(self, factor: str, level: Level, /) -> str:
+        """A level of a factor."""
+
+
+class AsWritten:
+    """English, with the names of the table."""
+
+    def text(self, message: str, /) -> str:
+        """As it is."""
+        return message
+
+    def name(self, column: str, /) -> str:
+        """As it is."""
+        return column
+
+    def level(self, _factor: str, level: Level, /) -> str:
+        """As ids write it."""
+        return write_level(level)
+
+
+def phrase(asked: Estimand, voice: Voice) -> str:
+    """One phrase: what is estimated, where, averaged over what."""
+    return ", ".join([_what(asked, voice), *_compared(asked, voice), *_places(asked, voice)])
+
+
+def _what(asked: Estimand, voice: Voice) -> str:
+    """What is estimated, without where."""
+    table = asked.table
+    mean = OF_ALL if table.label_rule == EVERY_RUN else AMONG_CONVERGED
+    measure = {"measure": voice.name(table.outcome)}
+    gaps = {
+        **measure,
+        "what": voice.text(OUTCOMES.get(asked.outcome, mean)) % measure,
+        "other": voice.name(asked.beside.outcome) if asked.beside else "",
+        "factor": voice.name(asked.along or ""),
+    }
+    return voice.text(QUANTITIES[asked.quantity].words) % gaps
+
+
+def _compared(asked: Estimand, voice: Voice) -> list[str]:
+    """The later level minus the earlier one, of each factor that is compared."""
+    contrast = asked.contrast
+    return [
+        voice.text(COMPARED)
+        % {
+            "factor": voice.name(name),
+            "earlier": _level(asked, name, pair[0], voice),
+            "later": _level(asked, name, pair[1], voice),
+        }
+        for name, pair in zip(contrast.factors, contrast.pairs, strict=True)
+    ]
+
+
+def _places(asked: Estimand, voice: Voice) -> list[str]:
+    """Conditions, then what is averaged over."""
+    contrast, table = asked.contrast, asked.table
+    phrases = [
+        voice.text(AT)
+        % {"factor": voice.name(c.factor), "level": _level(asked, c.factor, c.levels[0], voice)}
+        for c in contrast.conditions
+        if len(c.levels) == 1
+    ]
+    named = {*contrast.factors, *(c.factor for c in contrast.conditions), asked.along}
+    free = [voice.name(x) for x in table.factors if x not in named and len(table.levels[x]) > 1]
+    free += [_some(asked, c, voice) for c in contrast.conditions if len(c.levels) > 1]
+    if free:
+        over = POOLED if QUANTITIES[asked.quantity].form == Form.VALUES else AVERAGED
+        phrases.append(voice.text(over) % {"factors": ", ".join(free)})
+    return phrases
+
+
+def _some(asked: Estimand, held: Condition, voice: Voice) -> str:
+    """A factor with those of its levels that are averaged over."""
+    levels = ", ".join(_level(asked, held.factor, i, voice) for i in held.levels)
+    return f"{voice.name(held.factor)} ({levels})"
+
+
+def _level(asked: Estimand, factor: str, index: int, voice: Voice) -> str:
+    return voice.level(factor, asked.table.levels[factor][index])

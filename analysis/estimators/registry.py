@@ -1,0 +1,57 @@
+"""Every quantity with its estimator: the one place where an analysis looks them up.
+
+A new quantity is a file here with a function of the signature `Estimator`, a line below, and its
+words and unit in `vggstudy.quantities`. `vggstudy.analysis.claims.catalogue` says where it is
+claimed without being asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.estimands import Estimand
+from vggstudy.analysis.estimators.association import association
+from vggstudy.analysis.estimators.contrast import contrast, usable
+from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.estimators.needed import needed
+from vggstudy.analysis.estimators.secondary import robust, with_enough
+from vggstudy.analysis.estimators.turning_point import peak
+from vggstudy.analysis.numbers.arrays import BoolArray
+
+Estimator = Callable[[Cells, Estimand, How], Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How a quantity is estimated.
+
+    Attributes
+    ----------
+    estimate : Estimator
+    usable : callable or None
+        Cells that it can include, of which the largest complete part is offered where some are
+        missing; None where no part is.
+    """
+
+    estimate: Estimator
+    usable: Callable[[Cells, Estimand], BoolArray] | None = None
+
+
+ESTIMATORS = {
+    "p": Entry(contrast, usable),
+    "mean": Entry(contrast, usable),
+    "diff": Entry(contrast, usable),
+    "did": Entry(contrast, usable),
+    "iqm": Entry(robust, with_enough),
+    "median": Entry(robust),
+    "hedges_g": Entry(robust),
+    "cliffs_delta": Entry(robust),
+    "improvement": Entry(robust),
+    "association": Entry(association),
+    "peak": Entry(peak),
+    "needed": Entry(needed),
+}
+"""By the names of `vggstudy.quantities.QUANTITIES`."""

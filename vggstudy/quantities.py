@@ -1,0 +1,102 @@
+"""The quantities that a claim can be of: what each compares, what it is called, its unit.
+
+How a quantity is estimated stands in the registry of the analysis (`estimators.registry`). The
+words are English; `make messages` collects them for the report's languages.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Form(StrEnum):
+    """What a quantity is of."""
+
+    OUTCOME = "any outcome, over any cells"
+    VALUES = "a column among converged runs, over any cells"
+    CELLS = "a column among converged runs, in single cells"
+    BESIDE = "a further column and the outcome, of the same runs"
+    LEVEL = "a level of a numeric factor, with all others held"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """One quantity.
+
+    Attributes
+    ----------
+    words : str
+        With gaps: ``what`` (the outcome in words), ``measure`` (a column), ``other`` (the column
+        that it goes together with), ``factor`` (the one whose level it is).
+    form : Form
+    compares : int
+        Number of factors whose levels are compared.
+    unit : str or None
+        None where it is that of the outcome, or of the factor.
+    reference : float or None
+        Value that says "no difference".
+    """
+
+    words: str
+    form: Form = Form.OUTCOME
+    compares: int = 0
+    unit: str | None = None
+    reference: float | None = None
+
+
+WHAT = "%(what)s"
+"""The outcome in words, and nothing else."""
+
+QUANTITIES = {
+    "p": Quantity(WHAT),
+    "mean": Quantity(WHAT),
+    "diff": Quantity("difference in %(what)s", compares=1, reference=0.0),
+    "did": Quantity("difference in differences of the %(what)s", compares=2, reference=0.0),
+    "iqm": Quantity("interquartile mean of the %(measure)s among converged runs", Form.VALUES),
+    "median": Quantity("median %(measure)s among converged runs", Form.CELLS),
+    "hedges_g": Quantity(
+        "standardised difference (Hedges' g) in %(measure)s among converged runs",
+        Form.CELLS,
+        compares=1,
+        unit="standard deviations",
+        reference=0.0,
+    ),
+    "cliffs_delta": Quantity(
+        "Cliff's delta of the %(measure)s among converged runs",
+        Form.CELLS,
+        compares=1,
+        unit="difference of probabilities",
+        reference=0.0,
+    ),
+    "improvement": Quantity(
+        "probability of a higher %(measure)s among converged runs",
+        Form.CELLS,
+        compares=1,
+        unit="probability",
+        reference=0.5,
+    ),
+    "association": Quantity(
+        "rank correlation (Kendall's tau-b) of %(measure)s and %(other)s within cells among "
+        "converged runs",
+        Form.BESIDE,
+        unit="correlation",
+        reference=0.0,
+    ),
+    "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
+    "peak": Quantity(
+        "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
+    ),
+}
+"""By their names in ids."""
+
+PLAIN = ("mean", "diff", "did")
+"""By the number of factors compared; the mean of convergence is ``p``."""
+
+LEVELS = tuple(name for name, kind in QUANTITIES.items() if kind.form == Form.LEVEL)
+"""Quantities that stand first in their ids, before the factor whose level they are."""
+
+
+def plain_quantity(outcome: str, compares: int) -> str:
+    """``p``, ``mean``, ``diff`` or ``did``."""
+    return "p" if outcome == "converged" and not compares else PLAIN[min(compares, 2)]
