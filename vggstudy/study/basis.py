@@ -21,7 +21,10 @@ from vggstudy.study.remarks import SHORT, Remark
 from vggstudy.study.study import Study
 
 MOST_NAMED = 6
-"""So many runs are named one by one."""
+"""So many planned runs are named one by one."""
+
+FEW_NAMED = 3
+"""So many others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,8 +234,9 @@ class _State:
             yield self._named("no_longer_planned", self.unplanned)
 
     def _named(self, name: str, runs: Sequence[str], planned: int | None = None) -> Remark:
-        """A remark that names runs."""
-        names = Named(tuple(map(self._words, runs[:MOST_NAMED])), max(0, len(runs) - MOST_NAMED))
+        """A remark that names runs, all of which the JSON has."""
+        most = MOST_NAMED if planned is not None else FEW_NAMED
+        names = Named(tuple(map(self._words, runs[:most])), max(0, len(runs) - most))
         values: dict[str, object] = {"n": len(runs), "names": names}
         if planned is not None:
             values["planned"] = planned
@@ -243,7 +247,10 @@ class _State:
         if planned := self.plan.by_id.get(run_id):
             levels, replicate = dict(planned.levels), planned.replicate
         elif (row := self.rows.get(run_id)) is not None and row.reason is None:
-            levels, replicate = row.summary["levels"], row.summary["replicate"]
+            known = row.summary["levels"]
+            order = [name for name in self.plan.factors if name in known]
+            levels = {name: known[name] for name in [*order, *sorted(known.keys() - {*order})]}
+            replicate = row.summary["replicate"]
         else:
             return run_id
         return f"{run_id} ({describe_levels({**levels, 'replicate': replicate})})"
