@@ -16,7 +16,7 @@ DECLARED := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help quickstart test lint format types imports docs wheel-check coverage messages studies bounds dev clean distclean
+.PHONY: help quickstart test lint format types imports docs wheel-check coverage release messages studies bounds dev clean distclean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ wheel-check: $(DEV) ## Only build the wheel and run it in a clean environment
 
 coverage: $(DEV) ## Simulate the coverage of the intervals (long)
 	$(BIN)/python -m pytest -n $(WORKERS) -m coverage $(PYTEST_ARGS)
+
+release: $(DEV) ## Build wheel, sdist, checksums, lock and bill of materials of the last commit into dist/
+	$(PIP) -e '.[dev,release]'
+	$(BIN)/python .ci/release.py dist
 
 messages: $(DEV) ## Collect the report's messages, update and compile its catalogues
 	$(BIN)/pybabel -q extract -F pyproject.toml -k mark -k Sentence -k Words -k Quantity --omit-header \

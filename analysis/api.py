@@ -52,6 +52,7 @@ def analyze(
     named: Sequence[str] = (),
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
+    lower_is_better: bool | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -89,6 +90,9 @@ def analyze(
     probability_interval : str
         Of the probability that a run of a single cell converges: clopper_pearson covers at least
         its level; mid_p is shorter and covers it on average.
+    lower_is_better : bool, optional
+        Whether less of the outcome is better, in ranks, turning points and hypotheses; by default
+        as the table says.
 
     Returns
     -------
@@ -102,6 +106,8 @@ def analyze(
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
         load_ahead()
+    if lower_is_better is not None:
+        table = table.directed(lower_is_better)
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
@@ -203,6 +209,8 @@ def _warnings(cells: Cells, flow: Flow) -> tuple[Note, ...]:
     if none:
         planned = int((cells.planned > 0).sum())
         found.append(say("cells_without_converged", n=none, cells=planned))
+    if cells.table.lower_is_better:
+        found.append(say("lower_is_better", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
         found.append(say("flat_cell") if flat == 1 else say("flat_cells", n=flat))

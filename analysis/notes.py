@@ -67,6 +67,7 @@ class ModelCaution(StrEnum):
     CURVATURE_NOT_SIGNIFICANT = "curvature_not_significant"
     OUTSIDE_RANGE = "outside_range"
     MINIMUM = "minimum"
+    MAXIMUM = "maximum"
     LACK_OF_FIT = "lack_of_fit"
     OUTLIER = "outlier"
     SOME_RESAMPLES_FAILED = "some_resamples_failed"

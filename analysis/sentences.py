@@ -111,6 +111,7 @@ SENTENCES = {
         "%(factor)s: %(levels)s look like one level; they are analysed apart, so write them alike "
         "if they are one"
     ),
+    "lower_is_better": Sentence("lower values of %(factor)s are better"),
     "seeds_crossed": Sentence(
         "seeds are crossed: %(n)s of %(all)s runs, no two of a cell with a common seed, enter the "
         "estimates; all of them enter the components of variance"
@@ -140,6 +141,10 @@ SENTENCES = {
     "band_shares_seeds": Sentence("runs share seeds across cells: a band holds single cells only"),
     "needs_runs": Sentence("needs at least %(least)s %(what)s, has %(n)s"),
     "runs_do_not_vary": Sentence("all runs of all cells have the same value"),
+    "no_cell_of_its_scale": Sentence(
+        "the runs of %(names)s have one value, and no cell of the same unit and scale tells how "
+        "much they vary"
+    ),
     "converged_do_not_vary": Sentence("all converged runs have the same value"),
     "resamples_do_not_vary": Sentence("resamples do not vary between %(low)s and %(high)s"),
     "failed_above_converged": Sentence("in a cell the failed runs score above the converged ones"),
@@ -348,6 +353,7 @@ SENTENCES = {
     "levels_left_out": Sentence("%(factor)s %(levels)s: fewer than 3 converged runs, left out"),
     "no_curvature": Sentence("the curvature is not significant (p = %(p)s)"),
     "minimum": Sentence("the curve turns upwards: a minimum"),
+    "maximum": Sentence("the curve turns downwards: a maximum, where lower is better"),
     "outside_converged": Sentence(
         "it lies outside the converged range, %(factor)s %(low)s to %(high)s"
     ),
@@ -371,11 +377,18 @@ SENTENCES = {
     # When a hypothesis counts as supported.
     "all_of": Sentence("all of: %(rules)s"),
     "ranked_as_stated": Sentence("every model stated to be better lies above, all pairs at once"),
+    "falls_and_rises": Sentence(
+        "the outcome falls to its lowest and rises again, in every stratum"
+    ),
     "rises_and_falls": Sentence("the outcome rises to a peak and falls, in every stratum"),
     "within_margin": Sentence("%(claim)s within %(number)s by two one-sided tests"),
     "above": Sentence("%(claim)s above %(other)s", other=Kind.NUMBER),
     "below": Sentence("%(claim)s below %(other)s", other=Kind.NUMBER),
     "model_above": Sentence("%(claim)s above %(other)s"),
+    "model_below": Sentence("%(claim)s below %(other)s"),
+    "ranked_with_lowest_best": Sentence(
+        "every model stated to be better lies below, all pairs at once"
+    ),
     # What the sensitivity analysis could not vary.
     "margin_only": Sentence(
         "the table has no curves, so only the margin of the test accuracy was varied"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import tarfile
 import tomllib
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import Distribution, distribution, packages_distributions
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -144,20 +147,61 @@ def test_version_and_license_agree(repository: Path, pyproject: dict[str, Any], 
 
 
 @pytest.fixture(scope="module")
-def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy: setuptools would leave a build folder and reuse a stale one."""
-    source = tmp_path_factory.mktemp("source")
+def release(repository: Path) -> ModuleType:
+    """The program that builds a release, as a module."""
+    spec = importlib.util.spec_from_file_location("release", repository / ".ci" / "release.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def copied(repository: Path, source: Path) -> Path:
+    """What a release is built from: setuptools would leave a build folder and reuse a stale one."""
     skip = shutil.ignore_patterns("__pycache__")
     for folder in SOURCES:
         shutil.copytree(repository / folder, source / folder, symlinks=True, ignore=skip)
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(repository / file, source / file)
-    out = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out)]
-    done = subprocess.run([*command, str(source)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    (built,) = out.glob("*.whl")
-    return built
+    return source
+
+
+EPOCH = 1_750_000_000
+
+
+@pytest.fixture(scope="module")
+def built(repository: Path, release: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the sdist."""
+    source = copied(repository, tmp_path_factory.mktemp("source"))
+    return Path(release.build(source, EPOCH))
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
+    return found
+
+
+def test_a_release_has_the_same_bytes_wherever_and_whenever_it_is_built(
+    repository: Path, release: ModuleType, built: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    source = copied(repository, tmp_path / "elsewhere")
+    for place, path in enumerate(sorted(source.rglob("*"), reverse=True)):
+        if not path.is_symlink():
+            path.chmod(0o775 if path.is_dir() else 0o664)
+            os.utime(path, (place, place))
+    assert release.digests(release.build(source, EPOCH)) == release.digests(built)
+
+
+def test_an_sdist_holds_no_owner_and_one_time(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        members = archive.getmembers()
+    assert {member.mtime for member in members} == {EPOCH}
+    assert {(m.uid, m.gid, m.uname, m.gname) for m in members} == {(0, 0, "", "")}
+    assert {member.mode for member in members} <= {0o644, 0o755}
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -121,8 +122,18 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
+def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES, follow: bool = True) -> bytes:
     """All bytes of an ordinary file of bounded size; never waits for a pipe or a device.
+
+    What is looked at is what was opened: a link that is swapped meanwhile changes nothing.
+
+    Parameters
+    ----------
+    path : path
+    limit : int
+        Most bytes that are read.
+    follow : bool
+        Whether the last part of the path may be a link.
 
     Raises
     ------
@@ -130,17 +141,53 @@ def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES) -> bytes:
         If the file cannot be read, is no ordinary file (``EINVAL``) or is larger than ``limit``
         bytes (``EFBIG``).
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = _open_ordinary(path, limit=limit, follow=follow)
     try:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise OSError(errno.EINVAL, "not an ordinary file", str(path))
-        if status.st_size > limit:
-            raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
         with os.fdopen(descriptor, "rb", closefd=False) as stream:
             return stream.read(limit)
     finally:
         os.close(descriptor)
+
+
+def read_chunks(path: str | Path, *, limit: int, size: int) -> Iterator[bytes]:
+    """The bytes of such a file in pieces, for what need not be in memory at once.
+
+    Parameters
+    ----------
+    path : path
+    limit : int
+        Most bytes of the file.
+    size : int
+        Bytes of a piece.
+
+    Raises
+    ------
+    OSError
+        As `read_bounded` does, when the first piece is asked for.
+    """
+    descriptor = _open_ordinary(path, limit=limit, follow=True)
+    try:
+        with os.fdopen(descriptor, "rb", closefd=False) as stream:
+            left = limit
+            while left > 0 and (chunk := stream.read(min(size, left))):
+                left -= len(chunk)
+                yield chunk
+    finally:
+        os.close(descriptor)
+
+
+def _open_ordinary(path: str | Path, *, limit: int, follow: bool) -> int:
+    """A descriptor of an ordinary file of bounded size."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags)
+    status = os.fstat(descriptor)
+    ordinary = stat.S_ISREG(status.st_mode)
+    if ordinary and status.st_size <= limit:
+        return descriptor
+    os.close(descriptor)
+    if not ordinary:
+        raise OSError(errno.EINVAL, "not an ordinary file", str(path))
+    raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
 
 
 def read_head(path: str | Path, size: int) -> bytes:
@@ -151,10 +198,8 @@ def read_head(path: str | Path, size: int) -> bytes:
     OSError
         If the file cannot be read or is no ordinary file (``EINVAL``).
     """
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    descriptor = _open_ordinary(path, limit=sys.maxsize, follow=True)
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.EINVAL, "not an ordinary file", str(path))
         return os.read(descriptor, size)
     finally:
         os.close(descriptor)

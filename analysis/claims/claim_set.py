@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
@@ -97,11 +98,11 @@ def read_claims_file(path: Path, *, follow: bool = True) -> ClaimSet:
     AnalysisError
         If it cannot be read, is too large, or is not a sound claims file.
     """
-    if not follow and path.is_symlink():
-        raise AnalysisError(f"{path} cannot be read: it is a link")
     try:
-        text = read_bounded(path, limit=MAX_CLAIMS_BYTES).decode("utf-8")
+        text = read_bounded(path, limit=MAX_CLAIMS_BYTES, follow=follow).decode("utf-8")
     except OSError as error:
+        if error.errno == errno.ELOOP and not follow:
+            raise AnalysisError(f"{path} cannot be read: it is a link") from None
         raise AnalysisError(f"{path} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise AnalysisError(f"{path} cannot be read: it is not UTF-8") from None

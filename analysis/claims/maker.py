@@ -50,7 +50,8 @@ class ClaimMaker:
 
     def cells_of(self, asked: Estimand) -> Cells:
         """The cells of its outcome."""
-        return self.further.get(asked.table.outcome, self.cells)
+        main = asked.table is self.cells.table
+        return self.cells if main else self.further.get(asked.table.outcome, self.cells)
 
     def finding(self, asked: Estimand, confidence: float | None = None) -> Finding:
         """The estimate alone, at the analysis' level by default."""

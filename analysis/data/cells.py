@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -102,6 +103,10 @@ class Cells:
             start=converged.start,
         )
 
+    def oriented(self) -> Cells:
+        """The same cells, where lower is better with every value negated: best is then highest."""
+        return _negated(self) if self.table.lower_is_better else self
+
     def __len__(self) -> int:
         return len(self.codes)
 
@@ -125,12 +130,18 @@ class Cells:
     @property
     def pooled(self) -> tuple[float, float]:
         """Pooled within-cell variance of converged runs, and its degrees of freedom (or 0, 0)."""
-        return _pool(self.variance, self.k)
+        return pool(self.variance, self.k)
 
     @property
     def failed_pooled(self) -> tuple[float, float]:
         """The same of failed runs."""
-        return _pool(self.failed_variance, self.failed_n)
+        return pool(self.failed_variance, self.failed_n)
+
+
+@lru_cache(maxsize=8)
+def _negated(cells: Cells) -> Cells:
+    """`Cells.oriented`, made once for the many strata of a table."""
+    return Cells.from_table(replace(cells.table, value=-cells.table.value))
 
 
 def cell_of(cells: Cells) -> IntArray:
@@ -138,7 +149,7 @@ def cell_of(cells: Cells) -> IntArray:
     return _cell_index(cells.table, cells.shape)
 
 
-def _pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
+def pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:
     """Variance pooled over cells with two or more runs, and its degrees of freedom."""
     used = n >= 2
     df = float((n[used] - 1).sum())

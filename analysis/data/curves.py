@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.levels import is_numeric, write_level
@@ -180,10 +181,9 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
     if problem:
         return problem
     used = along[usable]
-    pooled, df = cells.pooled
-    flat = cells.flat[used]
-    if flat.any() and not pooled > 0:
-        return say("runs_do_not_vary", Reason.NO_VARIANCE)
+    flat, lent = cells.flat[used], lent_variance(cells)
+    if lost := no_lender(cells, used, lent):
+        return lost
     return Curve(
         source=cells,
         axis=axis,
@@ -192,8 +192,8 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
         x=x[usable],
         n=cells.k[used],
         mean=cells.mean[used],
-        variance=np.where(flat, pooled, cells.variance[used]),
-        df=np.where(flat, df, cells.k[used] - 1),
+        variance=lent.variance[used],
+        df=lent.df[used],
         strata=Strata(
             cells.k[used].astype(np.int64),
             np.concatenate([cells.cell_values(c) for c in used.tolist()]),

@@ -51,6 +51,17 @@ def is_fraction(column: str) -> bool:
     return column == "accuracy" or column.endswith(("_accuracy", "_recall"))
 
 
+LOWER = ("loss", "error", "seconds", "seconds_per_epoch", "peak_memory_bytes", "perplexity")
+"""Columns of which less is better, besides those that end in one of `LOWER_ENDINGS`."""
+
+LOWER_ENDINGS = ("_loss", "_error", "_seconds")
+
+
+def lower_by_name(column: str) -> bool:
+    """Whether less of a column is better, as its name says: losses, errors, times and memory."""
+    return column in LOWER or column.endswith(LOWER_ENDINGS)
+
+
 def outcome_id(column: str) -> str:
     """The first word of a claim's id: ``accuracy`` for test accuracy, else the column's name."""
     return "accuracy" if column in {"test_accuracy", "accuracy"} else column

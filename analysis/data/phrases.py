@@ -19,6 +19,7 @@ OUTCOMES = {
 }
 AMONG_CONVERGED = Words("mean %(measure)s among converged runs")
 OF_ALL = Words("mean %(measure)s of all runs")
+LOWER = Words("probability of a lower %(measure)s among converged runs")
 COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
 AT = Words("at %(factor)s = %(level)s")
 AVERAGED = Words("averaged over %(factors)s with equal weights")
@@ -70,7 +71,8 @@ def _what(asked: Estimand, voice: Voice) -> str:
         "other": voice.name(asked.beside.outcome) if asked.beside else "",
         "factor": voice.name(asked.along or ""),
     }
-    return voice.text(QUANTITIES[asked.quantity].words) % gaps
+    lower = asked.quantity == "improvement" and table.lower_is_better
+    return voice.text(LOWER if lower else QUANTITIES[asked.quantity].words) % gaps
 
 
 def _compared(asked: Estimand, voice: Voice) -> list[str]:

@@ -18,6 +18,7 @@ from vggstudy.analysis.data.outcomes import (
     LABELS,
     NOT_DATA,
     is_fraction,
+    lower_by_name,
 )
 from vggstudy.analysis.data.table_checks import TableRequest, build_table
 from vggstudy.analysis.notes import Note
@@ -59,6 +60,8 @@ class RunTable:
         Each run's own chance level where runs differ in it; NaN where a run has none.
     notes : tuple of Note
         What to know of how the table was read, e.g. of spellings of one level.
+    lower_is_better : bool
+        Whether the best value of the outcome is the lowest one.
     """
 
     factors: tuple[str, ...]
@@ -73,6 +76,7 @@ class RunTable:
     streams: IntArray | None = None
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
+    lower_is_better: bool = False
 
     @classmethod
     def from_frame(
@@ -84,6 +88,7 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        lower_is_better: bool | None = None,
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
 
@@ -103,6 +108,8 @@ class RunTable:
             column.
         levels : mapping, optional
             Declared order of the levels; by default false < true, numbers by value, then text.
+        lower_is_better : bool, optional
+            Whether less of the outcome is better; by default as its name says (`lower_by_name`).
 
         Raises
         ------
@@ -110,7 +117,7 @@ class RunTable:
             If anything is wrong; every problem is listed, with its row.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(frame, request, rows="row", first=1))
+        return cls(**build_table(frame, request, rows="row", first=1)).directed(lower_is_better)
 
     @classmethod
     def read_csv(
@@ -122,6 +129,7 @@ class RunTable:
         margin: float = 0.05,
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
+        lower_is_better: bool | None = None,
         decimal: Decimal | None = None,
     ) -> RunTable:
         """`from_frame` of a file: CSV, JSON Lines or Parquet; problems are named by line.
@@ -140,7 +148,13 @@ class RunTable:
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
         file = read_table_file(Path(path), factors, decimal=decimal)
-        return cls(**build_table(file.frame, request, rows=file.rows, first=file.first))
+        made = cls(**build_table(file.frame, request, rows=file.rows, first=file.first))
+        return made.directed(lower_is_better)
+
+    def directed(self, lower_is_better: bool | None) -> RunTable:
+        """The same runs, with which values are better; None goes by the outcome's name."""
+        lower = lower_by_name(self.outcome) if lower_is_better is None else lower_is_better
+        return self if lower == self.lower_is_better else replace(self, lower_is_better=lower)
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -243,9 +257,13 @@ class RunTable:
                 strict=True,
             )
         ]
-        further = {} if self.streams is None else {"streams": self.streams.tolist()}
+        further: dict[str, object] = (
+            {} if self.streams is None else {"streams": self.streams.tolist()}
+        )
         if self.own_chance is not None:
             further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
+        if self.lower_is_better != lower_by_name(self.outcome):
+            further["lower_is_better"] = self.lower_is_better
         return digest(
             {
                 **further,

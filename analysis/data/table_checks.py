@@ -15,6 +15,7 @@ from vggstudy.analysis.data.outcomes import (
     LABELS,
     NOT_DATA,
     is_fraction,
+    lower_by_name,
 )
 from vggstudy.analysis.data.repeated_rows import hint, unnamed_columns
 from vggstudy.analysis.data.spellings import one_spelling
@@ -220,6 +221,12 @@ def _labels(
     column = next(
         (name for name in LABEL_COLUMNS if name in frame and name != request.outcome), None
     )
+    if column is None and lower_by_name(request.outcome):
+        problems.add(
+            f"no column 'outcome' or 'label', and less of {request.outcome!r} is better: no margin "
+            "above chance tells which runs learned, so add such a column"
+        )
+        return label, ""
     if column is None:
         if chance is None and own is None:
             problems.add(

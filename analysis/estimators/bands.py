@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.borrowing import Lent, lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group
 from vggstudy.analysis.data.estimands import Estimand
@@ -120,10 +121,13 @@ def level_band(
     """
     conditions, held = _conditions(cells.table, factor, at)
     kept, left_out, groups = [], [], []
+    lent = lent_variance(cells)
     for code, level in enumerate(cells.table.levels[factor]):
         here = sorted((*conditions, Condition(factor, (code,))), key=lambda c: c.factor)
         group = Contrast(conditions=tuple(here)).groups(cells)[0]
         reason = _refusal(cells, group, pooled=pooled, shared_seeds=shared_seeds)
+        if reason is None and not pooled:
+            reason = no_lender(cells, group.cells, lent)
         if reason is None:
             kept.append(level)
             groups.append(group)
@@ -134,7 +138,7 @@ def level_band(
         lost = (*left_out, *((level, flat) for level in kept))
         return Band(factor, held, (), (), lost, confidence)
     name = Estimand.of(cells.table.outcome, Contrast(conditions=conditions), cells.table).id
-    means, rows = _means(cells, groups, pooled=pooled)
+    means, rows = _means(cells, groups, lent, pooled=pooled)
     rng = claim_generator(seed, f"{name} band {factor}")
     found = max_t(means, rows, confidence=confidence, rng=rng)
     intervals = tuple(found.interval(k) for k in range(len(kept)))
@@ -162,13 +166,14 @@ def _refusal(cells: Cells, group: Group, *, pooled: bool, shared_seeds: bool) ->
     return unavailable(cells, group.cells, cells.k, minimum=minimum, what="converged runs")
 
 
-def _means(cells: Cells, groups: list[Group], *, pooled: bool) -> tuple[CellMeans, FloatArray]:
+def _means(
+    cells: Cells, groups: list[Group], lent: Lent, *, pooled: bool
+) -> tuple[CellMeans, FloatArray]:
     """Means of all cells in use and every level's weights; a flat cell borrows its variance."""
     used = np.concatenate([group.cells for group in groups])
     sizes = [group.cells.size for group in groups]
     level = np.repeat(np.arange(len(groups)), sizes)
     rows = (level == np.arange(len(groups))[:, None]) / np.array(sizes)[:, None]
-    known = ~cells.flat[used] & ~np.isnan(cells.variance[used])
-    variance = np.where(known, cells.variance[used], cells.pooled[0])
+    variance = np.full(used.size, cells.pooled[0]) if pooled else lent.variance[used]
     means = CellMeans(cells.mean[used], variance, cells.k[used], cells.pooled if pooled else None)
     return means, rows

@@ -18,8 +18,8 @@ from scipy.special import stdtr
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
-from vggstudy.analysis.estimators.means import pooled_where_flat
-from vggstudy.analysis.notes import NotedValueError, say
+from vggstudy.analysis.estimators.means import spread_where_flat
+from vggstudy.analysis.notes import Note, NotedValueError, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval, check_confidence
 from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
@@ -122,9 +122,9 @@ def spread_by_cell(cells: Cells, groups: list[Group], *, pooled: bool = False) -
     if (cells.k[used] < need).any():
         raise NotedValueError(say("every_cell_needs", least=need))
     if not pooled:
-        spread = pooled_where_flat(cells, used, weights)
-        if spread is None:
-            raise NotedValueError(say("variances_are_zero"))
+        spread = spread_where_flat(cells, used, weights)
+        if isinstance(spread, Note):
+            raise NotedValueError(spread)
         return spread
     variance, df = cells.pooled
     if not variance > 0:

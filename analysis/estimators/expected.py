@@ -18,13 +18,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells, cell_of
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.seed_sums import by_seed, shares_by_seed
 from vggstudy.analysis.notes import Caution, Note, Reason, say
-from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.proportions import (
     clopper_pearson,
@@ -74,7 +75,8 @@ def estimate_expected(
     -------
     Finding
         Refused where a cell has fewer than `MIN_RUNS` labelled runs, where failed runs score above
-        converged ones, or where failed runs have no outcome and nothing can stand in for it.
+        converged ones, where failed runs have no outcome and nothing can stand in for it, or where
+        no cell of its scale tells how much the runs of a cell vary.
 
     Raises
     ------
@@ -89,6 +91,8 @@ def estimate_expected(
         return Finding(None, None, problem)
     if lost := unknown_failures(cells, used):
         return Finding(None, None, lost)
+    if lost := _no_spread(cells, used):
+        return Finding(None, None, lost)
     parts = [_parts(cells, group) for group in groups]
     if any((part.converged < part.failed).any() for part in parts):
         return refused(Reason.FAILED_ABOVE_CONVERGED, "failed_above_converged")
@@ -102,6 +106,12 @@ def estimate_expected(
         return Finding(intervals[0].estimate, intervals[0], cautions=notes)
     found = mover_sum(intervals, [g.sign for g in groups], method="mover_product")
     return Finding(found.estimate, found, cautions=notes)
+
+
+def _no_spread(cells: Cells, used: IntArray) -> Note | None:
+    """Why the spread of a used cell's converged runs is not known, although that of others is."""
+    lent = lent_variance(cells)
+    return None if lent.borrows.all() else no_lender(cells, used[cells.k[used] > 0], lent)
 
 
 def _parts(cells: Cells, group: Group) -> _Parts:
@@ -145,18 +155,15 @@ def _half_width(
 ) -> float:
     """Half-width of the t interval of a weighted sum of means of converged or failed runs.
 
-    A cell with one run, or whose runs do not vary, takes the pooled variance; 0 where there is
-    none.
+    A cell with one run, or whose runs do not vary, takes the variance of cells of its scale; 0
+    where no run varies at all.
     """
-    n = (cells.failed_n if failed else cells.k)[group.cells]
-    own = (cells.failed_variance if failed else cells.variance)[group.cells]
-    pooled, df = cells.failed_pooled if failed else cells.pooled
-    borrow = (n < 2) | ~(own > 0)
-    variance = np.where(borrow, pooled, own)
+    lent = lent_variance(cells, failed=failed)
+    n, variance = (cells.failed_n if failed else cells.k)[group.cells], lent.variance[group.cells]
     active = (n > 0) & (weights > 0) & (variance > 0)
     if not active.any():
         return 0.0
-    freedom = np.where(borrow, df, n - 1)
+    freedom = lent.df[group.cells]
     spread = satterthwaite(weights[active], variance[active], n[active], freedom[active])
     return t_quantile(spread.df, confidence) * spread.se
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations, strata_of_cells
-from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.notes import Caution, Named, Note, Reason, say
+from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.notes import Caution, Named, Note, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
@@ -80,8 +81,8 @@ def estimate_mean(
     Finding
         With a calibrated bootstrap interval by default and the t interval beside it, which it
         holds where runs are few or the level is strict (`bootstrap.at_least`). Where a cell's
-        values do not vary, its variance is the pooled one and the interval is the t interval.
-        Refused where a cell has too few converged runs, or nothing varies anywhere.
+        values do not vary, its variance is that of the cells of its scale and the interval is the t
+        interval. Refused where a cell has too few converged runs, or no cell of its scale varies.
     """
     used = np.concatenate([group.cells for group in groups])
     weights = np.concatenate([group.sign * group.weights for group in groups])
@@ -91,9 +92,9 @@ def estimate_mean(
         known = float(weights @ cells.mean[used]) if (cells.k[used] > 0).all() else None
         return Finding(known, None, problem)
     estimate = float(weights @ cells.mean[used])
-    spread = pooled_where_flat(cells, used, weights)
-    if spread is None:
-        return refused(Reason.NO_VARIANCE, "runs_do_not_vary", estimate)
+    spread = spread_where_flat(cells, used, weights)
+    if isinstance(spread, Note):
+        return Finding(estimate, None, spread)
     limits = _limits(cells, weights)
     analytic = t_interval(estimate, spread, confidence=confidence, method=_t_name(groups))
     notes = _cautions(cells, used, rule, resampling.method)
@@ -119,21 +120,20 @@ def rule_for(cells: int, groups: int) -> _Rule:
     return _Rule(3, 8) if groups == cells == 2 else _Rule(2, 3)
 
 
-def pooled_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | None:
-    """Spread of a contrast, with the pooled variance in cells that do not vary.
+def spread_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | Note:
+    """Spread of a contrast; cells that do not vary borrow from others, as `lent_variance` says.
 
     Returns
     -------
-    Spread or None
-        None where no variance can be told at all.
+    Spread or Note
+        A note where a cell's variance cannot be told.
     """
-    pooled, df = cells.pooled
-    flat = cells.flat[used]
-    variance = np.where(flat, pooled, cells.variance[used])
-    freedom = np.where(flat, df, cells.k[used] - 1)
-    if not (weights**2 * variance).sum() > 0 or (flat.any() and not pooled > 0):
-        return None
-    return satterthwaite(weights, variance, cells.k[used], freedom)
+    if not cells.flat[used].any():
+        return satterthwaite(weights, cells.variance[used], cells.k[used])
+    lent = lent_variance(cells)
+    if lost := no_lender(cells, used, lent):
+        return lost
+    return satterthwaite(weights, lent.variance[used], cells.k[used], lent.df[used])
 
 
 def _draw(

@@ -47,19 +47,13 @@ class Threshold:
     Attributes
     ----------
     needed : Needed
-    conditions : tuple of Condition
     limits : Limits
         On the axis' scale, as the model has them.
-    k, n : int
-        Converged and labelled runs of the stratum.
     confidence : float
     """
 
     needed: Needed
-    conditions: tuple[Condition, ...]
     limits: Limits
-    k: int
-    n: int
     confidence: float
 
     @property
@@ -85,22 +79,6 @@ class Threshold:
         if self.limits.open_high:
             return None
         return self.needed.axis.to_original(max(self.limits.high, self.limits.range[0]))
-
-    def estimate_in_words(self) -> str:
-        """``45.4``, ``< 8``, ``> 1024`` or ``nowhere``."""
-        low, high = (self.needed.axis.to_original(x) for x in self.limits.range)
-        words = {"below": f"< {low:g}", "above": f"> {high:g}", "nowhere": "nowhere"}
-        if self.estimate is None:
-            return words[self.limits.position]
-        return f"{self.estimate:.4g}"
-
-    def limits_in_words(self) -> str:
-        """``29.4 to 72.7``, ``> 600``, ``< 8`` or ``unbounded``."""
-        if self.low is None and self.high is None:
-            return "unbounded"
-        if self.low is None:
-            return f"< {self.high:.4g}"
-        return f"> {self.low:.4g}" if self.high is None else f"{self.low:.4g} to {self.high:.4g}"
 
     def finding(self) -> Finding:
         """In the data's unit; an open end is infinite, and both open is a refusal.
@@ -203,7 +181,4 @@ def estimate_threshold(
     if isinstance(lines, Note):
         return lines
     limits = limits_of(lines, 0, direction=direction, confidence=confidence)
-    if isinstance(limits, Note):
-        return limits
-    stratum = lines.strata[0]
-    return Threshold(needed, conditions, limits, int(stratum.k), int(stratum.n), confidence)
+    return limits if isinstance(limits, Note) else Threshold(needed, limits, confidence)

@@ -1,5 +1,7 @@
 """Whether an outcome rises to a peak and falls again along a numeric factor.
 
+Where lower is better, whether it falls to a trough and rises again: the values are negated.
+
 Three tests must agree. The slopes of the quadratic at both ends of the converged range [1]_ and
 Fieller's set inside it believe in the quadratic, which finds a peak on a plateau too. The third,
 cross-fitted, does not: the peak cell is chosen on one half of the runs and compared with both ends
@@ -96,8 +98,6 @@ class PeakTest:
 
     Attributes
     ----------
-    claim_id : str
-        Of the turning point.
     quadratic : Quadratic
     slopes : SlopesTest
     cross_fit : CrossFit
@@ -105,7 +105,6 @@ class PeakTest:
         Smallest level alpha at which the (1 - alpha) set lies inside the converged range.
     """
 
-    claim_id: str
     quadratic: Quadratic
     slopes: SlopesTest
     cross_fit: CrossFit
@@ -152,6 +151,7 @@ def peak_test(
         Refused as `curve_at` refuses, with `ModelReason.TOO_FEW_LEVELS` below `min_levels`
         levels, or `ModelReason.TOO_FEW_SEEDS` where no half has a run of every cell.
     """
+    cells = cells.oriented()
     curve = curve_at(cells, axis, conditions)
     if isinstance(curve, Note):
         return curve
@@ -165,7 +165,6 @@ def peak_test(
         return say("seeds_cannot_be_halved", ModelReason.TOO_FEW_SEEDS)
     quadratic = fit_quadratic(curve)
     return PeakTest(
-        claim_id=name,
         quadratic=quadratic,
         slopes=slopes_test(quadratic),
         cross_fit=cross_fit(curve, first),

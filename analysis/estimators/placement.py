@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.firth import Binomial, LogisticFit
 from vggstudy.analysis.numbers.profile import Restricted, fit_restricted
@@ -29,23 +28,16 @@ class Stratum:
 
     Attributes
     ----------
-    conditions : tuple of Condition
-        Where the other factors are held.
     level, slope : ndarray of shape (P,)
         Weights of the coefficients that give the line's height at `middle`, and its slope.
     middle, half : float
         Centre and half-width of the range of x that has runs.
-    k, n : float
-        Converged and labelled runs.
     """
 
-    conditions: tuple[Condition, ...]
     level: FloatArray
     slope: FloatArray
     middle: float
     half: float
-    k: float
-    n: float
 
     def x(self, phi: float) -> float:
         """The level at an angle; infinite at the ends."""

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from vggstudy.analysis.data.availability import unavailable
+from vggstudy.analysis.data.borrowing import lent_variance, no_lender
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group
 from vggstudy.analysis.data.failed_values import unknown_failures
@@ -75,18 +76,23 @@ class Comparison:
         Indices of models.
     interval : Interval
         Simultaneous with all other pairs.
+    lower_is_better : bool
     """
 
     first: int
     second: int
     interval: Interval
+    lower_is_better: bool = False
 
     @property
     def better(self) -> int | None:
         """Index of the model that is certainly better, if one is."""
+        low, high = (self.first, self.second)
+        if self.lower_is_better:
+            low, high = high, low
         if self.interval.low > 0:
-            return self.second
-        return self.first if self.interval.high < 0 else None
+            return high
+        return low if self.interval.high < 0 else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +108,12 @@ class Ranking:
     comparisons : tuple of Comparison
         All pairs, holding together.
     rank_low, rank_high : tuple of int
-        Best and worst rank of each model; 1 is the highest mean.
+        Best and worst rank of each model; 1 is the best mean.
     confidence : float
     reason : Note or None
         Why there is no ranking; everything above is then empty.
+    lower_is_better : bool
+        Whether the best mean is the lowest one.
     """
 
     outcome: str
@@ -116,11 +124,13 @@ class Ranking:
     rank_high: tuple[int, ...]
     confidence: float
     reason: Note | None = None
+    lower_is_better: bool = False
 
     @property
     def order(self) -> list[int]:
-        """Models from the highest estimate to the lowest."""
-        return sorted(range(len(self.models)), key=lambda i: -self.estimates[i].estimate)
+        """Models from the best estimate to the worst."""
+        sign = 1 if self.lower_is_better else -1
+        return sorted(range(len(self.models)), key=lambda i: sign * self.estimates[i].estimate)
 
     def comparison(self, first: int, second: int) -> Interval:
         """Interval of the second model minus the first."""
@@ -213,7 +223,7 @@ def _rank_expected(
         if finding.interval is None:
             return _refused(outcome, confidence, finding.reason or _unknown())
         comparisons.append(_compared(first, second, finding.interval, error / critical))
-    return _ranking(outcome, models, estimates, comparisons, confidence)
+    return _ranking(outcome, models, estimates, comparisons, confidence, cells)
 
 
 def _first_reason(found: list[Finding]) -> Note | None:
@@ -273,18 +283,17 @@ def _rank_converged(
     rows = np.zeros((len(models), len(cells)))
     for row, group in zip(rows, groups, strict=True):
         row[group.cells] = group.weights
-    pooled = cells.pooled[0]
-    if not pooled > 0:
-        return _refused(outcome, confidence, _unknown())
+    lent = lent_variance(cells)
+    if reason := no_lender(cells, used, lent):
+        return _refused(outcome, confidence, reason)
     rows = rows[:, used]
-    variance = np.where(cells.flat[used], pooled, cells.variance[used])
-    means = CellMeans(cells.mean[used], variance, cells.k[used])
+    means = CellMeans(cells.mean[used], lent.variance[used], cells.k[used])
     weights, pairs = pairwise(rows)
     rng = claim_generator(seed, name)
     compared = max_t(means, weights, confidence=confidence, rng=rng)
     single = [_alone(means, row, confidence) for row in rows]
     comparisons = [Comparison(i, j, compared.interval(k)) for k, (i, j) in enumerate(pairs)]
-    return _ranking(outcome, models, single, comparisons, confidence)
+    return _ranking(outcome, models, single, comparisons, confidence, cells)
 
 
 def _rank_over_seeds(
@@ -314,7 +323,7 @@ def _rank_over_seeds(
     comparisons = [
         Comparison(i, j, x) for (i, j), x in zip(compared.pairs, compared.intervals, strict=True)
     ]
-    return _ranking(outcome, models, single, comparisons, confidence)
+    return _ranking(outcome, models, single, comparisons, confidence, cells)
 
 
 def _over_seeds(values: FloatArray, confidence: float) -> Interval:
@@ -339,8 +348,11 @@ def _ranking(
     estimates: list[Interval],
     comparisons: list[Comparison],
     confidence: float,
+    cells: Cells,
 ) -> Ranking:
     """Ranks that the comparisons leave open ([1]_, section 3)."""
+    lower = cells.table.lower_is_better
+    comparisons = [replace(pair, lower_is_better=lower) for pair in comparisons]
     low, high = [1] * len(models), [len(models)] * len(models)
     for pair in comparisons:
         if pair.better is None:
@@ -356,4 +368,5 @@ def _ranking(
         tuple(low),
         tuple(high),
         confidence,
+        lower_is_better=lower,
     )

@@ -96,6 +96,9 @@ def estimate_robust(
         return estimate_pooled_iqm(
             cells, used, claim_id=claim_id, confidence=confidence, resampling=resampling
         )
+    if quantity == "improvement" and cells.table.lower_is_better:
+        groups = groups[::-1]
+        used = used[::-1]
     what = "converged runs"
     problem = unavailable(cells, used, cells.k, minimum=MINIMUM[quantity], what=what)
     if problem:

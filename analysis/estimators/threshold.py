@@ -120,7 +120,7 @@ def separate_lines(
             return problem
         x = _sign(direction) * positions(axis, cells, used)
         level, slope = np.eye(width)[2 * i], np.eye(width)[2 * i + 1]
-        stratum = _stratum(cells, conditions, used, x, level, slope)
+        stratum = _stratum(x, level, slope)
         blocks.append(
             (used, np.outer(np.ones(len(x)), level) + np.outer(x - stratum.middle, slope))
         )
@@ -176,7 +176,7 @@ def shared_lines(
         zero = design.rows(codes, at).mean(axis=0)
         slope = sign * (design.rows(codes, at + 1).mean(axis=0) - zero)
         middle = (sign * x).min() / 2 + (sign * x).max() / 2
-        made.append(_stratum(cells, conditions, used, sign * x, zero + middle * slope, slope))
+        made.append(_stratum(sign * x, zero + middle * slope, slope))
     model = Binomial(design.X, cells.n[design.cells])
     return _lines(model, cells.k[design.cells], made, probability)
 
@@ -264,18 +264,10 @@ def _used(
     return used, None
 
 
-def _stratum(
-    cells: Cells,
-    conditions: tuple[Condition, ...],
-    used: IntArray,
-    x: FloatArray,
-    level: FloatArray,
-    slope: FloatArray,
-) -> Stratum:
+def _stratum(x: FloatArray, level: FloatArray, slope: FloatArray) -> Stratum:
     """A stratum with the range of its levels."""
     low, high = float(x.min()), float(x.max())
-    k, n = float(cells.k[used].sum()), float(cells.n[used].sum())
-    return Stratum(conditions, level, slope, low / 2 + high / 2, high / 2 - low / 2, k, n)
+    return Stratum(level, slope, low / 2 + high / 2, high / 2 - low / 2)
 
 
 def _lines(model: Binomial, k: FloatArray, made: list[Stratum], probability: float) -> Lines:

@@ -42,7 +42,6 @@ class TurningPoint:
 
     Attributes
     ----------
-    claim_id : str
     quadratic : Quadratic
     kind : str
         ``maximum`` or ``minimum``.
@@ -61,7 +60,6 @@ class TurningPoint:
         Calibrated, on the axis' scale; None where a cell's runs do not vary.
     """
 
-    claim_id: str
     quadratic: Quadratic
     kind: Kind
     estimate: float
@@ -142,7 +140,7 @@ def estimate_turning_point(
     TurningPoint or Note
         Refused as `curve_at` refuses, or with `ModelReason.NO_CURVATURE`.
     """
-    curve = curve_at(cells, axis, conditions)
+    curve = curve_at(cells.oriented(), axis, conditions)
     if isinstance(curve, Note):
         return curve
     name = Estimand.level("peak", axis.factor, conditions, cells.table).id
@@ -165,7 +163,6 @@ def turning_point_of(
     if not quadratic.curve.flat:
         drawn = _bootstrap(quadratic, estimate, critical, claim_id, confidence, resampling)
     return TurningPoint(
-        claim_id=claim_id,
         quadratic=quadratic,
         kind="maximum" if c < 0 else "minimum",
         estimate=estimate,
@@ -271,7 +268,9 @@ def _cautions(point: TurningPoint) -> list[Note]:
         p = point.curvature.p_value
         notes.append(say("no_curvature", ModelCaution.CURVATURE_NOT_SIGNIFICANT, p=p))
     if point.kind == "minimum":
-        notes.append(say("minimum", ModelCaution.MINIMUM))
+        lower = curve.source.table.lower_is_better  # then the values of the curve are negated
+        code = ModelCaution.MAXIMUM if lower else ModelCaution.MINIMUM
+        notes.append(say(code.value, code))
     if not point.in_range:
         low, high = (axis.to_original(end) for end in curve.range)
         values = {"factor": axis.factor, "low": low, "high": high}

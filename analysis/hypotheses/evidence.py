@@ -140,7 +140,7 @@ class Evaluator:
             shared_seeds=self.maker.how.shared_seeds,
         )
         name = _name(part)
-        rule = say("ranked_as_stated")
+        rule = say("ranked_with_lowest_best" if table.lower_is_better else "ranked_as_stated")
         if ranking.reason is not None:
             return not_estimable(name, rule, level, ranking.reason)
         pairs = self._ordered_pairs(part, ranking)
@@ -176,11 +176,12 @@ def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> E
     """One pair of models: the better one minus the worse one."""
     interval = ranking.comparison(worse, better)
     names = ranking.models[better].name, ranking.models[worse].name
-    rule = say("model_above", claim=names[0], other=names[1])
+    lower = ranking.lower_is_better
+    rule = say("model_below" if lower else "model_above", claim=names[0], other=names[1])
     return from_interval(
         f"{ranking.outcome}: {names[0]} minus {names[1]}",
         rule,
-        beyond(interval, threshold=0.0, above=True),
+        beyond(interval, threshold=0.0, above=not lower),
         level,
         interval,
         thresholds=(0.0,),

@@ -108,7 +108,7 @@ def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
         for test, stratum, at in zip(tests, strata, steps.confidence, strict=True)
     ]
     verdict = conjunction([one.verdict for one in found]) if found else Verdict.NOT_ESTIMABLE
-    whole = Evidence(name, _RULE, verdict, level, parts=tuple(found))
+    whole = Evidence(name, _rule(table), verdict, level, parts=tuple(found))
     if verdict != Verdict.NOT_ESTIMABLE:
         return whole
     return replace(whole, reason=_untested(found))
@@ -124,7 +124,9 @@ def _untested(found: list[Evidence]) -> Note:
     return say("strata_untested", first.code, claim=of, text=first, **counts)
 
 
-_RULE = say("rises_and_falls")
+def _rule(table: RunTable) -> Note:
+    """What a peak is, or where lower is better a trough."""
+    return say("falls_and_rises" if table.lower_is_better else "rises_and_falls")
 
 
 def _peak_verdict(test: PeakTest | Note, level: float) -> Verdict:
@@ -146,11 +148,11 @@ def _stratum(
     """One stratum: the verdict of the test, the turning point beside it."""
     name = named(("peak", axis.factor), stratum, maker.cells.table)
     if isinstance(test, Note):
-        return not_estimable(name, _RULE, level, test)
+        return not_estimable(name, _rule(maker.cells.table), level, test)
     turning = estimate_turning_point(
         maker.cells, axis, stratum, confidence=level, resampling=maker.how.resampling
     )
-    found = Evidence(name, _RULE, _peak_verdict(test, level), level)
+    found = Evidence(name, _rule(maker.cells.table), _peak_verdict(test, level), level)
     if isinstance(turning, Note):
         return found
     finding = turning.finding()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vggstudy.report.citing.columns import Columns
 from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
 from vggstudy.report.citing.fit import Printed, misfit, printed_of
 from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
@@ -15,8 +16,8 @@ from vggstudy.report.citing.latex import DEFINITION, FORMS, definitions, macros,
 from vggstudy.report.citing.latex_definitions import CHANGES
 from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
-from vggstudy.report.citing.neighbours import beside
-from vggstudy.report.citing.paper import Folder, is_latex, read_paper
+from vggstudy.report.citing.neighbours import Said, beside
+from vggstudy.report.citing.paper import MAX_FILES, Folder, is_latex, read_paper
 from vggstudy.report.citing.text import Text
 from vggstudy.report.words.display import display, size_of
 
@@ -138,7 +139,10 @@ class Checker:
             self._check_use(file, paper.text, use)
         self._check_text(file, paper.text)
         found = []
-        for asked in paper.files:
+        if len(paper.files) > MAX_FILES:
+            said = f"more than {MAX_FILES} files are input; those from here on are not read"
+            self._say(file, paper.files[MAX_FILES].line, said, UNCLEAR)
+        for asked in paper.files[:MAX_FILES]:
             answer = self._folder.find(asked, file)
             if isinstance(answer, str):
                 self._say(file, asked.line, answer, UNCLEAR)
@@ -186,6 +190,7 @@ class Checker:
             self._say(file, line, said, UNCLEAR)
         found = sorted(find_intervals(text.content), key=lambda one: one.start)
         starts = [one.start for one in found]
+        columns = Columns(text.content)
         since = 0
         for place, one in enumerate(found):
             self.checked += 1
@@ -195,15 +200,15 @@ class Checker:
                 said = f"{one.said.strip()!r} looks like an interval and could not be read"
                 self._say(file, number, said, UNCLEAR)
             else:
-                since = one.end + self._check_interval(
-                    file, number, text.content, one, (since, until)
-                )
+                said = beside(text.content, one, since, until).with_size(columns.size(one.start))
+                quoted = " ".join(text.content[max(since, one.start - 30) : one.end].split())
+                self._check_interval((file, number), one, said, quoted)
+                since = one.end + said.used
 
     def _check_interval(
-        self, file: Path, number: int, text: str, one: Interval, bounds: tuple[int, int]
-    ) -> int:
-        """One interval with what stands beside it; returns how much behind it belongs to it."""
-        said = beside(text, one, *bounds)
+        self, place: tuple[Path, int], one: Interval, said: Said, quoted: str
+    ) -> None:
+        """One interval with what stands beside it."""
         candidates = list(self._printed.get((one.low, one.high), ()))
         if one.other_high is not None:
             candidates += self._printed.get((one.low, one.other_high), ())
@@ -211,22 +216,18 @@ class Checker:
         for name in said.ids:
             claim = self._known(name)
             if claim is None:
-                self._say(file, number, f"the study makes no claim {name}")
-                return said.used
+                self._say(*place, f"the study makes no claim {name}")
+                return
             candidates = [printed for printed in candidates if printed.id == claim.id]
             known = True
         code, reason = misfit(one, said, candidates, labelled=known)
-        if code is None:
-            return said.used
-        quoted = " ".join(text[max(bounds[0], one.start - 30) : one.end].split())
         if code == WARNING:
-            self._say(file, number, f"{one.said.strip()!r} has no estimate beside it", code)
+            self._say(*place, f"{one.said.strip()!r} has no estimate beside it", code)
         elif code == WRONG:
             why = f": {reason}" if reason else ""
-            self._say(file, number, f"no claim of the study prints {quoted!r}{why}", code)
-        else:
-            self._say(file, number, f"{quoted!r} cannot be checked: {reason}", code)
-        return said.used
+            self._say(*place, f"no claim of the study prints {quoted!r}{why}", code)
+        elif code is not None:
+            self._say(*place, f"{quoted!r} cannot be checked: {reason}", code)
 
     def _known(self, name: str) -> Claim | None:
         """The claim of an id, as it is or as a macro writes it."""

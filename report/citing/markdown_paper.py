@@ -20,11 +20,17 @@ _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _BLOCK_TAG = re.compile(r"</?(?:p|br|div|tr|table|li|h[1-6]|hr)\b", re.I)
 _CELL_TAG = re.compile(r"</(?:td|th)\b", re.I)
 _INCLUDES = re.compile(
-    r"\{\{<\s*include|\{%-?\s*include|--8<--|!\[\[|\{!|<<\[|^\s*@(?:import|include)|"
-    r"<(?:iframe|object|embed|script|style|template)\b|^\s*\.\. include",
+    r"\{\{<[ \t]*include|\{%-?[ \t]*include|--8<--|!\[\[|\{!|<<\[|^[ \t]*@(?:import|include)|"
+    r"<(?:iframe|object|embed|script|style|template)\b|^[ \t]*\.\. include",
     re.I | re.M,
 )
 MAX_BRACKETS = 10_000
+"""Of one paragraph: a parser may look from each of them for its end."""
+
+MAX_MARKS, MAX_CELLS, MAX_LINES = 200_000, 30_000, 60_000
+"""Of a file: each costs a parser some microseconds and some hundred bytes, a table's cell more."""
+
+_MARKS = "*_[]<>&`~#!\\"
 _MATH = re.compile(r"\\(?:([A-Za-z]+) ?|([^A-Za-z]))")
 
 
@@ -50,7 +56,16 @@ def read_markdown(content: str) -> tuple[Text, list[tuple[int, int, str]]]:
 
 
 def _refuse_crowds(content: str) -> None:
-    """Refuse paragraphs with more brackets than any text has: they take a parser hours."""
+    """Refuse more brackets and marks than any text has: they take a parser minutes, or hours."""
+    crowds = (
+        (sum(map(content.count, _MARKS)), MAX_MARKS, "marks"),
+        (content.count("|"), MAX_CELLS, "cells of tables"),
+        (len(re.findall(r"\n(?=[^\n])", content)), MAX_LINES, "lines"),
+    )
+    for found, most, what in crowds:
+        if found > most:
+            msg = f"the file has {found:,} {what}, more than {most:,}: it cannot be read; split it"
+            raise AnalysisError(msg)
     for part in re.split(r"\n[ \t]*\n", content):
         if part.count("[") > MAX_BRACKETS or part.count("*") + part.count("_") > 10 * MAX_BRACKETS:
             msg = f"a paragraph has more than {MAX_BRACKETS} brackets or marks: it cannot be read"

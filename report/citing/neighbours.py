@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vggstudy.report.citing.intervals import NUMBER, UNIT, Interval, _unit
 from vggstudy.report.citing.text import CELL, OPAQUE, PARAGRAPH, ROW
@@ -101,6 +101,10 @@ class Said:
     trouble: str = ""
     opaque: bool = False
     used: int = 0
+
+    def with_size(self, size: int | None) -> Said:
+        """The same with an n that stands elsewhere, if there is one."""
+        return self if size is None else replace(self, sizes=(*self.sizes, size))
 
 
 def beside(text: str, interval: Interval, since: int, until: int) -> Said:

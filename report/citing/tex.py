@@ -9,6 +9,8 @@ import re
 from enum import Enum
 from typing import NamedTuple
 
+from vggstudy.errors import AnalysisError
+
 HATS = re.compile(r"\^\^(?:([0-9a-f]{2})|([\x00-\x7f]))")
 _VERBATIM = r"(?:verbatim|lstlisting|minted|Verbatim|BVerbatim)\*?"
 _TOKEN = re.compile(
@@ -82,8 +84,18 @@ def _decode(line: str) -> str:
     return "".join(out)
 
 
+MAX_TOKENS = 500_000
+"""Of a file: some microseconds and some hundred bytes each; a word with its blank is two."""
+
+
 def tokens(text: str, *, first: int = 1) -> list[Token]:
-    """All tokens of a text, in a time that grows as its length."""
+    """All tokens of a text, in a time that grows as its length.
+
+    Raises
+    ------
+    AnalysisError
+        If there are more than `MAX_TOKENS`.
+    """
     return _Lexer(text, first).run()
 
 
@@ -107,6 +119,9 @@ class _Lexer:
             line = self.line
             self._take(match, line)
             self.line = max(self.line, line + match[0].count("\n"))
+            if len(self.found) > MAX_TOKENS:
+                msg = f"the file has more than {MAX_TOKENS:,} words and signs: split it"
+                raise AnalysisError(msg)
         return self.found
 
     def _put(self, kind: Kind, text: str, line: int) -> None:

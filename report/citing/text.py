@@ -11,6 +11,7 @@ import unicodedata
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 PARAGRAPH, ROW, CELL, OPAQUE = "\n", "\x1e", "\x1f", "\ufffc"
 """Ends of a paragraph, of a table's row and of its cell; something whose print is not known."""
@@ -56,6 +57,9 @@ _HIDDEN = re.compile(
     r"[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     r"\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\U000e0000-\U000e01ef]"
 )
+MOST_ODDITIES = 1_000
+"""So many of a file are told."""
+
 _BIDI = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _MARKS = re.compile("[A-Za-z0-9\\[\\]()%.,+\u2212-]")
 
@@ -97,7 +101,10 @@ class Builder:
     def add(self, text: str, line: int) -> None:
         """Append text of a line; line feeds in it count, and end no paragraph."""
         if not text.isascii():
-            self._oddities.extend((line, said) for said in _oddities(text))
+            if len(self._oddities) < MOST_ODDITIES:  # the first of them refuses the paper
+                self._oddities.extend(
+                    (line, said) for said in islice(_oddities(text), MOST_ODDITIES)
+                )
             text = _normal(text)
         for number, part in enumerate(text.split("\n")):
             self._append((" " if number else "") + part, line + number)

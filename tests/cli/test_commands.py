@@ -82,7 +82,7 @@ def study(tmp_path: Path) -> Path:
                     "status": "finished",
                     "stop_reason": "epoch_cap",
                     "epochs": 20,
-                    "selected_epoch": 5,
+                    "selected_epoch": 1,
                     "curves": {"train_loss": [1.0] * 20, "val_loss": [1.0] * 20},
                     "metrics": metrics,
                     "final": metrics,
@@ -225,6 +225,22 @@ def test_report_ends_with_its_path_after_the_table_of_cells(cli: Cli, study: Pat
     assert done.out.splitlines()[-1] == "studies/small/report.html"
     assert "converged" in done.out.splitlines()[0]
     assert (study / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_direction_of_an_outcome_is_an_option(cli: Cli, tmp_path: Path) -> None:
+    rows = "\n".join(
+        f"{a},{s},converged,{0.7 + 0.1 * a + s / 100}" for a in (1, 2) for s in range(3)
+    )
+    (tmp_path / "runs.csv").write_text(f"a,seed,label,test_accuracy\n{rows}\n")
+    said = "lower values of test_accuracy are better"
+    assert said in cli("analyze", "runs.csv", "--factors", "a", "--lower-is-better").out
+    assert said not in cli("analyze", "runs.csv", "--factors", "a").out
+    protocol = PROTOCOL.replace("depth = [11, 19]", "batch_size = [1, 2]")
+    text = protocol.replace("[training]", "[model]\ndepth = 11\n[training]")
+    (tmp_path / "p.toml").write_text(f"{text}[analysis]\nlower_is_better = true\n")
+    asked = ("analyze", "runs.csv", "--factors", "a", "--protocol", "p.toml")
+    assert said in cli(*asked).out
+    assert said not in cli(*asked, "--higher-is-better").out
 
 
 def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:

@@ -14,6 +14,7 @@ from vggstudy.execution.options import ExecutionOptions, resolve_options
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import make_plan
 from vggstudy.protocol import parse_protocol
+from vggstudy.training import TrainingResult
 
 PROTOCOL = """\
 schema = 1
@@ -85,6 +86,32 @@ def test_missing_data_are_no_crash_of_the_run(
     with pytest.raises(DataError, match="no images"):
         attempt(store, DataError("no images"), monkeypatch)
     assert not list(store.records())
+
+
+def test_numbers_that_contradict_each_other_are_a_failed_attempt_and_not_a_result(
+    store: StudyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a device that miscomputes leaves them; the next attempt starts from the seeds."""
+    (run,) = make_plan(parse_protocol(PROTOCOL)).runs
+    metrics = {"test_accuracy": 0.9}
+    result = {"status": "finished", "metrics": metrics, "test_recall": [0.1, 0.2]}
+    trained = TrainingResult(result=result, timings={}, numerics={})
+    monkeypatch.setattr(vggstudy.training, "train_run", lambda *_, **__: trained)
+    checkpoint = store.checkpoint_path(run.run_id)
+    checkpoint.write_bytes(b"")
+    record = attempt_run(
+        run,
+        store,
+        ExecutionOptions(jobs=1),
+        device="cpu",
+        on_epoch=lambda _: None,
+        should_stop=lambda: False,
+    )
+    failure = record.attempts[-1]["failure"]
+    assert record.status == "crashed"
+    assert failure is not None
+    assert "by test_recall it lies between 0.1 and 0.2" in failure["message"]
+    assert not checkpoint.exists()
 
 
 def test_unknown_device_is_refused_in_words() -> None:

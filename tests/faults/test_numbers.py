@@ -8,11 +8,13 @@ import random
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from vggstudy.analysis.claims.claim_set import read_claims_file
 from vggstudy.ledger import RunRecord, StudyStore
 
 
@@ -111,3 +113,37 @@ def test_an_edited_protocol_shows_up(cli: Any, small: Any, cited: Path) -> None:
     StudyStore.open(small.path).amend(text, protocol.digest(), "2026-02-03")
     done = cli("cite", "verify", cited, "--against", "small")
     assert done.code == 1, done
+
+
+def raise_claim(path: Path, *, sealed: bool) -> None:
+    """Put another number into a study's own claims, with or without a digest that fits."""
+    claims = read_claims_file(path)
+    name = "converged.diff.batch_norm"
+    other = replace(claims[name], estimate=0.9, low=0.8, high=0.95)
+    content = json.loads(path.read_text())
+    (claim,) = (one for one in content["claims"] if one["id"] == name)
+    claim |= {"estimate": 0.9, "low": 0.8, "high": 0.95}
+    claim["claim_digest"] = other.content_digest() if sealed else ""
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize("sealed", [False, True], ids=["without a digest", "with a new digest"])
+def test_claims_that_were_edited_inside_a_study_are_believed_by_nothing(
+    cli: Any, small: Any, sealed: bool
+) -> None:
+    true = ("cite", "small", "converged.diff.batch_norm", "--as", "apa")
+    before = cli(*true).out
+    assert cli("cite", "small", "--export", "before.tex").code == 0
+    cli("analyze", "small")
+    raise_claim(small.path / "claims.json", sealed=sealed)
+    Path("p.md").write_text("90 points (95% CI [80, 95]; n = 12).\n")
+    assert cli("cite", "verify", "p.md", "--against", "small").code == 1
+    assert cli("cite", "verify", "p.md", "--against", "small", "--recompute").code == 1
+    own = cli("cite", "verify", "small/claims.json", "--against", "small")
+    assert own.code == (1 if sealed else 3), own
+    done = cli(*true)
+    assert (done.code, done.out) == (0, before)
+    assert "warning: small/claims.json" in done.err
+    assert "the numbers are those of the records" in done.err
+    assert cli("cite", "small", "--export", "out.tex").code == 0
+    assert Path("out.tex").read_text() == Path("before.tex").read_text()

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import lzma
+import random
+import re
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -37,7 +44,10 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def test_a_packed_study_holds_the_same_records(study: Path, tmp_path: Path) -> None:
     assert pack_study(study, tmp_path / "packed") == 5
-    assert set(files(tmp_path / "packed")) == {"study.json", "protocol.toml", PACK_NAME}
+    assert set(files(tmp_path / "packed")) == {
+        *("study.json", "protocol.toml", "environment.txt"),
+        PACK_NAME,
+    }
     packed, loose = (StudyStore.open(path, readonly=True) for path in (tmp_path / "packed", study))
     assert list(packed.records()) == list(loose.records())
     assert packed.read_record(f"{2:016x}") == loose.read_record(f"{2:016x}")
@@ -67,8 +77,21 @@ def test_reading_a_packed_study_writes_nothing(study: Path, tmp_path: Path) -> N
     assert {path.name for path in (tmp_path / "packed").iterdir()} == {
         "study.json",
         "protocol.toml",
+        "environment.txt",
         PACK_NAME,
     }
+
+
+def test_a_pack_locks_its_environment_and_names_no_place(study: Path, tmp_path: Path) -> None:
+    pack_study(study, tmp_path / "packed")
+    head, *lines = (tmp_path / "packed" / "environment.txt").read_text("utf-8").splitlines()
+    assert head.startswith("# Python 3.")
+    assert all(re.fullmatch(r"[a-z0-9-]+==[0-9][0-9A-Za-z.!]*", line) for line in lines)
+    found = dict(line.split("==") for line in lines)
+    assert found["numpy"] == version("numpy")
+    assert found["torch"] == version("torch").split("+")[0]
+    assert {"vggstudy", "scipy", "sympy"} <= found.keys()  # sympy: only because torch needs it
+    assert not {"pytest", "ray", "mypy"} & found.keys()
 
 
 def test_a_packed_study_is_not_written(study: Path, tmp_path: Path) -> None:
@@ -132,11 +155,101 @@ def test_foreign_lines_are_refused(
         read_pack(path)
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pack_module, "MAX_PACK_BYTES", 10_000)
-    (tmp_path / PACK_NAME).write_bytes(lzma.compress(bytes(1_000_000)))
-    with pytest.raises(DamagedFileError, match="holds more than 10,000 bytes"):
-        read_pack(tmp_path / PACK_NAME)
+RECORD = b'{"checksum":"","run_id":"%016x","x":"%s"}\n'
+
+
+def zeros() -> Iterator[bytes]:
+    """A quarter of a gigabyte of nothing, which takes 40 kB."""
+    for _ in range(256):
+        yield bytes(2**20)
+
+
+def endless_line() -> Iterator[bytes]:
+    """What begins as a record and goes on with blanks."""
+    yield b'{"checksum":"' + b" " * 2**20
+    for _ in range(128):
+        yield b" " * 2**20
+
+
+def hard_line() -> Iterator[bytes]:
+    """The same, of what does not compress well enough to be told by its ratio."""
+    rng = random.Random(1)
+    yield b'{"checksum":"'
+    for _ in range(80):
+        yield rng.randbytes(2**14).hex().encode() * 32
+
+
+def many_records() -> Iterator[bytes]:
+    """Records of distinct runs without end, which do not compress by 200 times."""
+    rng = random.Random(1)
+    for number in range(5_000):
+        yield RECORD % (number, rng.randbytes(150).hex().encode() * 100)
+
+
+def greedy() -> Iterator[bytes]:
+    """Little, whose file will ask for much."""
+    yield RECORD % (1, b"")
+
+
+def with_dictionary(data: bytes) -> bytes:
+    """The file with a block that asks for a dictionary of 512 MiB."""
+    size = (data[12] + 1) * 4
+    block = bytearray(data[12 : 12 + size - 4])
+    place = block.index(b"\x21\x01") + 2  # LZMA2, one byte of properties
+    block[place] = 34  # 2^(34 / 2 + 12) bytes
+    return data[:12] + block + zlib.crc32(block).to_bytes(4, "little") + data[12 + size :]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is told by Linux")
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (zeros, "no record"),
+        (endless_line, "200 times"),
+        (hard_line, "no record"),
+        (many_records, "holds more than"),
+        (greedy, "Memory usage limit"),
+    ],
+)
+def test_a_bomb_is_refused_within_200_megabytes(
+    tmp_path: Path, content: Callable[[], Iterator[bytes]], message: str
+) -> None:
+    path = tmp_path / PACK_NAME
+    with lzma.open(path, "wb", preset=0) as stream:
+        for piece in content():
+            stream.write(piece)
+    if content is greedy:
+        path.write_bytes(with_dictionary(path.read_bytes()))
+    program = (
+        "import re, sys\n"
+        "from pathlib import Path\n"
+        "from vggstudy.ledger import pack\n"
+        "pack.MAX_PACK_BYTES = 2**27\n"  # an eighth of it is as telling
+        "try:\n"
+        "    pack.read_pack(Path(sys.argv[1]))\n"
+        "except pack.DamagedFileError as error:\n"
+        "    print(error)\n"
+        "print(re.search(r'VmHWM:\\s*(\\d+)', Path('/proc/self/status').read_text())[1])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+    )
+    said, peak = done.stdout.splitlines()
+    assert re.search(message, said), said
+    assert int(peak) < 200_000, peak  # in units of 1024 bytes
+
+
+def test_records_beyond_the_first_ones_are_held_compressed(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack_study(study, tmp_path / "packed")
+    plain = dict(read_pack(tmp_path / "packed" / PACK_NAME))
+    monkeypatch.setattr(pack_module, "_PLAIN_BYTES", 1500)
+    held = read_pack(tmp_path / "packed" / PACK_NAME)
+    assert dict(held) == plain
+    assert sum(size for _, size in held.sizes()) < sum(map(len, plain.values()))
+    store = StudyStore.open(tmp_path / "packed", readonly=True)
+    assert len(list(store.records())) == 5
 
 
 def test_nothing_is_packed_over_something_else(study: Path, tmp_path: Path) -> None:

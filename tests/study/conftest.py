@@ -63,7 +63,7 @@ def record_of(run: Any, *, start: str = RUN) -> Any:
             "status": "finished",
             "stop_reason": "epoch_cap",
             "epochs": 20,
-            "selected_epoch": 5,
+            "selected_epoch": 1,
             "steps": 100,
             "curves": curves,
             "metrics": metrics,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,9 +17,35 @@ if TYPE_CHECKING:
 factors_option = click.option(
     "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
 )
-protocol_option = click.option(
+_protocol = click.option(
     "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
 )
+Command = TypeVar("Command", bound=Callable[..., object])
+_LOWER = "vggstudy.lower_is_better"
+
+
+def _keep(context: click.Context, _: click.Parameter, value: bool | None) -> None:
+    """Leave the direction where `open_for` finds it."""
+    context.meta[_LOWER] = value
+
+
+_direction = click.option(
+    "--lower-is-better/--higher-is-better",
+    default=None,
+    expose_value=False,
+    callback=_keep,
+    help="Whether less of the outcome is better; by default as its name says.",
+)
+
+
+def protocol_option(command: Command) -> Command:
+    """The options of every command that takes a table: --protocol and --lower-is-better."""
+    return _protocol(_direction(command))
+
+
+def split(names: str) -> list[str]:
+    """Names between commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
@@ -28,39 +55,46 @@ def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
 
     protocol = load_protocol(protocol_file).protocol if protocol_file else None
     names = [name.strip() for name in factors.split(",") if name.strip()]
-    return open_source(source, protocol=protocol, factors=names)
+    context = click.get_current_context(silent=True)
+    lower = context.meta.get(_LOWER) if context else None
+    return open_source(source, protocol=protocol, factors=names, lower_is_better=lower)
 
 
 def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
-    """Claims of a claims.json, of a study's own file if it is up to date, else made anew."""
-    from vggstudy.errors import AnalysisError
-    from vggstudy.study.analyze import analyze_source, inputs_digest
+    """Claims of a claims.json, or those that a study's records or a table's rows give now.
+
+    A study's own claims.json is never believed; where it says otherwise, that is told.
+    """
+    from vggstudy.study.analyze import analyze_source
 
     if is_claims_file(source):
         return read_claims(Path(source))
     opened = open_for(source, protocol_file, factors)
+    claims = analyze_source(opened).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):
-        try:
-            claims = read_claims(known, follow=False)
-        except AnalysisError as error:
-            console.say(f"{error}; estimating anew")
-            return analyze_source(opened).claims
-        if not _dates_hypotheses(opened, claims):
-            console.say(f"{known} does not say when hypotheses were stated: estimating anew")
-            return analyze_source(opened).claims
-        if all(claim.inputs_digest == inputs_digest(opened) for claim in claims.values()):
-            return claims
-        console.say(f"{known} is older than the study's runs: estimating anew")
-    return analyze_source(opened).claims
+        _compare(console, known, claims)
+    return claims
 
 
-def _dates_hypotheses(opened: Source, claims: ClaimSet) -> bool:
-    """Whether late hypotheses made no claim registered, as they did before version 3."""
-    from vggstudy.study.basis import stated
+def _compare(console: Console, known: Path, claims: ClaimSet) -> None:
+    """Say where a study's own file of claims is not what its records give."""
+    from vggstudy.errors import AnalysisError
+    from vggstudy.report.citing.verify import verify_claims
 
-    late = any(one.note for one in stated(opened.study).values()) if opened.study else False
-    return not late or any(claim.registration for claim in claims.values())
+    try:
+        written = read_claims(known, follow=False)
+    except AnalysisError as error:
+        console.warn(f"{error}; the numbers are those of the records")
+        return
+    ours = {claim.inputs_digest for claim in claims.values()}
+    if {claim.inputs_digest for claim in written.values()} != ours:
+        console.say(f"{known} is older than the study's runs; 'vggstudy analyze' makes it anew")
+    elif wrong := verify_claims(known, written, claims).mismatches:
+        console.warn(
+            f"{wrong[0]} ({len(wrong)} of {len(written)} claims differ: edited, or made by another "
+            "version); the numbers are those of the records"
+        )
 
 
 def is_claims_file(source: str) -> bool:

@@ -10,6 +10,7 @@ import click
 
 from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
+from vggstudy.cli.given import split
 from vggstudy.plan import describe_levels, level_text, select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.study.keeping import note_look
@@ -230,11 +231,6 @@ def _options(
         timeout_s=timeout,
         data_roots=(protocol.resolve().parent, Path.cwd()),
     )
-
-
-def split(names: str) -> list[str]:
-    """Names between commas."""
-    return [name.strip() for name in names.split(",") if name.strip()]
 
 
 def _list_runs(console: Console, study: Study, only: Sequence[str], limit: int | None) -> None:

@@ -10,12 +10,13 @@ import click
 
 from vggstudy.cli.console import Console, common, size
 from vggstudy.cli.standing import say_basis
-from vggstudy.errors import LedgerError, StudyError
+from vggstudy.errors import LedgerError, ProtocolError, StudyError
 from vggstudy.ledger import StudyStore
 from vggstudy.study.rescue import Rescue, mend_marker
 from vggstudy.study.study import Study, find_study
 
 if TYPE_CHECKING:
+    from vggstudy.plan import Plan
     from vggstudy.study.basis import Basis
 
 
@@ -40,7 +41,7 @@ def _study(console: Console, folder: Path) -> int:
     """Check one study; says what is wrong and what was mended."""
     rescue = mend_marker(folder)
     store = _open(folder)
-    damaged = store.damaged()
+    damaged = [*store.damaged(), *_strangers(folder)]
     removed: list[Path] = []
     indexed = 0
     if not store.readonly:
@@ -67,6 +68,8 @@ def _study(console: Console, folder: Path) -> int:
             console.data(f"{folder} cannot be written: checked only, nothing mended")
         else:
             console.data(f"index made anew: {indexed} records")
+        for sentence in _different_images(folder):
+            console.data(sentence)
         if store.protocol_edited():
             console.data(
                 f"{folder / 'protocol.toml'} differs from the protocol in force; the next "
@@ -87,6 +90,31 @@ def _basis(console: Console, folder: Path) -> Basis | None:
     except StudyError as error:
         console.warn(str(error))
         return None
+
+
+def _strangers(folder: Path) -> list[tuple[Path, str]]:
+    """Records that say other things of their run than the protocol in force does."""
+    from vggstudy.study.agreement import planned_rows, strangers
+
+    plan, store = _planned(folder)
+    return [*strangers(plan, store, planned_rows(plan, store))] if plan else []
+
+
+def _different_images(folder: Path) -> list[str]:
+    """Data sets that were not the same in all runs."""
+    from vggstudy.study.agreement import different_images, planned_rows
+
+    plan, store = _planned(folder)
+    return [*different_images(plan, planned_rows(plan, store))] if plan else []
+
+
+def _planned(folder: Path) -> tuple[Plan | None, StudyStore]:
+    """The plan of a study, None where its protocol cannot be read, and its ledger."""
+    store = StudyStore.open(folder, readonly=True)
+    try:
+        return Study.open(folder).plan, store
+    except (LedgerError, ProtocolError):
+        return None, store
 
 
 def _rescued(folder: Path, rescue: Rescue) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.cli.console import Console
 from vggstudy.cli.given import is_claims_file, open_for, read_claims
@@ -13,8 +13,10 @@ from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
     from vggstudy.study.basis import Basis
+    from vggstudy.study.study import Study
 
 
 class UnverifiableError(StudyError):
@@ -33,6 +35,7 @@ def verify(
     recompute: bool,
     allowed: Sequence[Path],
     trusted: Sequence[Path],
+    again: RerunChoice,
     strict: bool = False,
     brought: Mapping[str, Path | None] | None = None,
 ) -> int:
@@ -45,7 +48,9 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims, basis = _study_claims(console, against, protocol_file, factors, brought or {})
+    claims, basis = _study_claims(
+        console, against, protocol_file, factors, trusted=trusted, brought=brought or {}
+    )
     if basis is not None and not basis.sound:
         raise DamagedError("; ".join(basis.damage))
     if strict and basis is None:
@@ -60,11 +65,14 @@ def verify(
     unclear = [str(one) for result in done for one in result.mismatches if one.code != 1]
     warnings = [str(one) for result in done for one in result.warnings]
     checked = sum(result.checked for result in done)
-    code = 1 if wrong else 2 if unclear else 0
+    repeated = _again(console, against, again)
+    codes = {1 if wrong else 2 if unclear else 0, repeated.get("code", 0)}
+    code = 1 if 1 in codes else max(codes)
     if console.as_json:
         content = {"checked": checked, "mismatches": wrong, "unclear": unclear}
+        rerun = {"rerun": repeated} if repeated else {}
         rests = {"basis": basis.to_dict()} if basis else {}
-        console.json("verify", {**content, "warnings": warnings, **rests})
+        console.json("verify", {**content, "warnings": warnings, **rerun, **rests})
         return code or (strict_code(console, basis) if strict and basis else 0)
     if basis is not None:
         say_basis(console, basis, in_short=True)
@@ -82,6 +90,8 @@ def _study_claims(
     against: str,
     protocol_file: str | None,
     factors: str,
+    *,
+    trusted: Sequence[Path],
     brought: Mapping[str, Path | None],
 ) -> tuple[ClaimSet, Basis | None]:
     """The study's claims, estimated from its records, and what they rest on.
@@ -94,9 +104,12 @@ def _study_claims(
 
     try:
         if is_claims_file(against):
+            _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against)), None
         source = open_for(against, protocol_file, factors)
+        if source.study is not None:
+            _refuse_different_images(source.study)
         result = analyze_source(source)
         if source.study is None:
             return result.claims, None
@@ -110,6 +123,40 @@ def _study_claims(
         raise
     except StudyError as error:
         raise UnverifiableError(str(error)) from None
+
+
+def _again(console: Console, against: str, choice: RerunChoice) -> dict[str, Any]:
+    """What came of the runs that were trained again; nothing where none was asked for."""
+    from vggstudy.cli.rerunning import rerun_study
+    from vggstudy.study.study import Study, find_study, is_file
+
+    if not choice.count:
+        return {}
+    try:
+        if is_file(against) and Path(against).name != "study.json":
+            msg = f"{against} is no study: --rerun trains what a study's protocol and records name"
+            raise UnverifiableError(msg)
+        return rerun_study(console, Study.open(find_study(against)), choice)
+    except StudyError as error:
+        raise UnverifiableError(str(error)) from None
+
+
+def _refuse_untrusted(path: Path, trusted: Sequence[Path]) -> None:
+    """A file of claims is no evidence of what a study found, unless somebody vouches for it."""
+    if path.resolve() not in {one.resolve() for one in trusted}:
+        msg = (
+            f"{path} is a file of claims, which anybody can write: name the study, its pack or its "
+            f"table of runs, or vouch for the file with --trust {path}"
+        )
+        raise UnverifiableError(msg)
+
+
+def _refuse_different_images(study: Study) -> None:
+    """Runs of one study that saw different images are no study of one thing."""
+    from vggstudy.study.agreement import different_images, planned_rows
+
+    for sentence in different_images(study.plan, planned_rows(study.plan, study.store())):
+        raise DamagedError(sentence)
 
 
 def _sound(path: Path) -> ClaimSet:

@@ -7,20 +7,13 @@ from pathlib import Path
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option
+from vggstudy.cli.given import factors_option, protocol_option, split
+from vggstudy.cli.rerunning import RerunChoice, rerun_options
 from vggstudy.cli.standing import strict_option, trusted_options
 
 VALUED = (
-    "--as",
-    "--export",
-    "--against",
-    "--factors",
-    "--protocol",
-    "--allow",
-    "--trust",
-    "--authority",
-    "--repository",
-    "--signers",
+    *("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust"),
+    *("--authority", "--repository", "--signers", "--rerun", "--rerun-seed", "--devices"),
 )
 """Options of both commands that take a value."""
 
@@ -72,10 +65,12 @@ def _first_word(args: list[str]) -> int | None:
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A package or class beside the paper that you have read yourself.",
+    help="A package or class beside the paper that you have read yourself, or the claims.json of "
+    "--against that you vouch for.",
 )
 @strict_option
 @trusted_options
+@rerun_options
 @factors_option
 @protocol_option
 @common
@@ -87,6 +82,9 @@ def verify_command(
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
     strict: bool,
+    rerun_count: int | None,
+    rerun_seed: int | None,
+    devices: str,
     factors: str,
     protocol_file: str | None,
     **brought: Path | None,
@@ -100,6 +98,9 @@ def verify_command(
     """
     from vggstudy.cli.verify import verify
 
+    if rerun_count is None and rerun_seed is not None:
+        msg = "--rerun-seed goes with --rerun N"
+        raise click.UsageError(msg)
     return verify(
         console,
         file,
@@ -111,4 +112,5 @@ def verify_command(
         trusted=trusted,
         strict=strict,
         brought=brought,
+        again=RerunChoice(rerun_count or 0, rerun_seed, tuple(split(devices))),
     )

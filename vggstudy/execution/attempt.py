@@ -99,22 +99,32 @@ def record_result(
     trained: TrainingResult,
     begun: Begun,
 ) -> RunRecord:
-    """Record a run that has come to a result; its checkpoint is not needed any more."""
+    """Record a run that has come to a result; its checkpoint is not needed any more.
+
+    Numbers that contradict each other are no result: the device miscomputed, so the attempt counts
+    as failed, and another one starts from the seeds.
+    """
     execution = {"execution": trained.execution} if trained.execution else {}
+    environment = {
+        **capture(),
+        "numerics": trained.numerics,
+        **execution,
+        **_layout(options),
+    }
     record = make_record(
         run,
         status=trained.result["status"],
         attempts=[*earlier_attempts(store, run.run_id), begun.entry(None)],
         result=trained.result,
         timings=trained.timings,
-        environment={
-            **capture(),
-            "numerics": trained.numerics,
-            **execution,
-            **_layout(options),
-        },
+        environment=environment,
     )
-    store.write_record(record)
+    try:
+        store.write_record(record)
+    except ValueError as error:
+        store.checkpoint_path(run.run_id).unlink(missing_ok=True)
+        failure: Failure = {"kind": "exception", "message": describe(error)}
+        return record_crash(run, store, begun.entry(failure), environment=environment)
     store.checkpoint_path(run.run_id).unlink(missing_ok=True)
     return record
 

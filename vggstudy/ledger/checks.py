@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from vggstudy.ledger.consistency import consistency_problem
+
 FIELDS: dict[str, type] = {
     "run_id": str,
     "cell_id": str,
@@ -43,6 +45,7 @@ def record_problem(payload: Mapping[str, Any]) -> str | None:
         or _parts_problem("timings", inner["timings"], _TIMINGS)
         or _parts_problem("environment", inner["environment"], _ENVIRONMENT)
         or _result_problem(payload["status"], payload["result"])
+        or (consistency_problem(payload) if payload["result"] else None)
     )
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from vggstudy.ledger.rows import COLUMNS, CorruptIndexError
 
 INDEX_NAME = "index.sqlite"
-SCHEMA = 1
-"""``user_version`` of the file; raised whenever a table or a column's meaning changes."""
+SCHEMA = 2
+"""``user_version`` of the file; raised whenever a table, a column's meaning or a check changes."""
 
 _BUSY_S = 10.0
 # WAL shares memory between processes, which no network file system does between machines.

@@ -1,7 +1,8 @@
-"""A study as it is published, three files in a folder, and back."""
+"""A study as it is published, four files in a folder, and back."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from vggstudy.errors import LedgerError
@@ -20,10 +21,11 @@ from vggstudy.ledger.receipt import FOLDER as RECEIPTS
 from vggstudy.ledger.receipt import kept_beside, receipt_files
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME
 from vggstudy.ledger.store import StudyStore
+from vggstudy.ledger.versions import LOCK_NAME, environment_lock
 
 
 def pack_study(source: Path, target: Path) -> int:
-    """Copy a study into a folder with its marker, its protocol and one file of records.
+    """Copy a study into a folder: marker, protocol, records in one file, and versions here.
 
     Such a folder is read like a study, but nothing is added to it. What else lies there, such as a
     report, stays.
@@ -55,6 +57,7 @@ def pack_study(source: Path, target: Path) -> int:
         records = _lines(store)
         target.mkdir(parents=True, exist_ok=True)
         write_pack(target / PACK_NAME, records)
+        write_atomic(target / LOCK_NAME, environment_lock().encode())
         _copy(source, target)
     except OSError as error:
         raise LedgerError(explain(error, target, "written")) from error
@@ -106,7 +109,7 @@ def unpack_study(source: Path, target: Path) -> int:
     return len(lines)
 
 
-def _lines(store: StudyStore) -> dict[str, bytes]:
+def _lines(store: StudyStore) -> Mapping[str, bytes]:
     """The bytes of every record, by run id."""
     pack = store.path / PACK_NAME
     found = [record.run_id for record in store.records()]
@@ -117,7 +120,7 @@ def _lines(store: StudyStore) -> dict[str, bytes]:
 
 def packed_files(folder: Path) -> list[str]:
     """What a pack holds besides results, by its place in the folder."""
-    names = [MARKER_NAME, PROTOCOL_NAME, PACK_NAME, JOURNAL_NAME, *_attested(folder)]
+    names = [MARKER_NAME, PROTOCOL_NAME, PACK_NAME, LOCK_NAME, JOURNAL_NAME, *_attested(folder)]
     return [name for name in names if (folder / name).is_file()]
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from vggstudy.errors import LedgerError
 from vggstudy.files import explain, read_head
-from vggstudy.ledger.pack import PACK_NAME, read_pack
+from vggstudy.ledger.pack import PACK_NAME, PackedLines, read_pack
 from vggstudy.ledger.record import RunRecord, read_record_file, record_at
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, RunFile, scan_runs
 from vggstudy.ledger.sealed import HEAD_BYTES, sealed_checksum
@@ -93,7 +93,7 @@ class PackedRecords:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._lines: dict[str, bytes] | None = None
+        self._lines: PackedLines | None = None
 
     def path(self, run_id: str) -> Path:  # noqa: ARG002 - one file holds them all
         """The packed file."""
@@ -107,7 +107,7 @@ class PackedRecords:
         LedgerError
             If it cannot be read or is damaged.
         """
-        return [RunFile(run_id, (0, 0, len(line))) for run_id, line in self._read().items()]
+        return [RunFile(run_id, (0, 0, size)) for run_id, size in self._read().sizes()]
 
     def holds(self, run_id: str) -> bool:
         """Whether the packed file has a line for a run."""
@@ -133,7 +133,7 @@ class PackedRecords:
         """The checksum that a run's record carries, compared with nothing; None without one."""
         return sealed_checksum(self._read().get(run_id, b""))
 
-    def _read(self) -> dict[str, bytes]:
+    def _read(self) -> PackedLines:
         """The lines by run id."""
         if self._lines is None:
             self._lines = read_pack(self.folder / PACK_NAME)

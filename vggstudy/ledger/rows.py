@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from vggstudy.identity import canonical_json
 from vggstudy.ledger.record import RunRecord
 
 COLUMNS = (
@@ -66,8 +67,8 @@ class IndexRow:
     def summary(self) -> dict[str, Any]:
         """``study_seed, replicate, seeding, levels, attempts, result, timings``; {} if damaged.
 
-        The result lacks its curves, the timings lack what they hold per epoch. The text is read
-        at each use.
+        With ``recipe_sha256``, from `recipe_digest`. The result lacks its curves, the timings lack
+        what they hold per epoch. The text is read at each use.
         """
         value: dict[str, Any] = json.loads(self.summary_json)
         return value
@@ -94,6 +95,7 @@ def intact_values(record: RunRecord) -> tuple[Any, ...]:
         "replicate": record.replicate,
         "seeding": record.seeding,
         "levels": record.levels,
+        "recipe_sha256": recipe_digest(record.recipe),
         "attempts": record.attempts,
         "result": result,
         "timings": scalars,
@@ -106,6 +108,11 @@ def intact_values(record: RunRecord) -> tuple[Any, ...]:
         summary=_text(summary),
         curves=_text(record.result.get("curves", {})),
     )
+
+
+def recipe_digest(recipe: Mapping[str, Any]) -> str:
+    """SHA-256 of a recipe's canonical text: equal for the runs of a cell."""
+    return hashlib.sha256(canonical_json(recipe).encode("utf-8", "backslashreplace")).hexdigest()
 
 
 def environment_row(record: RunRecord) -> tuple[str, str]:

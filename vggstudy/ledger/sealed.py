@@ -159,24 +159,28 @@ def _constant(text: str) -> float:
     raise ValueError(msg)
 
 
-def _refuse_infinite(value: object) -> None:
+def _refuse_infinite(document: object) -> None:
     """Refuse a number that was too large for a float, as ``1e400`` is.
 
     Curves are most of a record, so lists of numbers are added up rather than looked at one by one.
     """
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            msg = "a number beyond 1.8e308"
-            raise ValueError(msg)
-    elif isinstance(value, dict):
-        for item in value.values():
-            _refuse_infinite(item)
-    elif isinstance(value, list):
-        plain = {*map(type, value)} <= {float, int, type(None)}
-        if plain and math.isfinite(sum(map(float, filter(None, value)))):
-            return
-        for item in value:
-            _refuse_infinite(item)
+    waiting = [[document]]
+    while waiting:
+        for item in waiting.pop():
+            kind = type(item)
+            if kind is dict:
+                waiting.append(list(item.values()))  # type: ignore[attr-defined]
+            elif kind is list and not _adds_up(item):  # type: ignore[arg-type]
+                waiting.append(item)  # type: ignore[arg-type]
+            elif kind is float and not math.isfinite(item):  # type: ignore[arg-type]
+                msg = "a number beyond 1.8e308"
+                raise ValueError(msg)
+
+
+def _adds_up(values: list[Any]) -> bool:
+    """Whether a list holds numbers alone, with a finite sum: then each of them is finite."""
+    plain = {*map(type, values)} <= {float, int, type(None)}
+    return plain and math.isfinite(sum(map(float, filter(None, values))))
 
 
 def _bounded(text: str) -> int:

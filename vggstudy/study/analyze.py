@@ -34,6 +34,7 @@ def analyze(
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    lower_is_better: bool | None = None,
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -45,7 +46,9 @@ def analyze(
     AnalysisResult
         Claims with their intervals, by id.
     """
-    opened = open_source(source, protocol=protocol, factors=factors)
+    opened = open_source(
+        source, protocol=protocol, factors=factors, lower_is_better=lower_is_better
+    )
     return analyze_source(opened, sensitivity=sensitivity)
 
 

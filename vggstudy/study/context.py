@@ -31,7 +31,7 @@ def report_context(source: Source) -> ReportContext:
             source_name=name,
             title=source.protocol.title or None if source.protocol else None,
             question=source.protocol.question or None if source.protocol else None,
-            commands=(f"vggstudy report {name} --factors {factors}",),
+            commands=(f"vggstudy report {name} --factors {factors}{_direction(source)}",),
             **_source(source.protocol),
         )
     study = source.study
@@ -65,6 +65,16 @@ def report_context(source: Source) -> ReportContext:
         basis=[(remark.note, remark.odd) for remark in basis_of(study).remarks],
         notes=_notes(study),
     )
+
+
+def _direction(source: Source) -> str:
+    """The option that says which outcomes are better, where neither name nor protocol do."""
+    from vggstudy.analysis.data.outcomes import lower_by_name
+
+    lower, stated = source.table.lower_is_better, source.settings.lower_is_better
+    if lower == (lower_by_name(source.table.outcome) if stated is None else stated):
+        return ""
+    return " --lower-is-better" if lower else " --higher-is-better"
 
 
 def _source(protocol: Protocol | None) -> dict[str, Any]:

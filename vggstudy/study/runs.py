@@ -16,6 +16,7 @@ from vggstudy.ledger.marker import Comparisons
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, PlannedRun
 from vggstudy.protocol import LabelRule
+from vggstudy.study.agreement import refuse_strangers, warn_of_images
 from vggstudy.study.labels import Label, label_run
 
 if TYPE_CHECKING:
@@ -128,11 +129,14 @@ def recorded_rows(plan: Plan, store: StudyStore) -> dict[str, IndexRow]:
     Raises
     ------
     LedgerError
-        If a planned run's record is damaged: a study is never analysed without it in silence.
+        If a planned run's record is damaged, or says other things of it than the plan: a study is
+        never analysed without it in silence.
     """
     with store.index() as index:
         rows = {row.run_id: row for row in index.rows() if row.run_id in plan.by_id}
     _refuse_damaged(store, rows)
+    refuse_strangers(plan, store, rows)
+    warn_of_images(plan, rows)
     return rows
 
 

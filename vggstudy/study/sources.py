@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,7 @@ def open_source(
     *,
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
+    lower_is_better: bool | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -68,6 +69,8 @@ def open_source(
         For a CSV or a data frame: its factors, label rule and analysis settings.
     factors : sequence of str
         For a CSV or a data frame without a protocol: the columns that are factors.
+    lower_is_better : bool, optional
+        Whether less of the outcome is better; by default as the protocol, or else its name, says.
 
     Raises
     ------
@@ -76,6 +79,15 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
+    opened = _open(source, protocol, factors)
+    stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
+    return replace(opened, table=opened.table.directed(stated))
+
+
+def _open(
+    source: str | Path | Study | pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]
+) -> Source:
+    """`open_source`, the outcome's direction as its name says."""
     if isinstance(source, Study):
         return _from_study(source)
     if isinstance(source, (str, Path)):

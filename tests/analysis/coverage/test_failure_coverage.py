@@ -46,7 +46,7 @@ def _lines(strata: list[FloatArray], n: float) -> Lines:
         block = np.zeros((8, width))
         block[:, 2 * i : 2 * i + 2] = LINE
         blocks.append(block)
-        made.append(Stratum((), np.eye(width)[2 * i], np.eye(width)[2 * i + 1], 6.5, 3.5, 0, 0))
+        made.append(Stratum(np.eye(width)[2 * i], np.eye(width)[2 * i + 1], 6.5, 3.5))
     model, k = Binomial(np.vstack(blocks), np.full(8 * len(strata), n)), np.concatenate(strata)
     return Lines(model, k, fit_logistic(model, k), tuple(made), 0.0)
 

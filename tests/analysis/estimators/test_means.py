@@ -12,9 +12,9 @@ from scipy import stats
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.means import pooled_where_flat
+from vggstudy.analysis.estimators.means import spread_where_flat
 from vggstudy.analysis.numbers.robust import interquartile_mean, median_interval
-from vggstudy.analysis.numbers.student import satterthwaite, student_t, t_interval
+from vggstudy.analysis.numbers.student import Spread, satterthwaite, student_t, t_interval
 
 LEDGERS = ("main", "balanced30", "degenerate", "monotone")
 # Means of four-decimal numbers and quantiles of t: 1e-12 relative on both sides.
@@ -77,8 +77,8 @@ def test_contrasts_of_cell_means_equal_those_of_r(
         if row["n_blocks"] != row["n_blocks_total"] or (cells.k[used] < 2).any():
             continue
         weights = np.concatenate([group.sign * group.weights for group in groups])
-        spread = pooled_where_flat(cells, used, weights)
-        assert spread is not None
+        spread = spread_where_flat(cells, used, weights)
+        assert isinstance(spread, Spread)
         estimate = float(weights @ cells.mean[used])
         found = t_interval(estimate, spread, confidence=0.95, method="x")
         expected = [row[key] for key in ("estimate", "se", "df", "lo", "hi")]

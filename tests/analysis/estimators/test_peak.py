@@ -80,7 +80,6 @@ def test_a_strong_peak_passes_all_three_tests(shared: bool) -> None:
     assert found.p_value < 0.01
     assert found.against_p_value == 1
     assert {half.peak for half in found.cross_fit.halves} <= {6, 7}
-    assert found.claim_id == "peak.batch_size"
 
 
 def test_a_valley_is_no_peak_and_evidence_against_one() -> None:

@@ -142,7 +142,8 @@ def test_hostile_claims_files_are_one_sentence(
         path.symlink_to("/dev/zero")
     else:
         shutil.copy(ATTACKS / "07-claims-json-hostile" / name, path)
-    assert _invoke(["cite", "verify", str(path), "--against", str(path)]) in (2, 3, 5)
+    asked = ["cite", "verify", str(path), "--against", str(path), "--trust", str(path)]
+    assert _invoke(asked) in (2, 3, 5)
     said = capsys.readouterr().err
     assert "internal error" not in said
 
@@ -167,8 +168,23 @@ def test_a_file_named_verify_changes_nothing(
     Path("verify").touch()
     Path("p.md").write_text(TRUE, "utf-8")
     Path("claims.json").write_text(result.claims.to_json(), "utf-8")
-    assert _invoke(["cite", "verify", "p.md", "--against", "claims.json"]) == 0
-    assert _invoke(["cite", "--against", "claims.json", "verify", "p.md"]) == 0
+    against = ["--against", "claims.json", "--trust", "claims.json"]
+    assert _invoke(["cite", "verify", "p.md", *against]) == 0
+    assert _invoke(["cite", *against, "verify", "p.md"]) == 0
+
+
+def test_a_claims_file_is_no_evidence_unless_somebody_vouches_for_it(
+    result: AnalysisResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    claims, paper = tmp_path / "claims.json", tmp_path / "p.md"
+    claims.write_text(result.claims.to_json(), "utf-8")
+    paper.write_text(TRUE, "utf-8")
+    asked = ["cite", "verify", str(paper), "--against", str(claims)]
+    assert _invoke(asked) == 2
+    assert "anybody can write" in capsys.readouterr().err
+    assert _invoke([*asked, "--trust", str(paper)]) == 2
+    assert _invoke([*asked, "--trust", str(claims)]) == 0
+    assert "no record is looked at" in capsys.readouterr().err
 
 
 def test_a_closed_output_is_an_error(result: AnalysisResult, tmp_path: Path) -> None:

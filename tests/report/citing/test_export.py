@@ -137,7 +137,8 @@ def test_a_paper_with_ten_macros_compiles_and_is_verified_until_a_digit_changes(
     assert re.sub(" +", " ", listed).count("SHA-256") == listed.count("\\bibitem")
     assert (tmp_path / "paper.pdf").stat().st_size > 10_000
 
-    verify = ["cite", "verify", str(paper), "--against", str(tmp_path / "claims.json")]
+    claims = str(tmp_path / "claims.json")
+    verify = ["cite", "verify", str(paper), "--against", claims, "--trust", claims]
     assert _invoke(verify) == 0
     capsys.readouterr()
     lines = paper.read_text("utf-8").splitlines(keepends=True)
@@ -167,7 +168,8 @@ def test_cite_verify_tells_right_wrong_and_unknown_by_its_exit_code(
     study.write_text(tiny.claims.to_json(), "utf-8")
 
     def verify() -> int:
-        return _invoke(["cite", "verify", str(paper), "--against", str(study)])
+        against = ["--against", str(study), "--trust", str(study)]
+        return _invoke(["cite", "verify", str(paper), *against])
 
     assert _invoke(["cite", str(study), "converged.p", "--as", "apa"]) == 0
     paper.write_text(capsys.readouterr().out, "utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vggstudy.analysis import AnalysisResult, ClaimSet
+from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
 from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.cite import Style, cite
 from vggstudy.report.citing.latex import FORMS, macros, tex_key
@@ -17,6 +17,7 @@ from vggstudy.report.citing.verify import (
     verify_paper,
     verify_recomputed,
 )
+from vggstudy.report.words.display import display
 
 EFFECT = "accuracy.mean@batch_norm=true,lr=0.001"
 
@@ -307,3 +308,37 @@ def test_what_is_no_text_is_refused_with_what_to_do(claims: ClaimSet, tmp_path: 
         verified(tmp_path, "paper.tex", b"one\n\xe9t\xe9 95\\% CI [1, 2]", claims)
     with pytest.raises(AnalysisError, match="is a folder: name the paper's file"):
         verify_paper(tmp_path, claims)
+
+
+HEADS = ("n", "N", "*n*", "runs", "No. of runs", "n (runs)", "Number of runs")
+
+
+def table(kind: str, head: str, n: str, claim: Claim) -> str:
+    shown = display(claim)
+    assert shown is not None
+    rows = [["Effect", "Estimate", "95% CI", head], ["x", shown.estimate, shown.ends, n]]
+    if kind == "md":
+        cells = [rows[0], ["---"] * 4, rows[1]]
+        return "".join(f"| {' | '.join(row)} |\n" for row in cells)
+    lines = " \\\\\n".join(" & ".join(row).replace("%", "\\%") for row in rows)
+    return f"\\begin{{tabular}}{{llll}}\n{lines} \\\\\n\\end{{tabular}}\n"
+
+
+@pytest.mark.parametrize("kind", ["md", "tex"])
+@pytest.mark.parametrize("head", HEADS)
+def test_an_n_in_its_own_column_must_be_the_claim_s(
+    tiny: AnalysisResult, tmp_path: Path, kind: str, head: str
+) -> None:
+    claim = tiny.claims["converged.p"]
+    head = head.replace("*", "$") if kind == "tex" else head
+    path = tmp_path / f"paper.{kind}"
+    for n, code in (("12", 0), ("120", 1), ("13", 1), ("9 of 12", 0), ("-", 0), ("1,200", 1)):
+        path.write_text(table(kind, head, n, claim), "utf-8")
+        assert verify_paper(path, tiny.claims).exit_code == code, n
+
+
+def test_a_column_that_is_not_n_is_not_taken_for_it(tiny: AnalysisResult, tmp_path: Path) -> None:
+    path = tmp_path / "paper.md"
+    for head in ("epochs", "p", "N parameters", "norm"):
+        path.write_text(table("md", head, "99", tiny.claims["converged.p"]), "utf-8")
+        assert verify_paper(path, tiny.claims).exit_code == 0, head

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from vggstudy.analysis import AnalysisResult
+from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.sections import s05_levels, s06_switches, s07_interactions
@@ -114,3 +114,24 @@ def test_lines_of_an_interaction_are_the_claims_about_two_levels(tiny: AnalysisR
         for claim in view.claims
         if claim.outcome == "converged" and len(claim.conditions) == 2
     )
+
+
+def test_names_and_levels_that_ids_encode_are_printed_as_the_data_write_them() -> None:
+    rows = [
+        (kind, size, seed, "converged" if seed < size // 8 else "failed_to_learn", 0.8 + seed / 99)
+        for kind in ("x+y", "50%", "c..d")
+        for size in (8, 16, 32, 64)
+        for seed in range(6)
+    ]
+    frame = pd.DataFrame(rows, columns=["kind", "n*m", "seed", "label", "test_accuracy"])
+    table = RunTable.from_frame(frame, factors=["kind", "n*m"])
+    result = analyze(table, resamples=99)
+    view = study_view(result, ReportContext())
+    labels = [
+        pair_label(view, view.factors[0], c)
+        for c in view.claims.contrasts("converged", view.factors[0])
+    ]
+    assert labels == ["c..d against 50%", "x+y against 50%", "x+y against c..d"]
+    needed = view.claims.of_quantity("needed")
+    assert [view.place(claim) for claim in needed] == ["kind 50%", "kind c..d", "kind x+y"]
+    assert 'data-claim="needed.n%2Am@kind=x%2By"' in render(result, context=ReportContext())

@@ -127,6 +127,10 @@ class AnalysisSettings(Settings):
         default_factory=list, max_length=50
     )
     """Further recorded quantities whose means and differences are estimated besides."""
+    lower_is_better: bool | None = None
+    """Whether less of the outcome is better: in ranks, turning points, improvement and hypotheses.
+    By default as its name says: true of losses, errors, seconds and memory. Further outcomes go by
+    their names."""
     ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
     """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
     replicates of a cell are cut into disjoint ensembles of this size."""
