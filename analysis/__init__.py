@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.table import RunTable
     from vggstudy.analysis.estimators.performance import PerformanceProfile
     from vggstudy.analysis.models.fit import FittedModels
-    from vggstudy.analysis.models.requests import ModelRequest, ModelRequests
     from vggstudy.analysis.result import AnalysisResult
+    from vggstudy.stated.models import ModelRequest, ModelRequests
 
 __all__ = [
     "AnalysisResult",
@@ -43,8 +43,8 @@ _MODULES = {
     "ClaimSet": "claims.claim_set",
     "FittedModels": "models.fit",
     "Flow": "data.flow",
-    "ModelRequest": "models.requests",
-    "ModelRequests": "models.requests",
+    "ModelRequest": ".stated.models",
+    "ModelRequests": ".stated.models",
     "PerformanceProfile": "estimators.performance",
     "RunTable": "data.table",
     "analyze": "api",
@@ -56,7 +56,7 @@ def __getattr__(name: str) -> object:
     """Import a public name when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:

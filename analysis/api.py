@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import numpy as np
@@ -20,9 +20,7 @@ from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
 from vggstudy.analysis.hypotheses.registered import registered
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.models.fit import FittedModels, fit_models
-from vggstudy.analysis.models.requests import ModelRequests
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.ols import load_ahead
@@ -30,6 +28,8 @@ from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
+from vggstudy.stated.hypotheses import Hypothesis
+from vggstudy.stated.models import ModelRequests
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,8 @@ def analyze(
     chunk_draws: int = CHUNK_DRAWS,
     shared_seeds: bool = False,
     further: Sequence[RunTable] = (),
-    hypotheses: Sequence[HypothesisSpec] = (),
+    hypotheses: Sequence[Hypothesis] = (),
+    late: Mapping[str, Note] | None = None,
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     headline_only: bool = False,
@@ -77,8 +78,11 @@ def analyze(
     further : sequence of RunTable
         The same runs with other outcomes, of which means and contrasts are estimated besides, and
         their association with the outcome within cells.
-    hypotheses : sequence of HypothesisSpec
+    hypotheses : sequence of Hypothesis
         Registered hypotheses, to be judged together.
+    late : mapping of str to Note, optional
+        By id, when those hypotheses were stated that were not stated before any run: their claims
+        are not registered.
     models : ModelRequests, optional
         What the fitted models hold; by default as `ModelRequests` says.
     named : sequence of str
@@ -115,7 +119,7 @@ def analyze(
     others = {other.outcome: Cells.from_table(other.independent()) for other in further}
     maker = ClaimMaker(cells, how, inputs, others)
     made = default_claims(maker, named, headline_only=headline_only)
-    judged = judge(hypotheses, Evaluator(maker), confidence=confidence)
+    judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
     flow = Flow.of(table)
@@ -235,4 +239,4 @@ def _holes(cells: Cells) -> list[Note]:
 
 def _first_of(cells: Cells, chosen: list[int]) -> Named:
     """The first cell's name, and the number of the others."""
-    return Named((cells.name(chosen[0]),), len(chosen) - 1)
+    return Named((cells.levels_of(chosen[0]),), len(chosen) - 1)

@@ -8,7 +8,7 @@ names of sentences are part of the claims' format: they are never renamed, sente
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -47,6 +47,9 @@ class Caution(StrEnum):
     SHARED_SEEDS = "shared_seeds"
     FAILED_VALUE_ASSUMED = "failed_value_assumed"
     CELLS_LEFT_OUT = "cells_left_out"
+    HALF_LEARNED = "half_learned"
+    OUTLIER_BELOW = "outlier_below"
+    CEILING = "ceiling"
 
 
 class ModelReason(StrEnum):
@@ -76,23 +79,49 @@ class ModelCaution(StrEnum):
     TAKEN_AS_INDEPENDENT = "taken_as_independent"
 
 
+Levels = tuple[tuple[str, str], ...]
+"""A cell by its levels: each factor with the text of its level."""
+
+
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The first of some things by name, and how many there are besides.
+    """The first of some cells by their levels, and how many there are besides.
 
     Attributes
     ----------
-    names : tuple of str
+    cells : tuple of Levels
     more : int
     """
 
-    names: tuple[str, ...]
+    cells: tuple[Levels, ...]
     more: int = 0
+
+    @property
+    def names(self) -> list[str]:
+        """``depth=19, batch_norm=true`` of each cell."""
+        return [", ".join(f"{factor}={level}" for factor, level in cell) for cell in self.cells]
 
     @property
     def text(self) -> str:
         """``depth=19; depth=11 and 3 more``."""
         return "; ".join(self.names) + (f" and {self.more} more" if self.more else "")
+
+    @classmethod
+    def read(cls, names: Iterable[str], more: int) -> Named:
+        """The inverse of `names`, for a file that holds these."""
+        return cls(tuple(map(_levels, names)), more)
+
+
+def _levels(name: str) -> Levels:
+    """A cell's levels from its name; what has no ``=`` belongs to the level before."""
+    found: list[tuple[str, str]] = []
+    for part in name.split(", "):
+        factor, equals, level = part.partition("=")
+        if equals or not found:
+            found.append((factor, level))
+        else:
+            found[-1] = (found[-1][0], f"{found[-1][1]}, {part}")
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -208,7 +237,7 @@ def _read(kind: Kind, value: Any) -> Value:
     if kind in (Kind.FACTORS, Kind.LISTED, Kind.TERMS):
         return tuple(map(str, value))
     if kind == Kind.NAMED:
-        return value if isinstance(value, Named) else Named(tuple(value["names"]), value["more"])
+        return value if isinstance(value, Named) else Named.read(value["names"], value["more"])
     if kind == Kind.NOTE:
         return value if isinstance(value, Note) else Note.from_dict(value)
     if kind == Kind.NOTES:
@@ -221,7 +250,7 @@ def _plain(value: Value) -> Any:
     if isinstance(value, Note):
         return value.to_dict(text=False)
     if isinstance(value, Named):
-        return {"names": list(value.names), "more": value.more}
+        return {"names": value.names, "more": value.more}
     if isinstance(value, tuple):
         return [x.to_dict(text=False) if isinstance(x, Note) else x for x in value]
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

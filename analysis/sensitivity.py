@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -20,12 +20,24 @@ from vggstudy.analysis.data.table_checks import chance_rule
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.notes import Note
 
-if TYPE_CHECKING:
-    from vggstudy.analysis.result import AnalysisResult
-
 MARGINS = (0.02, 0.05, 0.10, 0.20)
 Checkpoint = Literal["best", "final"]
 Unfinished = Literal["failed", "converged"]
+
+
+class Compared(Protocol):
+    """What of a result is compared between rules."""
+
+    @property
+    def table(self) -> RunTable:
+        """The runs under a rule."""
+
+    @property
+    def hypotheses(self) -> tuple[HypothesisResult, ...]:
+        """Their verdicts."""
+
+    def headline(self) -> list[Claim]:
+        """The claims whose sides are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +197,9 @@ def to_analyse(table: RunTable, tables: Mapping[Specification, RunTable]) -> lis
 
 
 def compare_rules(
-    base: AnalysisResult,
+    base: Compared,
     tables: Mapping[Specification, RunTable],
-    analysed: Sequence[AnalysisResult],
+    analysed: Sequence[Compared],
     *,
     note: Note | None = None,
 ) -> Sensitivity:
@@ -195,10 +207,10 @@ def compare_rules(
 
     Parameters
     ----------
-    base : AnalysisResult
+    base : Compared
     tables : mapping of Specification to RunTable
         The same runs, in the same order, under other label rules.
-    analysed : sequence of AnalysisResult
+    analysed : sequence of Compared
         Of the tables that `to_analyse` names.
     note : Note or None
         What could not be varied.
@@ -228,17 +240,13 @@ def _labelled(table: RunTable) -> bytes:
     return table.label.tobytes() + table.value.tobytes()
 
 
-def verdicts_of(result: AnalysisResult) -> dict[str, str]:
+def verdicts_of(result: Compared) -> dict[str, str]:
     """Verdicts of the hypotheses, then the sides of the headline differences."""
-    found = _of_hypotheses(result.hypotheses)
+    found = {hypothesis.id: hypothesis.verdict.value for hypothesis in result.hypotheses}
     for claim in result.headline():
         if claim.reference is not None:
             found[claim.id] = side(claim)
     return found
-
-
-def _of_hypotheses(hypotheses: Sequence[HypothesisResult]) -> dict[str, str]:
-    return {hypothesis.id: hypothesis.verdict.value for hypothesis in hypotheses}
 
 
 def side(claim: Claim) -> str:

@@ -27,7 +27,7 @@ class Kind(StrEnum):
     LISTED = "listed"
     """Levels, one after the other."""
     NAMED = "named"
-    """The first of some cells or factors by name, and the number of the others."""
+    """The first of some cells by their levels, and the number of the others."""
     TERMS = "terms"
     """Terms of a model."""
     WORDS = "words"
@@ -312,10 +312,25 @@ SENTENCES = {
     "only_converged": Sentence("only %(n)s converged runs"),
     "only_seeds": Sentence("only %(n)s seeds"),
     "seeds_left_out": Sentence("%(n)s of %(seeds)s seeds lack a converged run"),
+    "seeds_not_everywhere": Sentence(
+        "%(n)s of %(seeds)s seeds did not run in every cell and are left out"
+    ),
     "k_of_n_converged": Sentence("%(k)s of %(n)s runs converged"),
     "cells_at_most_one": Sentence("in %(n)s of %(cells)s cells at most one run converged"),
     "pooled_for_flat": Sentence(
         "the runs of %(names)s have one value; the variance pooled over cells is used"
+    ),
+    "two_groups": Sentence(
+        "%(k)s of %(n)s converged runs of %(names)s form a group of their own far below: the "
+        "interval of a mean is too narrow there; see the interquartile mean and their share"
+    ),
+    "one_below": Sentence(
+        "one of %(n)s converged runs of %(names)s lies far below the others: the interval of a "
+        "mean may be too narrow; see the interquartile mean"
+    ),
+    "at_ceiling": Sentence(
+        "%(k)s of %(n)s converged runs of %(names)s have the highest value: the interval of a mean "
+        "and differences of means are of what the measure can tell"
     ),
     "bootstrap_narrow": Sentence("%(method)s intervals are too narrow with %(n)s runs in a cell"),
     "studentized_wide": Sentence(
@@ -325,6 +340,12 @@ SENTENCES = {
         "%(a)s against %(b)s of the runs converged: survivors are compared",
         a=Kind.PERCENT,
         b=Kind.PERCENT,
+    ),
+    "within_lee": Sentence(
+        "%(text)s; for runs that would converge under both the difference lies within %(low)s to "
+        "%(high)s (Lee's bounds)",
+        low=Kind.ROUNDED_3,
+        high=Kind.ROUNDED_3,
     ),
     "with_all_runs": Sentence("%(text)s; over all runs: %(claim)s"),
     "over_part": Sentence("over %(n)s of %(cells)s cells, the largest complete part"),

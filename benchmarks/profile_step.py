@@ -18,11 +18,12 @@ from typing import Any
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.streams import LaneStream, lane_streams
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 GFLOP = {11: 0.913, 13: 1.366, 16: 1.876, 19: 2.385}
 """Forward and backward of an image of 32 x 32 with the linear head."""
@@ -60,7 +61,7 @@ def measure(recipe: Recipe, site: Site) -> Step:
     with site.computing(recipe):
         free = torch.cuda.mem_get_info()[0] if cuda else 0
         with stream.active():
-            session = Session(Job(recipe=recipe, seeds=seeds), site)
+            session = Session(Assignment(recipe=recipe, seeds=seeds), site)
         single = Lane(session, stream, graphs=False)
         single_s, profile = _single(single, stream, cuda=cuda)
         started = time.perf_counter()

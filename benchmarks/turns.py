@@ -17,16 +17,17 @@ from pathlib import Path
 
 from vggstudy.execution.local.lane_worker import settle_memory
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.laneset import LaneSet
-from vggstudy.training.session import Job, Site
+from vggstudy.training.session import Assignment, Site
 
 LIMIT_S = 0.2
 """No turn should take longer."""
 
 
-def jobs(runs: int, epochs: int, width: float, folder: Path) -> Iterator[Job]:
+def jobs(runs: int, epochs: int, width: float, folder: Path) -> Iterator[Assignment]:
     """Runs of VGG11 and VGG19 in turn, with Adam, whose state is the largest."""
     for index in range(runs):
         recipe = Recipe(
@@ -41,7 +42,7 @@ def jobs(runs: int, epochs: int, width: float, folder: Path) -> Iterator[Job]:
             ),
         )
         seeds = Seeds(init=index, order=1, augmentation=2, dropout=3, split=4)
-        yield Job(recipe=recipe, seeds=seeds, checkpoint=folder / f"{index}.pt")
+        yield Assignment(recipe=recipe, seeds=seeds, checkpoint=folder / f"{index}.pt")
 
 
 def measure(lanes: LaneSet) -> list[tuple[float, str]]:

@@ -85,11 +85,41 @@ def _heading(path: tuple[str, ...], *, repeated: bool) -> str:
 def _target(prop: Schema, definitions: Schema) -> tuple[Schema | None, bool]:
     """The definition that a property refers to, if any, and whether it holds a list of them."""
     for candidate in (prop, *prop.get("anyOf", []), *prop.get("allOf", [])):
-        if "$ref" in candidate:
-            return definitions[candidate["$ref"].rpartition("/")[2]], False
-        if "$ref" in candidate.get("items", {}):
-            return definitions[candidate["items"]["$ref"].rpartition("/")[2]], True
+        items = candidate.get("items", {})
+        for place, many in ((candidate, False), (items, True)):
+            if "$ref" in place:
+                return definitions[place["$ref"].rpartition("/")[2]], many
+            if "oneOf" in place:
+                kinds = [definitions[x["$ref"].rpartition("/")[2]] for x in place["oneOf"]]
+                return _merged(kinds, prop), many
     return None, False
+
+
+def _merged(kinds: list[Schema], prop: Schema) -> Schema:
+    """One table of the settings of several kinds, each setting with the kinds that have it."""
+    having: dict[str, dict[str, Schema]] = {"kind": {}}
+    for kind in kinds:
+        for name, inner in kind["properties"].items():
+            having.setdefault(name, {})[kind["properties"]["kind"]["const"]] = inner
+    everywhere = set.intersection(*(set(kind["required"]) for kind in kinds))
+    return {
+        "description": prop.get("items", prop).get("description", prop.get("description", "")),
+        "properties": {name: _of_kinds(found, len(kinds)) for name, found in having.items()},
+        "required": sorted(everywhere),
+    }
+
+
+def _of_kinds(having: dict[str, Schema], count: int) -> Schema:
+    """A setting of some kinds: its meaning once where all mean the same, else by kind."""
+    meanings: dict[str, list[str]] = {}
+    for kind, prop in having.items():
+        meanings.setdefault(prop["description"], []).append(kind)
+    first = next(iter(having.values()))
+    if len(meanings) == 1 and len(having) == count:
+        return first
+    text = " | ".join(f"{', '.join(kinds)}: {meaning}" for meaning, kinds in meanings.items())
+    consts = [prop["const"] for prop in having.values() if "const" in prop]
+    return {**({"enum": consts} if consts else first), "description": text}
 
 
 def _row(name: str, prop: Schema, definitions: Schema, *, required: bool) -> str:

@@ -20,7 +20,7 @@ from vggstudy.report.page.figures.accuracy import draw_accuracy
 from vggstudy.report.page.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.page.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
 from vggstudy.report.page.sections.rows import forest_row
-from vggstudy.report.words.display import level_text
+from vggstudy.report.words.display import confidence_text
 from vggstudy.report.words.names import capitalise
 from vggstudy.study.analyze import analyze_source
 from vggstudy.study.context import report_context
@@ -59,7 +59,7 @@ def write_overview(view: StudyView, path: Path) -> None:
     """
     if view.axis is None:
         raise SystemExit("the study has no factor: there is nothing to draw")
-    level = level_text(float(view.settings["confidence"]))
+    level = confidence_text(float(view.settings["confidence"]))
     with drawing("images"):
         parts = [
             _heading("How accurate are the runs that converge?", f"mean with {level} interval"),

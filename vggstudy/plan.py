@@ -8,19 +8,19 @@ from functools import cached_property
 from typing import Any
 
 from vggstudy.errors import Problem, ProtocolError
-from vggstudy.identity import Seeds, canonical_json, run_id, run_seeds
+from vggstudy.identity import Seeds, run_id, run_seeds
 from vggstudy.protocol import (
     CellRecipe,
     Protocol,
     Recipe,
     describe_levels,
     grid,
-    level_text,
     resolve,
 )
+from vggstudy.stated.base import write_level
 from vggstudy.suggest import suggest
 
-__all__ = ["Plan", "PlannedRun", "describe_levels", "level_text", "make_plan", "select_runs"]
+__all__ = ["Plan", "PlannedRun", "describe_levels", "make_plan", "select_runs"]
 
 REPLICATE = "replicate"
 """How a selection names the index within a cell."""
@@ -158,7 +158,7 @@ def select_runs(plan: Plan, only: Iterable[str]) -> Iterator[PlannedRun]:
         If a condition names no factor of the plan, or no level of it; lists all of them.
     """
     known: dict[str, dict[str, Any]] = {
-        name: {level_text(cell.levels[name]): cell.levels[name] for cell in plan.cells}
+        name: {write_level(cell.levels[name]): cell.levels[name] for cell in plan.cells}
         for name in plan.factors
     }
     known[REPLICATE] = {str(index): index for index in range(plan.protocol.design.replicates)}
@@ -205,6 +205,6 @@ def _condition(condition: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[
 def _canonical_text(text: str) -> str:
     """The spelling in which a number is compared; other texts as they are."""
     try:
-        return canonical_json(float(text))
+        return write_level(float(text))
     except ValueError:
         return text

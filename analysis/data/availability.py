@@ -33,7 +33,7 @@ def unavailable(
     if used.size == 1:
         return _one_cell(int(used[0]), cells, have, minimum, what)
     first = short[:NAMED].tolist()
-    named = Named(tuple(cells.name(c) for c in first), short.size - len(first))
+    named = Named(tuple(cells.levels_of(c) for c in first), short.size - len(first))
     values = {"n": short.size, "cells": used.size, "what": what, "names": named}
     if minimum == 1:
         return say("cells_without", Reason.MISSING_CELLS, **values)
@@ -43,7 +43,7 @@ def unavailable(
 def _one_cell(cell: int, cells: Cells, have: FloatArray, minimum: int, what: str) -> Note:
     """The refusal of a quantity that needs one cell only."""
     if cells.n[cell] == 0:
-        return say("no_labelled_in_cell", Reason.NO_RUNS, names=Named((cells.name(cell),)))
+        return say("no_labelled_in_cell", Reason.NO_RUNS, names=Named((cells.levels_of(cell),)))
     if cells.k[cell] == 0 and what != "labelled runs":
         return say("none_of_runs_converged", Reason.NONE_CONVERGED, n=cells.n[cell])
     return say("needs_runs", Reason.TOO_FEW_RUNS, least=minimum, what=what, n=have[cell])

@@ -92,7 +92,7 @@ def no_lender(cells: Cells, used: IntArray, lent: Lent) -> Note | None:
         return None
     if lent.borrows.all():
         return say("runs_do_not_vary", Reason.NO_VARIANCE)
-    named = Named((cells.name(int(lost[0])),), lost.size - 1)
+    named = Named((cells.levels_of(int(lost[0])),), lost.size - 1)
     return say("no_cell_of_its_scale", Reason.NO_VARIANCE, names=named)
 
 

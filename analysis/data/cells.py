@@ -11,7 +11,9 @@ import numpy as np
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.outcomes import CONVERGED, FAILED, LABELS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.notes import Levels, Named
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
+from vggstudy.analysis.numbers.shape import Look, looks
 from vggstudy.errors import AnalysisError
 
 MAX_CELLS = 200_000
@@ -49,6 +51,8 @@ class Cells:
     pools : dict
         Resampled means that `cell_draws` keeps, by cell, seed and their number: a store that
         only saves work.
+    seen : dict
+        What `look` found, by cell and strictness: another such store.
     """
 
     table: RunTable
@@ -66,6 +70,7 @@ class Cells:
     values: FloatArray
     start: IntArray
     pools: dict[tuple[int, int, int], FloatArray] = field(default_factory=dict, repr=False)
+    seen: dict[tuple[int, float], Look | None] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_table(cls, table: RunTable) -> Cells:
@@ -119,12 +124,22 @@ class Cells:
         """Outcomes of a cell's converged runs, sorted."""
         return self.values[self.start[cell] : self.start[cell + 1]]
 
+    def look(self, cell: int, *, strict: float = 1.0) -> Look | None:
+        """What is unusual about a cell's converged runs (`shape.looks`)."""
+        key = (cell, strict)
+        if key not in self.seen:
+            self.seen[key] = looks(self.cell_values(cell), strict=strict)
+        return self.seen[key]
+
     def name(self, cell: int) -> str:
         """``depth=19, batch_norm=true``."""
-        factors = self.table.factors
-        return ", ".join(
-            f"{factor}={write_level(self.table.levels[factor][code])}"
-            for factor, code in zip(factors, self.codes[cell].tolist(), strict=True)
+        return Named((self.levels_of(cell),)).text
+
+    def levels_of(self, cell: int) -> Levels:
+        """Each factor with the text of its level."""
+        return tuple(
+            (factor, write_level(self.table.levels[factor][code]))
+            for factor, code in zip(self.table.factors, self.codes[cell].tolist(), strict=True)
         )
 
     @property

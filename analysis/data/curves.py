@@ -14,7 +14,7 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.levels import is_numeric, write_level
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.notes import ModelReason, Note, NotedError, Reason, say
+from vggstudy.analysis.notes import Levels, ModelReason, Note, NotedError, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Strata
 
@@ -118,8 +118,8 @@ class Curve:
         ones where a cell's runs do not vary.
     strata : Strata
         The runs' values, cell after cell.
-    flat : tuple of str
-        Names of the cells whose runs do not vary.
+    flat : tuple of Levels
+        The cells whose runs do not vary.
     left_out : tuple of str
         Levels with some converged runs, but fewer than `MIN_RUNS`.
     """
@@ -134,7 +134,7 @@ class Curve:
     variance: FloatArray
     df: FloatArray
     strata: Strata
-    flat: tuple[str, ...]
+    flat: tuple[Levels, ...]
     left_out: tuple[str, ...]
 
     @property
@@ -198,7 +198,7 @@ def curve_at(cells: Cells, axis: Axis, conditions: tuple[Condition, ...]) -> Cur
             cells.k[used].astype(np.int64),
             np.concatenate([cells.cell_values(c) for c in used.tolist()]),
         ),
-        flat=tuple(cells.name(c) for c in used[flat].tolist()),
+        flat=tuple(cells.levels_of(c) for c in used[flat].tolist()),
         left_out=_level_names(cells, axis, along[~usable & (cells.k[along] > 0)]),
     )
 

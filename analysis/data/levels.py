@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
+from vggstudy.stated.base import write_level as write_level
+
 Level = bool | int | float | str
 """A factor's level. Booleans stay booleans, integral numbers are integers."""
 
@@ -43,20 +45,6 @@ def canonical_level(value: object) -> Level:
     if not text:
         raise ValueError("is missing")
     return text
-
-
-def write_level(level: Level) -> str:
-    """The text of a level in ids and tables: ``true``, ``19``, ``0.001``, ``1e-5``.
-
-    Numbers are written by value, whatever the notation they were read in: 1e-4 and 0.0001 are
-    both ``0.0001``.
-    """
-    if isinstance(level, bool):
-        return "true" if level else "false"
-    if isinstance(level, float):
-        mantissa, exponent, digits = repr(level).partition("e")
-        return f"{mantissa}e{int(digits)}" if exponent else mantissa
-    return str(level)
 
 
 def is_numeric(level: Level) -> bool:

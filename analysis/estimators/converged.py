@@ -2,7 +2,8 @@
 
 A mean over cells takes the Clopper-Pearson interval of the pooled counts, which stays conservative
 whatever the cells' own probabilities (`proportions.pooled_counts`); a difference is exact on the
-same counts (`differences`). Both are wider than they need to be where cells differ much.
+same counts (`differences`). Both are wider than they need to be where cells differ much. Where runs
+share seeds, differences are taken within seeds (`paired_shares`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.finding import Finding
+from vggstudy.analysis.estimators.paired_shares import paired_shares
 from vggstudy.analysis.estimators.seed_sums import shares_by_seed
 from vggstudy.analysis.notes import Caution, Note, say
 from vggstudy.analysis.numbers.differences import signed_probabilities
@@ -67,6 +69,11 @@ def estimate_converged(
         return Finding(None, None, problem)
     counts = [pooled_counts(cells.k[g.cells], cells.n[g.cells], g.weights) for g in groups]
     notes = _cautions(counts)
+    if shared_seeds and len(groups) > 1:
+        paired = paired_shares(cells, groups, confidence=confidence)
+        if paired is not None:
+            wide = [note for note in notes if note.code != Caution.UNBALANCED]
+            return replace(paired, cautions=(*wide, *paired.cautions))
     if shared_seeds:
         counts, found_notes = _clustered(cells, groups, counts)
         notes = (*notes, *found_notes)
@@ -88,8 +95,8 @@ def _clustered(
 ) -> tuple[list[PooledCounts], tuple[Note, ...]]:
     """Effective counts of groups of several cells, and what to know of them.
 
-    Single cells stay: their runs have seeds of their own. Differences take their groups as
-    independent, which is wide where seeds act on both alike.
+    Single cells stay: their runs have seeds of their own. Differences of too few seeds for
+    `paired_shares` take their groups as independent.
     """
     found = [
         clustered_counts(count, shares_by_seed(cells, group.cells, group.weights))

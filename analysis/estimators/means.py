@@ -20,7 +20,19 @@ from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import claim_generator, studentized_draws
-from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
+from vggstudy.analysis.numbers.shape import Look, Shape
+from vggstudy.analysis.numbers.student import (
+    Spread,
+    cautious_freedom,
+    satterthwaite,
+    t_interval,
+)
+
+FEW, SMALL_BY_CHANCE = 3, 0.3
+"""Runs of a cell below which a contrast's degrees of freedom are cautious, and their tail."""
+
+MANY_CELLS = 2.0
+"""How much farther apart two groups must be where a contrast is of more than two cells."""
 
 PLAIN_BELOW = 20
 """Runs per cell below which percentile, basic and BCa intervals are too narrow."""
@@ -123,17 +135,26 @@ def rule_for(cells: int, groups: int) -> _Rule:
 def spread_where_flat(cells: Cells, used: IntArray, weights: FloatArray) -> Spread | Note:
     """Spread of a contrast; cells that do not vary borrow from others, as `lent_variance` says.
 
+    Where a cell has two runs its variance may be small by chance, and Satterthwaite's degrees of
+    freedom too many: they are then `cautious_freedom`'s.
+
     Returns
     -------
     Spread or Note
         A note where a cell's variance cannot be told.
     """
-    if not cells.flat[used].any():
-        return satterthwaite(weights, cells.variance[used], cells.k[used])
-    lent = lent_variance(cells)
-    if lost := no_lender(cells, used, lent):
-        return lost
-    return satterthwaite(weights, lent.variance[used], cells.k[used], lent.df[used])
+    freedom = cells.k[used] - 1.0
+    variance = cells.variance[used]
+    if cells.flat[used].any():
+        lent = lent_variance(cells)
+        if lost := no_lender(cells, used, lent):
+            return lost
+        variance, freedom = lent.variance[used], lent.df[used]
+    spread = satterthwaite(weights, variance, cells.k[used], freedom)
+    if used.size == 1 or cells.k[used].min() >= FEW:
+        return spread
+    parts = weights**2 * variance / cells.k[used]
+    return Spread(spread.se, float(cautious_freedom(parts, freedom, tail=SMALL_BY_CHANCE)))
 
 
 def _draw(
@@ -200,10 +221,40 @@ def _cautions(cells: Cells, used: IntArray, rule: _Rule, method: str) -> tuple[N
         notes.append(say(name, Caution.FEW_RUNS, n=fewest))
     flat = used[cells.flat[used]]
     if flat.size:
-        named = Named((cells.name(int(flat[0])),), flat.size - 1)
+        named = Named((cells.levels_of(int(flat[0])),), flat.size - 1)
         notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=named))
+    notes += unusual(cells, used)
     if method in {"percentile", "basic", "bca"} and fewest < PLAIN_BELOW:
         notes.append(say("bootstrap_narrow", Caution.PLAIN_BOOTSTRAP, method=method, n=fewest))
     if method == "studentized" and fewest < STUDENTIZED_BELOW:
         notes.append(say("studentized_wide", Caution.PLAIN_BOOTSTRAP, n=fewest))
     return tuple(notes)
+
+
+def unusual(cells: Cells, used: IntArray) -> list[Note]:
+    """Cells with two groups of runs, a run far below, or runs at a ceiling: one note of each kind.
+
+    Among many cells one looks unusual by chance, so that more is asked of each.
+    """
+    strict = 1.0 if used.size <= 2 else MANY_CELLS
+    found: dict[Shape, list[tuple[int, Look]]] = {}
+    for cell in used.tolist():
+        if (look := cells.look(cell, strict=strict)) is not None:
+            found.setdefault(look.shape, []).append((cell, look))
+    notes = []
+    for shape, (name, code) in _UNUSUAL.items():
+        if shape in found:
+            cell, look = found[shape][0]
+            values = {"names": Named((cells.levels_of(cell),), len(found[shape]) - 1), "n": look.n}
+            if shape != Shape.BELOW:
+                values["k"] = look.k
+            notes.append(say(name, code, **values))
+    return notes
+
+
+_UNUSUAL = {
+    Shape.TWO_GROUPS: ("two_groups", Caution.HALF_LEARNED),
+    Shape.BELOW: ("one_below", Caution.OUTLIER_BELOW),
+    Shape.CEILING: ("at_ceiling", Caution.CEILING),
+}
+"""Sentence and code of each."""

@@ -28,8 +28,10 @@ from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, resample_indices
 
-TRIM_BELOW = 0.9
-"""Share of converged runs in a level below which bounds are shown."""
+TRIM_FROM = 0.01
+"""Share of converged runs to be trimmed, averaged over matched cells, beyond which bounds stand.
+
+What selection can do depends on how much convergence differs, not on how much of it there is."""
 
 
 RESAMPLES = 399
@@ -63,9 +65,13 @@ class LeeBounds:
 
 
 def needs_bounds(cells: Cells, groups: list[Group]) -> bool:
-    """Whether fewer than `TRIM_BELOW` of the runs of a compared level converged."""
-    shares = [float(cells.k[g.cells].sum() / max(cells.n[g.cells].sum(), 1.0)) for g in groups]
-    return len(groups) == 2 and min(shares) < TRIM_BELOW
+    """Whether convergence differs between the compared levels, matched cell by matched cell."""
+    if len(groups) != 2 or groups[0].cells.size != groups[1].cells.size:
+        return False
+    shares = [cells.k[g.cells] / np.maximum(cells.n[g.cells], 1.0) for g in groups]
+    most = np.maximum(*shares)
+    trimmed = np.where(most > 0, np.abs(shares[0] - shares[1]) / np.maximum(most, 1e-300), 0.0)
+    return bool(trimmed.mean() > TRIM_FROM)
 
 
 def lee_bounds(
@@ -116,10 +122,10 @@ def lee_bounds(
 
 
 def with_bounds(finding: Finding, cells: Cells, asked: Estimand, how: How) -> Finding:
-    """A mean's finding with Lee's bounds beside it, where a compared level lost many runs.
+    """A mean's finding with Lee's bounds, where convergence differs between the compared levels.
 
-    The bounds' interval enters as an alternative, `LEE`; a caution tells the shares, the bounds
-    and the claim over all runs, which compares no survivors.
+    A caution tells the shares, the bounds' interval and the claim over all runs, which compares no
+    survivors; the interval is among the alternatives too, as `LEE`.
     """
     groups = asked.groups(cells)
     if finding.interval is None or not needs_bounds(cells, groups):
@@ -134,16 +140,18 @@ def with_bounds(finding: Finding, cells: Cells, asked: Estimand, how: How) -> Fi
     )
     shares = [float(cells.k[g.cells].sum() / cells.n[g.cells].sum()) for g in groups]
     note = say("survivors", Caution.SELECTION, a=shares[0], b=shares[1])
+    alternatives = finding.alternatives
+    if found is not None:
+        ends = Interval(
+            finding.interval.estimate, found.interval_low, found.interval_high, LEE
+        ).clipped(*_reach(cells))
+        alternatives = (*alternatives, ends)
+        note = say("within_lee", Caution.SELECTION, text=note, low=ends.low, high=ends.high)
     if cells.table.bounds is not None:
         over_all = Estimand.of("expected", asked.contrast, asked.table)
         note = say("with_all_runs", Caution.SELECTION, text=note, claim=over_all.id)
     notes = (*finding.cautions, note)
-    if found is None:
-        return replace(finding, cautions=notes)
-    ends = Interval(
-        finding.interval.estimate, found.interval_low, found.interval_high, LEE
-    ).clipped(*_reach(cells))
-    return replace(finding, cautions=notes, alternatives=(*finding.alternatives, ends))
+    return replace(finding, cautions=notes, alternatives=alternatives)
 
 
 def _reach(cells: Cells) -> tuple[float | None, float | None]:

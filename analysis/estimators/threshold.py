@@ -26,7 +26,7 @@ from scipy.optimize import brentq
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.curves import Axis
-from vggstudy.analysis.data.failure_design import Design, positions
+from vggstudy.analysis.data.design import DesignMatrix, positions
 from vggstudy.analysis.estimators.placement import Lines, Stratum
 from vggstudy.analysis.notes import ModelReason, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
@@ -132,7 +132,7 @@ def separate_lines(
 
 def shared_lines(
     cells: Cells,
-    design: Design,
+    design: DesignMatrix,
     strata: tuple[tuple[Condition, ...], ...],
     *,
     probability: float,
@@ -143,7 +143,7 @@ def shared_lines(
     Parameters
     ----------
     cells : Cells
-    design : Design
+    design : DesignMatrix
         With an axis.
     strata : tuple of tuples of Condition
         Factors that a stratum does not name are averaged over, on the scale of log odds.

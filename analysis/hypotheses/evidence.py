@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
+from typing import Any
 
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
@@ -17,20 +20,13 @@ from vggstudy.analysis.estimators.equivalence import (
 )
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
+from vggstudy.analysis.hypotheses.model_evidence import needed, peak, slope
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
-from vggstudy.analysis.hypotheses.specs import (
-    ClaimPart,
-    EquivalencePart,
-    Held,
-    NeededPart,
-    Part,
-    RankingPart,
-    SlopePart,
-)
 from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
 from vggstudy.analysis.notes import Note, NotedError, Reason, note_of, say
 from vggstudy.analysis.numbers.student import Spread
 from vggstudy.errors import AnalysisError
+from vggstudy.stated.hypotheses import ClaimPart, EquivalencePart, Held, Part, RankingPart
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +50,14 @@ class Evaluator:
         key = (repr(part), level)
         if key not in self.kept:
             try:
-                self.kept[key] = self._evaluate(part, level)
+                self.kept[key] = KINDS[part.kind].judged(self, part, level)
             except AnalysisError as error:
                 reason = note_of(error, Reason.UNKNOWN_ESTIMAND)
-                self.kept[key] = not_estimable(_name(part), None, level, reason)
+                name = KINDS[part.kind].about(part)
+                self.kept[key] = not_estimable(name, None, level, reason)
         return self.kept[key]
 
-    def _evaluate(self, part: Part, level: float) -> Evidence:
-        if isinstance(part, ClaimPart):
-            return self._claim(part, level)
-        if isinstance(part, EquivalencePart):
-            return self._equivalence(part, level)
-        if isinstance(part, RankingPart):
-            return self._ranking(part, level)
-        from vggstudy.analysis.hypotheses import model_evidence  # fits models
-
-        if isinstance(part, SlopePart):
-            return model_evidence.slope(part, self.maker, level)
-        if isinstance(part, NeededPart):
-            return model_evidence.needed(part, self.maker, level)
-        return model_evidence.peak(part, self.maker, level)
-
-    def _claim(self, part: ClaimPart, level: float) -> Evidence:
+    def claim(self, part: ClaimPart, level: float) -> Evidence:
         """A claim's interval at the level, against the threshold."""
         asked = self.maker.parse(part.claim)
         finding = self.maker.finding(asked, level)
@@ -94,7 +76,7 @@ class Evaluator:
         )
         return replace(found, estimate=finding.estimate)
 
-    def _equivalence(self, part: EquivalencePart, level: float) -> Evidence:
+    def equivalence(self, part: EquivalencePart, level: float) -> Evidence:
         """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""
         asked = self.maker.parse(part.claim)
         if asked.quantity != "diff" or asked.outcome != asked.table.outcome:
@@ -103,13 +85,14 @@ class Evaluator:
         rule = say("within_margin", claim=asked.id, number=part.margin)
         if finding.interval is None:
             return _refused(asked, rule, level, finding)
-        estimate, spread = _difference(self.maker.cells_of(asked), asked, part.adjust)
+        adjust = part.adjust or "cell"
+        estimate, spread = _difference(self.maker.cells_of(asked), asked, adjust)
         test = tost(
             estimate,
             spread,
             margin=part.margin,
             alpha=1 - level,
-            method=f"tost_by_{part.adjust}",
+            method=f"tost_by_{adjust}",
         )
         verdict = within(test.interval, margin=part.margin)
         shown = 1 - 2 * (1 - level)
@@ -123,23 +106,23 @@ class Evaluator:
             thresholds=(-part.margin, part.margin),
         )
 
-    def _ranking(self, part: RankingPart, level: float) -> Evidence:
+    def ranking(self, part: RankingPart, level: float) -> Evidence:
         """Every pair that the stated order decides, by simultaneous comparisons."""
         table = self.maker.cells.table
         for name in part.factors:
             check_factor(name, table)
-        outcome = "expected" if part.outcome == "expected" else table.outcome
+        outcome = table.outcome if part.outcome == "accuracy" else "expected"
         if outcome == "expected" and table.bounds is None:
             raise NotedError(say("no_bounds", name=table.outcome))
         ranking = rank_models(
             self.maker.cells,
-            part.factors,
+            tuple(part.factors),
             outcome=outcome,
             confidence=level,
             seed=self.maker.how.resampling.seed,
             shared_seeds=self.maker.how.shared_seeds,
         )
-        name = _name(part)
+        name = KINDS[part.kind].about(part)
         rule = say("ranked_with_lowest_best" if table.lower_is_better else "ranked_as_stated")
         if ranking.reason is not None:
             return not_estimable(name, rule, level, ranking.reason)
@@ -188,18 +171,6 @@ def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> E
     )
 
 
-def _name(part: Part) -> str:
-    """What a part is about, before it could be evaluated."""
-    if isinstance(part, (ClaimPart, EquivalencePart)):
-        return part.claim
-    if isinstance(part, RankingPart):
-        return f"{part.outcome}.rank.{'*'.join(sorted(part.factors))}"
-    if isinstance(part, NeededPart):
-        return f"needed.diff.{part.compare}"
-    kind = "converged.slope" if isinstance(part, SlopePart) else "peak"
-    return f"{kind}.{part.along}"
-
-
 def _refused(asked: Estimand, rule: Note, level: float, finding: Finding) -> Evidence:
     """That a claim has no interval, and why."""
     reason = finding.reason or Note.written("", "")
@@ -218,3 +189,45 @@ def _difference(cells: Cells, asked: Estimand, adjust: str) -> tuple[float, Spre
         return estimate, spread_by_cell(cells, groups)
     except ValueError as error:
         raise NotedError(note_of(error, Reason.UNKNOWN_ESTIMAND)) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How a kind of hypothesis is judged.
+
+    Attributes
+    ----------
+    judged : callable of (Evaluator, part, float)
+        Evidence at a confidence level.
+    about : callable of a part
+        The name of what it is about, before it could be evaluated.
+    bound : callable of a part, or None
+        What the claim that the part names is set against; None where it names none.
+    """
+
+    judged: Callable[[Evaluator, Any, float], Evidence]
+    about: Callable[[Any], str]
+    bound: Callable[[Any], float] | None = None
+
+
+KINDS: Mapping[str, Judgement] = {
+    "claim": Judgement(Evaluator.claim, attrgetter("claim"), attrgetter("threshold")),
+    "equivalence": Judgement(Evaluator.equivalence, attrgetter("claim"), attrgetter("margin")),
+    "slope": Judgement(
+        lambda found, part, level: slope(part, found.maker, level),
+        lambda part: f"converged.slope.{part.along}",
+    ),
+    "threshold_order": Judgement(
+        lambda found, part, level: needed(part, found.maker, level),
+        lambda part: f"needed.diff.{part.compare}",
+    ),
+    "peak": Judgement(
+        lambda found, part, level: peak(part, found.maker, level),
+        lambda part: f"peak.{part.along}",
+    ),
+    "ranking": Judgement(
+        Evaluator.ranking,
+        lambda part: f"{part.outcome or 'expected'}.rank.{'*'.join(sorted(part.factors))}",
+    ),
+}
+"""The one place that knows every kind; a new one is a class of `vggstudy.stated` and a row."""

@@ -6,15 +6,21 @@ hypothesis at ``1 - alpha / m``, and each decision raises the share of those tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
-from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, all_of
+from vggstudy.analysis.hypotheses.verdicts import (
+    DECIDED,
+    Evidence,
+    Verdict,
+    all_of,
+    shared_level,
+)
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.multiplicity import holm_steps
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,8 @@ class HypothesisResult:
     reason : Note or None
         Why it is not estimable.
     parts : tuple of Evidence
-        One for every part of the hypothesis, in order, at that level.
+        One for every part of the hypothesis, in order, at that level; one that contradicts there,
+        at its share of the error.
     resamples : int
         Behind the Monte Carlo errors of a borderline verdict.
     registered : bool
@@ -83,37 +90,59 @@ def _fields(value: Evidence | HypothesisResult) -> dict[str, Any]:
 
 
 def judge(
-    specs: Sequence[HypothesisSpec], evaluator: Evaluator, *, confidence: float
+    specs: Sequence[Hypothesis],
+    evaluator: Evaluator,
+    *,
+    confidence: float,
+    late: Mapping[str, Note] | None = None,
 ) -> tuple[HypothesisResult, ...]:
     """Verdicts on all hypotheses, Holm over them.
 
     Parameters
     ----------
-    specs : sequence of HypothesisSpec
+    specs : sequence of Hypothesis
         The family is all of them, whether or not the data allow each to be estimated.
     evaluator : Evaluator
     confidence : float
         Of the whole family.
+    late : mapping of str to Note, optional
+        By id, when those were stated that were not stated before any run.
     """
     steps = holm_steps(
         [_decides(spec, evaluator) for spec in specs], confidence=confidence, members=len(specs)
     )
     return tuple(
-        _result(spec, evaluator, level) for spec, level in zip(specs, steps.confidence, strict=True)
+        _result(spec, evaluator, level, (late or {}).get(spec.id))
+        for spec, level in zip(specs, steps.confidence, strict=True)
     )
 
 
-def _decides(spec: HypothesisSpec, evaluator: Evaluator) -> Callable[[float], bool]:
+def _decides(spec: Hypothesis, evaluator: Evaluator) -> Callable[[float], bool]:
     """Whether a hypothesis is supported or contradicted at a level."""
     return lambda level: _evidence(spec, evaluator, level).verdict in DECIDED
 
 
-def _evidence(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Evidence:
-    parts = [evaluator.evidence(part, level) for part in spec.parts]
-    return all_of(spec.id, parts, level=level)
+def _evidence(spec: Hypothesis, evaluator: Evaluator, level: float) -> Evidence:
+    return all_of(spec.id, _parts(spec, evaluator, level), level=level)
 
 
-def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> HypothesisResult:
+def _parts(spec: Hypothesis, evaluator: Evaluator, level: float) -> list[Evidence]:
+    """Evidence for every part; one that contradicts, at its share of the error.
+
+    That all parts hold is supported when each is, at the level itself: one false part is enough
+    to prevent it. It is contradicted when one part is, and each has its chance to err.
+    """
+    found = [evaluator.evidence(part, level) for part in parts_of(spec)]
+    shared = shared_level(level, len(found))
+    return [
+        evaluator.evidence(part, shared) if one.verdict == Verdict.CONTRADICTED else one
+        for part, one in zip(parts_of(spec), found, strict=True)
+    ]
+
+
+def _result(
+    spec: Hypothesis, evaluator: Evaluator, level: float, late: Note | None
+) -> HypothesisResult:
     found = _evidence(spec, evaluator, level)
     return HypothesisResult(
         id=spec.id,
@@ -121,8 +150,8 @@ def _result(spec: HypothesisSpec, evaluator: Evaluator, level: float) -> Hypothe
         verdict=found.verdict,
         level=level,
         reason=found.reason,
-        parts=tuple(evaluator.evidence(part, level) for part in spec.parts),
+        parts=tuple(_parts(spec, evaluator, level)),
         resamples=evaluator.maker.how.resampling.n_resamples,
-        registered=spec.registration is None,
-        registration=spec.registration,
+        registered=late is None,
+        registration=late,
     )

@@ -8,8 +8,8 @@ from dataclasses import replace
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
+from vggstudy.analysis.data.design import Terms, build_design
 from vggstudy.analysis.data.estimands import named
-from vggstudy.analysis.data.failure_design import Terms, build_design
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.parsing import check_factor, conditions_at, level_index
 from vggstudy.analysis.data.table import RunTable
@@ -18,7 +18,6 @@ from vggstudy.analysis.estimators.threshold import shared_lines
 from vggstudy.analysis.estimators.threshold_difference import shift_of
 from vggstudy.analysis.estimators.turning_point import estimate_turning_point
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
-from vggstudy.analysis.hypotheses.specs import NeededPart, PeakPart, SlopePart
 from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, beyond, conjunction
 from vggstudy.analysis.models.failure_effects import average_slope
 from vggstudy.analysis.models.failure_result import FailureModel
@@ -34,6 +33,7 @@ from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.multiplicity import holm_steps
 from vggstudy.analysis.numbers.separation import find_separation
+from vggstudy.stated.hypotheses import NeededPart, PeakPart, SlopePart
 
 
 def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
@@ -41,19 +41,18 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     table = maker.cells.table
     conditions = conditions_at(part.at, table)
     name = named(("converged", "slope", part.along), conditions, table)
-    rule = say(part.direction, claim=name, other=part.threshold)
+    threshold = part.threshold or 0.0
+    rule = say(part.direction, claim=name, other=threshold)
     found = _fitted(maker, terms_of(part, table, conditions), conditions, level)
     if not found.fit.converged:
         reason = replace(found.statement(), code=str(ModelReason.NOT_ESTIMABLE))
         return not_estimable(name, rule, level, reason)
     interval = average_slope(found, maker.cells)
-    verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
+    verdict = beyond(interval, threshold=threshold, above=part.direction == "above")
     cautions: tuple[Note, ...] = ()
     if found.separation.separated:
         cautions = (replace(found.statement(), code=str(Caution.SEPARATED)),)
-    return from_interval(
-        name, rule, verdict, level, interval, cautions, thresholds=(part.threshold,)
-    )
+    return from_interval(name, rule, verdict, level, interval, cautions, thresholds=(threshold,))
 
 
 def _fitted(
@@ -74,7 +73,7 @@ def terms_of(
     axis = axis_for(table, part.along, part.scale)
     held = {c.factor for c in conditions}
     factors = tuple(x for x in table.factors if x != part.along and x not in held)
-    return Terms(axis, factors, part.interactions)
+    return Terms(axis, factors, part.pairs)
 
 
 def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
@@ -95,7 +94,7 @@ def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
             stratum,
             seed=maker.how.resampling.seed,
             shared_seeds=maker.how.shared_seeds,
-            min_levels=part.min_levels,
+            min_levels=part.min_levels or PEAK_LEVELS,
         )
         for stratum in strata
     ]
@@ -122,6 +121,10 @@ def _untested(found: list[Evidence]) -> Note:
     first = without[0].reason
     counts, of = {"n": len(without), "all": len(found)}, without[0].estimand
     return say("strata_untested", first.code, claim=of, text=first, **counts)
+
+
+PEAK_LEVELS = 4
+"""Levels with converged runs that a stratum needs, unless the hypothesis says otherwise."""
 
 
 def _rule(table: RunTable) -> Note:
@@ -175,7 +178,8 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     table = maker.cells.table
     held = conditions_at(part.at, table)
     name = named(("needed", "diff", part.compare, part.along), held, table)
-    rule = say(part.direction, claim=name, other=part.threshold)
+    threshold = part.threshold or 0.0
+    rule = say(part.direction, claim=name, other=threshold)
     earlier, later = _compared(part, table)
     design = build_design(maker.cells, _needed_terms(part, table, held), where=held)
     strata = tuple(
@@ -189,7 +193,7 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     if isinstance(found, Note):
         return not_estimable(name, rule, level, found)
     interval = Interval(math.nan, found.low, found.high, "profile_penalised_likelihood")
-    verdict = beyond(interval, threshold=part.threshold, above=part.direction == "above")
+    verdict = beyond(interval, threshold=threshold, above=part.direction == "above")
     return Evidence(
         name,
         rule,
@@ -200,7 +204,7 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
         found.high,
         interval.method,
         cautions=_one_sided(found.low, found.high, part.along),
-        thresholds=(part.threshold,),
+        thresholds=(threshold,),
     )
 
 

@@ -8,13 +8,14 @@ from dataclasses import replace
 from vggstudy.analysis.claims.catalogue import known
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.hypotheses.evidence import KINDS
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
-from vggstudy.analysis.hypotheses.specs import ClaimPart, EquivalencePart, HypothesisSpec
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 
 
 def registered(
     claims: Mapping[str, Claim],
-    specs: Sequence[HypothesisSpec],
+    specs: Sequence[Hypothesis],
     results: Sequence[HypothesisResult],
     maker: ClaimMaker,
 ) -> dict[str, Claim]:
@@ -29,7 +30,7 @@ def registered(
     Parameters
     ----------
     claims : mapping of str to Claim
-    specs : sequence of HypothesisSpec
+    specs : sequence of Hypothesis
     results : sequence of HypothesisResult
         In the same order.
     maker : ClaimMaker
@@ -38,21 +39,21 @@ def registered(
     done: set[str] = set()
     both = sorted(zip(specs, results, strict=True), key=lambda one: not one[1].registered)
     for spec, result in both:
-        for part, evidence in zip(spec.parts, result.parts, strict=True):
-            if not isinstance(part, (ClaimPart, EquivalencePart)):
+        for part, evidence in zip(parts_of(spec), result.parts, strict=True):
+            kind = KINDS[part.kind]
+            if kind.bound is None:
                 continue
-            asked = known(part.claim, maker)
+            asked = known(kind.about(part), maker)
             # Where there is none, the evidence says so, with its reason.
             if asked is None or asked.id in done:
                 continue
             done.add(asked.id)
             claim = made.get(asked.id) or maker.claim(asked)
-            threshold = part.threshold if isinstance(part, ClaimPart) else part.margin
             made[claim.id] = replace(
                 claim,
                 registered=result.registered,
                 registration=result.registration,
                 verdict=evidence.verdict.value,
-                reference=threshold,
+                reference=kind.bound(part),
             )
     return made

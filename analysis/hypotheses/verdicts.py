@@ -114,6 +114,11 @@ def _too_close(interval: Interval, threshold: float) -> bool:
     )
 
 
+def shared_level(level: float, parts: int) -> float:
+    """Confidence at which one of several parts contradicts: Bonferroni's share of the error."""
+    return 1 - (1 - level) / parts
+
+
 def conjunction(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict on "all of them": contradicted when one part is.
 

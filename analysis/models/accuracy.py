@@ -10,8 +10,8 @@ from typing import Literal
 
 import numpy as np
 
-from vggstudy.analysis.data.accuracy_design import Design, ModelSpec, design_of
 from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.design import DesignMatrix, Terms, design_on
 from vggstudy.analysis.models.accuracy_result import AccuracyModel
 from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Named, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
@@ -28,6 +28,7 @@ from vggstudy.analysis.numbers.ols import (
     fit_ols,
     lack_of_fit,
 )
+from vggstudy.errors import AnalysisError
 
 Robust = Literal["classical", "hc0", "hc2", "hc3", "hc4", "clustered"]
 
@@ -37,9 +38,10 @@ SIGNIFICANT = 0.05
 
 def fit_accuracy_model(
     cells: Cells,
-    spec: ModelSpec,
+    terms: Terms,
     *,
     confidence: float,
+    center: float | None = None,
     robust: Robust = "hc3",
     clusters: IntArray | None = None,
 ) -> AccuracyModel | Note:
@@ -48,8 +50,11 @@ def fit_accuracy_model(
     Parameters
     ----------
     cells : Cells
-    spec : ModelSpec
+    terms : Terms
+        With an axis, and a column for every level of the other factors.
     confidence : float
+    center : float, optional
+        Point on the axis' scale at which main effects are read; by default the middle of its range.
     robust : str
         Covariance of the coefficients. ``clustered`` needs `clusters`.
     clusters : ndarray of shape (N,), optional
@@ -64,14 +69,18 @@ def fit_accuracy_model(
     Raises
     ------
     AnalysisError
-        If the specification names what is not there.
+        If the terms name what is not there, or have no axis.
     """
-    design = design_of(cells, spec)
+    if terms.axis is None:
+        raise AnalysisError("a model of the outcome needs a numeric factor")
+    x = terms.axis.x
+    middle = float(x.min() + x.max()) / 2 if center is None else center
+    design = design_on(cells, terms, np.arange(len(cells)), center=middle)
     problem = _refusal(cells, design)
     if problem:
         return problem
     cell = np.repeat(np.arange(len(cells)), cells.k.astype(np.int64))
-    fit = fit_ols(design.matrix[cell], cells.values)
+    fit = fit_ols(design.X[cell], cells.values)
     if fit.rss <= 1e-20 * float(cells.values @ cells.values):
         return say("model_is_exact", Reason.NO_VARIANCE)
     determined = bool(fit.leverage.max() >= FULL_LEVERAGE) and robust in {"hc2", "hc3", "hc4"}
@@ -80,7 +89,7 @@ def fit_accuracy_model(
     tested = _lack_of_fit(cells, design, fit)
     judged = diagnose(fit) if fit.df >= 2 else None
     return AccuracyModel(
-        spec=spec,
+        axis=terms.axis,
         design=design,
         fit=fit,
         cell=cell,
@@ -106,11 +115,11 @@ def _covariance(fit: OlsFit, kind: Robust, clusters: IntArray | None) -> tuple[F
     return clustered_covariance(fit, clusters), np.unique(clusters).size - 1
 
 
-def _refusal(cells: Cells, design: Design) -> Note | None:
+def _refusal(cells: Cells, design: DesignMatrix) -> Note | None:
     """Why the model cannot be fitted."""
     if not cells.k.any():
         return say("no_run_converged", Reason.NONE_CONVERGED)
-    aliased = aliased_columns(design.matrix[cells.k > 0])
+    aliased = aliased_columns(design.X[cells.k > 0])
     if aliased:
         code, named = ModelReason.NOT_ESTIMABLE, [design.names[j] for j in aliased[:3]]
         if len(aliased) > 3:
@@ -122,7 +131,7 @@ def _refusal(cells: Cells, design: Design) -> Note | None:
     return None
 
 
-def _lack_of_fit(cells: Cells, design: Design, fit: OlsFit) -> LackOfFit | None:
+def _lack_of_fit(cells: Cells, design: DesignMatrix, fit: OlsFit) -> LackOfFit | None:
     """F test against cell means, where there is something to test with."""
     used = cells.k > 0
     n, mean = cells.k[used], cells.mean[used]
@@ -130,7 +139,7 @@ def _lack_of_fit(cells: Cells, design: Design, fit: OlsFit) -> LackOfFit | None:
     terms = len(design.names)
     if n.size <= terms or n.sum() <= n.size or not within > 0:
         return None
-    fitted = design.matrix[used] @ fit.coefficients
+    fitted = design.X[used] @ fit.coefficients
     return lack_of_fit(n, mean, fitted, within=within, n_parameters=terms)
 
 
@@ -147,7 +156,7 @@ def _cautions(
     if tested is not None and tested.p_value < SIGNIFICANT:
         notes.append(say("curves_do_not_fit", ModelCaution.LACK_OF_FIT, p=tested.p_value))
     if judged is not None and judged.outlier_p < SIGNIFICANT:
-        where = Named((cells.name(int(cell[judged.outlier])),))
+        where = Named((cells.levels_of(int(cell[judged.outlier])),))
         notes.append(say("outlier", ModelCaution.OUTLIER, names=where, p=judged.outlier_p))
     if determined:
         notes.append(say("run_determines_fit", Caution.POOLED_VARIANCE))

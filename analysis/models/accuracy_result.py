@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vggstudy.analysis.data.accuracy_design import Design, ModelSpec
+from vggstudy.analysis.data.curves import Axis
+from vggstudy.analysis.data.design import DesignMatrix
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
@@ -25,8 +26,10 @@ class AccuracyModel:
 
     Attributes
     ----------
-    spec : ModelSpec
-    design : Design
+    axis : Axis
+        Of the curve.
+    design : DesignMatrix
+        Of every cell of the grid.
     fit : OlsFit
         Over the N converged runs.
     cell : ndarray of shape (N,)
@@ -47,8 +50,8 @@ class AccuracyModel:
         Of the coefficients' intervals.
     """
 
-    spec: ModelSpec
-    design: Design
+    axis: Axis
+    design: DesignMatrix
     fit: OlsFit
     cell: IntArray
     covariance: FloatArray
@@ -63,7 +66,7 @@ class AccuracyModel:
     @property
     def fitted(self) -> FloatArray:
         """The model's mean of every cell of the grid; shape (C,)."""
-        return np.asarray(self.design.matrix @ self.fit.coefficients)
+        return np.asarray(self.design.X @ self.fit.coefficients)
 
     @property
     def se(self) -> FloatArray:
@@ -108,8 +111,8 @@ class AccuracyModel:
         """Plain JSON values; what does not exist is None."""
         return {
             "runs": int(self.fit.response.size),
-            "factor": self.spec.factor,
-            "scale": self.spec.scale,
+            "factor": self.axis.factor,
+            "scale": self.axis.scale,
             "center": self.design.center,
             "confidence": self.confidence,
             "method": self.method,

@@ -19,7 +19,7 @@ import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.failure_design import Terms, build_design
+from vggstudy.analysis.data.design import Terms, build_design
 from vggstudy.analysis.models.failure_effects import effects_of, linear
 from vggstudy.analysis.models.failure_result import Coefficient, FailureModel
 from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
@@ -78,7 +78,7 @@ def fit_failure_model(
     )
     if not fit.converged:
         return found
-    slopes = np.eye(len(design.names))[1:]
+    slopes = np.eye(len(design.columns))[1:]
     return replace(
         found,
         coefficients=_coefficients(found, model),
@@ -94,19 +94,19 @@ def _without_constants(cells: Cells, terms: Terms, where: tuple[Condition, ...])
     fixed |= {name for name in terms.factors if len(levels.get(name, (0, 1))) == 1}
     kept = tuple(name for name in terms.factors if name not in fixed)
     pairs = tuple(pair for pair in terms.interactions if not fixed.intersection(pair))
-    return Terms(terms.axis, kept, pairs)
+    return replace(terms, factors=kept, interactions=pairs)
 
 
 def _coefficients(found: FailureModel, model: Binomial) -> tuple[Coefficient, ...]:
     """One row a column of the design."""
-    identity = np.eye(len(found.design.names))
+    identity = np.eye(len(found.design.columns))
     return tuple(
         Coefficient(
-            term=name,
+            term=term,
             se=float(found.fit.se[j]),
             interval=linear(found, identity[j]),
             test=likelihood_ratio(model, found.k, found.fit, identity[j : j + 1]),
             infinite_without_penalty=bool(found.separation.infinite[j]),
         )
-        for j, name in enumerate(found.design.names)
+        for j, term in enumerate(found.design.columns)
     )

@@ -10,14 +10,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Pair
-from vggstudy.analysis.data.failure_design import Design
-from vggstudy.analysis.data.levels import write_level
-from vggstudy.analysis.models.failure_result import Effect, FailureModel
+from vggstudy.analysis.data.design import DesignMatrix
+from vggstudy.analysis.models.failure_result import Change, Effect, FailureModel
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.firth import Binomial
 from vggstudy.analysis.numbers.intervals import Interval
@@ -42,7 +42,7 @@ def odds_ratio(found: FailureModel, cells: Cells, contrast: Contrast) -> Interva
     Interval
         Of ``exp(sum of signed mean log odds)``.
     """
-    row = np.zeros(len(found.design.names))
+    row = np.zeros(len(found.design.columns))
     for group in contrast.groups(cells):
         row += group.sign * found.design.rows_of(cells, group.cells).mean(axis=0)
     return _exponential(linear(found, row))
@@ -89,14 +89,14 @@ def average_slope(found: FailureModel, cells: Cells) -> Interval:
     return linear(found, slope_row(found.design, cells, index))
 
 
-def slope_row(design: Design, cells: Cells, index: IntArray) -> FloatArray:
+def slope_row(design: DesignMatrix, cells: Cells, index: IntArray) -> FloatArray:
     """Weights of the coefficients that give the mean slope over some cells; shape (P,)."""
     codes = cells.codes[index]
     zero = np.zeros(len(index))
     return np.asarray((design.rows(codes, zero + 1) - design.rows(codes, zero)).mean(axis=0))
 
 
-def grid(design: Design, cells: Cells, where: tuple[Condition, ...]) -> tuple[Condition, ...]:
+def grid(design: DesignMatrix, cells: Cells, where: tuple[Condition, ...]) -> tuple[Condition, ...]:
     """Conditions of the cells that a model averages over: levels without any runs are left out."""
     held = {condition.factor: condition.levels for condition in where}
     table = cells.table
@@ -120,30 +120,28 @@ def _exponential(x: Interval) -> Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
+class _Step:
     """One step of a factor: from its first level to another, or along the axis.
 
     Attributes
     ----------
-    factor : str
+    change : Change
     pair : (int, int)
         Earlier and later level; the ends of the axis.
-    words : str
     """
 
-    factor: str
+    change: Change
     pair: Pair
-    words: str
 
 
 def effects_of(found: FailureModel, cells: Cells) -> tuple[Effect, ...]:
     """Every level against the first, the axis by unit, and the model's interactions."""
     terms = found.design.terms
     conditions = grid(found.design, cells, found.where)
-    steps = {name: list(_changes(found, cells, name)) for name in terms.factors}
+    steps = {name: list(_steps(found, cells, name)) for name in terms.factors}
     if terms.axis:
         steps[terms.axis.factor] = [_along(found, conditions)]
-    single = [(step,) for changes in steps.values() for step in changes]
+    single = [(step,) for own in steps.values() for step in own]
     double = [
         pair
         for first, second in terms.interactions
@@ -152,16 +150,15 @@ def effects_of(found: FailureModel, cells: Cells) -> tuple[Effect, ...]:
     return tuple(_effect(found, cells, conditions, chosen) for chosen in (*single, *double))
 
 
-def _changes(found: FailureModel, cells: Cells, factor: str) -> Iterator[_Change]:
+def _steps(found: FailureModel, cells: Cells, factor: str) -> Iterator[_Step]:
     """Every level with runs against the first of them."""
     design, levels = found.design, cells.table.levels[factor]
     used = design.used_levels[design.terms.factors.index(factor)]
     for level in used[1:]:
-        words = f"{write_level(levels[level])} against {write_level(levels[used[0]])}"
-        yield _Change(factor, (used[0], level), words)
+        yield _Step(Change(factor, levels[used[0]], levels[level]), (used[0], level))
 
 
-def _along(found: FailureModel, conditions: tuple[Condition, ...]) -> _Change:
+def _along(found: FailureModel, conditions: tuple[Condition, ...]) -> _Step:
     """From end to end of the axis."""
     axis = found.design.terms.axis
     if axis is None:
@@ -169,25 +166,24 @@ def _along(found: FailureModel, conditions: tuple[Condition, ...]) -> _Change:
     held = {c.factor: c.levels for c in conditions}.get(axis.factor)
     chosen = sorted(held or range(len(axis.levels)), key=lambda i: axis.levels[i])
     first, last = chosen[0], chosen[-1]
-    unit = "doubling" if axis.scale == "log2" else "unit"
-    words = f"odds per {unit}, risk {axis.levels[last]:g} against {axis.levels[first]:g}"
-    return _Change(axis.factor, (first, last), words)
+    per: Literal["doubling", "unit"] = "doubling" if axis.scale == "log2" else "unit"
+    change = Change(axis.factor, axis.levels[first], axis.levels[last], per)
+    return _Step(change, (first, last))
 
 
 def _effect(
     found: FailureModel,
     cells: Cells,
     conditions: tuple[Condition, ...],
-    chosen: tuple[_Change, ...],
+    chosen: tuple[_Step, ...],
 ) -> Effect:
     """One step of one factor, or of two at once."""
-    ordered = sorted(chosen, key=lambda step: step.factor)
-    named = tuple(step.factor for step in ordered)
+    ordered = sorted(chosen, key=lambda step: step.change.factor)
+    named = tuple(step.change.factor for step in ordered)
     held = tuple(c for c in conditions if c.factor not in named)
     contrast = Contrast(named, tuple(step.pair for step in ordered), held)
     return Effect(
-        "; ".join(f"{step.factor}: {step.words}" for step in chosen),
-        tuple(step.factor for step in chosen),
+        tuple(step.change for step in chosen),
         _odds(found, cells, contrast),
         risk_difference(found, cells, contrast),
     )
@@ -204,7 +200,7 @@ def _odds(found: FailureModel, cells: Cells, contrast: Contrast) -> Interval:
     rest = Contrast(
         (contrast.factors[1 - at],), (contrast.pairs[1 - at],), _with_axis(found, cells, contrast)
     )
-    row = np.zeros(len(found.design.names))
+    row = np.zeros(len(found.design.columns))
     for group in rest.groups(cells):
         row += group.sign * slope_row(found.design, cells, group.cells)
     return _exponential(linear(found, row))

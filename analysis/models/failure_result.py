@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from vggstudy.analysis.data.contrasts import Condition
-from vggstudy.analysis.data.failure_design import Design
+from vggstudy.analysis.data.design import DesignMatrix, Term
+from vggstudy.analysis.data.levels import Level, write_level
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray
@@ -27,7 +28,7 @@ class Coefficient:
 
     Attributes
     ----------
-    term : str
+    term : Term
     se : float
     interval : Interval
         Profile penalised likelihood.
@@ -37,11 +38,38 @@ class Coefficient:
         Whether maximum likelihood has no finite estimate of it.
     """
 
-    term: str
+    term: Term
     se: float
     interval: Interval
     test: LikelihoodRatio
     infinite_without_penalty: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a factor.
+
+    Attributes
+    ----------
+    factor : str
+    earlier, later : Level
+        The ends of the axis, where the factor is the axis.
+    per : str or None
+        The step of the axis that odds are told for: ``doubling`` or ``unit``; None for levels.
+    """
+
+    factor: str
+    earlier: Level
+    later: Level
+    per: Literal["doubling", "unit"] | None = None
+
+    @property
+    def name(self) -> str:
+        """``depth: 19 against 11``, ``dose: odds per unit, risk 5 against 0``."""
+        if self.per is None:
+            return f"{self.factor}: {write_level(self.later)} against {write_level(self.earlier)}"
+        risk = f"risk {self.later:g} against {self.earlier:g}"
+        return f"{self.factor}: odds per {self.per}, {risk}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +78,7 @@ class Effect:
 
     Attributes
     ----------
-    name : str
-    factors : tuple of str
+    changes : tuple of Change
         One for a difference; two for an interaction, whose odds ratio is the ratio of two odds
         ratios, and whose risk difference is a difference in differences.
     odds_ratio : Interval
@@ -60,10 +87,19 @@ class Effect:
         Difference of probabilities; None where its limits could not be found.
     """
 
-    name: str
-    factors: tuple[str, ...]
+    changes: tuple[Change, ...]
     odds_ratio: Interval
     risk_difference: Interval | None
+
+    @property
+    def name(self) -> str:
+        """``depth: 19 against 11; batch_norm: true against false``."""
+        return "; ".join(change.name for change in self.changes)
+
+    @property
+    def factors(self) -> tuple[str, ...]:
+        """Whose changes these are."""
+        return tuple(change.factor for change in self.changes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +108,7 @@ class FailureModel:
 
     Attributes
     ----------
-    design : Design
+    design : DesignMatrix
     k, n : ndarray of shape (M,)
         Converged and labelled runs of the design's cells.
     fit : LogisticFit
@@ -89,7 +125,7 @@ class FailureModel:
         All coefficients but the intercept against zero; None without any.
     """
 
-    design: Design
+    design: DesignMatrix
     k: FloatArray
     n: FloatArray
     fit: LogisticFit
@@ -159,7 +195,7 @@ class FailureModel:
         level = f"{self.confidence:.0%} interval"
         first: list[tuple[str, ...]] = [
             (
-                c.term,
+                c.term.name,
                 f"{c.interval.estimate:.4g}",
                 f"{c.se:.3g}",
                 ends(c.interval.low, c.interval.high),
@@ -187,7 +223,7 @@ class FailureModel:
 
 def _coefficient_row(c: Coefficient) -> dict[str, Any]:
     return {
-        "term": c.term,
+        "term": c.term.name,
         "estimate": c.interval.estimate,
         "se": c.se,
         "low": c.interval.low,

@@ -20,17 +20,12 @@ from vggstudy.analysis.models.accuracy_result import AccuracyModel
 from vggstudy.analysis.models.components import Components, components_of
 from vggstudy.analysis.models.failure import fit_failure_model
 from vggstudy.analysis.models.failure_result import FailureModel
-from vggstudy.analysis.models.requests import (
-    MAX_TERMS,
-    ModelRequest,
-    ModelRequests,
-    accuracy_spec,
-    failure_terms,
-)
+from vggstudy.analysis.models.requests import MAX_TERMS, accuracy_terms, failure_terms
 from vggstudy.analysis.models.text_tables import ends
 from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, note_of, say
 from vggstudy.analysis.numbers.arrays import IntArray
 from vggstudy.errors import AnalysisError
+from vggstudy.stated.models import ModelRequest, ModelRequests
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +113,7 @@ class FittedModels:
         found: list[Mapping[str, Any]] = []
         if not isinstance(self.failure, Note):
             for c in self.failure.coefficients:
-                found.append(_row("failure", "log_odds", c.term, c.interval))
+                found.append(_row("failure", "log_odds", c.term.name, c.interval))
             for e in self.failure.effects:
                 found.append(_row("failure", "odds_ratio", e.name, e.odds_ratio))
                 found.append(_row("failure", "risk_difference", e.name, e.risk_difference))
@@ -181,16 +176,16 @@ def _accuracy(
     cells: Cells, request: ModelRequest, confidence: float, *, shared_seeds: bool
 ) -> AccuracyModel | Note:
     """The accuracy model; with shared seeds its covariance is that of replicates as clusters."""
-    spec = accuracy_spec(cells, request)
-    if spec is None:
+    terms = accuracy_terms(cells, request)
+    if terms is None:
         return say("no_curve_to_fit", ModelReason.TOO_FEW_LEVELS)
     if not shared_seeds:
-        return fit_accuracy_model(cells, spec, confidence=confidence)
+        return fit_accuracy_model(cells, terms, confidence=confidence)
     blocks: IntArray = np.unique(np.array(replicates(cells)), return_inverse=True)[1]
     if np.unique(blocks).size < 2:
         return say("model_needs_seeds", ModelReason.TOO_FEW_SEEDS)
     return fit_accuracy_model(
-        cells, spec, confidence=confidence, robust="clustered", clusters=blocks
+        cells, terms, confidence=confidence, robust="clustered", clusters=blocks
     )
 
 

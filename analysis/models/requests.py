@@ -9,54 +9,19 @@ interaction that its cells tell apart.
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from dataclasses import replace
 
-from vggstudy.analysis.data.accuracy_design import ModelSpec, design_of
+import numpy as np
+
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, Scale, axis_for
-from vggstudy.analysis.data.failure_design import Terms
+from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, axis_for
+from vggstudy.analysis.data.design import Terms, design_on
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.ols import aliased_columns
-from vggstudy.errors import AnalysisError
+from vggstudy.stated.models import ModelRequest
 
 MAX_TERMS = 60
 """Coefficients up to which interactions enter a model that nobody asked for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequest:
-    """What a model is asked to hold.
-
-    Attributes
-    ----------
-    along : str or None
-        Numeric factor of the curve; None: the one with the most levels, `MIN_LEVELS` at least.
-    scale : str or None
-        ``log2`` or ``linear``; None: log2 where all levels are positive.
-    interactions : tuple of (str, str) or None
-        Pairs of factors; with `along` in a pair, each level of the other has a curve of its own.
-        None: see the module.
-    """
-
-    along: str | None = None
-    scale: Scale | None = None
-    interactions: tuple[tuple[str, str], ...] | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ModelRequests:
-    """The models of one analysis.
-
-    Attributes
-    ----------
-    failure : ModelRequest
-        Of the probability of converging.
-    accuracy : ModelRequest
-        Of the outcome among converged runs.
-    """
-
-    failure: ModelRequest = ModelRequest()
-    accuracy: ModelRequest = ModelRequest()
 
 
 def axis_asked(table: RunTable, request: ModelRequest) -> Axis | None:
@@ -91,10 +56,10 @@ def failure_terms(table: RunTable, request: ModelRequest) -> Terms:
     axis = axis_asked(table, request)
     named = [axis.factor] if axis else []
     factors = tuple(x for x in table.factors if x not in named and len(table.levels[x]) > 1)
-    return Terms(axis, factors, request.interactions or ())
+    return Terms(axis, factors, request.pairs or ())
 
 
-def accuracy_spec(cells: Cells, request: ModelRequest) -> ModelSpec | None:
+def accuracy_terms(cells: Cells, request: ModelRequest) -> Terms | None:
     """The terms of the model of the outcome; None where no factor is long enough for a curve.
 
     Raises
@@ -106,40 +71,21 @@ def accuracy_spec(cells: Cells, request: ModelRequest) -> ModelSpec | None:
     axis = axis_asked(table, request)
     if axis is None:
         return None
-    if request.interactions is not None:
-        return _spec(axis, request.interactions)
-    kept: tuple[tuple[str, str], ...] = ()
-    for pair in _pairs(table, axis):
-        if _determined(cells, _spec(axis, (*kept, pair))):
-            kept = (*kept, pair)
-    return _spec(axis, kept)
+    others = tuple(name for name in table.factors if name != axis.factor)
+    if request.pairs is not None:
+        return Terms(axis, others, request.pairs, degree=2)
+    varied = [name for name in others if len(table.levels[name]) > 1]
+    terms = Terms(axis, others, degree=2)
+    for pair in [*((name, axis.factor) for name in varied), *itertools.combinations(varied, 2)]:
+        more = replace(terms, interactions=(*terms.interactions, pair))
+        if _determined(cells, more):
+            terms = more
+    return terms
 
 
-def _pairs(table: RunTable, axis: Axis) -> list[tuple[str, str]]:
-    """Pairs of factors with two levels or more, those with the axis first."""
-    varied = [name for name in table.factors if len(table.levels[name]) > 1]
-    others = [name for name in varied if name != axis.factor]
-    own = [(name, axis.factor) for name in others]
-    return [*own, *itertools.combinations(others, 2)]
-
-
-def _spec(axis: Axis, pairs: tuple[tuple[str, str], ...]) -> ModelSpec:
-    """Pairs with the axis as curves, the rest as interactions."""
-    curves = [
-        (set(pair) - {axis.factor}).pop()
-        for pair in pairs
-        if axis.factor in pair and len(set(pair)) == 2
-    ]
-    rest = tuple(pair for pair in pairs if axis.factor not in pair or len(set(pair)) < 2)
-    return ModelSpec(axis.factor, axis.scale, tuple(curves), rest)
-
-
-def _determined(cells: Cells, spec: ModelSpec) -> bool:
+def _determined(cells: Cells, terms: Terms) -> bool:
     """Whether the cells with converged runs tell all terms apart, with a cell to spare."""
-    try:
-        matrix = design_of(cells, spec).matrix[cells.k > 0]
-    except AnalysisError:
-        return False
+    matrix = design_on(cells, terms, np.arange(len(cells))).X[cells.k > 0]
     count = matrix.shape[1]
     if count > MAX_TERMS or count >= len(matrix):
         return False

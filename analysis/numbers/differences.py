@@ -99,8 +99,8 @@ def opposite(
     pooled = pooled_counts(k, np.array([c.n for c in counts]), np.full(size, 1 / size))
     part = clopper_pearson(pooled.k, pooled.n, confidence=confidence)
     down = sum(sign < 0 for sign in signs)
-    ends = (size * x - down for x in (part.estimate, part.low, part.high))
-    return Interval(*ends, "clopper_pearson_opposite")
+    estimate, low, high = (size * x - down for x in (part.estimate, part.low, part.high))
+    return Interval(estimate, low, high, "clopper_pearson_opposite")
 
 
 def _exact(first: PooledCounts, second: PooledCounts, confidence: float) -> Interval:

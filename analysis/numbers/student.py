@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.special import chdtri, stdtrit
 
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval, check_confidence
@@ -64,6 +64,34 @@ def satterthwaite(
     active = parts > 0
     freedom = total**2 / float((parts[active] ** 2 / own[active]).sum())
     return Spread(float(np.sqrt(total)), freedom)
+
+
+def cautious_freedom(parts: FloatArray, df: FloatArray, *, tail: float) -> FloatArray:
+    """Satterthwaite's degrees of freedom where one variance may be larger than it looks.
+
+    A variance of two runs is often small by chance: its cell then counts for little in the standard
+    error and in the degrees of freedom, both. Here each cell in turn has the largest variance that
+    leaves what was seen a probability of `tail`, and the fewest degrees of freedom are taken. They
+    lie between those of the smallest cell and Satterthwaite's.
+
+    Parameters
+    ----------
+    parts : ndarray of shape (..., C)
+        Squared weight times variance over runs, of each cell; some of them above 0.
+    df : ndarray of shape (C,)
+        Degrees of freedom of each variance.
+    tail : float
+        In (0, 1).
+
+    Returns
+    -------
+    ndarray of shape (...)
+    """
+    total = parts.sum(axis=-1, keepdims=True)
+    squares = (parts**2 / df).sum(axis=-1, keepdims=True)
+    larger = df / chdtri(df, 1 - tail)
+    one = (total + (larger - 1) * parts) ** 2 / (squares + (larger**2 - 1) * parts**2 / df)
+    return np.asarray(np.minimum(one.min(axis=-1), (total**2 / squares)[..., 0]))
 
 
 def t_interval(estimate: float, spread: Spread, *, confidence: float, method: str) -> Interval:

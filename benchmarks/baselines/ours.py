@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ def run_study(work: Work, folder: Path, options: ExecutionOptions) -> Outcome:
     study = Study(parse_protocol(text, filename="benchmark.toml"), folder, text=text)
     watch = Stopwatch()
     started = time.perf_counter()
-    tally = study.run(options=options, listener=lambda *_: watch)
+    tally = study.run(options=options, listener=lambda *_: nullcontext(watch))
     whole = time.perf_counter() - started
     if tally.crashed or tally.left:
         message = f"{tally.crashed} runs crashed, {tally.left} are left: see {folder}"

@@ -12,7 +12,7 @@ from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import parse_protocol
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.nets.build import build_model
-from vggstudy.training.session import Job, Site
+from vggstudy.training.session import Assignment, Site
 
 MOMENTUM = 0.9
 EVALUATION_BATCH = 256
@@ -118,7 +118,7 @@ class Work:
     def load(self, replicate: int, device: torch.device) -> RunData:
         """The images of a run, split as vggstudy splits them."""
         run = self.runs[replicate]
-        return Site(device=device).load(Job(recipe=run.recipe, seeds=run.seeds))
+        return Site(device=device).load(Assignment(recipe=run.recipe, seeds=run.seeds))
 
     def model(self, replicate: int, data: RunData) -> nn.Module:
         """The network of a run, with vggstudy's initial weights."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from gpu.common import DEVICE, SEEDS, bits, cache_dir, device_name, gates, graphs, site
 from gpu.lines import Section
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.lanes.laneset import LaneSet
-from vggstudy.training.session import Job
+from vggstudy.training.session import Assignment
 
 LANES = 4
 
@@ -33,7 +33,7 @@ class Together:
     def __init__(self, recipes: dict[str, Recipe]) -> None:
         self.lanes = LaneSet(site(), lanes=LANES, graphs=graphs())
         for name, recipe in recipes.items():
-            self.lanes.add(name, Job(recipe=recipe, seeds=SEEDS))
+            self.lanes.add(name, Assignment(recipe=recipe, seeds=SEEDS))
         self.found: dict[str, dict[str, Any]] = {}
         self.errors: dict[str, Exception] = {}
 

@@ -9,7 +9,8 @@ import torch
 
 from gpu import single
 from vggstudy.identity import Seeds, digest
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training.determinism import open_device
 from vggstudy.training.results import TrainingResult
 from vggstudy.training.session import Site

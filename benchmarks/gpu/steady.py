@@ -21,7 +21,7 @@ from gpu.common import graphs, scaled, site
 from gpu.lines import Section
 from vggstudy.training.determinism import deterministic
 from vggstudy.training.lanes.laneset import LaneSet
-from vggstudy.training.session import Job
+from vggstudy.training.session import Assignment
 
 WINDOW_S = 2.0
 MOST_WINDOW_S = 5.0
@@ -88,7 +88,7 @@ class Ladder:
         while len(there) < lanes:
             run = cell.runs[len(there)]
             self.times[run.run_id] = []
-            there.add(run.run_id, Job(recipe=run.recipe, seeds=run.seeds))
+            there.add(run.run_id, Assignment(recipe=run.recipe, seeds=run.seeds))
         self._turn(BEGIN_S, until=lambda: all(len(each) > 0 for each in self.times.values()))
         if not all(self.times.values()):
             raise TimeoutError(f"{lanes} lanes did not begin within {BEGIN_S:.0f} s")

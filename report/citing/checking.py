@@ -200,10 +200,10 @@ class Checker:
                 said = f"{one.said.strip()!r} looks like an interval and could not be read"
                 self._say(file, number, said, UNCLEAR)
             else:
-                said = beside(text.content, one, since, until).with_size(columns.size(one.start))
+                near = beside(text.content, one, since, until).with_size(columns.size(one.start))
                 quoted = " ".join(text.content[max(since, one.start - 30) : one.end].split())
-                self._check_interval((file, number), one, said, quoted)
-                since = one.end + said.used
+                self._check_interval((file, number), one, near, quoted)
+                since = one.end + near.used
 
     def _check_interval(
         self, place: tuple[Path, int], one: Interval, said: Said, quoted: str

@@ -93,6 +93,7 @@ METHODS = {
     "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),
     "newcombe": mark("Newcombe"),
     "newcombe_effective": mark("Newcombe on the effective number of runs"),
+    "paired_seeds": mark("Student t on seeds, at least MOVER on pairs"),
     "percentile_bootstrap": mark("percentile bootstrap"),
     "probability_of_improvement": mark("from Cliff's delta"),
     "profile_penalised_likelihood": mark("profile penalised likelihood"),

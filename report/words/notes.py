@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from vggstudy.analysis.data.design import Term
 from vggstudy.analysis.notes import Named, Note, Value, in_english
 from vggstudy.analysis.sentences import SENTENCES, WRITTEN, Kind
 from vggstudy.report.words.i18n import gettext, mark, translated
@@ -14,11 +15,25 @@ MORE = mark("%(names)s and %(n)s more")
 
 def spoken(note: Note) -> str:
     """A note in the report's language; one of which only the English is known stays English."""
-    if note.name == WRITTEN or not translated():
+    if note.name == WRITTEN:
         return in_words(_infinities(_singular(note.text)))
     found = SENTENCES[note.name]
+    if not translated():
+        gaps = {gap: _english(kind, note.values[gap]) for gap, kind in found.kinds.items()}
+        return _infinities(_singular(found.text % gaps))
     gaps = {gap: _gap(kind, note.values[gap]) for gap, kind in found.kinds.items()}
     return gettext(found.text) % gaps if gaps else gettext(found.text)
+
+
+def _english(kind: Kind, value: Value) -> str:
+    """What stands in a gap, with words for the names of columns alone."""
+    if isinstance(value, Note):
+        return spoken(value)
+    if isinstance(value, Named):
+        return _named(value, equal="=")
+    if isinstance(value, tuple) and kind == Kind.NOTES:
+        return _listed(kind, value)
+    return in_words(in_english(kind, value))
 
 
 def _gap(kind: Kind, value: Value) -> str:
@@ -40,13 +55,19 @@ def _listed(kind: Kind, values: tuple[str, ...] | tuple[Note, ...]) -> str:
         return "; ".join(spoken(value) for value in values if isinstance(value, Note))
     texts = [str(value) for value in values]
     if kind == Kind.TERMS:
-        return term(", ".join(texts))
+        return _terms(", ".join(texts))
     words = friendly if kind == Kind.FACTORS else in_words
     return ", ".join(map(words, texts)) or "none"
 
 
-def term(text: str) -> str:
-    """The names of a model's terms with words for columns: "log2(batch size):depth=19"."""
+def term(column: Term) -> str:
+    """A model's term with words for its columns: "depth=19:log2(batch size)"."""
+    named = (variable.named(friendly(variable.factor)) for variable in column.variables)
+    return ":".join(named) or f"({friendly('intercept')})"
+
+
+def _terms(text: str) -> str:
+    """The names of terms in a note, and where their estimates run away to."""
     text = _infinities(text)
     if not translated():
         return in_words(text)
@@ -65,9 +86,10 @@ def _infinities(text: str) -> str:
     return text
 
 
-def _named(value: Named) -> str:
-    """Cells by their levels, or factors: "depth=19, batch_norm=true and 3 more"."""
-    names = "; ".join(value.names)
-    found = re.sub(r"\b([A-Za-z]\w*)(?=[=,;]|$)", lambda match: friendly(match[1]), names)
-    found = found.replace("=", "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}")
+def _named(value: Named, *, equal: str = "\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}") -> str:
+    """Cells by their levels: "depth = 19, batch normalisation = true and 3 more"."""
+    found = "; ".join(
+        ", ".join(f"{friendly(factor)}{equal}{level}" for factor, level in cell)
+        for cell in value.cells
+    )
     return gettext(MORE) % {"names": found, "n": value.more} if value.more else found

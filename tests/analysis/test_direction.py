@@ -14,13 +14,22 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.outcomes import lower_by_name
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.ranking import rank_models
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec, PeakPart, RankingPart
 from vggstudy.analysis.hypotheses.verdicts import Evidence
 from vggstudy.errors import AnalysisError
+from vggstudy.stated.hypotheses import PeakHypothesis, RankingHypothesis
 
 LEVELS = [8, 16, 32, 64, 128, 256, 512]
-BENT = HypothesisSpec("H", "A level in the middle is best.", (PeakPart("batch_size"),))
-ORDER = RankingPart(("model",), "loss", ({"model": "b"}, {"model": "a"}))
+BENT = PeakHypothesis(
+    id="H1", text="A level in the middle is best.", kind="peak", along="batch_size"
+)
+ORDER = RankingHypothesis(
+    id="H1",
+    text="b is better",
+    kind="ranking",
+    factors=["model"],
+    outcome="accuracy",
+    order=[{"model": "b"}, {"model": "a"}],
+)
 
 
 def bowl(outcome: str = "test_loss", sign: float = 1.0) -> RunTable:
@@ -85,13 +94,10 @@ def test_the_best_rank_is_that_of_the_lowest_mean() -> None:
 
 
 def test_a_stated_order_goes_from_the_lowest_to_the_highest() -> None:
-    stated = HypothesisSpec("H", "b is better", (ORDER,))
-    (found,) = analyze(models(), resamples=99, hypotheses=[stated]).hypotheses
+    (found,) = analyze(models(), resamples=99, hypotheses=[ORDER]).hypotheses
     assert found.verdict == "supported"
     assert "model=b below model=a" in {part.rule.text for part in _all(found.parts)}
-    (other,) = analyze(
-        models(), resamples=99, hypotheses=[stated], lower_is_better=False
-    ).hypotheses
+    (other,) = analyze(models(), resamples=99, hypotheses=[ORDER], lower_is_better=False).hypotheses
     assert other.verdict == "contradicted"
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from vggstudy.analysis.api import analyze
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.result import AnalysisResult
 from vggstudy.analysis.sensitivity import (
@@ -23,9 +22,15 @@ from vggstudy.analysis.sensitivity import (
     specifications,
     to_analyse,
 )
+from vggstudy.stated.hypotheses import ClaimPart, ConjunctionHypothesis
 
 TableMaker = Callable[..., RunTable]
-SPEC = HypothesisSpec("H", "b helps", (ClaimPart("converged.diff.b", "above", 0.0),))
+SPEC = ConjunctionHypothesis(
+    id="H",
+    text="b helps",
+    kind="all",
+    parts=[ClaimPart(kind="claim", claim="converged.diff.b", direction="above", threshold=0.0)],
+)
 
 
 def short(table: RunTable) -> AnalysisResult:

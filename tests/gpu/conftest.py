@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 

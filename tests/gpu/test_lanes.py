@@ -13,16 +13,16 @@ import pytest
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.determinism import open_device, tensors_sha256
 from vggstudy.training.lanes.lane import Lane
-from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
 from vggstudy.training.nets.build import state_tensors
 from vggstudy.training.nets.norms import NativeBatchNorm2d
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 pytestmark = pytest.mark.gpu
 
@@ -43,14 +43,14 @@ MIXED: list[dict[str, Any]] = [
 
 
 @pytest.fixture
-def jobs(recipe: Make) -> dict[str, Job]:
+def jobs(recipe: Make) -> dict[str, Assignment]:
     def seeds_of(index: int) -> Seeds:
         return Seeds(init=index, order=index, augmentation=index, dropout=index, split=index % 2)
 
     made = {}
     for index, changes in enumerate(MIXED):
         chosen = {"optimizer": "sgd", **changes}
-        made[str(index)] = Job(recipe=recipe(**chosen), seeds=seeds_of(index))
+        made[str(index)] = Assignment(recipe=recipe(**chosen), seeds=seeds_of(index))
     return made
 
 
@@ -59,7 +59,7 @@ ALONE: dict[str, dict[str, Any]] = {}
 
 
 @pytest.fixture
-def alone(jobs: dict[str, Job], cache_dir: Path) -> dict[str, dict[str, Any]]:
+def alone(jobs: dict[str, Assignment], cache_dir: Path) -> dict[str, dict[str, Any]]:
     for key, job in jobs.items():
         if key not in ALONE:
             done = train_run(job.recipe, job.seeds, device="cuda", cache_dir=cache_dir)
@@ -79,13 +79,13 @@ class Lanes:
         self.made.append(LaneSet(self.site, lanes=lanes, threads=threads))
         return self.made[-1]
 
-    def run(self, lanes: LaneSet, jobs: dict[str, Job]) -> dict[str, Outcome]:
+    def run(self, lanes: LaneSet, jobs: dict[str, Assignment]) -> dict[str, LaneEvent]:
         for key, job in jobs.items():
             lanes.add(key, job)
         return self.drain(lanes)
 
-    def drain(self, lanes: LaneSet, *, until_epochs: int = 10**9) -> dict[str, Outcome]:
-        last: dict[str, Outcome] = {}
+    def drain(self, lanes: LaneSet, *, until_epochs: int = 10**9) -> dict[str, LaneEvent]:
+        last: dict[str, LaneEvent] = {}
         epochs = 0
         while lanes and epochs < until_epochs:
             outcomes, progress = lanes.turn()
@@ -104,7 +104,7 @@ def lanes(cache_dir: Path) -> Iterator[Lanes]:
         each.close()
 
 
-def results(outcomes: dict[str, Outcome]) -> dict[str, dict[str, Any]]:
+def results(outcomes: dict[str, LaneEvent]) -> dict[str, dict[str, Any]]:
     failed = {key: repr(each.error) for key, each in outcomes.items() if each.error}
     assert not {key: each for key, each in failed.items() if "Interrupted" not in each}, failed
     return {key: each.result.result for key, each in outcomes.items() if each.result}
@@ -112,7 +112,7 @@ def results(outcomes: dict[str, Outcome]) -> dict[str, dict[str, Any]]:
 
 @pytest.mark.parametrize("index", range(len(MIXED)))
 def test_recorded_steps_have_the_bits_of_single_ones(
-    index: int, jobs: dict[str, Job], alone: dict[str, dict[str, Any]], cache_dir: Path
+    index: int, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]], cache_dir: Path
 ) -> None:
     job = jobs[str(index)]
     single = train_run(job.recipe, job.seeds, device="cuda", cache_dir=cache_dir, graphs=False)
@@ -122,7 +122,7 @@ def test_recorded_steps_have_the_bits_of_single_ones(
 
 @pytest.mark.parametrize("count", [2, 4, 8])
 def test_a_run_in_any_lane_has_the_bits_that_it_has_alone(
-    count: int, lanes: Lanes, jobs: dict[str, Job], alone: dict[str, dict[str, Any]]
+    count: int, lanes: Lanes, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]]
 ) -> None:
     there = lanes.new(count)
     done = lanes.run(there, jobs)
@@ -136,10 +136,10 @@ def test_a_run_in_any_lane_has_the_bits_that_it_has_alone(
 
 
 def test_runs_that_are_stopped_go_on_in_other_lanes_to_the_same_bits(
-    lanes: Lanes, jobs: dict[str, Job], alone: dict[str, dict[str, Any]], tmp_path: Path
+    lanes: Lanes, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
     kept = {
-        key: Job(recipe=job.recipe, seeds=job.seeds, checkpoint=tmp_path / f"{key}.pt")
+        key: Assignment(recipe=job.recipe, seeds=job.seeds, checkpoint=tmp_path / f"{key}.pt")
         for key, job in jobs.items()
     }
     there = lanes.new(4)
@@ -156,9 +156,9 @@ def test_runs_that_are_stopped_go_on_in_other_lanes_to_the_same_bits(
 
 
 def test_a_run_goes_on_alone_and_singly_where_lanes_were_dropped(
-    lanes: Lanes, jobs: dict[str, Job], alone: dict[str, dict[str, Any]], tmp_path: Path
+    lanes: Lanes, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]], tmp_path: Path
 ) -> None:
-    job = Job(recipe=jobs["0"].recipe, seeds=jobs["0"].seeds, checkpoint=tmp_path / "0.pt")
+    job = Assignment(recipe=jobs["0"].recipe, seeds=jobs["0"].seeds, checkpoint=tmp_path / "0.pt")
     there = lanes.new(2)
     there.add("0", job)
     there.add("1", jobs["1"])
@@ -182,7 +182,7 @@ PROCESS = """
 import sys
 from pathlib import Path
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 
 recipe = Recipe.model_validate_json(sys.argv[1])
@@ -193,7 +193,7 @@ print(done.result["parameters_sha256"])
 
 
 def test_two_processes_compute_the_same_bits(
-    jobs: dict[str, Job], alone: dict[str, dict[str, Any]], cache_dir: Path
+    jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]], cache_dir: Path
 ) -> None:
     for key in ("0", "3"):
         seeds = [f"{name}={value}" for name, value in asdict(jobs[key].seeds).items()]
@@ -210,7 +210,7 @@ def test_two_processes_compute_the_same_bits(
 
 
 def test_the_number_of_lanes_is_found_and_changes_no_bit(
-    lanes: Lanes, jobs: dict[str, Job], alone: dict[str, dict[str, Any]]
+    lanes: Lanes, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]]
 ) -> None:
     there = lanes.new(None)
     assert there.wanted == 1
@@ -223,13 +223,13 @@ def test_the_number_of_lanes_is_found_and_changes_no_bit(
 
 
 def test_lanes_wait_where_the_memory_has_no_room_for_them(
-    lanes: Lanes, jobs: dict[str, Job], alone: dict[str, dict[str, Any]]
+    lanes: Lanes, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]]
 ) -> None:
     there = lanes.new(4)
     there.budget = MemoryBudget(total=1, margin=0)  # room for one lane, which always may begin
     for key, job in jobs.items():
         there.add(key, job)
-    done: dict[str, Outcome] = {}
+    done: dict[str, LaneEvent] = {}
     while there:
         outcomes, _ = there.turn()
         done |= {each.key: each for each in outcomes if each.epoch is None}
@@ -251,7 +251,7 @@ def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
     # begins without waiting for another thread.
     long = recipe(epochs=30)
     straight = train_run(long, seeds, device="cuda", cache_dir=cache_dir).result
-    jobs = {str(index): Job(recipe=long, seeds=seeds) for index in range(3)}
+    jobs = {str(index): Assignment(recipe=long, seeds=seeds) for index in range(3)}
     there = lanes.new(3, threads=False)
     total = torch.cuda.mem_get_info()[1]
     there.budget = Greedy(total=total, margin=total)
@@ -271,7 +271,7 @@ def test_lanes_have_streams_pools_and_generators_of_their_own(
             assert isinstance(stream, CudaStream)
             with stream.active():
                 seeds = Seeds(init=index, order=1, augmentation=1, dropout=1, split=1)
-                session = Session(Job(recipe=chosen, seeds=seeds), site)
+                session = Session(Assignment(recipe=chosen, seeds=seeds), site)
             made.append(Lane(session, stream))
     handles = {lane.stream.stream.cuda_stream for lane in made}  # type: ignore[attr-defined]
     assert len(handles) == 4
@@ -294,7 +294,7 @@ def test_recording_leaves_a_run_as_it_found_it(
     with site.computing(chosen):
         (stream,) = lane_streams(site.device, 1, graphs=True)
         with stream.active():
-            session = Session(Job(recipe=chosen, seeds=seeds), site)
+            session = Session(Assignment(recipe=chosen, seeds=seeds), site)
         run = session.run
         before = tensors_sha256(state_tensors(run.model))
         lane = Lane(session, stream)
@@ -315,7 +315,7 @@ def test_no_kernel_of_cudnn_normalises_batches(recipe: Make, seeds: Seeds, cache
     with site.computing(chosen):
         (stream,) = lane_streams(site.device, 1, graphs=False)
         with stream.active():
-            session = Session(Job(recipe=chosen, seeds=seeds), site)
+            session = Session(Assignment(recipe=chosen, seeds=seeds), site)
         lane = Lane(session, stream)
         activities = [torch.profiler.ProfilerActivity.CPU]
         with torch.profiler.profile(activities=activities, acc_events=True) as profile:
@@ -331,7 +331,7 @@ import sys
 from pathlib import Path
 import torch
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.nets.vgg import Vgg
 

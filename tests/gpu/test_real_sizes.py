@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lanes.laneset import LaneSet, Outcome
-from vggstudy.training.session import Job, Site
+from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.session import Assignment, Site
 
 pytestmark = pytest.mark.gpu
 
@@ -21,7 +22,7 @@ STEPS = 3
 LANES = 4
 
 
-def job_of(depth: int, precision: str, batch_size: int, seed: int) -> Job:
+def job_of(depth: int, precision: str, batch_size: int, seed: int) -> Assignment:
     """A run of three steps and a ragged last one; a tenth of its images are for validation."""
     images = (STEPS * batch_size + batch_size // 2) * 10 // 9
     recipe = Recipe(
@@ -41,14 +42,14 @@ def job_of(depth: int, precision: str, batch_size: int, seed: int) -> Job:
             {"batch_size": batch_size, "epochs": 1, "precision": precision, "optimizer": "adam"}
         ),
     )
-    return Job(recipe=recipe, seeds=Seeds(seed, seed, seed, seed, split=0))
+    return Assignment(recipe=recipe, seeds=Seeds(seed, seed, seed, seed, split=0))
 
 
-def in_lanes(jobs: dict[str, Job], cache_dir: Path) -> dict[str, Outcome]:
+def in_lanes(jobs: dict[str, Assignment], cache_dir: Path) -> dict[str, LaneEvent]:
     lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=cache_dir), lanes=LANES)
     for key, job in jobs.items():
         lanes.add(key, job)
-    last: dict[str, Outcome] = {}
+    last: dict[str, LaneEvent] = {}
     while lanes:
         outcomes, progress = lanes.turn()
         last |= {each.key: each for each in outcomes if each.epoch is None}

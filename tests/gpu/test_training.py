@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import CheckpointMismatch, Interrupted, train_run
 
 pytestmark = pytest.mark.gpu

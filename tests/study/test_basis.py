@@ -49,7 +49,7 @@ def test_what_was_bent_is_named(bent: Study) -> None:
     assert (basis.planned, len(basis.missing), len(basis.unplanned)) == (24, 2, 12)
     assert "22 of 24 planned runs are recorded" in said
     assert re.search(
-        r"2 of 24 planned runs are missing: [0-9a-f]{16} \(depth=19, .*replicate=2\)", said
+        r"2 of 24 planned runs are missing: run=[0-9a-f]{16}, depth=19, .*replicate=2", said
     )
     assert "12 recorded runs are no longer planned" in said
     assert "after 34 of 36 runs: replicates 5 to 3; planned runs 40 to 24" in said

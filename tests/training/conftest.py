@@ -13,11 +13,11 @@ import torch
 from PIL import Image
 
 from vggstudy.identity import Seeds
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import (
     DataSettings,
     EarlyStopping,
     ModelSettings,
-    Recipe,
     Scheduler,
     TrainingSettings,
 )

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import session as module
 from vggstudy.training.aside import Background, Beside, Directly
 from vggstudy.training.checkpoint import write_checkpoint
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.lanes.lane import Lane
-from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.streams import HostStream
-from vggstudy.training.session import CHECKPOINT_SHARE, Job, Session, Site
+from vggstudy.training.session import CHECKPOINT_SHARE, Assignment, Session, Site
 
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")
@@ -100,14 +100,14 @@ class Lanes:
     def __init__(self, cache_dir: Path, folder: Path) -> None:
         self.cache_dir, self.folder = cache_dir, folder
 
-    def run(self, recipe: Recipe, *, threads: bool, every_s: float = 0.0) -> dict[str, Outcome]:
+    def run(self, recipe: Recipe, *, threads: bool, every_s: float = 0.0) -> dict[str, LaneEvent]:
         site = Site(device=CPU, cache_dir=self.cache_dir, checkpoint_every_s=every_s)
         lanes = LaneSet(site, lanes=2, threads=threads)
         for index in range(4):
             seeds = Seeds(init=index, order=1, augmentation=2, dropout=3, split=index % 2)
             path = self.folder / f"{threads}-{index}.pt"
-            lanes.add(str(index), Job(recipe=recipe, seeds=seeds, checkpoint=path))
-        done: dict[str, Outcome] = {}
+            lanes.add(str(index), Assignment(recipe=recipe, seeds=seeds, checkpoint=path))
+        done: dict[str, LaneEvent] = {}
         while lanes:
             outcomes, progress = lanes.turn()
             done |= {each.key: each for each in outcomes if each.epoch is None}
@@ -140,7 +140,7 @@ def test_runs_prepared_and_hashed_beside_have_the_bits_of_others(
 
 
 def session_of(recipe: Recipe, seeds: Seeds, site: Site, path: Path, **options: Any) -> Session:
-    return Session(Job(recipe=recipe, seeds=seeds, checkpoint=path), site, **options)
+    return Session(Assignment(recipe=recipe, seeds=seeds, checkpoint=path), site, **options)
 
 
 def test_a_checkpoint_beside_holds_the_epoch_at_which_it_was_asked_for(

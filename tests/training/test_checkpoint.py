@@ -19,7 +19,7 @@ import torch
 
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import (
     CheckpointMismatch,
     Interrupted,
@@ -107,7 +107,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import loop, train_run
 
 recipe = Recipe.model_validate_json(sys.argv[1])

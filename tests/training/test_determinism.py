@@ -13,7 +13,7 @@ import torch
 
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.determinism import deterministic, open_device, tensors_sha256
 from vggstudy.training.draws import epoch_order, epoch_seed
@@ -56,7 +56,7 @@ def test_another_process_computes_the_same_bits(
     program = (
         "from pathlib import Path\n"
         "from vggstudy.identity import Seeds\n"
-        "from vggstudy.protocol.model.settings import Recipe\n"
+        "from vggstudy.protocol.model.recipe import Recipe\n"
         "from vggstudy.training import train_run\n"
         f"recipe = Recipe.model_validate_json({recipe.model_dump_json()!r})\n"
         f"result = train_run(recipe, {seeds!r}, cache_dir=Path({str(cache_dir)!r})).result\n"

@@ -15,7 +15,8 @@ import torch
 from vggstudy.errors import DataError, ExecutionError
 from vggstudy.identity import Seeds
 from vggstudy.probabilities import ImageProbabilities
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import EpochReport, Interrupted, TrainingResult, prepare_data, train_run
 from vggstudy.training.data.splits import split_rows
 from vggstudy.training.loop import Best

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.cli.console import Console, duration, printable
 from vggstudy.execution.eta import Estimator
 from vggstudy.ledger import Failure, RunRecord
-from vggstudy.plan import PlannedRun, describe_levels, level_text
+from vggstudy.plan import PlannedRun, describe_levels
+from vggstudy.stated.base import write_level
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -165,7 +166,7 @@ def bar_name(run: PlannedRun, width: int) -> str:
     name = run_name(run)
     if len(name) <= width - BESIDE_NAME:
         return name
-    return f"{', '.join(level_text(level) for level in run.levels.values())} #{run.replicate}"
+    return f"{', '.join(write_level(level) for level in run.levels.values())} #{run.replicate}"
 
 
 def run_name(run: PlannedRun) -> str:

@@ -9,8 +9,9 @@ import click
 
 from vggstudy.cli.console import Console, common
 from vggstudy.errors import ProtocolError
-from vggstudy.plan import level_text, make_plan
+from vggstudy.plan import make_plan
 from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
+from vggstudy.stated.base import write_level
 
 
 @click.command("init")
@@ -97,7 +98,7 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
             f"{len(plan.runs)} runs"
         )
         for factor, levels in loaded.protocol.design.factors.items():
-            console.data(f"  {factor}: {', '.join(level_text(level) for level in levels)}")
+            console.data(f"  {factor}: {', '.join(write_level(level) for level in levels)}")
         for warning in warnings:
             console.warn(warning)
     return {

@@ -11,8 +11,9 @@ import click
 from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.cli.given import split
-from vggstudy.plan import describe_levels, level_text, select_runs
+from vggstudy.plan import describe_levels, select_runs
 from vggstudy.protocol import load_protocol
+from vggstudy.stated.base import write_level
 from vggstudy.study.keeping import note_look
 from vggstudy.study.study import Study, find_study
 
@@ -84,7 +85,7 @@ def plan_command(
         f"{len(study.plan.runs)} runs, in {study.path}"
     )
     for factor, levels in loaded.protocol.design.factors.items():
-        console.data(f"  {factor}: {', '.join(level_text(level) for level in levels)}")
+        console.data(f"  {factor}: {', '.join(write_level(level) for level in levels)}")
     console.data(progress_line(progress))
     if progress.lacking and cost.seconds is not None:
         low, middle, high = cost.seconds
@@ -243,7 +244,7 @@ def _list_runs(console: Console, study: Study, only: Sequence[str], limit: int |
         return
     console.table(
         ("run", *study.plan.factors, "replicate"),
-        [(r.run_id, *map(level_text, r.levels.values()), r.replicate) for r in runs],
+        [(r.run_id, *map(write_level, r.levels.values()), r.replicate) for r in runs],
     )
     console.say(f"{len(runs)} run{'' if len(runs) == 1 else 's'} would be executed")
 
@@ -337,7 +338,7 @@ def _cell_text(value: Any) -> str:
     return (
         f"{value:.4f}"
         if isinstance(value, float) and not value.is_integer()
-        else (level_text(value))
+        else (write_level(value))
     )
 
 

@@ -6,15 +6,14 @@ from vggstudy.protocol.grid.cells import (
     CellRecipe,
     describe_levels,
     grid,
-    level_text,
 )
 from vggstudy.protocol.model.factors import resolve, setting_paths
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import (
     SCHEMA_VERSION,
     DataSettings,
     EarlyStopping,
     ModelSettings,
-    Recipe,
     Scheduler,
     TrainingSettings,
 )
@@ -49,7 +48,6 @@ __all__ = [
     "find_protocol",
     "grid",
     "json_schema",
-    "level_text",
     "load_protocol",
     "parse_protocol",
     "resolve",

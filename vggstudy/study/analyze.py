@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
-from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
+from vggstudy.protocol import LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.stated.models import ModelRequests
 from vggstudy.study.runs import recorded_rows, relabelled_frame
 from vggstudy.study.sources import Source, open_source, study_table
 from vggstudy.study.study import Study
@@ -21,11 +22,7 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.analysis.data.table import RunTable
-    from vggstudy.analysis.hypotheses.specs import HypothesisSpec, Part
-    from vggstudy.analysis.models.requests import ModelRequests
     from vggstudy.analysis.sensitivity import Specification
-    from vggstudy.protocol.model.hypotheses import HypothesisPart
-    from vggstudy.protocol.model.statement import FittedModelSettings
     from vggstudy.report import ReportContext
 
 
@@ -99,22 +96,12 @@ def _settings(source: Source) -> dict[str, Any]:
         "seed": source.settings.seed,
         "protocol_digest": protocol.digest() if protocol else None,
         "shared_seeds": protocol is not None and protocol.design.seeding == "shared",
-        "hypotheses": hypothesis_specs(protocol, _late(source)) if protocol else (),
-        "models": model_requests(source.settings),
+        "hypotheses": protocol.hypotheses if protocol else (),
+        "late": _late(source),
+        "models": ModelRequests(
+            failure=source.settings.failure_model, accuracy=source.settings.accuracy_model
+        ),
     }
-
-
-def model_requests(settings: AnalysisSettings) -> ModelRequests:
-    """What the fitted models hold, as the analysis takes it."""
-    from vggstudy.analysis.models.requests import ModelRequest, ModelRequests
-
-    def request(asked: FittedModelSettings) -> ModelRequest:
-        pairs = None if asked.interactions is None else _pairs(asked.interactions)
-        return ModelRequest(along=asked.along, scale=asked.scale, interactions=pairs)
-
-    return ModelRequests(
-        failure=request(settings.failure_model), accuracy=request(settings.accuracy_model)
-    )
 
 
 def _late(source: Source) -> dict[str, Note]:
@@ -126,62 +113,6 @@ def _late(source: Source) -> dict[str, Note]:
         return {name: one.note for name, one in found.items() if one.note is not None}
     hypotheses = source.protocol.hypotheses if source.protocol else ()
     return {one.id: say("stated_unknown") for one in hypotheses}
-
-
-def hypothesis_specs(
-    protocol: Protocol, late: Mapping[str, Note] | None = None
-) -> tuple[HypothesisSpec, ...]:
-    """The protocol's hypotheses as the analysis takes them.
-
-    Parameters
-    ----------
-    protocol : Protocol
-    late : mapping of str to Note, optional
-        By id, when those were stated that were not stated before any run.
-    """
-    from vggstudy.analysis.hypotheses.specs import HypothesisSpec
-
-    return tuple(
-        HypothesisSpec(
-            hypothesis.id,
-            hypothesis.text,
-            tuple(_part(part) for part in hypothesis.parts)
-            if hypothesis.kind == "all"
-            else (_part(hypothesis),),
-            (late or {}).get(hypothesis.id),
-        )
-        for hypothesis in protocol.hypotheses
-    )
-
-
-def _part(part: HypothesisPart) -> Part:
-    """One statement; what its kind needs was checked when the protocol was read."""
-    from vggstudy.analysis.hypotheses import specs as kinds
-
-    direction, along, claim = part.direction or "above", part.along or "", part.claim or ""
-    threshold = part.threshold or 0.0
-    pairs = _pairs(part.interactions)
-    if part.kind == "claim":
-        return kinds.ClaimPart(claim, direction, threshold)
-    if part.kind == "equivalence":
-        return kinds.EquivalencePart(claim, part.margin or 0.0, part.adjust or "cell")
-    if part.kind == "slope":
-        return kinds.SlopePart(along, direction, threshold, part.at, part.scale, pairs)
-    if part.kind == "threshold_order":
-        levels = (part.levels[0], part.levels[1]) if part.levels else None
-        compared = part.compare or ""
-        return kinds.NeededPart(
-            along, compared, direction, threshold, levels, part.at, part.scale, pairs
-        )
-    if part.kind == "peak":
-        return kinds.PeakPart(along, part.at, part.scale, part.min_levels or 4)
-    return kinds.RankingPart(tuple(part.factors), part.outcome or "expected", tuple(part.order))
-
-
-def _pairs(interactions: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """Two factors of each ``first*second``."""
-    parts = (text.partition("*") for text in interactions)
-    return tuple((first, second) for first, _, second in parts)
 
 
 def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:

@@ -12,7 +12,8 @@ from vggstudy.ledger import Amendment
 from vggstudy.ledger.journal import Journal, read_journal
 from vggstudy.ledger.merkle import study_root
 from vggstudy.ledger.rows import IndexRow
-from vggstudy.plan import Plan, describe_levels
+from vggstudy.plan import Plan
+from vggstudy.stated.base import write_level
 from vggstudy.study.chronicle import journal_remarks
 from vggstudy.study.manifests import manifest_remarks
 from vggstudy.study.past import Registration, Stage, amendments, began, registrations, stages
@@ -242,7 +243,7 @@ class _State:
             values["planned"] = planned
         return Remark(say(name, **values), odd=True)
 
-    def _words(self, run_id: str) -> str:
+    def _words(self, run_id: str) -> tuple[tuple[str, str], ...]:
         """A run by its id, levels and replicate, as far as they are known."""
         if planned := self.plan.by_id.get(run_id):
             levels, replicate = dict(planned.levels), planned.replicate
@@ -252,8 +253,9 @@ class _State:
             levels = {name: known[name] for name in [*order, *sorted(known.keys() - {*order})]}
             replicate = row.summary["replicate"]
         else:
-            return run_id
-        return f"{run_id} ({describe_levels({**levels, 'replicate': replicate})})"
+            return (("run", run_id),)
+        told = {**levels, "replicate": replicate}
+        return (("run", run_id), *((name, write_level(level)) for name, level in told.items()))
 
 
 def _digests(protocol: str, root: str, inputs: str | None) -> Iterator[Remark]:

@@ -86,7 +86,10 @@ def _records(
     for name, runs in lists.items():
         if runs:
             ordered = sorted(runs)
-            named = Named(tuple(ordered[:MOST_NAMED]), max(0, len(ordered) - MOST_NAMED))
+            named = Named(
+                tuple((("run", run),) for run in ordered[:MOST_NAMED]),
+                max(0, len(ordered) - MOST_NAMED),
+            )
             yield Remark(say(name, n=len(runs), names=named), odd=True)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
-from vggstudy.plan import level_text
 from vggstudy.protocol import LabelRule, Protocol, resolve
 from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.stated.base import write_level
 from vggstudy.study.basis import basis_of
 from vggstudy.study.runs import labeller, measured
 from vggstudy.study.study import Study
@@ -123,7 +123,7 @@ def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
     for section, settings in recipe.items():
         for path, value in _leaves(settings, ()):
             if (section, *path) not in varied and value is not None:
-                rows.append((section, ".".join(path), level_text(value)))
+                rows.append((section, ".".join(path), write_level(value)))
     return rows
 
 

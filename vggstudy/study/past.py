@@ -60,7 +60,9 @@ class Stage:
 
 def stated(hypothesis: object) -> object:
     """What a hypothesis states, to be compared: everything but what others found."""
-    content = hypothesis.model_dump(mode="json", exclude={"source"})  # type: ignore[attr-defined]
+    content = hypothesis.model_dump(  # type: ignore[attr-defined]
+        mode="json", exclude={"source"}, exclude_defaults=True
+    )
     return {**content, "text": " ".join(content["text"].split())}
 
 

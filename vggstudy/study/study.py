@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from vggstudy.ledger.marker import Comparisons
     from vggstudy.study.labels import Label
     from vggstudy.study.runs import Labeller
+
+    Watch = Callable[[Sequence[PlannedRun], ExecutionOptions], AbstractContextManager[Listener]]
 
 STUDIES = Path("studies")
 """Folder of the studies, relative to the working folder."""
@@ -169,7 +172,7 @@ class Study:
         options: ExecutionOptions | None = None,
         only: Sequence[str] = (),
         limit: int | None = None,
-        listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None = None,
+        listener: Watch | None = None,
         engine: Engine | None = None,
     ) -> Tally:
         """Execute what is lacking; whatever has a result stays as it is.
@@ -185,7 +188,8 @@ class Study:
         limit : int, optional
             Execute at most so many runs.
         listener : callable, optional
-            Makes the listener from the runs and the options; silent by default.
+            Makes, of the runs and the options, a context manager that gives the listener; silent by
+            default.
         engine : Engine, optional
             Where runs are executed: `SlurmEngine`, `RayEngine`; on this machine by default.
 
@@ -212,18 +216,16 @@ class Study:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
-            noting = partial(
-                Noting,
-                keeper=Keeper(self.path),
-                checksum=store.checksum,
-                crashed=[run.run_id for run in progress.crashed],
-            )
-            with _entered(_watching(listener, runs, chosen)) as watching:
+            watch = listener or _silent
+            with contextlib.ExitStack() as stack:
+                watching = stack.enter_context(watch(runs, chosen))
                 settled = _settled(chosen, store, runs, watching, measured=engine is None)
-                if settled.jobs == chosen.jobs:
-                    return (engine or execute)(runs, store, settled, noting(watching))
-            with _entered(_watching(listener, runs, settled)) as watching:
-                return (engine or execute)(runs, store, settled, noting(watching))
+                if settled.jobs != chosen.jobs:  # what it tells of the time left is another
+                    stack.close()
+                    watching = stack.enter_context(watch(runs, settled))
+                crashed = [run.run_id for run in progress.crashed]
+                noting = Noting(watching, Keeper(self.path), store.checksum, crashed)
+                return (engine or execute)(runs, store, settled, noting)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[StudyStore]:
@@ -336,15 +338,11 @@ def protocol_text(protocol: Protocol) -> str:
     return tomlkit.dumps(protocol.model_dump(mode="json", by_alias=True, exclude_defaults=True))
 
 
-def _watching(
-    listener: Callable[[Sequence[PlannedRun], ExecutionOptions], Any] | None,
-    runs: Sequence[PlannedRun],
-    options: ExecutionOptions,
-) -> Any:
-    """The listener to runs under these options; one that tells nobody where there is none."""
+def _silent(*_: object) -> AbstractContextManager[Listener]:
+    """A listener that tells nobody."""
     from vggstudy.execution import Silent
 
-    return listener(runs, options) if listener else Silent()
+    return contextlib.nullcontext(Silent())
 
 
 def _settled(
@@ -364,13 +362,3 @@ def _settled(
         )
 
     return settle(options, store, runs, measure=measure if measured else None, note=watching.note)
-
-
-@contextlib.contextmanager
-def _entered(listener: Any) -> Iterator[Listener]:
-    """Enter a listener that is a display; another one is used as it is."""
-    if hasattr(listener, "__enter__"):
-        with listener as watching:
-            yield watching
-    else:
-        yield listener

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.data.batches import RunData, SplitTensors, batch_bounds
 from vggstudy.training.data.transforms import Augmentation
 from vggstudy.training.draws import epoch_order, epoch_seed

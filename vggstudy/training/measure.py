@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 WARM_UP_STEPS = 2
 """The first steps choose oneDNN's kernels and fill the allocator."""
@@ -14,13 +14,13 @@ WINDOW_S = 0.5
 
 
 def steps_per_second(
-    job: Job, site: Site, *, clock: Callable[[], float] = time.perf_counter
+    assignment: Assignment, site: Site, *, clock: Callable[[], float] = time.perf_counter
 ) -> float:
     """Train for half a second, at least one step, and forget it.
 
     Parameters
     ----------
-    job : Job
+    assignment : Assignment
         Without a checkpoint.
     site : Site
     clock : callable
@@ -31,8 +31,8 @@ def steps_per_second(
     StudyError
         As `train_run` says.
     """
-    with site.computing(job.recipe):
-        run = Session(job, site).run
+    with site.computing(assignment.recipe):
+        run = Session(assignment, site).run
         run.begin_epoch()
         batches, steps = len(run.bounds), 0
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.streams import lane_streams
 from vggstudy.training.results import EpochReport, TrainingResult
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 
 def train_run(
@@ -87,7 +87,7 @@ def train_run(
             torch.cuda.reset_peak_memory_stats(site.device)
         (stream,) = lane_streams(site.device, 1, graphs=graphs)
         with stream.active():
-            session = Session(Job(recipe=recipe, seeds=seeds, checkpoint=checkpoint), site)
+            session = Session(Assignment(recipe=recipe, seeds=seeds, checkpoint=checkpoint), site)
         lane = Lane(session, stream, step_s=0.0)
         if site.device.type == "cuda":
             session.execution = {"lanes": 1, "lanes_reason": None, **lane.execution}

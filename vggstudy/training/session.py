@@ -17,7 +17,7 @@ from torch import nn
 
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Directly
 from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
@@ -64,16 +64,16 @@ class Site:
         """The block in which a recipe computes: its switches hold for the whole process."""
         return deterministic(self.device, threads=self.threads, precision=recipe.training.precision)
 
-    def load(self, job: Job) -> RunData:
+    def load(self, assignment: Assignment) -> RunData:
         """The splits of a run, on the device."""
-        data = job.recipe.data
+        data = assignment.recipe.data
         cache = prepare_data(data, data_roots=self.data_roots, cache_dir=self.cache_dir)
-        split = split_rows(cache, data, split_seed=job.seeds.split)
+        split = split_rows(cache, data, split_seed=assignment.seeds.split)
         return load_splits(cache, split, data, self.device)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class Assignment:
     """One run to train.
 
     Attributes
@@ -227,7 +227,7 @@ class Prepared:
     total_s: float
 
 
-def prepare(job: Job, site: Site, data: RunData | None = None) -> Prepared:
+def prepare(assignment: Assignment, site: Site, data: RunData | None = None) -> Prepared:
     """Do all that a run needs before it comes to its device.
 
     Draws initial weights from torch's global generator, as its modules do: no two threads of a
@@ -235,7 +235,7 @@ def prepare(job: Job, site: Site, data: RunData | None = None) -> Prepared:
 
     Parameters
     ----------
-    job : Job
+    assignment : Assignment
     site : Site
     data : RunData or None
         The run's splits, where another run has loaded the same.
@@ -247,10 +247,10 @@ def prepare(job: Job, site: Site, data: RunData | None = None) -> Prepared:
     """
     started = time.perf_counter()
     reset_peak()
-    loaded = data if data is not None else site.load(job)
+    loaded = data if data is not None else site.load(assignment)
     data_s = time.perf_counter() - started
-    model, fingerprint = _build(job.recipe, job.seeds, loaded, site)
-    state = _read(job.checkpoint, fingerprint)
+    model, fingerprint = _build(assignment.recipe, assignment.seeds, loaded, site)
+    state = _read(assignment.checkpoint, fingerprint)
     total_s = time.perf_counter() - started
     return Prepared(loaded, model, fingerprint, state, data_s=data_s, total_s=total_s)
 
@@ -271,7 +271,7 @@ class Session:
 
     Parameters
     ----------
-    job : Job
+    assignment : Assignment
     site : Site
     prepared : Prepared or None
         What `prepare` made; it is made here otherwise.
@@ -294,18 +294,18 @@ class Session:
 
     def __init__(
         self,
-        job: Job,
+        assignment: Assignment,
         site: Site,
         prepared: Prepared | None = None,
         *,
         aside: Aside | None = None,
     ) -> None:
-        ready = prepare(job, site) if prepared is None else prepared
+        ready = prepare(assignment, site) if prepared is None else prepared
         since = time.perf_counter() - ready.total_s
-        self.job, self.site, self.aside = job, site, aside or Directly()
-        self.run = Run(job.recipe, job.seeds, ready.data, ready.model)
+        self.assignment, self.site, self.aside = assignment, site, aside or Directly()
+        self.run = Run(assignment.recipe, assignment.seeds, ready.data, ready.model)
         self.keeper = Keeper(
-            job.checkpoint,
+            assignment.checkpoint,
             site.checkpoint_every_s,
             ready.fingerprint,
             self.aside,
@@ -324,7 +324,7 @@ class Session:
             self.keeper.keep(run)
         return EpochReport(
             epoch=run.epoch,
-            epochs=self.job.recipe.training.epochs,
+            epochs=self.assignment.recipe.training.epochs,
             seconds=run.clock.epoch_s[-1],
             values={name: finite(value) for name, value in values.items()},
         )
@@ -352,7 +352,7 @@ class Session:
             **asdict(parts),
             "peak_memory_bytes": self.held_bytes or _peak_memory(device),
         }
-        precision = self.job.recipe.training.precision
+        precision = self.assignment.recipe.training.precision
         bits = numerics(device, threads=self.site.threads, precision=precision)
         return TrainingResult(
             result=result, timings=timings, numerics=bits, execution=self.execution

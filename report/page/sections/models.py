@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.notes import Note
 from vggstudy.report.page.sections.s04_accuracy import outcome_scale
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, entry
@@ -31,7 +31,7 @@ from vggstudy.report.words.notes import spoken, term
 
 if TYPE_CHECKING:
     from vggstudy.analysis.models.accuracy_result import AccuracyModel
-    from vggstudy.analysis.models.failure_result import Effect, FailureModel
+    from vggstudy.analysis.models.failure_result import Change, Effect, FailureModel
     from vggstudy.analysis.numbers.intervals import Interval
     from vggstudy.report.page.view import StudyView
 
@@ -112,25 +112,23 @@ def effects_table(view: StudyView) -> Table | None:
 
 def _effect_words(view: StudyView, effect: Effect) -> str:
     """A factor and its levels; two factors with a cross between them."""
-    return capitalise(" × ".join(_change_words(view, part) for part in effect.name.split("; ")))
+    return capitalise(" × ".join(_change_words(view, change) for change in effect.changes))
 
 
-def _change_words(view: StudyView, part: str) -> str:
+def _change_words(view: StudyView, change: Change) -> str:
     """One factor's change: "depth: 19 against 11"."""
-    name, _, change = part.partition(": ")
-    factor = next((f for f in view.factors if f.name == name), None)
-    per = re.fullmatch(r"odds per (doubling|unit), risk (.+) against (.+)", change)
-    if per:
-        unit = gettext("doubling") if per[1] == "doubling" else gettext("unit")
-        words = gettext("odds per %(unit)s, risk %(later)s against %(earlier)s")
-        change = words % {"unit": unit, "later": per[2], "earlier": per[3]}
+    factor = next((f for f in view.factors if f.name == change.factor), None)
+    if change.per:
+        unit = gettext("doubling") if change.per == "doubling" else gettext("unit")
+        text = gettext("odds per %(unit)s, risk %(later)s against %(earlier)s")
+        levels = {"later": f"{change.later:g}", "earlier": f"{change.earlier:g}"}
+        words = text % {"unit": unit, **levels}
     elif factor is not None and factor.is_switch:
-        change = gettext("with against without")
+        words = gettext("with against without")
     else:
-        later, _, earlier = change.partition(" against ")
-        words = gettext("%(later)s against %(earlier)s")
-        change = words % {"later": later, "earlier": earlier}
-    return f"{friendly(name)}: {change}"
+        levels = {"later": write_level(change.later), "earlier": write_level(change.earlier)}
+        words = gettext("%(later)s against %(earlier)s") % levels
+    return f"{friendly(change.factor)}: {words}"
 
 
 def _ratio_text(ratio: float) -> str:
@@ -152,7 +150,7 @@ def _risk(effect: Effect, confidence: float) -> tuple[Entry, Entry]:
     """The difference of probabilities, or of two differences, in points."""
     if effect.risk_difference is None:
         return entry(ABSENT), entry(ABSENT)
-    unit = POINTS if len(effect.factors) == 1 else POINTS_OF_POINTS
+    unit = POINTS if len(effect.changes) == 1 else POINTS_OF_POINTS
     return _numbers(effect.risk_difference, unit, confidence, key=f"risk_difference {effect.name}")
 
 
@@ -184,7 +182,7 @@ def _log_odds(model: FailureModel) -> Table:
     rows = [
         (
             entry(term(c.term)),
-            *_numbers(c.interval, PLAIN, model.confidence, key=f"log_odds {c.term}"),
+            *_numbers(c.interval, PLAIN, model.confidence, key=f"log_odds {c.term.name}"),
             entry(p_text(c.test.p)),
         )
         for c in model.coefficients
@@ -201,12 +199,12 @@ def _means(view: StudyView, model: AccuracyModel) -> Table:
     errors = model.se if model.se_hc3 is None else model.se_hc3
     rows = [
         (
-            entry(term(name)),
-            *_numbers(interval, unit, model.confidence, key=f"mean {name}"),
+            entry(term(column)),
+            *_numbers(interval, unit, model.confidence, key=f"mean {column.name}"),
             entry(round_significant(float(error) * scale)),
         )
-        for name, interval, error in zip(
-            model.design.names, model.coefficients, errors, strict=True
+        for column, interval, error in zip(
+            model.design.columns, model.coefficients, errors, strict=True
         )
     ]
     caption = gettext("Model of the %(measure)s among %(runs)s runs that converged")

@@ -237,6 +237,18 @@ LONELY: list[tuple[str, float | list[float]]] = [
     ("it alone .5", [0.5] + [0.999] * 7),
 ]
 
+UNEVEN = [(8, 8), (8, 20), (16, 8), (16, 20)]
+"""Cells of two runs, and how many times as much as the others one of them varies."""
+
+
+def uneven(cells: int, ratio: float) -> Design:
+    """Two runs a cell, one cell much noisier; two arms where there are 16."""
+    study = design(cells // 8, 8, 2)
+    sd = np.full(study.sd.shape, SD)
+    sd[-1, -1] *= ratio
+    return replace(study, sd=sd)
+
+
 QUICK = [
     Case("mean of a cell, n=5", "accuracy", design(1, 1, 5), 0.90, 0.95),
     Case("difference of two cells, n=5", "accuracy", design(2, 1, 5), 0.92, 0.97),
@@ -263,6 +275,16 @@ FULL = [
         for shape in ("normal", "skew", "contaminated")
         for n in (3, 5, 10)
         for study in [design(2, 8, n, ratio=8, shape=shape)]
+    ),
+    *(
+        Case(
+            f"average of {cells} cells, one varies {ratio} times as much, n=2",
+            "accuracy",
+            study,
+            0.93,
+        )
+        for cells, ratio in UNEVEN
+        for study in [uneven(cells, ratio)]
     ),
     *(
         Case(f"median of a cell, {shape}, n={n}", "median", study, 0.94, 0.96)

@@ -22,11 +22,10 @@ from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
-from vggstudy.analysis.hypotheses.specs import HypothesisSpec
 from vggstudy.analysis.hypotheses.verdicts import Verdict
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.protocol import load_protocol
-from vggstudy.study.analyze import hypothesis_specs
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 
 PROTOCOL = Path(__file__).resolve().parents[2] / "reference" / "source_hypotheses.toml"
 SHAPE = (2, 8, 2, 2)
@@ -138,8 +137,8 @@ NULLS: list[tuple[str, str, Callable[[], Truth], float, int]] = [
 
 
 @functools.cache
-def _specs() -> Mapping[str, HypothesisSpec]:
-    return {spec.id: spec for spec in hypothesis_specs(load_protocol(PROTOCOL).protocol)}
+def _specs() -> Mapping[str, Hypothesis]:
+    return {spec.id: spec for spec in load_protocol(PROTOCOL).protocol.hypotheses}
 
 
 def _supported(hypothesis: str, truth: Truth, studies: int, n: int) -> float:
@@ -157,7 +156,7 @@ def _supported(hypothesis: str, truth: Truth, studies: int, n: int) -> float:
         )
         evaluator = Evaluator(maker)
         supported = all(
-            evaluator.evidence(part, 0.95).verdict == Verdict.SUPPORTED for part in spec.parts
+            evaluator.evidence(part, 0.95).verdict == Verdict.SUPPORTED for part in parts_of(spec)
         )
         if seed < JUDGED:
             (result,) = judge([spec], evaluator, confidence=0.95)

@@ -14,13 +14,21 @@ from scipy.special import expit
 
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.contrasts import Contrast
+from vggstudy.analysis.data.contrasts import Contrast, Group
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.converged import estimate_converged
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.seed_ranks import compare_over_seeds
+from vggstudy.analysis.estimators.seed_sums import shares_by_seed
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
+from vggstudy.analysis.numbers.proportions import (
+    clustered_counts,
+    mover_sum,
+    pooled_counts,
+    wilson,
+)
 
 STUDIES, MANY = 1_200, 10_000
 SIZE = 8
@@ -82,6 +90,44 @@ def _shared(outcome: str, seeds: int, strength: float, arms: int, studies: int) 
     return covered / studies
 
 
+def _paired(
+    cells: int, seeds: int, together: float, base: float, *, replaced: bool, studies: int
+) -> float:
+    """Coverage of a difference of probabilities when a seed moves both arms, alike or oppositely.
+
+    A seed moves the log odds of the one arm by 2 z and of the other by 2 z times `together`.
+    """
+    rng, covered = np.random.default_rng(33), 0
+    odds = np.array([0.0, 0.5])[:, None] + base + np.linspace(-1.0, 2.0, cells)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(60)
+    means = (expit(odds[..., None] + 2 * nodes) @ weights).mean(axis=1) / weights.sum()
+    truth = float(means[1] - means[0])
+    for _ in range(studies):
+        moved = 2 * rng.normal(size=seeds) * np.array([1.0, together])[:, None, None]
+        chance = expit(odds[..., None] + moved).reshape(2 * cells, seeds)
+        learned = rng.random(chance.shape) < chance
+        table = _cells(learned, np.where(learned, 0.9, 0.1), 2)
+        groups = Contrast(("arm",), ((0, 1),)).groups(table)
+        found = estimate_converged(table, groups, confidence=0.95, shared_seeds=True).interval
+        assert found is not None
+        low, high = found.low, found.high
+        if replaced:
+            low, high = _independent(table, groups)
+        covered += low <= truth <= high
+    return covered / studies
+
+
+def _independent(cells: Cells, groups: list[Group]) -> tuple[float, float]:
+    """Newcombe's interval on effective counts, the arms taken as independent."""
+    parts = []
+    for group in groups:
+        counts = pooled_counts(cells.k[group.cells], cells.n[group.cells], group.weights)
+        counts = clustered_counts(counts, shares_by_seed(cells, group.cells, group.weights))
+        parts.append(wilson(counts.k, counts.n, confidence=0.95))
+    found = mover_sum(parts, [1, -1], method="newcombe")
+    return found.low, found.high
+
+
 def _false_difference(name: str, seeds: int, studies: int) -> float:
     """Share of studies in which some pair of equal models is told apart.
 
@@ -120,6 +166,32 @@ def test_shared_seeds_are_covered_where_runs_fail(
     what = f"difference of {outcome}" if arms == 2 else outcome
     case = f"{what}, 8 cells, seeds' effect {strength:g} on log odds, G={seeds}"
     simulated(GROUP, case, share, STUDIES, least=0.93)
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize("seeds", [3, 5, 10, 20])
+@pytest.mark.parametrize(
+    ("cells", "together", "base"),
+    [(8, -1.0, 0.0), (8, 1.0, 0.0), (8, -1.0, 4.0), (2, -1.0, 0.0), (2, 1.0, 4.0)],
+)
+def test_differences_within_seeds_are_covered(
+    cells: int,
+    together: float,
+    base: float,
+    seeds: int,
+    *,
+    replaced: bool,
+    simulated: Callable[..., None],
+) -> None:
+    share = _paired(cells, seeds, together, base, replaced=replaced, studies=STUDIES)
+    how = "alike" if together > 0 else "oppositely"
+    name = f"{cells} cells, moved {how}, {'few fail, ' if base else ''}G={seeds}"
+    name = f"replaced: {name}" if replaced else name
+    group = "seeds shared across cells: difference of converged, both arms moved"
+    # Three seeds' differences are far from normal where they are large.
+    least = 0.84 if replaced else 0.91 if seeds == 3 else 0.93
+    simulated(group, name, share, STUDIES, least=least)
 
 
 @pytest.mark.coverage

@@ -15,7 +15,6 @@ from vggstudy.analysis.api import analyze
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.numbers import kendall
 from vggstudy.analysis.numbers.kendall import (
     StratifiedTau,
@@ -25,6 +24,7 @@ from vggstudy.analysis.numbers.kendall import (
     score_interval,
     stratified_tau,
 )
+from vggstudy.stated.hypotheses import ClaimPart, ConjunctionHypothesis
 
 EXACT = 1e-12
 """Sums of integers over products of integers: rounding only."""
@@ -224,7 +224,16 @@ def test_any_part_of_the_grid_can_be_named() -> None:
 
 
 def test_a_hypothesis_takes_the_interval() -> None:
-    spec = HypothesisSpec("A", "", (ClaimPart("curve_stability.association", "below", 0.0),))
+    spec = ConjunctionHypothesis(
+        id="A",
+        text="as stated",
+        kind="all",
+        parts=[
+            ClaimPart(
+                kind="claim", claim="curve_stability.association", direction="below", threshold=0.0
+            )
+        ],
+    )
     found = association(study(), hypotheses=[spec])
     assert (found.registered, found.verdict) == (True, "supported")
 
@@ -330,7 +339,16 @@ def test_outcomes_of_other_rows_than_the_runs_have_none() -> None:
     main = RunTable.from_frame(frame, factors=FACTORS)
     groups = frame[frame["replicate"] < 3].assign(ensemble_gain=0.1)
     further = RunTable.from_frame(groups, factors=FACTORS, outcome="ensemble_gain")
-    spec = HypothesisSpec("A", "", (ClaimPart("ensemble_gain.association", "above", 0.0),))
+    spec = ConjunctionHypothesis(
+        id="A",
+        text="as stated",
+        kind="all",
+        parts=[
+            ClaimPart(
+                kind="claim", claim="ensemble_gain.association", direction="above", threshold=0.0
+            )
+        ],
+    )
     result = analyze(main, further=[further], resamples=99, hypotheses=[spec])
     assert not [name for name in result.claims if ".association" in name]
     reason = result.hypotheses[0].parts[0].reason
@@ -339,7 +357,14 @@ def test_outcomes_of_other_rows_than_the_runs_have_none() -> None:
 
 
 def test_the_main_outcome_has_no_association_with_itself() -> None:
-    spec = HypothesisSpec("A", "", (ClaimPart("accuracy.association", "above", 0.0),))
+    spec = ConjunctionHypothesis(
+        id="A",
+        text="as stated",
+        kind="all",
+        parts=[
+            ClaimPart(kind="claim", claim="accuracy.association", direction="above", threshold=0.0)
+        ],
+    )
     main = RunTable.from_frame(study(), factors=FACTORS)
     result = analyze(main, resamples=99, hypotheses=[spec])
     assert str(result.hypotheses[0].verdict) == "not_estimable"

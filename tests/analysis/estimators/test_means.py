@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,8 +15,15 @@ from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.means import spread_where_flat
 from vggstudy.analysis.numbers.robust import interquartile_mean, median_interval
-from vggstudy.analysis.numbers.student import Spread, satterthwaite, student_t, t_interval
+from vggstudy.analysis.numbers.student import (
+    Spread,
+    cautious_freedom,
+    satterthwaite,
+    student_t,
+    t_interval,
+)
 
+TableMaker = Callable[..., RunTable]
 LEDGERS = ("main", "balanced30", "degenerate", "monotone")
 # Means of four-decimal numbers and quantiles of t: 1e-12 relative on both sides.
 TIGHT = 1e-9
@@ -79,6 +87,10 @@ def test_contrasts_of_cell_means_equal_those_of_r(
         weights = np.concatenate([group.sign * group.weights for group in groups])
         spread = spread_where_flat(cells, used, weights)
         assert isinstance(spread, Spread)
+        if cells.k[used].min() < 3:
+            # A cell of two runs has cautious degrees of freedom; R's are Satterthwaite's own.
+            assert spread.df < row["df"]
+            spread = satterthwaite(weights, cells.variance[used], cells.k[used])
         estimate = float(weights @ cells.mean[used])
         found = t_interval(estimate, spread, confidence=0.95, method="x")
         expected = [row[key] for key in ("estimate", "se", "df", "lo", "hi")]
@@ -167,3 +179,43 @@ def test_median_interval_of_published_data() -> None:
     # I = 0.32444, lambda = 8 I / (2 + 6 I) = 0.65766 from the outer to the inner statistic.
     found = median_interval(np.arange(1.0, 11), confidence=0.95)
     assert found.low == pytest.approx(2.65766, abs=5e-6)
+
+
+PARTS = np.array([3.0, 1.0, 0.5, 0.2])
+FREEDOM = np.array([1.0, 4, 9, 19])
+
+
+def test_cautious_degrees_of_freedom_lie_between_the_smallest_cells_and_satterthwaites() -> None:
+    plain = PARTS.sum() ** 2 / (PARTS**2 / FREEDOM).sum()
+    found = [float(cautious_freedom(PARTS, FREEDOM, tail=t)) for t in (0.4, 0.3, 0.1, 1e-6)]
+    assert all(a > b for a, b in itertools.pairwise([plain, *found]))
+    assert found[-1] == pytest.approx(FREEDOM.min(), rel=1e-4)
+
+
+def test_cautious_degrees_of_freedom_by_hand() -> None:
+    """One cell's variance times df / chi-squared quantile: 1 / 0.1485 = 6.735 for one of two runs.
+
+    (2 x 6.735 + 1)^2 / ((2 x 6.735)^2 / 1 + 1 / 10) = 1.1534, below that of the other cell.
+    """
+    found = cautious_freedom(np.array([2.0, 1.0]), np.array([1.0, 10.0]), tail=0.3)
+    assert float(found) == pytest.approx(1.1534, abs=2e-3)
+
+
+def test_many_runs_leave_satterthwaites_degrees_of_freedom_almost_alone() -> None:
+    parts, df = np.ones(8), np.full(8, 999.0)
+    plain = parts.sum() ** 2 / (parts**2 / df).sum()
+    assert float(cautious_freedom(parts, df, tail=0.3)) == pytest.approx(plain, rel=0.01)
+
+
+def test_cells_of_two_runs_and_no_others_have_cautious_degrees_of_freedom(
+    make_table: TableMaker,
+) -> None:
+    runs = [0.81, 0.84, 0.82]
+    for take, cautious in ((2, True), (3, False)):
+        cells = Cells.from_table(make_table({(0, 0): runs[:take], (0, 1): [0.7, 0.9, 0.75, 0.7]}))
+        used, weights = np.arange(2), np.array([0.5, 0.5])
+        found = spread_where_flat(cells, used, weights)
+        assert isinstance(found, Spread)
+        plain = satterthwaite(weights, cells.variance[used], cells.k[used])
+        assert found.se == plain.se
+        assert (found.df < plain.df) is cautious

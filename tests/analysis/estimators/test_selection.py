@@ -73,13 +73,17 @@ def test_without_selection_the_bounds_are_the_difference(make_table: TableMaker)
     assert not needs_bounds(cells, groups)
 
 
-def test_bounds_are_asked_for_when_a_tenth_of_a_level_failed(make_table: TableMaker) -> None:
+def test_bounds_are_asked_for_where_convergence_differs(make_table: TableMaker) -> None:
     nine = [0.5 + i / 100 for i in range(9)]
     full = [*nine, 0.6]
-    exactly = make_table({(0, 0): [*nine, None], (0, 1): full})
-    assert not needs_bounds(*groups_of(exactly))
-    fewer = make_table({(0, 0): [*nine[:8], None, None], (0, 1): full})
-    assert needs_bounds(*groups_of(fewer))
+    one_lost = make_table({(0, 0): [*nine, None], (0, 1): full})
+    assert needs_bounds(*groups_of(one_lost))
+    half: list[float | None] = [*nine[:5], *[None] * 5]
+    alike = make_table({(0, 0): half, (0, 1): half})
+    assert not needs_bounds(*groups_of(alike))
+    many = [0.5 + i / 1000 for i in range(100)]
+    hardly = make_table({(0, 0): [*many, None], (0, 1): [*many, 0.6]})
+    assert not needs_bounds(*groups_of(hardly))
 
 
 def test_a_cell_without_survivors_has_no_bounds(make_table: TableMaker) -> None:
@@ -99,6 +103,42 @@ def test_the_critical_value_lies_between_one_and_two_sided() -> None:
     assert imbens_manski(0.0, 1.0, 0.95) == pytest.approx(stats.norm.ppf(0.975), abs=1e-9)
     assert imbens_manski(100.0, 1.0, 0.95) == pytest.approx(stats.norm.ppf(0.95), abs=1e-9)
     assert imbens_manski(1.0, 0.0, 0.95) == 0.0
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("replaced", [False, True])
+@pytest.mark.parametrize(("n", "least"), [(10, 0.55), (20, 0.8), (40, 0.95)])
+def test_bounds_are_shown_where_selection_biases(
+    n: int, least: float, *, replaced: bool, simulated: Callable[..., None]
+) -> None:
+    """All runs of the one arm converge, the better nine tenths of the other's.
+
+    Until convergence is seen to differ, with probability 0.9^n that it is not, there is nothing to
+    show. Bounds were shown before where fewer than nine in ten runs of an arm had converged.
+    """
+    rng, studies, shown = np.random.default_rng(9), 2_000, 0
+    cut = float(stats.norm.ppf(0.1))
+    for _ in range(studies):
+        latent = rng.standard_normal(2 * n)
+        learned = (latent > cut) | (np.arange(2 * n) >= n)
+        cells, groups = groups_of(
+            RunTable(
+                factors=("a", "b"),
+                levels={"a": (0,), "b": (0, 1)},
+                codes=np.stack([np.zeros(2 * n, int), np.arange(2 * n) // n], axis=1),
+                replicate=tuple(str(i % n) for i in range(2 * n)),
+                label=np.where(learned, 0, 1),
+                value=np.where(learned, 0.8 + 0.01 * latent, 0.1),
+                outcome="test_accuracy",
+                chance=0.1,
+                label_rule="simulated",
+            )
+        )
+        shares = [float(cells.k[g.cells].sum() / cells.n[g.cells].sum()) for g in groups]
+        shown += min(shares) < 0.9 if replaced else needs_bounds(cells, groups)
+    name = f"{'replaced: ' if replaced else ''}1 against 0.9 converge, n={n}"
+    least = 0.2 if replaced else least
+    simulated("Lee's bounds shown", name, shown / studies, studies, least=least, nominal=least)
 
 
 @pytest.mark.coverage

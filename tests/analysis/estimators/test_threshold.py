@@ -15,7 +15,7 @@ from scipy.special import expit
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import axis_of, strata_of
-from vggstudy.analysis.data.failure_design import Terms, build_design
+from vggstudy.analysis.data.design import Terms, build_design
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.needed import (
     Needed,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +13,20 @@ import pytest
 from vggstudy.analysis.api import analyze
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
-from vggstudy.analysis.hypotheses.specs import (
+from vggstudy.analysis.hypotheses.verdicts import Verdict
+from vggstudy.analysis.result import AnalysisResult
+from vggstudy.protocol import load_protocol
+from vggstudy.stated.hypotheses import (
     ClaimPart,
+    ConjunctionHypothesis,
+    Direction,
     EquivalencePart,
-    HypothesisSpec,
     NeededPart,
     Part,
     PeakPart,
     RankingPart,
     SlopePart,
 )
-from vggstudy.analysis.hypotheses.verdicts import Verdict
-from vggstudy.analysis.result import AnalysisResult
-from vggstudy.protocol import load_protocol
-from vggstudy.study.analyze import hypothesis_specs
 
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"
 FACTORS = ("depth", "batch_size", "data_norm", "batch_norm")
@@ -38,8 +38,8 @@ TableMaker = Callable[..., RunTable]
 def judged(name: str) -> AnalysisResult:
     protocol = load_protocol(REFERENCE / "source_hypotheses.toml").protocol
     table = RunTable.read_csv(REFERENCE / f"ledger_{name}.csv", FACTORS)
-    specs = hypothesis_specs(protocol)
-    return analyze(table, resamples=2_999, seed=0, hypotheses=specs, headline_only=True)
+    stated = protocol.hypotheses
+    return analyze(table, resamples=2_999, seed=0, hypotheses=stated, headline_only=True)
 
 
 def verdicts(name: str) -> dict[str, str]:
@@ -47,7 +47,7 @@ def verdicts(name: str) -> dict[str, str]:
 
 
 def judge_one(table: RunTable, *parts: Part) -> HypothesisResult:
-    spec = HypothesisSpec("H", "a hypothesis", parts)
+    spec = ConjunctionHypothesis(id="H", text="a hypothesis", kind="all", parts=list(parts))
     found = analyze(table, resamples=999, hypotheses=[spec], headline_only=True)
     return found.hypotheses[0]
 
@@ -101,7 +101,12 @@ def test_levels_follow_holm_s_steps() -> None:
 def test_a_single_hypothesis_is_judged_at_the_analysis_level(
     ledger: Callable[[str], RunTable],
 ) -> None:
-    part = ClaimPart("converged.diff.data_norm@batch_norm=false", "above", 0.0)
+    part = ClaimPart(
+        kind="claim",
+        claim="converged.diff.data_norm@batch_norm=false",
+        direction="above",
+        threshold=0.0,
+    )
     found = judge_one(ledger("main"), part)
     assert found.level == pytest.approx(0.95)
     assert found.parts[0].low == pytest.approx(-0.0130, abs=0.03)  # narrower than within the six
@@ -120,14 +125,23 @@ def test_named_claims_are_marked_registered() -> None:
 
 
 def test_a_claim_s_verdict_flips_with_its_direction(ledger: Callable[[str], RunTable]) -> None:
-    for direction, verdict in (("above", Verdict.SUPPORTED), ("below", Verdict.CONTRADICTED)):
-        part = ClaimPart("expected.diff.batch_norm", direction, 0.0)  # type: ignore[arg-type]
+    sides: Mapping[Direction, Verdict] = {
+        "above": Verdict.SUPPORTED,
+        "below": Verdict.CONTRADICTED,
+    }
+    for direction, verdict in sides.items():
+        part = ClaimPart(
+            kind="claim", claim="expected.diff.batch_norm", direction=direction, threshold=0.0
+        )
         assert judge_one(ledger("main"), part).verdict == verdict
 
 
 def test_equivalence_by_pair_agrees_with_r(ledger: Callable[[str], RunTable]) -> None:
     claim = "accuracy.diff.data_norm@batch_norm=1"
-    found = judge_one(ledger("main"), EquivalencePart(claim, 0.005, "pair"))
+    found = judge_one(
+        ledger("main"),
+        EquivalencePart(kind="equivalence", claim=claim, margin=0.005, adjust="pair"),
+    )
     assert found.verdict == Verdict.SUPPORTED
     # R: tost_dn_on_bn.converged.paired; the 90% interval at alpha = 0.05
     assert found.parts[0].low == pytest.approx(0.0011134794113229613, rel=1e-9)
@@ -136,16 +150,24 @@ def test_equivalence_by_pair_agrees_with_r(ledger: Callable[[str], RunTable]) ->
 
 
 def test_a_slope_is_that_of_the_held_part(ledger: Callable[[str], RunTable]) -> None:
-    part = SlopePart("batch_size", "above", at={"batch_norm": False})
+    part = SlopePart(kind="slope", along="batch_size", direction="above", at={"batch_norm": False})
     found = judge_one(ledger("main"), part)
     assert found.verdict == Verdict.SUPPORTED
     assert found.parts[0].estimand == "converged.slope.batch_size@batch_norm=0"
-    steep = SlopePart("batch_size", "above", 5.0, {"batch_norm": False})
+    steep = SlopePart(
+        kind="slope", along="batch_size", direction="above", threshold=5.0, at={"batch_norm": False}
+    )
     assert judge_one(ledger("main"), steep).verdict == Verdict.CONTRADICTED
 
 
 def test_the_deeper_network_needs_a_larger_batch(ledger: Callable[[str], RunTable]) -> None:
-    part = NeededPart("batch_size", "depth", "above", at={"batch_norm": 0})
+    part = NeededPart(
+        kind="threshold_order",
+        along="batch_size",
+        compare="depth",
+        direction="above",
+        at={"batch_norm": 0},
+    )
     evidence = judge_one(ledger("main"), part).parts[0]
     assert evidence.verdict == Verdict.SUPPORTED
     # R: ed50_firth.differences at data_norm = 0.5, the mean of both; the fit stops at 1e-11
@@ -153,7 +175,14 @@ def test_the_deeper_network_needs_a_larger_batch(ledger: Callable[[str], RunTabl
     # R's delta limits are symmetric and 0.546, 2.071; those of the profile lie near them
     assert evidence.low == pytest.approx(0.546, abs=0.03)
     assert evidence.high == pytest.approx(2.071, abs=0.03)
-    turned = NeededPart("batch_size", "depth", "above", levels=(19, 11), at={"batch_norm": 0})
+    turned = NeededPart(
+        kind="threshold_order",
+        along="batch_size",
+        compare="depth",
+        direction="above",
+        levels=[19, 11],
+        at={"batch_norm": 0},
+    )
     mirrored = judge_one(ledger("main"), turned).parts[0]
     assert mirrored.verdict == Verdict.CONTRADICTED
     # Limits are roots of a maximum found to 1e-8 of an angle
@@ -164,24 +193,41 @@ def test_the_deeper_network_needs_a_larger_batch(ledger: Callable[[str], RunTabl
 def test_a_ranking_without_an_order_asks_for_the_observed_one(make_table: TableMaker) -> None:
     rng = np.random.default_rng(3)
     table = make_table({(a, 0): list(0.3 * a + 0.1 + 0.01 * rng.random(30)) for a in range(3)})
-    assert judge_one(table, RankingPart(("a",))).verdict == Verdict.SUPPORTED
-    stated = RankingPart(("a",), order=({"a": 2}, {"a": 0}))
+    assert judge_one(table, RankingPart(kind="ranking", factors=["a"])).verdict == Verdict.SUPPORTED
+    stated = RankingPart(kind="ranking", factors=["a"], order=[{"a": 2}, {"a": 0}])
     assert judge_one(table, stated).verdict == Verdict.SUPPORTED
-    wrong = RankingPart(("a",), order=({"a": 0}, {"a": 2}))
+    wrong = RankingPart(kind="ranking", factors=["a"], order=[{"a": 0}, {"a": 2}])
     assert judge_one(table, wrong).verdict == Verdict.CONTRADICTED
 
 
 @pytest.mark.parametrize(
     ("part", "message"),
     [
-        (ClaimPart("accuracy.diff.width", "above", 0.0), "no factor 'width'"),
-        (EquivalencePart("converged.diff.depth", 0.1), "difference of means of converged runs"),
-        (SlopePart("data_norm", "above", at={"depth": 12}), "depth has no level '12'"),
-        (SlopePart("width", "above"), "no factor 'width'"),
-        (NeededPart("batch_size", "width", "above"), "no factor 'width'"),
-        (PeakPart("width"), "no factor 'width'"),
-        (RankingPart(("width",)), "no factor 'width'"),
-        (RankingPart(("depth",), order=({"depth": 11},)), "compares no two models"),
+        (
+            ClaimPart(kind="claim", claim="accuracy.diff.width", direction="above", threshold=0.0),
+            "no factor 'width'",
+        ),
+        (
+            EquivalencePart(kind="equivalence", claim="converged.diff.depth", margin=0.1),
+            "difference of means of converged runs",
+        ),
+        (
+            SlopePart(kind="slope", along="data_norm", direction="above", at={"depth": 12}),
+            "depth has no level '12'",
+        ),
+        (SlopePart(kind="slope", along="width", direction="above"), "no factor 'width'"),
+        (
+            NeededPart(
+                kind="threshold_order", along="batch_size", compare="width", direction="above"
+            ),
+            "no factor 'width'",
+        ),
+        (PeakPart(kind="peak", along="width"), "no factor 'width'"),
+        (RankingPart(kind="ranking", factors=["width"]), "no factor 'width'"),
+        (
+            RankingPart(kind="ranking", factors=["depth"], order=[{"depth": 11}]),
+            "compares no two models",
+        ),
     ],
 )
 def test_what_the_table_does_not_have_is_not_estimable_with_a_reason(
@@ -220,18 +266,41 @@ def simulated_table(rng: np.random.Generator, *, slope: float, runs: int) -> Run
     return RunTable.from_frame(frame, factors=("a", "b"))
 
 
+def test_one_part_of_several_contradicts_at_its_share_of_the_error() -> None:
+    """Ten of ten runs failed: the upper limit is 0.308 at 95%, and 0.444 at 99.5%."""
+    frame = pd.DataFrame(
+        [(level, seed, "failed_to_learn", 0.1) for level in (0, 1) for seed in range(10)],
+        columns=["a", "seed", "label", "test_accuracy"],
+    )
+    table = RunTable.from_frame(frame, factors=("a",))
+    high = ClaimPart(kind="claim", claim="converged.p@a=0", direction="above", threshold=0.4)
+    others = [
+        ClaimPart(kind="claim", claim="converged.p@a=1", direction="below", threshold=0.9)
+    ] * 9
+    assert judge_one(table, high).verdict == Verdict.CONTRADICTED
+    found = judge_one(table, high, *others)
+    assert found.verdict == Verdict.INCONCLUSIVE
+    assert found.parts[0].level == pytest.approx(0.995)
+    assert found.parts[0].high == pytest.approx(1 - 0.0025**0.1)
+    # What supports is looked at as before: one false part is enough to prevent it.
+    assert {part.level for part in found.parts[1:]} == {0.95}
+    assert {part.verdict for part in found.parts[1:]} == {Verdict.SUPPORTED}
+    surely = ClaimPart(kind="claim", claim="converged.p@a=0", direction="above", threshold=0.5)
+    assert judge_one(table, surely, *others).verdict == Verdict.CONTRADICTED
+
+
 @pytest.mark.coverage
 @pytest.mark.parametrize(
     "part",
     [
-        ClaimPart("converged.diff.a", "above", 0.0),
-        ClaimPart("accuracy.diff.a", "above", 0.0),
-        ClaimPart("expected.diff.a", "above", 0.0),
-        SlopePart("b", "above"),
-        NeededPart("b", "a", "above"),
-        PeakPart("b"),
-        RankingPart(("a",), order=({"a": 1}, {"a": 0})),
-        EquivalencePart("accuracy.diff.a", 1e-9),
+        ClaimPart(kind="claim", claim="converged.diff.a", direction="above", threshold=0.0),
+        ClaimPart(kind="claim", claim="accuracy.diff.a", direction="above", threshold=0.0),
+        ClaimPart(kind="claim", claim="expected.diff.a", direction="above", threshold=0.0),
+        SlopePart(kind="slope", along="b", direction="above"),
+        NeededPart(kind="threshold_order", along="b", compare="a", direction="above"),
+        PeakPart(kind="peak", along="b"),
+        RankingPart(kind="ranking", factors=["a"], order=[{"a": 1}, {"a": 0}]),
+        EquivalencePart(kind="equivalence", claim="accuracy.diff.a", margin=1e-9),
     ],
     ids=lambda part: type(part).__name__ + getattr(part, "claim", ""),
 )

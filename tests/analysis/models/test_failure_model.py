@@ -13,7 +13,7 @@ from scipy.special import expit, logit
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.curves import axis_of
-from vggstudy.analysis.data.failure_design import Terms, build_design
+from vggstudy.analysis.data.design import Terms, build_design
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.models.failure import fit_failure_model
 from vggstudy.analysis.models.failure_effects import average_slope, odds_ratio, risk_difference
@@ -103,7 +103,7 @@ def test_centring_the_axis_changes_no_effect(ledger: Ledger) -> None:
 
 def test_the_average_slope_weights_the_levels_equally(ledger: Ledger) -> None:
     cells, found = _m1(ledger("main"))
-    named = {c.term: c.interval.estimate for c in found.coefficients}
+    named = {c.term.name: c.interval.estimate for c in found.coefficients}
     expected = named["log2(batch_size)"] + named["depth=19:log2(batch_size)"] / 2
     assert average_slope(found, cells).estimate == pytest.approx(expected, rel=1e-9)
 
@@ -114,7 +114,7 @@ def test_separation_is_stated_in_words(ledger: Ledger) -> None:
         "quasi-complete separation: no finite maximum likelihood"
     )
     assert "batch_norm=1 (to +infinity)" in found.statement().text
-    flagged = {c.term for c in found.coefficients if c.infinite_without_penalty}
+    flagged = {c.term.name for c in found.coefficients if c.infinite_without_penalty}
     assert flagged == {"batch_norm=1", "data_norm=1:batch_norm=1"}
 
 
@@ -154,7 +154,7 @@ def test_terms_that_do_not_exist_are_refused(ledger: Ledger) -> None:
         Terms(axis, ("batch_size",))
     with pytest.raises(AnalysisError, match="names 'depth'"):
         Terms(axis, ("data_norm",), (("data_norm", "depth"),))
-    with pytest.raises(AnalysisError, match="needs two factors"):
+    with pytest.raises(AnalysisError, match="two or more different factors, got depth\\*depth"):
         Terms(axis, ("depth",), (("depth", "depth"),))
     nobody = Cells.from_table(replace(table, label=np.full(len(table), 3)))
     with pytest.raises(AnalysisError, match="no cell of the model"):

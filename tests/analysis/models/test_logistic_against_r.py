@@ -21,7 +21,7 @@ import pytest
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import axis_of
-from vggstudy.analysis.data.failure_design import Design, Terms, build_design
+from vggstudy.analysis.data.design import DesignMatrix, Terms, build_design
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.threshold import limits_of, shared_lines
 from vggstudy.analysis.numbers.arrays import FloatArray
@@ -55,7 +55,7 @@ def logistic(reference: Path) -> dict[str, Any]:
 @dataclass(frozen=True, eq=False)
 class Case:
     cells: Cells
-    design: Design
+    design: DesignMatrix
     k: FloatArray
     n: FloatArray
 

@@ -17,10 +17,10 @@ from vggstudy.analysis.models.failure_result import FailureModel
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 
-CURVES = (("depth", "batch_size"),)
+CURVES = ["depth*batch_size"]
 PLANNED = ModelRequests(
     failure=ModelRequest(interactions=CURVES),
-    accuracy=ModelRequest(interactions=(*CURVES, ("data_norm", "batch_norm"))),
+    accuracy=ModelRequest(interactions=[*CURVES, "data_norm*batch_norm"]),
 )
 """The models that R fitted, but for the point on the axis at which main effects are read."""
 
@@ -54,10 +54,10 @@ def test_standard_errors_of_the_accuracy_model_equal_those_of_r(
     frame = _models(planned)[1].to_frame().set_index("term")
     # Terms that do not depend on where the axis is centred.
     for ours, theirs in (
-        ("data_norm[1]", "data_norm"),
-        ("batch_norm[1]", "batch_norm"),
+        ("data_norm=1", "data_norm"),
+        ("batch_norm=1", "batch_norm"),
         ("log2(batch_size)^2", "I(lb^2)"),
-        ("data_norm[1]*batch_norm[1]", "data_norm:batch_norm"),
+        ("data_norm=1:batch_norm=1", "data_norm:batch_norm"),
     ):
         assert frame.loc[ours, f"se_{kind.lower()}"] == pytest.approx(errors[theirs], rel=SAME)
 
@@ -97,9 +97,14 @@ def test_without_a_request_the_failure_model_is_additive_and_the_curves_are_free
 ) -> None:
     failure, accuracy = _models(analysed("main"))
     assert failure.design.terms.interactions == ()
-    assert accuracy.spec.factor == "batch_size"
-    assert set(accuracy.spec.curves) == {"depth", "data_norm", "batch_norm"}
-    assert len(accuracy.spec.interactions) == 3
+    assert accuracy.axis.factor == "batch_size"
+    pairs = accuracy.design.terms.interactions
+    assert {x for x, along in pairs[:3] if along == "batch_size"} == {
+        "depth",
+        "data_norm",
+        "batch_norm",
+    }
+    assert len(pairs) == 6
 
 
 @pytest.mark.parametrize("name", ["main", "balanced30", "degenerate", "monotone"])
@@ -161,8 +166,8 @@ def test_nested_factor_loses_the_interactions_that_its_cells_cannot_tell(
     "request_",
     [
         ModelRequest(along="kernel"),
-        ModelRequest(interactions=(("depth", "kernel"),)),
-        ModelRequest(interactions=(("depth", "depth"),)),
+        ModelRequest(interactions=["depth*kernel"]),
+        ModelRequest(interactions=["depth*depth"]),
     ],
 )
 def test_model_that_names_what_is_not_there_is_an_error(

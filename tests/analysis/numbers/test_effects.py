@@ -115,18 +115,18 @@ def test_score_limits_solve_their_equation() -> None:
 
 @pytest.mark.parametrize(("n1", "n2"), [(3, 3), (4, 4), (5, 5), (3, 7), (10, 4)])
 def test_separated_groups_exclude_0_just_where_the_permutation_test_does(n1: int, n2: int) -> None:
-    found = cliffs_delta(np.arange(n1) + 20.0, np.arange(float(n2)), confidence=0.95)
+    found = cliffs_delta(np.arange(20.0, 20.0 + n1), np.arange(float(n2)), confidence=0.95)
     p = 2 / math.comb(n1 + n2, n1)
     assert (found.delta, found.interval.high) == (1, 1)
     assert (found.interval.low > 0) == (p < 0.05)
-    turned = cliffs_delta(np.arange(float(n2)), np.arange(n1) + 20.0, confidence=0.95)
+    turned = cliffs_delta(np.arange(float(n2)), np.arange(20.0, 20.0 + n1), confidence=0.95)
     assert turned.interval.low == -1
     assert turned.interval.high == pytest.approx(-found.interval.low, abs=1e-12)
 
 
 def test_three_of_three_are_separated_with_a_probability_by_hand() -> None:
     """Odds 0.7014 of exponential values: 0.7014/3.7014 x 1.4028/4.4028 x 2.1042/5.1042 = 2.5%."""
-    found = cliffs_delta(np.arange(3.0) + 3, np.arange(3.0), confidence=0.95)
+    found = cliffs_delta(np.arange(3.0, 6.0), np.arange(3.0), confidence=0.95)
     theta = (1 + found.interval.low) / 2
     steps = theta / (1 - theta) * np.arange(1, 4)
     assert float(np.prod(steps / (steps + 3))) == pytest.approx(0.025, rel=1e-9)
@@ -144,7 +144,7 @@ def test_limits_rise_with_delta_up_to_separation(n1: int, n2: int) -> None:
 
 
 def test_an_overlapping_pair_lowers_the_limit_of_five_against_five() -> None:
-    first, second = 0.91 + 0.01 * np.arange(5), 0.81 + 0.01 * np.arange(5)
+    first, second = np.linspace(0.91, 0.95, 5), np.linspace(0.81, 0.85, 5)
     apart = cliffs_delta(first, second, confidence=0.95).interval
     overlap = np.array([*second[:4], 0.915])
     near = cliffs_delta(first, overlap, confidence=0.95).interval

@@ -117,6 +117,88 @@ def test_cells_that_cannot_be_compared_are_refused() -> None:
         max_t(flat, np.eye(2), confidence=0.95, rng=np.random.default_rng(5))
 
 
+def test_unequal_runs_have_at_least_welchs_interval_at_sidaks_level() -> None:
+    n = np.array([2.0, 5.0, 20.0])
+    means = CellMeans(np.zeros(3), np.array([1.0, 2.0, 0.5]), n)
+    weights, _ = pairwise(np.eye(3))
+    found = max_t(means, weights, confidence=0.95, rng=np.random.default_rng(7))
+    critical = (found.high - found.estimate) / found.se
+    sidak = (1 + 0.95 ** (1 / 3)) / 2
+    assert (critical >= stats.t.ppf(sidak, found.df)).all()
+    assert (critical <= np.maximum(stats.t.ppf(sidak, [1, 1, 4]), found.factor * 12.8)).all()
+    undrawn = int(np.flatnonzero(~found.drawn)[0])
+    assert found.interval(undrawn).mc_error_low == 0
+
+
+def test_equal_cells_of_five_runs_are_decided_by_the_draws_alone() -> None:
+    weights, _ = pairwise(np.eye(3))
+    for n, alone in ((5.0, True), (4.0, False)):
+        means = CellMeans(np.zeros(3), np.array([1.0, 2.0, 0.5]), np.full(3, n))
+        found = max_t(means, weights, confidence=0.95, rng=np.random.default_rng(7))
+        assert bool(found.drawn.all()) is alone
+        sidak = stats.t.ppf((1 + 0.95 ** (1 / 3)) / 2, found.df)
+        reached = (found.high - found.estimate) / found.se >= sidak - 1e-12
+        assert bool(reached.all()) is not alone
+
+
+def test_an_adjusted_p_value_says_what_the_interval_says() -> None:
+    weights, _ = pairwise(np.eye(3))
+    for shift in np.linspace(0, 12, 25):
+        means = CellMeans(
+            np.array([0.0, 0.5, shift]), np.array([1.0, 2.0, 0.5]), np.array([3.0, 5.0, 9.0])
+        )
+        found = max_t(means, weights, confidence=0.95, rng=np.random.default_rng(8))
+        outside = (found.low > 0) | (found.high < 0)
+        # The draws' own share may miss the level by one draw.
+        assert (outside == (found.p_adjusted < 0.05 + 1e-4)).all()
+
+
+FAMILIES = [
+    ((2, 5, 10, 20), (1.0, 1.0, 1.0, 1.0)),
+    ((20, 10, 5, 2), (1.0, 2.0, 3.0, 4.0)),
+    ((20, 20, 20, 2), (1.0, 2.0, 3.0, 4.0)),
+    ((2, 2, 2, 20), (1.0, 1.0, 1.0, 1.0)),
+    ((20, 10, 5, 3), (1.0, 2.0, 3.0, 4.0)),
+    ((10, 8, 6, 4), (1.0, 1.0, 1.0, 3.0)),
+    ((3, 3, 3, 3), (1.0, 2.0, 3.0, 4.0)),
+    ((2, 2, 2, 2), (1.0, 1.0, 1.0, 8.0)),
+]
+"""Runs and standard deviations of four cells of one mean."""
+
+
+def _false_differences(n: tuple[int, ...], sd: tuple[float, ...], *, alone: bool) -> float:
+    """Share of 1,000 studies in which some pair is told apart, by max-t or by its draws alone."""
+    rng, studies, wrong = np.random.default_rng(61), 1_000, 0
+    weights, _ = pairwise(np.eye(len(n)))
+    for _ in range(studies):
+        values = [rng.normal(0, s, k) for k, s in zip(n, sd, strict=True)]
+        means = CellMeans(
+            np.array([x.mean() for x in values]),
+            np.array([x.var(ddof=1) for x in values]),
+            np.array(n, dtype=float),
+        )
+        found = max_t(means, weights, confidence=0.95, rng=rng, n_draws=2_000)
+        half = found.high - found.estimate
+        if alone:
+            half = found.factor * stats.t.ppf(0.975, found.df) * found.se
+        wrong += bool((np.abs(found.estimate) > half).any())
+    return wrong / studies
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("alone", [False, True])
+@pytest.mark.parametrize(("n", "sd"), FAMILIES)
+def test_equal_cells_of_unequal_runs_are_rarely_told_apart(
+    n: tuple[int, ...], sd: tuple[float, ...], *, alone: bool, simulated: Callable[..., None]
+) -> None:
+    share = _false_differences(n, sd, alone=alone)
+    most = 0.25 if alone else 0.05
+    name = f"n={'/'.join(map(str, n))}, sd {'/'.join(f'{s:g}' for s in sd)}"
+    name = f"draws alone: {name}" if alone else name
+    group = "any false difference among all pairs of four cells, max-t"
+    simulated(group, name, share, 1_000, most=most, nominal=most)
+
+
 @pytest.mark.coverage
 def test_simultaneous_intervals_hold_together(simulated: Callable[..., None]) -> None:
     rng = np.random.default_rng(6)

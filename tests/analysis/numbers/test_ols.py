@@ -17,8 +17,9 @@ from statsmodels.stats.diagnostic import het_breuschpagan
 from statsmodels.stats.outliers_influence import OLSInfluence
 from statsmodels.stats.stattools import jarque_bera
 
-from vggstudy.analysis.data.accuracy_design import ModelSpec
 from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.curves import axis_of
+from vggstudy.analysis.data.design import Terms
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.seeds import replicates
 from vggstudy.analysis.models.accuracy import fit_accuracy_model
@@ -42,24 +43,26 @@ MODELS = {
     "ols_converged_rich": (("data_norm", "batch_norm"), ("depth", "batch_norm")),
 }
 TERMS = {
-    "(Intercept)": "intercept",
-    "depthf19": "depth[19]",
+    "(Intercept)": "(intercept)",
+    "depthf19": "depth=19",
     "lb": "log2(batch_size)",
     "I(lb^2)": "log2(batch_size)^2",
-    "data_norm": "data_norm[1]",
-    "batch_norm": "batch_norm[1]",
-    "depthf19:lb": "depth[19]*log2(batch_size)",
-    "depthf19:I(lb^2)": "depth[19]*log2(batch_size)^2",
-    "data_norm:batch_norm": "data_norm[1]*batch_norm[1]",
-    "depthf19:batch_norm": "depth[19]*batch_norm[1]",
+    "data_norm": "data_norm=1",
+    "batch_norm": "batch_norm=1",
+    "depthf19:lb": "depth=19:log2(batch_size)",
+    "depthf19:I(lb^2)": "depth=19:log2(batch_size)^2",
+    "data_norm:batch_norm": "data_norm=1:batch_norm=1",
+    "depthf19:batch_norm": "depth=19:batch_norm=1",
 }
 # The powers of log2(batch size) are not centred in R: their condition number of 1e3 leaves 1e-10.
 TIGHT = 1e-8
 
 
 def _model(table: RunTable, key: str) -> AccuracyModel:
-    spec = ModelSpec("batch_size", "log2", ("depth",), MODELS[key], center=0.0)
-    model = fit_accuracy_model(Cells.from_table(table), spec, confidence=0.95)
+    axis = axis_of(table, "batch_size", "log2")
+    pairs = (("depth", "batch_size"), *MODELS[key])
+    terms = Terms(axis, ("depth", "data_norm", "batch_norm"), pairs, degree=2)
+    model = fit_accuracy_model(Cells.from_table(table), terms, confidence=0.95, center=0.0)
     assert isinstance(model, AccuracyModel)
     return model
 

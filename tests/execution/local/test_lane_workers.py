@@ -196,7 +196,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> LaneWorker:
 def test_a_worker_whose_device_has_broken_ends_once_the_failure_is_recorded(
     worker: LaneWorker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vggstudy.training.lanes.laneset import Outcome
+    from vggstudy.training.lanes.laneset import LaneEvent
 
     def leave(code: int) -> None:
         raise SystemExit(code)
@@ -204,7 +204,7 @@ def test_a_worker_whose_device_has_broken_ends_once_the_failure_is_recorded(
     monkeypatch.setattr(os, "_exit", leave)
     worker.runs = {"abc": (object(), object())}  # type: ignore[dict-item]
     with pytest.raises(SystemExit):
-        worker.record(Run("abc"), None, Outcome("abc", error=RuntimeError("x")))  # type: ignore[arg-type]
+        worker.record(Run("abc"), None, LaneEvent("abc", error=RuntimeError("x")))  # type: ignore[arg-type]
     assert capsys.readouterr().err == "cuda:0 refuses all work since run abc failed\n"
     # It wants no more runs before it hands this one back.
     assert worker.connection.sent == [("lanes", 0), ("done", "record")]  # type: ignore[attr-defined]
@@ -216,10 +216,10 @@ class Run:
 
 
 def test_what_no_run_can_overcome_is_told_with_its_run(worker: LaneWorker) -> None:
-    from vggstudy.training.lanes.laneset import Outcome
+    from vggstudy.training.lanes.laneset import LaneEvent
 
     worker.runs = {"abc": (object(), object())}  # type: ignore[dict-item]
-    worker.report(Outcome("abc", error=DataError("no images")))
+    worker.report(LaneEvent("abc", error=DataError("no images")))
     assert worker.connection.sent == [("refused", "DataError", "no images", "abc")]  # type: ignore[attr-defined]
     assert not worker.runs
 

@@ -21,14 +21,15 @@ from torch.nn import functional
 
 from tests.gpu.null.run import FAULT, read
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe, TrainingSettings
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes import memory as lane_memory
-from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
-from vggstudy.training.session import Job, Site
+from vggstudy.training.session import Assignment, Site
 
 LIBRARY = ctypes.CDLL(None)
 LIBRARY.null_count.restype = ctypes.c_long
@@ -54,14 +55,14 @@ def new_faults(work: Callable[[], object]) -> list[str]:
     return sorted(set(faults()[before:]))
 
 
-def job(index: int = 0, **training: Any) -> Job:
+def job(index: int = 0, **training: Any) -> Assignment:
     data = DataSettings(
         name="synthetic", classes=3, train=96, test=32, flip=True, crop=2, data_norm=True
     )
     model = ModelSettings(depth=11, width=0.1, batch_norm=True, dropout=0.2)
     settings = TrainingSettings.model_validate({"batch_size": 32, "epochs": 2, **training})
     recipe = Recipe(data=data, model=model, training=settings)
-    return Job(recipe=recipe, seeds=Seeds(index, index, index, index, split=0))
+    return Assignment(recipe=recipe, seeds=Seeds(index, index, index, index, split=0))
 
 
 def lane() -> CudaStream:
@@ -215,9 +216,9 @@ def copying_beside_a_capture() -> dict[str, Any]:
 
 
 def drain(
-    lanes: LaneSet, each_turn: Callable[[list[Outcome]], None] = lambda _: None
-) -> dict[str, Outcome]:
-    last: dict[str, Outcome] = {}
+    lanes: LaneSet, each_turn: Callable[[list[LaneEvent]], None] = lambda _: None
+) -> dict[str, LaneEvent]:
+    last: dict[str, LaneEvent] = {}
     while lanes:
         outcomes, progress = lanes.turn()
         last |= {x.key: x for x in outcomes if x.epoch is None}
@@ -256,7 +257,7 @@ def refills(cache: str, kind: str) -> dict[str, Any]:
     alive: list[dict[str, float]] = []
     ended = 0
 
-    def look(outcomes: list[Outcome]) -> None:
+    def look(outcomes: list[LaneEvent]) -> None:
         nonlocal ended
         ended += len(outcomes)
         if len(lanes.active) == 2 and len(alive) < ended:
@@ -295,7 +296,7 @@ def lacking_memory(cache: str) -> dict[str, Any]:
             lanes.budget = Greedy(total=1, margin=0)
         most = 0
 
-        def look(ended: list[Outcome]) -> None:
+        def look(ended: list[LaneEvent]) -> None:
             nonlocal most
             most = max(most, len(lanes.active))
 

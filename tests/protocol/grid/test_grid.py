@@ -19,10 +19,10 @@ from vggstudy.protocol import (
     Protocol,
     describe_levels,
     grid,
-    level_text,
     resolve,
     setting_paths,
 )
+from vggstudy.stated.base import write_level
 
 Load = Callable[..., LoadedProtocol]
 
@@ -251,10 +251,18 @@ def test_two_folders_of_images_are_no_twins() -> None:
 
 @pytest.mark.parametrize(
     ("level", "text"),
-    [(True, "true"), (11, "11"), (11.0, "11"), (1e-3, "0.001"), ("sgd", "sgd"), (1e-10, "1e-10")],
+    [
+        (True, "true"),
+        (11, "11"),
+        (11.0, "11"),
+        (1e-3, "0.001"),
+        ("sgd", "sgd"),
+        (1e-5, "1e-5"),
+        (1e20, "1e20"),
+    ],
 )
 def test_levels_are_written_as_the_data_write_them(level: Any, text: str) -> None:
-    assert level_text(level) == text
+    assert write_level(level) == text
 
 
 NESTED: dict[str, list[Any]] = {

@@ -7,7 +7,6 @@ import pytest
 from vggstudy.errors import ProtocolError
 from vggstudy.plan import make_plan
 from vggstudy.protocol import Protocol, parse_protocol
-from vggstudy.study.analyze import model_requests
 from vggstudy.study.runs import columns
 
 TEXT = """
@@ -52,7 +51,7 @@ def test_crossed_runs_name_both_kinds_of_seeds_and_have_ids_of_their_own() -> No
     assert len({(seeds.init, seeds.order) for seeds in first}) == 9
 
 
-def test_models_of_the_protocol_reach_the_analysis() -> None:
+def test_models_of_the_protocol_are_read() -> None:
     asked = """
 [analysis.failure_model]
 interactions = ["depth*batch_size"]
@@ -60,11 +59,12 @@ interactions = ["depth*batch_size"]
 along = "batch_size"
 scale = "linear"
 """
-    requests = model_requests(_read(TEXT + asked).analysis)
-    assert requests.failure.interactions == (("depth", "batch_size"),)
-    assert (requests.accuracy.along, requests.accuracy.scale) == ("batch_size", "linear")
-    assert requests.accuracy.interactions is None
-    assert model_requests(_read(TEXT).analysis).failure.interactions is None
+    stated = _read(TEXT + asked).analysis
+    failure, accuracy = stated.failure_model, stated.accuracy_model
+    assert failure.pairs == (("depth", "batch_size"),)
+    assert (accuracy.along, accuracy.scale) == ("batch_size", "linear")
+    assert accuracy.pairs is None
+    assert _read(TEXT).analysis.failure_model.pairs is None
 
 
 def test_the_default_models_leave_the_protocol_s_digest_as_it_was() -> None:

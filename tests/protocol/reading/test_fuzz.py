@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -224,3 +225,21 @@ def test_every_value_of_a_document_has_its_own_place(document: dict[str, Any]) -
         if path and not isinstance(last, int):
             assert path in positions or any(key[: len(path)] == path for key in positions.keys)
     assert len({positions.of(path) for path in scalars}) == len(scalars)
+
+
+STATEMENT = st.dictionaries(
+    st.sampled_from(["id", "text", "claim", "direction", "along", "at", "order", "factors", "x"]),
+    VALUE | st.sampled_from(["accuracy.mean", "above", "depth"]),
+    max_size=5,
+)
+KINDS = st.sampled_from(["claim", "equivalence", "slope", "threshold_order", "peak", "ranking"])
+
+
+@bounded(80)
+@given(st.lists(STATEMENT, max_size=3), st.lists(KINDS | VALUE, min_size=3, max_size=3), VALUE)
+def test_arbitrary_hypotheses(stated: list[dict[str, Any]], kinds: list[Any], parts: Any) -> None:
+    said = [{"kind": kind, **one} for kind, one in zip(kinds, stated, strict=False)]
+    whole = {"id": "H", "text": "x", "kind": "all", "parts": said or parts}
+    document = tomllib.loads(VALID)
+    document.pop("hypotheses", None)
+    load_or_refuse(tomlkit.dumps({**document, "hypotheses": [*said, whole]}))

@@ -9,7 +9,7 @@ import pytest
 
 from vggstudy.errors import ProtocolError
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol
-from vggstudy.study.analyze import hypothesis_specs
+from vggstudy.stated.hypotheses import ClaimPart, parts_of
 
 Load = Callable[..., LoadedProtocol]
 REFERENCE = Path(__file__).resolve().parents[2] / "reference"
@@ -49,18 +49,22 @@ def problems(load: Load, text: str) -> list[str]:
     return str(caught.value).splitlines()
 
 
+def claim_of(loaded: LoadedProtocol) -> str:
+    hypothesis = loaded.protocol.hypotheses[0]
+    assert isinstance(hypothesis, ClaimPart)
+    return hypothesis.claim
+
+
 def test_hypotheses_of_the_source_study_are_read() -> None:
     protocol = load_protocol(REFERENCE / "source_hypotheses.toml").protocol
-    specs = hypothesis_specs(protocol)
-    assert [spec.id for spec in specs] == ["H1", "H2", "H3", "H4", "H5", "H6"]
-    kinds = [[type(part).__name__ for part in spec.parts] for spec in specs]
-    assert kinds == [
-        ["ClaimPart", "SlopePart", "NeededPart"],
-        ["ClaimPart"],
-        ["ClaimPart", "ClaimPart", "ClaimPart"],
-        ["EquivalencePart"],
-        ["PeakPart"],
-        ["RankingPart"],
+    assert [one.id for one in protocol.hypotheses] == ["H1", "H2", "H3", "H4", "H5", "H6"]
+    assert [[part.kind for part in parts_of(one)] for one in protocol.hypotheses] == [
+        ["claim", "slope", "threshold_order"],
+        ["claim"],
+        ["claim", "claim", "claim"],
+        ["equivalence"],
+        ["peak"],
+        ["ranking"],
     ]
 
 
@@ -148,6 +152,53 @@ def test_each_kind_is_checked_against_the_design(
     assert any(message in line for line in found), found
 
 
+def test_mistakes_inside_hypotheses_hide_no_others(base: str, load: Load) -> None:
+    text = (
+        base
+        + """
+[[hypotheses]]
+id = "H1"
+text = "x"
+kind = "slope"
+along = "dept"
+trheshold = 1
+[[hypotheses]]
+id = "H2"
+text = "x"
+kind = "clam"
+claim = "accuracy.diff.dept"
+[[hypotheses]]
+id = "H3"
+text = "x"
+kind = "all"
+[[hypotheses.parts]]
+kind = "peak"
+along = "dept"
+min_levels = 2
+[[hypotheses.parts]]
+kind = "claim"
+claim = "accuracy.diff.depth"
+direction = "above"
+threshold = 0
+margin = 1
+"""
+    )
+    told = [line.split(": ", 1) for line in problems(load, text)]
+    assert [(int(place.split(":")[1]), words.split(" (")[0]) for place, words in told] == [
+        (14, "a hypothesis of kind 'slope' needs 'direction'"),
+        (15, "'dept' is no factor of [design.factors]"),
+        (16, "unknown key 'trheshold'"),
+        (
+            20,
+            "kind must be 'claim', 'equivalence', 'slope', 'threshold_order', 'peak', 'ranking' "
+            "or 'all', got 'clam'",
+        ),
+        (28, "'dept' is no factor of [design.factors]"),
+        (29, "min_levels must be at least 3, got 2"),
+        (35, "'margin' has no meaning for a hypothesis of kind 'claim'"),
+    ]
+
+
 def test_two_hypotheses_cannot_share_an_id(base: str, load: Load) -> None:
     assert "two hypotheses have the id 'H1'" in "\n".join(problems(load, base + GOOD + GOOD))
 
@@ -161,7 +212,7 @@ def test_further_outcomes_may_be_named_in_claims(base: str, load: Load) -> None:
 def test_the_association_of_a_further_outcome_may_be_named(base: str, load: Load) -> None:
     text = base + '[analysis]\noutcomes = ["test_loss"]\n'
     text += GOOD.replace("accuracy.diff.depth", "test_loss.association@depth=11")
-    assert load(text).protocol.hypotheses[0].claim == "test_loss.association@depth=11"
+    assert claim_of(load(text)) == "test_loss.association@depth=11"
 
 
 @pytest.mark.parametrize("outcome", ["accuracy", "converged", "expected", "ensemble_gain"])
@@ -183,7 +234,7 @@ def test_a_mistake_in_the_design_hides_no_other_and_invents_none(base: str, load
 )
 def test_secondary_quantities_and_curves_may_be_named(claim: str, base: str, load: Load) -> None:
     text = base + GOOD.replace("accuracy.diff.depth", claim)
-    assert load(text).protocol.hypotheses[0].claim == claim
+    assert claim_of(load(text)) == claim
 
 
 def test_the_model_is_that_of_the_schema() -> None:

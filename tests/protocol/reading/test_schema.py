@@ -121,7 +121,7 @@ def test_schema_has_only_keywords_that_validators_know() -> None:
     # A limit that pydantic cannot translate would appear as "ge" and be ignored by every editor.
     known = {
         "$schema", "$defs", "$ref", "title", "description", "default", "type", "properties",
-        "required", "additionalProperties", "items", "anyOf", "const", "enum", "pattern",
+        "required", "additionalProperties", "items", "anyOf", "oneOf", "const", "enum", "pattern",
         "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
         "minItems", "maxItems", "minProperties",
     }  # fmt: skip

@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
-from vggstudy.analysis.hypotheses.specs import ClaimPart, HypothesisSpec
 from vggstudy.analysis.notes import say
 from vggstudy.analysis.sensitivity import RuleResult, Sensitivity, Specification
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.sections import s08_hypotheses, s11_sensitivity
+from vggstudy.stated.hypotheses import ClaimPart, ConjunctionHypothesis
 
 EFFECT = "converged.diff.batch_norm"
 
@@ -25,13 +25,35 @@ def judged(make_runs: Callable[..., pd.DataFrame]) -> AnalysisResult:
     """A supported, a contradicted, and an impossible hypothesis."""
     table = RunTable.from_frame(make_runs(replicates=12), factors=["batch_norm", "lr"])
     specs = [
-        HypothesisSpec(
-            "H1",
-            "Runs converge with it.",
-            (ClaimPart("converged.p@batch_norm=true", "above", 0.5),),
+        ConjunctionHypothesis(
+            id="H1",
+            text="Runs converge with it.",
+            kind="all",
+            parts=[
+                ClaimPart(
+                    kind="claim",
+                    claim="converged.p@batch_norm=true",
+                    direction="above",
+                    threshold=0.5,
+                )
+            ],
         ),
-        HypothesisSpec("H2", "It costs runs.", (ClaimPart(EFFECT, "below", -0.5),)),
-        HypothesisSpec("H3", "Depth helps.", (ClaimPart("accuracy.diff.depth", "above", 0.0),)),
+        ConjunctionHypothesis(
+            id="H2",
+            text="It costs runs.",
+            kind="all",
+            parts=[ClaimPart(kind="claim", claim=EFFECT, direction="below", threshold=-0.5)],
+        ),
+        ConjunctionHypothesis(
+            id="H3",
+            text="Depth helps.",
+            kind="all",
+            parts=[
+                ClaimPart(
+                    kind="claim", claim="accuracy.diff.depth", direction="above", threshold=0.0
+                )
+            ],
+        ),
     ]
     return analyze(table, resamples=199, hypotheses=specs)
 

@@ -48,7 +48,7 @@ def intervals(result: AnalysisResult) -> dict[str, tuple[float, float, float]]:
         for e in failure.effects
         if e.risk_difference
     }
-    found |= {f"log_odds {c.term}": (c.interval, 1.0) for c in failure.coefficients}
+    found |= {f"log_odds {c.term.name}": (c.interval, 1.0) for c in failure.coefficients}
     names = zip(accuracy.design.names, accuracy.coefficients, strict=True)
     found |= {f"mean {name}": (interval, 100.0) for name, interval in names}
     ends = {key: (i.low * scale, i.high * scale, scale) for key, (i, scale) in found.items()}

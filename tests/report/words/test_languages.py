@@ -22,16 +22,6 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
-from vggstudy.analysis.hypotheses.specs import (
-    ClaimPart,
-    EquivalencePart,
-    HypothesisSpec,
-    NeededPart,
-    Part,
-    PeakPart,
-    RankingPart,
-    SlopePart,
-)
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.sensitivity import (
     compare_rules,
@@ -48,6 +38,16 @@ from vggstudy.report.page.figures.style import fit, text_width, wrapped
 from vggstudy.report.words.i18n import LANGUAGES, LOCALE, gettext, speaking
 from vggstudy.report.words.names import METHODS, NAMES, friendly
 from vggstudy.report.words.notes import spoken
+from vggstudy.stated.hypotheses import (
+    ClaimPart,
+    ConjunctionHypothesis,
+    EquivalencePart,
+    NeededPart,
+    Part,
+    PeakPart,
+    RankingPart,
+    SlopePart,
+)
 from vggstudy.study.runs import MEASURED
 
 OTHERS = [language for language in LANGUAGES if language != "en"]
@@ -164,7 +164,7 @@ def filled(name: str) -> Note:
     values: dict[Kind, object] = {
         Kind.FACTORS: ["depth"],
         Kind.LISTED: ["8"],
-        Kind.NAMED: Named(("depth=19", "batch_norm=true"), 3),
+        Kind.NAMED: Named(((("depth", "19"),), (("batch_norm", "true"),)), 3),
         Kind.TERMS: ["depth=19"],
         Kind.WORDS: WORDS[0],
         Kind.NOTE: say("no_labelled"),
@@ -194,13 +194,26 @@ def sources(places: tuple[Path, ...]) -> list[tuple[str, str]]:
     return [(path.stem, path.read_text("utf-8")) for path in places]
 
 
+def test_a_level_that_looks_like_a_column_stays_as_it_is() -> None:
+    cell = (("init", "he_normal"), ("optimizer", "depth"), ("lr", "0.1, and so on"))
+    note = say("no_labelled_in_cell", names=Named((cell,), 1))
+    assert "init=he_normal, optimizer=depth, lr=0.1, and so on and 1 more" in note.text
+    again = Note.from_dict(json.loads(json.dumps(note.to_dict())))
+    assert again.values == note.values
+    assert "initialisation=he_normal, optimizer=depth, learning rate=0.1, and" in spoken(again)
+    with speaking("ko"):
+        said = spoken(again).replace("\N{NO-BREAK SPACE}", " ")
+    assert "= he_normal" in said
+    assert "= depth" in said
+
+
 def test_names_inside_a_note_are_translated_and_codes_are_not() -> None:
     lack = say(
         "cells_without",
         n=1,
         cells=4,
         what="labelled runs",
-        names=Named(("depth=19, batch_norm=true",)),
+        names=Named(((("depth", "19"), ("batch_norm", "true")),)),
     )
     with speaking("ko"):
         said = spoken(say("part_offered", text=lack, claim="accuracy.diff.lr@batch_norm=true"))
@@ -251,16 +264,27 @@ def rich(frame: pd.DataFrame) -> AnalysisResult:
     """An analysis with hypotheses of every kind, and its sensitivity."""
     table = RunTable.from_frame(frame, factors=["depth", "batch_size", "batch_norm"])
     parts: tuple[Part, ...] = (
-        ClaimPart("converged.diff.batch_norm", "above", 0.0),
-        ClaimPart("accuracy.diff.width", "above", 0.0),
-        EquivalencePart("accuracy.diff.depth@batch_norm=true", 0.05),
-        SlopePart("batch_size", "above", at={"batch_norm": False}),
-        NeededPart("batch_size", "depth", "above", at={"batch_norm": False}),
-        PeakPart("batch_size"),
-        RankingPart(("depth", "batch_norm")),
+        ClaimPart(
+            kind="claim", claim="converged.diff.batch_norm", direction="above", threshold=0.0
+        ),
+        ClaimPart(kind="claim", claim="accuracy.diff.width", direction="above", threshold=0.0),
+        EquivalencePart(
+            kind="equivalence", claim="accuracy.diff.depth@batch_norm=true", margin=0.05
+        ),
+        SlopePart(kind="slope", along="batch_size", direction="above", at={"batch_norm": False}),
+        NeededPart(
+            kind="threshold_order",
+            along="batch_size",
+            compare="depth",
+            direction="above",
+            at={"batch_norm": False},
+        ),
+        PeakPart(kind="peak", along="batch_size"),
+        RankingPart(kind="ranking", factors=["depth", "batch_norm"]),
     )
     specs = [
-        HypothesisSpec(f"H{number}", QUOTED, (part,)) for number, part in enumerate(parts, start=1)
+        ConjunctionHypothesis(id=f"H{number}", text=QUOTED, kind="all", parts=[part])
+        for number, part in enumerate(parts, start=1)
     ]
     result = analyze(table, resamples=199, hypotheses=specs)
     known = replace(table, chance=0.1)

@@ -23,7 +23,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.determinism import deterministic, tensors_sha256
 from vggstudy.training.lanes.graphs import Body, GraphSteps, Snapshot
 from vggstudy.training.lanes.lane import Lane
@@ -32,7 +32,7 @@ from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import state_tensors
 from vggstudy.training.nets.norms import NativeBatchNorm2d, use_native_norms
 from vggstudy.training.pending import READY, Done
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")
@@ -118,7 +118,9 @@ class Recorded:
         self.seeds, self.site = seeds, Site(device=CPU, cache_dir=cache_dir)
 
     def session(self, recipe: Recipe, checkpoint: Path | None = None) -> Session:
-        session = Session(Job(recipe=recipe, seeds=self.seeds, checkpoint=checkpoint), self.site)
+        session = Session(
+            Assignment(recipe=recipe, seeds=self.seeds, checkpoint=checkpoint), self.site
+        )
         tensor_rate(session.run)
         return session
 

@@ -12,19 +12,19 @@ from torch import Tensor
 
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes import laneset as module
 from vggstudy.training.lanes.count import LaneCount
 from vggstudy.training.lanes.graphs import Body, Recorder
 from vggstudy.training.lanes.lane import CHUNKS_AHEAD, Lane, Turn
-from vggstudy.training.lanes.laneset import LaneSet, Outcome
+from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import HostStream
 from vggstudy.training.loop import Run
 from vggstudy.training.pending import READY, Done
-from vggstudy.training.session import Job, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")
@@ -84,20 +84,20 @@ class Lanes:
         self.made.append(LaneSet(site, lanes=lanes, streams=streams))
         return self.made[-1]
 
-    def run(self, lanes: LaneSet, jobs: dict[str, Job]) -> dict[str, Outcome]:
+    def run(self, lanes: LaneSet, jobs: dict[str, Assignment]) -> dict[str, LaneEvent]:
         for key, job in jobs.items():
             lanes.add(key, job)
         return self.drain(lanes)
 
-    def drain(self, lanes: LaneSet, most: int = 10**6) -> dict[str, Outcome]:
-        last: dict[str, Outcome] = {}
+    def drain(self, lanes: LaneSet, most: int = 10**6) -> dict[str, LaneEvent]:
+        last: dict[str, LaneEvent] = {}
         while lanes and most:
             outcomes = lanes.turn()[0]
             last |= {each.key: each for each in outcomes if each.epoch is None}
             most -= 1
         return last
 
-    def alone(self, job: Job) -> dict[str, Any]:
+    def alone(self, job: Assignment) -> dict[str, Any]:
         name = f"{job.recipe} {job.seeds}"
         if name not in ALONE:
             ALONE[name] = train_run(job.recipe, job.seeds, cache_dir=self.cache_dir).result
@@ -117,20 +117,20 @@ def lanes(cache_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lanes]:
 
 
 @pytest.fixture
-def mixed(make_recipe: Make) -> dict[str, Job]:
+def mixed(make_recipe: Make) -> dict[str, Assignment]:
     """Five runs of five cells: depth, batch size, normalisation, precision, length."""
     return {
-        f"run {index}": Job(recipe=make_recipe(**changes), seeds=seeds_of(index))
+        f"run {index}": Assignment(recipe=make_recipe(**changes), seeds=seeds_of(index))
         for index, changes in enumerate(MIXED)
     }
 
 
 @pytest.fixture
-def alone(lanes: Lanes, mixed: dict[str, Job]) -> dict[str, dict[str, Any]]:
+def alone(lanes: Lanes, mixed: dict[str, Assignment]) -> dict[str, dict[str, Any]]:
     return {key: lanes.alone(job) for key, job in mixed.items()}
 
 
-def results(outcomes: dict[str, Outcome]) -> dict[str, dict[str, Any]]:
+def results(outcomes: dict[str, LaneEvent]) -> dict[str, dict[str, Any]]:
     return {key: each.result.result for key, each in outcomes.items() if each.result}
 
 
@@ -139,7 +139,7 @@ def test_mixed_runs_have_the_bits_that_they_have_alone(
     count: int,
     late: int,
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
 ) -> None:
     done = lanes.run(lanes.new(count, late=late), mixed)
@@ -153,13 +153,13 @@ def test_runs_of_a_cell_are_refilled_in_their_order_and_share_their_splits(
     loads: list[object] = []
     load = Site.load
 
-    def counting(site: Site, job: Job) -> RunData:
+    def counting(site: Site, job: Assignment) -> RunData:
         loads.append(job)
         return load(site, job)
 
     monkeypatch.setattr(Site, "load", counting)
     recipe = make_recipe(training_epochs=1)
-    jobs = {str(index): Job(recipe=recipe, seeds=seeds_of(index)) for index in range(5)}
+    jobs = {str(index): Assignment(recipe=recipe, seeds=seeds_of(index)) for index in range(5)}
     there = lanes.new(2)
     done = lanes.run(there, jobs)
     assert list(done) == ["0", "1", "2", "3", "4"]
@@ -168,7 +168,7 @@ def test_runs_of_a_cell_are_refilled_in_their_order_and_share_their_splits(
 
 
 def test_no_more_runs_are_under_way_than_there_are_lanes(
-    lanes: Lanes, mixed: dict[str, Job]
+    lanes: Lanes, mixed: dict[str, Assignment]
 ) -> None:
     there = lanes.new(2, late=2)
     for key, job in mixed.items():
@@ -188,7 +188,7 @@ def test_a_lane_never_runs_further_ahead_than_allowed(
     recipe = make_recipe(training_batch_size=2)
     with site.computing(recipe):
         lane = Lane(
-            Session(Job(recipe=recipe, seeds=seeds_of(0)), site), LateStream(10**6), chunk=1
+            Session(Assignment(recipe=recipe, seeds=seeds_of(0)), site), LateStream(10**6), chunk=1
         )
         issued = [lane.turn().progress for _ in range(CHUNKS_AHEAD + 3)]
     assert issued == [True] * CHUNKS_AHEAD + [False] * 3
@@ -197,7 +197,7 @@ def test_a_lane_never_runs_further_ahead_than_allowed(
 
 def test_a_run_that_fails_leaves_the_others_alone(
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -218,9 +218,9 @@ def test_a_run_that_fails_leaves_the_others_alone(
 
 
 def test_a_run_that_cannot_be_set_up_is_told_of_and_the_others_go_on(
-    lanes: Lanes, mixed: dict[str, Job], make_recipe: Make
+    lanes: Lanes, mixed: dict[str, Assignment], make_recipe: Make
 ) -> None:
-    wrong = Job(
+    wrong = Assignment(
         recipe=make_recipe(training_batch_size=100, training_drop_last=True), seeds=seeds_of(0)
     )
     done = lanes.run(lanes.new(2), {"wrong": wrong, **mixed})
@@ -230,7 +230,7 @@ def test_a_run_that_cannot_be_set_up_is_told_of_and_the_others_go_on(
 
 def test_a_lack_of_memory_means_fewer_lanes_not_a_lost_run(
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -258,13 +258,13 @@ def test_a_run_that_lacks_memory_alone_has_failed(
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(Run, "begin_epoch", full)
-    jobs = {"only": Job(recipe=make_recipe(), seeds=seeds_of(0))}
+    jobs = {"only": Assignment(recipe=make_recipe(), seeds=seeds_of(0))}
     assert isinstance(lanes.run(lanes.new(2), jobs)["only"].error, torch.OutOfMemoryError)
 
 
-def with_checkpoints(jobs: dict[str, Job], folder: Path) -> dict[str, Job]:
+def with_checkpoints(jobs: dict[str, Assignment], folder: Path) -> dict[str, Assignment]:
     return {
-        key: Job(recipe=job.recipe, seeds=job.seeds, checkpoint=folder / f"{key}.pt")
+        key: Assignment(recipe=job.recipe, seeds=job.seeds, checkpoint=folder / f"{key}.pt")
         for key, job in jobs.items()
     }
 
@@ -273,7 +273,7 @@ def with_checkpoints(jobs: dict[str, Job], folder: Path) -> dict[str, Job]:
 def test_runs_that_are_stopped_go_on_in_other_lanes_to_the_same_bits(
     turns: int,
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
     tmp_path: Path,
 ) -> None:
@@ -295,7 +295,7 @@ def test_runs_that_are_stopped_go_on_in_other_lanes_to_the_same_bits(
 
 def test_lanes_that_are_dropped_in_the_middle_go_on_from_their_checkpoints(
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
     tmp_path: Path,
 ) -> None:
@@ -311,7 +311,9 @@ def test_lanes_that_are_dropped_in_the_middle_go_on_from_their_checkpoints(
     assert finished | results(lanes.run(lanes.new(1), rest)) == alone
 
 
-def test_lanes_leave_the_process_as_they_found_it(lanes: Lanes, mixed: dict[str, Job]) -> None:
+def test_lanes_leave_the_process_as_they_found_it(
+    lanes: Lanes, mixed: dict[str, Assignment]
+) -> None:
     there = lanes.new(2)
     lanes.run(there, mixed)
     assert torch.are_deterministic_algorithms_enabled()
@@ -336,7 +338,7 @@ def test_what_cannot_be_recorded_once_is_not_tried_again(
 
     monkeypatch.setattr(Lane, "_record", refuse)
     recipe = make_recipe(training_epochs=1)
-    jobs = {str(index): Job(recipe=recipe, seeds=seeds_of(index)) for index in range(3)}
+    jobs = {str(index): Assignment(recipe=recipe, seeds=seeds_of(index)) for index in range(3)}
     done = lanes.run(lanes.new(1), jobs)
     assert len(tried) == 1
     reasons = [each.result.execution["steps_reason"] for each in done.values() if each.result]
@@ -344,7 +346,7 @@ def test_what_cannot_be_recorded_once_is_not_tried_again(
 
 
 def test_a_capture_that_could_not_be_ended_leaves_one_lane(
-    lanes: Lanes, mixed: dict[str, Job], monkeypatch: pytest.MonkeyPatch
+    lanes: Lanes, mixed: dict[str, Assignment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BROKEN", [object()])
     there = lanes.new(3)
@@ -394,7 +396,7 @@ class Timed:
 
 
 def test_steps_are_timed_once_a_cell_while_no_other_lane_issues_any(
-    lanes: Lanes, mixed: dict[str, Job], monkeypatch: pytest.MonkeyPatch
+    lanes: Lanes, mixed: dict[str, Assignment], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Recording, "log", [])
     streams = tuple(Recording(index, late=3) for index in range(3))
@@ -402,7 +404,9 @@ def test_steps_are_timed_once_a_cell_while_no_other_lane_issues_any(
     there = LaneSet(site, lanes=None, streams=streams)
     there.count = LaneCount(limit=3, wanted=3)
     job = mixed["run 1"]
-    again = {f"again {index}": Job(recipe=job.recipe, seeds=seeds_of(index)) for index in (7, 8)}
+    again = {
+        f"again {index}": Assignment(recipe=job.recipe, seeds=seeds_of(index)) for index in (7, 8)
+    }
     for key, each in {**mixed, **again}.items():
         there.add(key, each)
     timing = False
@@ -422,7 +426,7 @@ def test_steps_are_timed_once_a_cell_while_no_other_lane_issues_any(
 
 
 def test_one_lane_a_turn_begins_is_recorded_or_is_measured(
-    lanes: Lanes, mixed: dict[str, Job], alone: dict[str, dict[str, Any]], monkeypatch: Any
+    lanes: Lanes, mixed: dict[str, Assignment], alone: dict[str, dict[str, Any]], monkeypatch: Any
 ) -> None:
     stages: list[int] = []
     turn = Lane.turn
@@ -437,7 +441,7 @@ def test_one_lane_a_turn_begins_is_recorded_or_is_measured(
     monkeypatch.setattr(Lane, "turn", counting)
     for key, job in mixed.items():
         there.add(key, job)
-    done: dict[str, Outcome] = {}
+    done: dict[str, LaneEvent] = {}
     while there:
         stages.append(0)
         active = len(there.active)
@@ -462,7 +466,7 @@ class Memory:
 
 def test_lanes_begin_only_where_their_memory_fits(
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -473,7 +477,7 @@ def test_lanes_begin_only_where_their_memory_fits(
     for key, job in mixed.items():
         there.add(key, job)
     most = 0
-    done: dict[str, Outcome] = {}
+    done: dict[str, LaneEvent] = {}
     while there:
         outcomes, _ = there.turn()
         done |= {each.key: each for each in outcomes if each.epoch is None}
@@ -491,7 +495,7 @@ def test_lanes_begin_only_where_their_memory_fits(
 
 def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
     lanes: Lanes,
-    mixed: dict[str, Job],
+    mixed: dict[str, Assignment],
     alone: dict[str, dict[str, Any]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

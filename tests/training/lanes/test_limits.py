@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.failures import lacks_memory
 from vggstudy.training.lanes.count import MAX_LANES, MAX_STREAMS, WINDOW_S, LaneCount
 from vggstudy.training.lanes.memory import KEPT, LIBRARIES, MemoryBudget, expected_bytes

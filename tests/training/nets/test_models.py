@@ -14,7 +14,8 @@ import torchvision
 from torch import nn
 
 from vggstudy.errors import DataError, ProtocolError
-from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Recipe
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings
 from vggstudy.training import describe_model
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.nets.build import build_model, check_batches, state_tensors

@@ -17,7 +17,7 @@ from vggstudy.execution.local.worker import Worker
 from vggstudy.plan import PlannedRun
 
 if TYPE_CHECKING:
-    from vggstudy.training.lanes.laneset import LaneSet, Outcome
+    from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 
 
 def settle_memory() -> None:
@@ -73,7 +73,7 @@ class LaneWorker(Worker):
 
     def take(self, kind: str, payload: Any = None) -> None:
         """Do what one message asks for: runs begin here, and are answered for later."""
-        from vggstudy.training.session import Job
+        from vggstudy.training.session import Assignment
 
         if kind == "stop":
             self.lanes.stop()
@@ -82,7 +82,7 @@ class LaneWorker(Worker):
             checkpoint = self.store.checkpoint_path(payload.run_id)
             self.lanes.add(
                 payload.run_id,
-                Job(recipe=payload.recipe, seeds=payload.seeds, checkpoint=checkpoint),
+                Assignment(recipe=payload.recipe, seeds=payload.seeds, checkpoint=checkpoint),
             )
         else:
             self.answer((kind, payload))
@@ -98,7 +98,7 @@ class LaneWorker(Worker):
         if not progress:
             self.lanes.pause()
 
-    def report(self, outcome: Outcome) -> None:
+    def report(self, outcome: LaneEvent) -> None:
         """Record what happened to a run, then tell the driver."""
         from vggstudy.training import Interrupted
 
@@ -115,7 +115,7 @@ class LaneWorker(Worker):
         else:
             self.record(run, begun, outcome)
 
-    def record(self, run: PlannedRun, begun: Begun, outcome: Outcome) -> None:
+    def record(self, run: PlannedRun, begun: Begun, outcome: LaneEvent) -> None:
         """Write a run's record; end this process where its device has broken."""
         try:
             if outcome.result is not None:

@@ -111,7 +111,7 @@ class Worker:
         """Steps a second of a run with so many threads."""
         from vggstudy.training.determinism import open_device
         from vggstudy.training.measure import steps_per_second
-        from vggstudy.training.session import Job, Site
+        from vggstudy.training.session import Assignment, Site
 
         site = Site(
             device=open_device(self.device),
@@ -119,7 +119,7 @@ class Worker:
             data_roots=self.options.data_roots,
             cache_dir=self.options.cache_dir,
         )
-        return steps_per_second(Job(recipe=run.recipe, seeds=run.seeds), site)
+        return steps_per_second(Assignment(recipe=run.recipe, seeds=run.seeds), site)
 
 
 def worker_kind(options: ExecutionOptions, device: str) -> type[Worker]:

@@ -39,7 +39,7 @@ POLL_S = (1.0, 30.0)
 
 
 @dataclass(slots=True)
-class Job:
+class QueuedPack:
     """A pack in SLURM's queue, as its driver sees it.
 
     Attributes
@@ -131,7 +131,7 @@ class _Driver:
     store: StudyStore
     options: ExecutionOptions
     listener: Listener
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[QueuedPack] = field(default_factory=list)
     waiting: deque[Pack] = field(default_factory=deque)
     losses: Counter[str] = field(default_factory=Counter)
     finished: int = 0
@@ -148,7 +148,7 @@ class _Driver:
                 mine = {each: by_id.pop(each) for each in pack if each in by_id}
                 if not mine or submission is None:
                     continue
-                job = Job(submission, index, mine)
+                job = QueuedPack(submission, index, mine)
                 if phase(state_of(states, name, index)) == "ended":
                     self.collect(job)  # what has come since the caller looked
                     by_id |= job.left
@@ -189,7 +189,7 @@ class _Driver:
                 return
             for index, pack in enumerate(packs):
                 self.waiting.popleft()
-                self.jobs.append(Job(submission, index, {run.run_id: run for run in pack}))
+                self.jobs.append(QueuedPack(submission, index, {run.run_id: run for run in pack}))
 
     def _submit(self, packs: Sequence[Pack]) -> Submission:
         """Hand one array to sbatch."""
@@ -243,7 +243,7 @@ class _Driver:
         self.submit_waiting()
         return before != (self.finished, self.crashed, len(self.jobs), len(self.waiting))
 
-    def collect(self, job: Job) -> None:
+    def collect(self, job: QueuedPack) -> None:
         """Take in the results that the job's runs have by now."""
         for run_id, run in list(job.left.items()):
             record = standing_record(self.store, run_id)
@@ -252,7 +252,7 @@ class _Driver:
                 self.finished += 1
                 self.listener.finished(run, record)
 
-    def on_end(self, job: Job, state: str) -> None:
+    def on_end(self, job: QueuedPack, state: str) -> None:
         """Take in the failures of a job that has ended, and hand out again what it lost."""
         job.absences += 1
         self._refresh(job.left)
@@ -283,7 +283,7 @@ class _Driver:
         self.listener.crashed(run, failure, retry=False)
         return True
 
-    def on_loss(self, job: Job, state: str, lost: Sequence[PlannedRun]) -> None:
+    def on_loss(self, job: QueuedPack, state: str, lost: Sequence[PlannedRun]) -> None:
         """Submit the runs of a lost job again, unless somebody cancelled it or it goes on."""
         words = job.submission.last_words(job.index)
         text = (

@@ -15,8 +15,9 @@ from vggstudy.identity import canonical_json, cell_id
 from vggstudy.protocol.grid.rules import kept_cells, rule_problems
 from vggstudy.protocol.model.conflicts import Conflict, ConflictError
 from vggstudy.protocol.model.factors import Path, explain_unknown, resolve
-from vggstudy.protocol.model.settings import Recipe, Settings
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.wording import MAX_PROBLEMS, problems_of, shown
+from vggstudy.stated.base import Settings, write_level
 
 if TYPE_CHECKING:
     from vggstudy.protocol.model.statement import Statement
@@ -289,9 +290,4 @@ def _twins(cells: list[CellRecipe]) -> list[Problem]:
 
 def describe_levels(levels: Mapping[str, Any]) -> str:
     """``depth=19, batch_norm=true``: a cell as people read it."""
-    return ", ".join(f"{name}={level_text(level)}" for name, level in levels.items()) or "the cell"
-
-
-def level_text(level: Any) -> str:
-    """A level as the data write it: true, 19, 0.001, sgd."""
-    return level if isinstance(level, str) else canonical_json(level)
+    return ", ".join(f"{name}={write_level(level)}" for name, level in levels.items()) or "the cell"

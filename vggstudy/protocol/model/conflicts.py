@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from vggstudy.protocol.model.settings import (
-        DataSettings,
-        ModelSettings,
-        Recipe,
-        TrainingSettings,
-    )
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 
 SMALLEST_VGG_SIDE = 32
 """Five poolings halve an image to one pixel."""
@@ -45,14 +38,16 @@ class ConflictError(ValueError):
         super().__init__("; ".join(conflict.message for conflict in conflicts))
 
 
-def conflicts(recipe: Recipe) -> Iterator[Conflict]:
-    """All conflicts of a recipe; none if it can be run."""
-    if recipe.model.name == "vgg":
-        yield from _of_vgg(recipe.data, recipe.model)
+def conflicts(
+    data: DataSettings, model: ModelSettings, training: TrainingSettings
+) -> Iterator[Conflict]:
+    """All conflicts of a recipe's sections; none if it can be run."""
+    if model.name == "vgg":
+        yield from _of_vgg(data, model)
     else:
-        yield from _of_other_models(recipe.model)
-    yield from _of_data(recipe.data)
-    yield from _of_training(recipe.training)
+        yield from _of_other_models(model)
+    yield from _of_data(data)
+    yield from _of_training(training)
 
 
 def _of_vgg(data: DataSettings, model: ModelSettings) -> Iterator[Conflict]:

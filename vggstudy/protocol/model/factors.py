@@ -7,8 +7,9 @@ from functools import cache, lru_cache
 from typing import Any, get_args
 
 from vggstudy.errors import Problem
-from vggstudy.protocol.model.settings import Recipe, Settings
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.wording import shown
+from vggstudy.stated.base import Settings
 from vggstudy.suggest import closest
 
 Path = tuple[str, ...]

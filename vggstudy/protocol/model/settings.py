@@ -10,20 +10,13 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field
 
-from vggstudy.protocol.model.conflicts import ConflictError, conflicts
+from vggstudy.stated.base import Integral, Line, Settings
 
 SCHEMA_VERSION = 1
 
 TORCHVISION_PREFIX = "torchvision:"
-
-
-def _integral(value: Any) -> Any:
-    """Take ``11.0`` for ``11``: TOML tells them apart, a reader does not."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value
 
 
 def _none(value: Any) -> Any:
@@ -31,34 +24,12 @@ def _none(value: Any) -> Any:
     return None if value == "none" else value
 
 
-Integral = BeforeValidator(_integral)
-"""Comes after the limits of an integer, so that the JSON Schema states them."""
-
-Integer = Annotated[int, Integral]
 Monitor = Literal["val_loss", "val_accuracy", "train_loss", "test_loss", "test_accuracy"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1), Integral]
 
 DATA_NAME = r"^(cifar10|digits|imagefolder|synthetic|torchvision:[A-Za-z0-9]+)$"
 MODEL_NAME = r"^(vgg|torchvision:[a-z0-9_]+)$"
-ONE_LINE = r"^[^\x00-\x1F\x7F-\x9F\u2028-\u202E\u2066-\u2069]*$"
-"""Text without line breaks, and without characters that would steer a terminal."""
-PROSE = r"^[^\x00-\x08\x0B-\x1F\x7F-\x9F\u202A-\u202E\u2066-\u2069]*$"
-"""The same, of several lines."""
-
-Line = Annotated[str, Field(min_length=1, max_length=4096, pattern=ONE_LINE)]
-
-
-class Settings(BaseModel):
-    """Base of everything a protocol holds: immutable, strict, no unknown keys."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        strict=True,
-        allow_inf_nan=False,
-        use_attribute_docstrings=True,
-    )
 
 
 class DataSettings(Settings):
@@ -223,31 +194,3 @@ class TrainingSettings(Settings):
         """Whether the test split is evaluated after every epoch."""
         watched = (self.monitored, self.selected_by)
         return self.test_every_epoch or any(name.startswith("test_") for name in watched)
-
-
-class Recipe(Settings):
-    """Everything that decides what one run computes, but for its seeds."""
-
-    data: DataSettings
-    model: ModelSettings = ModelSettings()
-    training: TrainingSettings = TrainingSettings()
-
-    @model_validator(mode="after")
-    def _runnable(self) -> Recipe:
-        """Refuse settings that cannot stand together; sections alone may still be incomplete."""
-        if found := list(conflicts(self)):
-            raise ConflictError(found)
-        return self
-
-    def identity(self) -> dict[str, Any]:
-        """What a cell's id is made of: the schema version and every setting off its default.
-
-        Together with the rule that a default never changes within a schema version, two
-        different recipes never share an identity, and a setting added later at its default
-        leaves every id as it was. Where the images lie is not part of it, except for
-        imagefolder, where nothing else names them.
-        """
-        named = self.model_dump(mode="json", exclude_defaults=True)
-        if self.data.name != "imagefolder":
-            named["data"].pop("root", None)
-        return {"schema": SCHEMA_VERSION, **named}

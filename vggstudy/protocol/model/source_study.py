@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from vggstudy.protocol.model.settings import PROSE, Line, Settings
+from vggstudy.stated.base import PROSE, Line, Settings
 
 
 class SourceFigure(Settings):

@@ -9,21 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from vggstudy.identity import digest
-from vggstudy.protocol.model.hypotheses import Hypothesis
-from vggstudy.protocol.model.settings import (
-    ONE_LINE,
-    PROSE,
-    DataSettings,
-    Integer,
-    Integral,
-    ModelSettings,
-    Settings,
-    TrainingSettings,
-)
+from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
-
-Level = bool | Integer | float | str
-"""One value of a factor, as TOML writes it."""
+from vggstudy.stated.base import ONE_LINE, PROSE, Integral, Level, Settings
+from vggstudy.stated.hypotheses import Hypothesis
+from vggstudy.stated.models import ModelRequest
 
 PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 """Names become folders: no separators, no leading dot, at most 64 characters."""
@@ -101,23 +91,6 @@ class LabelRule(Settings):
     """Whose validation accuracy is judged: the selected checkpoint's, or the last epoch's."""
 
 
-class FittedModelSettings(Settings):
-    """What a fitted model holds; what is left out is chosen from the factors."""
-
-    along: Annotated[str, Field(max_length=300, pattern=ONE_LINE)] | None = None
-    """Numeric factor along which its curve runs; by default the one with the most levels."""
-    scale: Literal["log2", "linear"] | None = None
-    """Of that factor; by default log2 where all levels are positive."""
-    interactions: (
-        Annotated[
-            list[Annotated[str, Field(max_length=300, pattern=ONE_LINE)]], Field(max_length=100)
-        ]
-        | None
-    ) = None
-    """Pairs of factors that interact, as in "depth*batch_size". By default none in the failure
-    model, and all that the runs tell apart in the accuracy model."""
-
-
 class AnalysisSettings(Settings):
     """What is estimated and with which interval."""
 
@@ -143,9 +116,9 @@ class AnalysisSettings(Settings):
     """Bootstrap resamples."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0
     """Seed of the bootstrap."""
-    failure_model: FittedModelSettings = FittedModelSettings()
+    failure_model: ModelRequest = ModelRequest()
     """The model of the probability of converging."""
-    accuracy_model: FittedModelSettings = FittedModelSettings()
+    accuracy_model: ModelRequest = ModelRequest()
     """The model of the outcome among converged runs."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
@@ -14,9 +14,10 @@ from pydantic import BaseModel, ValidationError
 
 from vggstudy.errors import Problem
 from vggstudy.protocol.model.conflicts import ConflictError
-from vggstudy.protocol.model.hypotheses import HYPOTHESIS_ID
-from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME, ONE_LINE, PROSE
+from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME
 from vggstudy.protocol.model.statement import COLUMN_NAME, PLAIN_NAME, Statement
+from vggstudy.stated.base import ONE_LINE, PROSE
+from vggstudy.stated.hypotheses import HYPOTHESIS_ID, Registered
 from vggstudy.suggest import closest, suggest
 
 Path = tuple[str | int, ...]
@@ -25,6 +26,9 @@ MAX_PROBLEMS = 100
 """So many mistakes are listed; a file with more is no protocol that somebody wrote."""
 
 _RULE = re.compile(r"(.*?) must be (.*), got (.*)", re.DOTALL)
+
+KIND_NEEDS = "a hypothesis of kind"
+"""How the message begins of a key that is missing for its kind; it stands where the kind does."""
 
 LONGEST_SHOWN = 60
 """Characters of a value that a message shows."""
@@ -102,25 +106,30 @@ class _Mistake:
     text: str
     path: Path
     root: type[BaseModel]
+    stated_kind: str | None = None
+    """Of the hypothesis that it is in, where pydantic chose a model by it."""
 
 
 def _problems(item: Mapping[str, Any], root: type[BaseModel], document: Any) -> list[Problem]:
     """What one of pydantic's errors states."""
-    path = _document_path(item, document)
+    path, kind = _document_path(item, document)
     context = item.get("ctx", {})
     raised = context.get("error")
     if isinstance(raised, ConflictError):
         return [Problem(c.message, path=(*path, *c.settings[0])) for c in raised.conflicts]
-    mistake = _Mistake(item["type"], item["input"], context, item["msg"], path, root)
+    mistake = _Mistake(item["type"], item["input"], context, item["msg"], path, root, kind)
     special = _SPECIAL.get(mistake.kind)
     return [special(mistake) if special else Problem(_sentence(mistake), path=path)]
 
 
 def _unknown_key(mistake: _Mistake) -> Problem:
-    """A key that no model has here: perhaps one that another section has."""
+    """A key that no model has here: perhaps one that another section or kind has."""
     path = mistake.path
     name = str(path[-1])
     here = _names(mistake.root, path[:-1])
+    if name in here and mistake.stated_kind:
+        kind = shown(mistake.stated_kind)
+        return Problem(f"'{name}' has no meaning for a hypothesis of kind {kind}", path=path)
     elsewhere = [place for place in protocol_keys() if place[-1] == name and len(place) > 1]
     meant: Path | None = None
     if len(elsewhere) == 1:
@@ -133,8 +142,30 @@ def _unknown_key(mistake: _Mistake) -> Problem:
 
 
 def _missing(mistake: _Mistake) -> Problem:
-    """A key that there must be."""
+    """A key that there must be, or that a kind of hypothesis needs."""
+    key, kind = str(mistake.path[-1]), mistake.stated_kind
+    if kind and key not in Registered.model_fields:
+        return Problem(f"{KIND_NEEDS} {shown(kind)} needs '{key}'", path=mistake.path)
     return Problem(f"'{_dotted(mistake.path)}' is missing", path=mistake.path)
+
+
+def _empty(mistake: _Mistake) -> Problem:
+    """A list without an item; one that a kind of hypothesis needs is as good as missing."""
+    needed = mistake.stated_kind and mistake.value == []
+    return _missing(mistake) if needed else Problem(_sentence(mistake), path=mistake.path)
+
+
+def _no_kind(mistake: _Mistake) -> Problem:
+    """A hypothesis that does not say of which kind it is."""
+    path = (*mistake.path, "kind")
+    return _missing(replace(mistake, path=path))
+
+
+def _other_kind(mistake: _Mistake) -> Problem:
+    """A kind of hypothesis that there is not."""
+    path, value = (*mistake.path, "kind"), mistake.value["kind"]
+    expected = {"expected": " or ".join(mistake.context["expected_tags"].rsplit(", ", 1))}
+    return _choice(replace(mistake, path=path, value=value, context=expected))
 
 
 def _choice(mistake: _Mistake) -> Problem:
@@ -166,6 +197,9 @@ _SPECIAL: dict[str, Callable[[_Mistake], Problem]] = {
     "missing": _missing,
     "literal_error": _choice,
     "list_type": _no_list,
+    "too_short": _empty,
+    "union_tag_not_found": _no_kind,
+    "union_tag_invalid": _other_kind,
     "string_pattern_mismatch": _pattern,
 }
 
@@ -214,17 +248,20 @@ def _joined(branches: list[Problem]) -> Problem:
     return replace(first, message=f"{name} must be {listed}, got {value}")
 
 
-def _document_path(item: Mapping[str, Any], document: Any) -> Path:
-    """Pydantic's location without the names of union branches and validators."""
+def _document_path(item: Mapping[str, Any], document: Any) -> tuple[Path, str | None]:
+    """Pydantic's location without the names of union branches, and the kind that chose a branch."""
     path: list[str | int] = []
-    node = document
+    node, kind, before = document, None, None
     for part in item["loc"]:
-        if _holds(node, part):
+        if isinstance(before, int) and isinstance(node, dict) and node.get("kind") == part:
+            kind = part  # a branch, not a key of that name
+        elif _holds(node, part):
             node = node[part]
-        elif item["type"] != "missing":
-            continue
-        path.append(part)
-    return tuple(path)
+            path.append(part)
+        elif item["type"] == "missing":
+            path.append(part)
+        before = part
+    return tuple(path), kind
 
 
 def _holds(node: Any, part: str | int) -> bool:
@@ -235,12 +272,12 @@ def _holds(node: Any, part: str | int) -> bool:
 
 
 def _names(root: type[BaseModel], path: Path) -> list[str]:
-    """Names of the keys at a path, as a file gives them."""
-    model: type[BaseModel] | None = root
+    """Names of the keys at a path, as a file gives them; of every kind where there are several."""
+    models = [root]
     for part in path:
-        if isinstance(part, str) and model is not None:
-            model = _inner_model(_annotations(model).get(part))
-    return list(_annotations(model)) if model is not None else []
+        if isinstance(part, str):
+            models = _inner_models([_annotations(model).get(part) for model in models])
+    return list(dict.fromkeys(name for model in models for name in _annotations(model)))
 
 
 def _annotations(model: type[BaseModel]) -> dict[str, Any]:
@@ -248,12 +285,15 @@ def _annotations(model: type[BaseModel]) -> dict[str, Any]:
     return {field.alias or name: field.annotation for name, field in model.model_fields.items()}
 
 
-def _inner_model(annotation: Any) -> type[BaseModel] | None:
-    """The model within an annotation, if there is one."""
-    for candidate in (annotation, *get_args(annotation)):
-        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
-            return candidate
-    return None
+def _inner_models(annotations: Iterable[Any]) -> list[type[BaseModel]]:
+    """The models within annotations: in a list, in a union, or by themselves."""
+    found: list[type[BaseModel]] = []
+    for annotation in annotations:
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            found.append(annotation)
+        else:
+            found += _inner_models(get_args(annotation))
+    return found
 
 
 @cache
@@ -267,7 +307,7 @@ def _walk(model: type[BaseModel], prefix: tuple[str, ...]) -> Iterator[tuple[str
     for name, annotation in _annotations(model).items():
         yield (*prefix, name)
         listed = get_origin(annotation) is list  # its items have no one path
-        if not listed and (inner := _inner_model(annotation)):
+        for inner in [] if listed else _inner_models([annotation]):
             yield from _walk(inner, (*prefix, name))
 
 

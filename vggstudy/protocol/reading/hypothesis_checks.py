@@ -1,6 +1,6 @@
 """Hypotheses, fitted models and the source's figures against the design.
 
-Keys that a kind needs, and names that the design knows.
+Names that the design knows; which keys a kind has is checked as they are read.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.claim_ids import ClaimName, split_claim_id
 from vggstudy.errors import Problem
 from vggstudy.identity import canonical_json
-from vggstudy.protocol.model.hypotheses import ALLOWED, NEEDED, HypothesisPart
 from vggstudy.protocol.model.wording import shown
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.quantities import LEVELS, QUANTITIES, Form, plain_quantity
 from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
-    from vggstudy.protocol.model.statement import FittedModelSettings, Statement
+    from vggstudy.protocol.model.statement import Statement
+    from vggstudy.stated.hypotheses import Hypothesis, Part
+    from vggstudy.stated.models import ModelRequest
 
 Place = tuple[str | int, ...]
 
@@ -45,29 +46,14 @@ def hypothesis_problems(protocol: Statement) -> list[Problem]:
             message = f"two hypotheses have the id {shown(hypothesis.id)}"
             problems.append(Problem(message, path=(*place, "id")))
         seen.add(hypothesis.id)
-        problems += _key_problems(hypothesis, place)
         problems += names.problems(hypothesis, place)
-        for at, part in enumerate(hypothesis.parts):
-            problems += _key_problems(part, (*place, "parts", at))
+        for at, part in enumerate(hypothesis.parts if hypothesis.kind == "all" else ()):
             problems += names.problems(part, (*place, "parts", at))
     for key in ("failure_model", "accuracy_model"):
-        problems += names.model_problems(getattr(protocol.analysis, key), ("analysis", key))
+        problems += names.problems(getattr(protocol.analysis, key), ("analysis", key))
     for index, figure in enumerate(protocol.source.figures if protocol.source else ()):
         problems += names.claim_problems(figure.claim, ("source", "figures", index, "claim"))
     return problems
-
-
-def _key_problems(part: HypothesisPart, place: Place) -> Iterator[Problem]:
-    """Keys that a kind needs and has not, or has and cannot use."""
-    general = {"id", "text", "kind", "source"}
-    for key in NEEDED[part.kind]:
-        if getattr(part, key) in (None, [], {}):
-            message = f"a hypothesis of kind {shown(part.kind)} needs '{key}'"
-            yield Problem(message, path=(*place, "kind"))
-    usable = {*NEEDED[part.kind], *ALLOWED[part.kind], *general}
-    for key in sorted(part.model_fields_set - usable):
-        message = f"'{key}' has no meaning for a hypothesis of kind {shown(part.kind)}"
-        yield Problem(message, path=(*place, key))
 
 
 class _Names:
@@ -79,36 +65,27 @@ class _Names:
         main = ["accuracy" if x in {"accuracy", "test_accuracy"} else x for x in columns]
         self.outcomes = ["converged", "expected", *main]
 
-    def problems(self, part: HypothesisPart, place: Place) -> Iterator[Problem]:
-        """Everything in a part that names what the design does not have."""
-        if part.claim is not None:
-            yield from self.claim_problems(part.claim, (*place, "claim"))
+    def problems(self, part: Part | Hypothesis | ModelRequest, place: Place) -> Iterator[Problem]:
+        """Everything in a part, or a fitted model, that names what the design does not have."""
+        said: dict[str, Any] = {key: value for key, value in part if value is not None}
+        if "claim" in said:
+            yield from self.claim_problems(said["claim"], (*place, "claim"))
         for key in ("along", "compare"):
-            name = getattr(part, key)
-            if name is not None:
-                yield from self._factor(name, (*place, key))
-        if part.along in self.factors:
-            yield from self._numeric(part.along or "", (*place, "along"))
-        for at, name in enumerate(part.factors):
+            if key in said:
+                yield from self._factor(said[key], (*place, key))
+        if said.get("along") in self.factors:
+            yield from self._numeric(said["along"], (*place, "along"))
+        for at, name in enumerate(said.get("factors", ())):
             yield from self._factor(name, (*place, "factors", at))
-        for at, pair in enumerate(part.interactions):
+        for at, pair in enumerate(said.get("interactions", ())):
             yield from self._interaction(pair, (*place, "interactions", at))
-        yield from self._held(part.at, (*place, "at"))
-        for at, held in enumerate(part.order):
+        yield from self._held(said.get("at", {}), (*place, "at"))
+        for at, held in enumerate(said.get("order", ())):
             yield from self._held(held, (*place, "order", at))
-            yield from _outside(held, part.factors, (*place, "order", at))
-        for at, level in enumerate(part.levels or ()):
-            if part.compare in self.factors:
-                yield from self._level(part.compare or "", level, (*place, "levels", at))
-
-    def model_problems(self, asked: FittedModelSettings, place: Place) -> Iterator[Problem]:
-        """A fitted model: its numeric factor and its interactions."""
-        if asked.along is not None:
-            yield from self._factor(asked.along, (*place, "along"))
-            if asked.along in self.factors:
-                yield from self._numeric(asked.along, (*place, "along"))
-        for at, pair in enumerate(asked.interactions or ()):
-            yield from self._interaction(pair, (*place, "interactions", at))
+            yield from _outside(held, said["factors"], (*place, "order", at))
+        for at, level in enumerate(said.get("levels", ())):
+            if said["compare"] in self.factors:
+                yield from self._level(said["compare"], level, (*place, "levels", at))
 
     def _wrong_quantity(self, name: ClaimName) -> str | None:
         """What the quantity should have been; None where it fits."""

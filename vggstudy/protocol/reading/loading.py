@@ -12,14 +12,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
-from vggstudy.protocol.grid.cells import FACTORS, CellRecipe, Place, grid
+from vggstudy.protocol.grid.cells import CellRecipe, Place, grid
 from vggstudy.protocol.model.factors import resolve
 from vggstudy.protocol.model.settings import SCHEMA_VERSION
 from vggstudy.protocol.model.statement import Statement
-from vggstudy.protocol.model.wording import MAX_PROBLEMS, problems_of, shown
+from vggstudy.protocol.model.wording import KIND_NEEDS, MAX_PROBLEMS, problems_of, shown
 from vggstudy.protocol.reading.document import parse_document, read_text, unfit_values
 from vggstudy.protocol.reading.ensemble_checks import ensemble_problems
 from vggstudy.protocol.reading.hypothesis_checks import hypothesis_problems
+from vggstudy.protocol.reading.leaving_out import filled, remove
 from vggstudy.protocol.reading.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.reading.positions import Positions, locate
 from vggstudy.suggest import suggest
@@ -148,15 +149,15 @@ def _validate(
         return None, [], [newer]
     problems = list(unfit_values(document))
     rest = copy.deepcopy(document)
-    removed = {_remove(rest, problem.path) for problem in problems}
+    removed = {remove(rest, problem.path) for problem in problems}
     for _ in range(MAX_PASSES):
         if len(problems) > MAX_PROBLEMS:
             break
-        filled = _filled(rest) if removed else rest
+        candidate = filled(rest) if removed else rest
         try:
-            protocol = Protocol.model_validate(filled)
+            protocol = Protocol.model_validate(candidate)
         except ValidationError as error:
-            found = problems_of(error, Protocol, filled)
+            found = problems_of(error, Protocol, candidate)
         else:
             doubtful = removed | {p.meant for p in problems if p.meant is not None}
             cells, more = grid(protocol, doubtful=doubtful)
@@ -166,7 +167,7 @@ def _validate(
             problems += _new(more, removed)
             return protocol, cells, problems
         problems += _new(found, removed)
-        removed |= {_remove(rest, problem.path) for problem in found}
+        removed |= {remove(rest, problem.path) for problem in found}
     return None, [], problems
 
 
@@ -188,45 +189,6 @@ def _new(problems: list[Problem], removed: Collection[Place]) -> list[Problem]:
     ]
 
 
-def _remove(document: dict[str, Any], path: Place) -> Place:
-    """Take out what stands at a path; returns the path of what was taken out.
-
-    The items of a list keep their places: something that cannot be a level stands in for one, an
-    empty rule for a rule of exclusion.
-    """
-    node: Any = document
-    for depth, part in enumerate(path[:-1], start=1):
-        child = node.get(part)
-        if isinstance(child, list):
-            if path[:depth] == ("design", "exclude"):
-                child[int(path[depth])] = {}
-            elif path[:2] == FACTORS and depth == len(path) - 1:
-                child[int(path[depth])] = f"\0{path[depth]}"
-            else:
-                node.pop(part)
-                return path[:depth]
-            return path[: depth + 1]
-        if not isinstance(child, dict):
-            return path
-        node = child
-    node.pop(path[-1], None)
-    return path
-
-
-def _filled(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with stand-ins for what a protocol must have."""
-    filled = {"schema": SCHEMA_VERSION, "name": "x", **document}
-    stand_ins: dict[str, dict[str, Any]] = {
-        "design": {"replicates": 1, "seed": 0},
-        "data": {"name": "synthetic"},
-    }
-    for section, needed in stand_ins.items():
-        inside = filled.get(section, {})
-        if isinstance(inside, dict):
-            filled[section] = {**needed, **inside}
-    return filled
-
-
 def _placed(problems: list[Problem], text: str, overrides: Sequence[Override]) -> list[Problem]:
     """Problems with the places where they stand, in the order of the file."""
     positions = locate(text)
@@ -238,7 +200,8 @@ def _placed(problems: list[Problem], text: str, overrides: Sequence[Override]) -
             placed.append(dataclasses.replace(problem, message=message))
             continue
         of = positions.of_key if problem.message.startswith("unknown key") else positions.of
-        line, column = of(problem.path)
+        needs = problem.message.startswith(KIND_NEEDS)
+        line, column = of((*problem.path[:-1], "kind") if needs else problem.path)
         placed.append(dataclasses.replace(problem, line=line, column=column))
     placed.sort(key=lambda p: (p.line or 0, p.column or 0))
     if len(problems) > MAX_PROBLEMS:

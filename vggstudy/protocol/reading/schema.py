@@ -5,15 +5,26 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+
 from vggstudy.protocol.reading.loading import Protocol
 
 SCHEMA_FILE = "protocol.schema.json"
 """Lies beside the shipped protocols, whose ``#:schema`` line names it; `schema_text` is in it."""
 
 
+class _Schema(GenerateJsonSchema):
+    """Without ``discriminator``, which is a word of OpenAPI that validators do not know."""
+
+    def tagged_union_schema(self, schema: Any) -> JsonSchemaValue:
+        found = super().tagged_union_schema(schema)
+        del found["discriminator"]
+        return found
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a protocol."""
-    schema = Protocol.model_json_schema(by_alias=True)
+    schema = Protocol.model_json_schema(by_alias=True, schema_generator=_Schema)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from vggstudy.identity import digest
 from vggstudy.training.data.decode import Pixels, resized
-from vggstudy.training.data.sources import ImageSet, Row, Source
+from vggstudy.training.data.sources import ImageSet, ImageSource, Row
 
 DEFAULT_SIDE = 32
 """Side of digits and synthetic images where none is asked for: what a VGG network needs."""
@@ -25,10 +25,10 @@ SYNTHETIC_VERSION = 1
 """Raised when the same settings give other textures, so that no stale cache is read."""
 
 
-def digits_source(*, resize: int | None) -> Source:
+def digits_source(*, resize: int | None) -> ImageSource:
     """1,797 real 8 x 8 images of handwritten digits, upsampled, grey in all three channels."""
     side = resize or DEFAULT_SIDE
-    return Source("digits", digest({"digits": 1, "side": side}), lambda: _digits(side))
+    return ImageSource("digits", digest({"digits": 1, "side": side}), lambda: _digits(side))
 
 
 def _digits(side: int) -> ImageSet:
@@ -48,7 +48,7 @@ def _digits(side: int) -> ImageSet:
 
 def synthetic_source(
     *, classes: int, side: int | None, train: int | None, test: int | None
-) -> Source:
+) -> ImageSource:
     """Textures whose orientation, frequency and colour depend on the class.
 
     As many as are asked for, classes in turn. Every image is a function of its split, its row
@@ -57,7 +57,7 @@ def synthetic_source(
     size = side or DEFAULT_SIDE
     counts = (train or SYNTHETIC_TRAIN, test or SYNTHETIC_TEST)
     key = {"synthetic": SYNTHETIC_VERSION, "classes": classes, "side": size, "counts": counts}
-    return Source("synthetic", digest(key), lambda: _synthetic(classes, size, counts))
+    return ImageSource("synthetic", digest(key), lambda: _synthetic(classes, size, counts))
 
 
 def _synthetic(classes: int, side: int, counts: tuple[int, int]) -> ImageSet:

@@ -23,7 +23,7 @@ from vggstudy.errors import DataError
 from vggstudy.files import write_atomic
 from vggstudy.identity import digest
 from vggstudy.training.data.decode import Pixels, strict_decoding
-from vggstudy.training.data.sources import ImageSet, Row, Source
+from vggstudy.training.data.sources import ImageSet, ImageSource, Row
 
 logger = logging.getLogger(__name__)
 
@@ -71,12 +71,12 @@ def default_cache_dir() -> Path:
     return Path(given) if given else platformdirs.user_cache_path("vggstudy")
 
 
-def load_images(source: Source, *, cache_dir: Path, verify: bool = False) -> ImageCache:
+def load_images(source: ImageSource, *, cache_dir: Path, verify: bool = False) -> ImageCache:
     """The decoded data set of a source, decoding it if no process has yet.
 
     Parameters
     ----------
-    source : Source
+    source : ImageSource
     cache_dir : Path
     verify : bool
         Whether to compare all that is stored with its digest (seconds for each GB).
@@ -193,7 +193,7 @@ def _mapped(folder: Path, meta: dict[str, Any]) -> ImageCache | None:
     )
 
 
-def _build(source: Source, folder: Path) -> None:
+def _build(source: ImageSource, folder: Path) -> None:
     """Decode into a folder beside the final one, and rename it when it is complete."""
     partial = folder.with_suffix(".partial")  # the caller holds the lock: nobody else's
     shutil.rmtree(partial, ignore_errors=True)
@@ -206,7 +206,7 @@ def _build(source: Source, folder: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _decode(source: Source, folder: Path) -> None:
+def _decode(source: ImageSource, folder: Path) -> None:
     """Write images, labels and, last, the description that makes a folder valid."""
     with strict_decoding():
         with _reading(source.title):
@@ -233,7 +233,7 @@ def _write_images(content: ImageSet, title: str, folder: Path) -> Pixels:
     total = len(content.labels)
     images: Pixels | None = None
     first = ""
-    progress = Progress(title, total)
+    progress = DecodingProgress(title, total)
     seen = np.zeros(total, dtype=bool)
     for row, name, pixels in _rows(content, title):
         if images is None:
@@ -295,7 +295,7 @@ def _digest_of(cache: ImageCache) -> str:
     return _content_digest(cache.images, cache.labels, description)
 
 
-class Progress:
+class DecodingProgress:
     """Tells now and then how far decoding is."""
 
     def __init__(self, title: str, total: int) -> None:

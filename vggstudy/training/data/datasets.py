@@ -11,7 +11,7 @@ from vggstudy.protocol.model.settings import TORCHVISION_PREFIX, DataSettings
 from vggstudy.training.data.builtin import digits_source, synthetic_source
 from vggstudy.training.data.cache import ImageCache, default_cache_dir, load_images
 from vggstudy.training.data.imagefolder import imagefolder_source
-from vggstudy.training.data.sources import Source
+from vggstudy.training.data.sources import ImageSource
 from vggstudy.training.data.torchvision import torchvision_source
 
 
@@ -47,7 +47,7 @@ def prepare_data(
     return load_images(source, cache_dir=folder, verify=verify)
 
 
-def _source(settings: DataSettings, data_roots: Sequence[Path], cache_dir: Path) -> Source:
+def _source(settings: DataSettings, data_roots: Sequence[Path], cache_dir: Path) -> ImageSource:
     """Where the images of a recipe come from."""
     root = locate(settings.root, data_roots) if settings.root is not None else None
     if settings.name == "digits":

@@ -15,7 +15,7 @@ from vggstudy.identity import digest
 from vggstudy.training.data.archives import Entry, FileTree, Folder, open_tree
 from vggstudy.training.data.cache import archive_digest
 from vggstudy.training.data.decode import decode_rgb
-from vggstudy.training.data.sources import ImageSet, Row, Source
+from vggstudy.training.data.sources import ImageSet, ImageSource, Row
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Layout:
     n_train: int
 
 
-def imagefolder_source(root: Path, *, resize: int | None, cache_dir: Path) -> Source:
+def imagefolder_source(root: Path, *, resize: int | None, cache_dir: Path) -> ImageSource:
     """The data set of a folder or archive.
 
     An archive is known by the digest of its bytes, a folder by the names, sizes and times of
@@ -62,7 +62,7 @@ def imagefolder_source(root: Path, *, resize: int | None, cache_dir: Path) -> So
         content = digest([[str(e.path), e.size, e.modified_ns] for e in sorted_entries(tree)])
     else:
         content = archive_digest(root, cache_dir=cache_dir)
-    return Source(
+    return ImageSource(
         title=str(root),
         key=digest({"imagefolder": content, "resize": resize}),
         open=lambda: _open(tree, resize),

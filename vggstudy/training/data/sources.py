@@ -53,7 +53,7 @@ class ImageSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImageSource:
     """Where a data set comes from.
 
     Attributes

@@ -18,7 +18,7 @@ from vggstudy.suggest import near
 from vggstudy.training.data.archives import Folder
 from vggstudy.training.data.decode import resized
 from vggstudy.training.data.imagefolder import sorted_entries
-from vggstudy.training.data.sources import ImageSet, Row, Source
+from vggstudy.training.data.sources import ImageSet, ImageSource, Row
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ SPLIT_NAMES = {
 
 def torchvision_source(
     name: str, *, root: Path | None, resize: int | None, cache_dir: Path
-) -> Source:
+) -> ImageSource:
     """A torchvision data set of labelled images.
 
     Parameters
@@ -51,7 +51,7 @@ def torchvision_source(
     copy = None
     if root is not None:
         copy = [[str(e.path), e.size, e.modified_ns] for e in sorted_entries(Folder(root))]
-    return Source(
+    return ImageSource(
         title=f"torchvision:{name}",
         key=digest({"torchvision": name, "resize": resize, "copy": copy}),
         open=lambda: _open(name, maker, root, resize, cache_dir),

@@ -11,7 +11,7 @@ import torch
 from vggstudy.training.aside import Background, immediate
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes.memory import expected_bytes
-from vggstudy.training.session import Job, Prepared, Site, prepare
+from vggstudy.training.session import Assignment, Prepared, Site, prepare
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,14 @@ class Arrivals:
         self._next: tuple[str, Future[Arrival]] | None = None
 
     def take(
-        self, key: str, job: Job, data: RunData | None, *, sized: bool
+        self, key: str, assignment: Assignment, data: RunData | None, *, sized: bool
     ) -> Future[Arrival] | None:
         """The run of a key once it has been prepared; it is begun with the first call.
 
         Parameters
         ----------
         key : str
-        job : Job
+        assignment : Assignment
         data : RunData or None
             The run's splits, where they are on the device.
         sized : bool
@@ -69,7 +69,7 @@ class Arrivals:
             With the arrival, or with what went wrong; it is not kept. None where it takes longer.
         """
         if self._next is None:
-            call = partial(self._prepare, job, data, sized=sized)
+            call = partial(self._prepare, assignment, data, sized=sized)
             future = self.thread.submit(call) if self.thread else immediate(call)
             self._next = (key, future)
         prepared_key, future = self._next
@@ -84,18 +84,18 @@ class Arrivals:
         """Let the next one be prepared."""
         self._next = None
 
-    def _prepare(self, job: Job, data: RunData | None, *, sized: bool) -> Arrival:
+    def _prepare(self, assignment: Assignment, data: RunData | None, *, sized: bool) -> Arrival:
         """Prepare a run, with its splits and its weights on the device."""
-        prepared = prepare(job, self.site, data)
+        prepared = prepare(assignment, self.site, data)
         device = self.site.device
         if device.type == "cuda":
             prepared.model.to(device).to(memory_format=torch.channels_last)
             torch.cuda.current_stream(device).synchronize()
-        return Arrival(prepared, self._expect(job, prepared.data) if sized else None)
+        return Arrival(prepared, self._expect(assignment, prepared.data) if sized else None)
 
-    def _expect(self, job: Job, data: RunData) -> int | None:
+    def _expect(self, assignment: Assignment, data: RunData) -> int | None:
         """Bytes that a lane needs, found once a cell."""
-        if job.cell not in self.expected:
+        if assignment.cell not in self.expected:
             sizes = {"n_classes": len(data.classes), "side": data.side}
-            self.expected[job.cell] = expected_bytes(job.recipe, **sizes)
-        return self.expected[job.cell]
+            self.expected[assignment.cell] = expected_bytes(assignment.recipe, **sizes)
+        return self.expected[assignment.cell]

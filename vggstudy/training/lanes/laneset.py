@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
@@ -30,7 +30,7 @@ from vggstudy.training.lanes.memory import (
 )
 from vggstudy.training.lanes.streams import BROKEN, LaneStream, lane_streams
 from vggstudy.training.results import EpochReport, TrainingResult
-from vggstudy.training.session import Job, Prepared, Session, Site
+from vggstudy.training.session import Assignment, Prepared, Session, Site
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ PAUSE_S = 2e-4
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class LaneEvent:
     """Something that happened to a run.
 
     Attributes
@@ -130,7 +130,7 @@ class LaneSet:
             self.count = LaneCount.fixed(lanes)
         self.streams = streams or lane_streams(site.device, self.count.limit, graphs=graphs)
         self.budget = MemoryBudget.of(site.device) if cuda else None
-        self.waiting: deque[tuple[str, Job]] = deque()
+        self.waiting: deque[tuple[str, Assignment]] = deque()
         self.active: list[_Active] = []
         self.data: dict[str, RunData] = {}
         self.step_s: dict[str, float] = {}
@@ -155,20 +155,20 @@ class LaneSet:
         """Runs that there should be, so that no lane is empty."""
         return self.count.wanted
 
-    def add(self, key: str, job: Job) -> None:
+    def add(self, key: str, assignment: Assignment) -> None:
         """Let a run begin as soon as a lane is free and there is memory."""
-        self.waiting.append((key, job))
+        self.waiting.append((key, assignment))
 
     def stop(self) -> None:
         """Let every run write a checkpoint at the end of its epoch, and begin no other."""
         self.stopping = True
 
-    def turn(self) -> tuple[list[Outcome], bool]:
+    def turn(self) -> tuple[list[LaneEvent], bool]:
         """Give every lane a turn, and let one more begin if there is room.
 
         Returns
         -------
-        outcomes : list of Outcome
+        outcomes : list of LaneEvent
         progress : bool
             Whether anything could be done; if not, the device is busy with what it has.
         """
@@ -224,17 +224,17 @@ class LaneSet:
         self._switches.close()
         self._precision = None
 
-    def _advance(self, each: _Active, *, issue: bool) -> tuple[list[Outcome], float | None]:
+    def _advance(self, each: _Active, *, issue: bool) -> tuple[list[LaneEvent], float | None]:
         """One turn of a lane: what happened, and seconds of work issued (None: it only waits)."""
         try:
             return self._serve(each, issue=issue)
         except Exception as error:  # noqa: BLE001 - a run's failure is data; others go on
             return self._fail(each, error), 0.0
 
-    def _serve(self, each: _Active, *, issue: bool) -> tuple[list[Outcome], float | None]:
+    def _serve(self, each: _Active, *, issue: bool) -> tuple[list[LaneEvent], float | None]:
         """Let a lane do what it can without waiting."""
         lane = each.lane
-        self._switch(lane.session.job.recipe)
+        self._switch(lane.session.assignment.recipe)
         if self.stopping and lane.between_epochs and not lane.over:
             raise lane.interrupt()
         before, prepared = lane.next_step or 0, lane.prepared
@@ -243,32 +243,32 @@ class LaneSet:
             self._opened(each)
         if turn.result is not None:
             self._leave(each)
-            return [Outcome(each.key, result=turn.result)], 0.0
+            return [LaneEvent(each.key, result=turn.result)], 0.0
         if not turn.progress:
             return [], None
-        outcomes = [Outcome(each.key, epoch=turn.report)] if turn.report else []
+        outcomes = [LaneEvent(each.key, epoch=turn.report)] if turn.report else []
         return outcomes, max(0, (lane.next_step or 0) - before) * lane.step_s
 
-    def _fail(self, each: _Active, error: Exception) -> list[Outcome]:
+    def _fail(self, each: _Active, error: Exception) -> list[LaneEvent]:
         """Free the lane of a run that failed; one that lacked memory waits for more of it."""
         self._leave(each)
         if lacks_memory(error) and self.active and not self.stopping:
             self._fewer_lanes(each.key)
-            self.waiting.appendleft((each.key, each.lane.session.job))
+            self.waiting.appendleft((each.key, each.lane.session.assignment))
             return []
-        return [Outcome(each.key, error=error)]
+        return [LaneEvent(each.key, error=error)]
 
-    def _fill(self) -> tuple[list[Outcome], bool]:
+    def _fill(self) -> tuple[list[LaneEvent], bool]:
         """Begin the next run, if a lane is free and it has been prepared; whether one began."""
         if self.stopping:
-            outcomes = [Outcome(key, error=Interrupted(0)) for key, _ in self.waiting]
+            outcomes = [LaneEvent(key, error=Interrupted(0)) for key, _ in self.waiting]
             self.waiting.clear()
             return outcomes, False
         if not self.waiting:
             return [], False
-        key, job = self.waiting[0]
+        key, assignment = self.waiting[0]
         arrival = self.arrivals.take(
-            key, job, self.data.get(job.reads), sized=self.budget is not None
+            key, assignment, self.data.get(assignment.reads), sized=self.budget is not None
         )
         hindered = self._opening is not None or self._refused
         if arrival is None or hindered or len(self.active) >= self.count.wanted:
@@ -276,27 +276,27 @@ class LaneSet:
         self.waiting.popleft()
         self.arrivals.taken()
         try:
-            begun = self._begin(key, job, arrival.result())
+            begun = self._begin(key, assignment, arrival.result())
         except Exception as error:  # noqa: BLE001 - as in `_advance`
             if not (lacks_memory(error) and self.active):
-                return [Outcome(key, error=error)], True
+                return [LaneEvent(key, error=error)], True
             self._fewer_lanes(key)
             begun = False
         if not begun:
             self._refused = True
-            self.waiting.appendleft((key, job))
+            self.waiting.appendleft((key, assignment))
         return [], begun
 
-    def _begin(self, key: str, job: Job, arrival: Arrival) -> bool:
+    def _begin(self, key: str, assignment: Assignment, arrival: Arrival) -> bool:
         """Let a prepared run occupy a free lane; whether there was memory for it."""
-        self._switch(job.recipe)
-        self.data.setdefault(job.reads, arrival.prepared.data)
+        self._switch(assignment.recipe)
+        self.data.setdefault(assignment.reads, arrival.prepared.data)
         if self.budget is None:
-            each = self._open(key, job, arrival.prepared)
+            each = self._open(key, assignment, arrival.prepared)
             if each.lane.prepared:
                 self._opened(each)
             return True
-        cell = job.cell
+        cell = assignment.cell
         need = self.budget.need(cell, arrival.expected)
         free = free_bytes(self.site.device)
         if self.budget.should_return(cell, need, free):
@@ -305,19 +305,19 @@ class LaneSet:
             free = free_bytes(self.site.device)
         if not self.budget.admits(need, free):
             return False
-        each = self._open(key, job, arrival.prepared)
+        each = self._open(key, assignment, arrival.prepared)
         self._opening = _Opening(each, free, arrival.expected)
         if each.lane.prepared:
             self._opened(each)
         return True
 
-    def _open(self, key: str, job: Job, prepared: Prepared) -> _Active:
+    def _open(self, key: str, assignment: Assignment, prepared: Prepared) -> _Active:
         """Occupy a lane; steps that could not be recorded once are not tried again."""
         taken = {each.slot for each in self.active}
         slot = next(index for index in range(len(self.streams)) if index not in taken)
-        stream, cell = self.streams[slot], job.cell
+        stream, cell = self.streams[slot], assignment.cell
         with stream.active():
-            session = Session(job, self.site, prepared, aside=self._aside_of(stream))
+            session = Session(assignment, self.site, prepared, aside=self._aside_of(stream))
         refused = self.unrecorded.get(cell)
         lane = Lane(
             session,
@@ -365,7 +365,7 @@ class LaneSet:
         if self.budget.short(left):
             self._leave(each)
             self._fewer_lanes(each.key)
-            self.waiting.appendleft((each.key, each.lane.session.job))
+            self.waiting.appendleft((each.key, each.lane.session.assignment))
 
     def _execution(self, lane: Lane) -> dict[str, Any]:
         """How a run is computed, for its record."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from vggstudy.protocol.model.settings import Recipe
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.evaluate import EVALUATION_PIXELS
 from vggstudy.training.lanes.streams import BROKEN
 from vggstudy.training.nets.build import bare_model

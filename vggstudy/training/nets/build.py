@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from vggstudy.errors import DataError
-from vggstudy.protocol.model.settings import ModelSettings, Recipe
+from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.settings import ModelSettings
 from vggstudy.training.data.datasets import locate
 from vggstudy.training.draws import global_stream
 from vggstudy.training.nets.torchvision import build_torchvision

@@ -1,0 +1,1 @@
+"""What a protocol states and an analysis answers, as both take it: hypotheses, fitted models."""
