@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import get_args
 
 import numpy as np
 
-from vggstudy.analysis.claims.catalogue import default_claims, outcomes_of
+from vggstudy.analysis.claims.catalogue import default_claims, known, outcomes_of
+from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.flow import Flow
-from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.data.seeding import SeedReading, Taken, read_seeds
+from vggstudy.analysis.data.table import RunTable, Seeding
 from vggstudy.analysis.estimators.converged import ProbabilityInterval
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
@@ -25,6 +28,7 @@ from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.ols import load_ahead
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
+from vggstudy.analysis.numbers.variance import CellPlusSeed
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
@@ -45,7 +49,8 @@ def analyze(
     method: Method = "calibrated",
     protocol_digest: str | None = None,
     chunk_draws: int = CHUNK_DRAWS,
-    shared_seeds: bool = False,
+    seeding: Seeding | None = None,
+    designed: Taken | None = None,
     further: Sequence[RunTable] = (),
     hypotheses: Sequence[Hypothesis] = (),
     late: Mapping[str, Note] | None = None,
@@ -72,9 +77,12 @@ def analyze(
         Enters the digest of the inputs.
     chunk_draws : int
         Draws held in memory at a time; changes no number.
-    shared_seeds : bool
-        Runs of one replicate share their seeds across cells: contrasts of means then take the
-        replicates as blocks.
+    seeding : str, optional
+        Whether runs of different cells share their seeds: auto, independent, shared or crossed; by
+        default what the table says (`RunTable.seeding`). Claims on several cells then take the runs
+        of one seed as a block. See `seeding.read_seeds`.
+    designed : str, optional
+        How the runs were seeded, where a design says so: ``auto`` then asks no further.
     further : sequence of RunTable
         The same runs with other outcomes, of which means and contrasts are estimated besides, and
         their association with the outcome within cells.
@@ -112,10 +120,12 @@ def analyze(
         load_ahead()
     if lower_is_better is not None:
         table = table.directed(lower_is_better)
+    raw, seeds = (table, *further), read_seeds(table, seeding, designed=designed)
+    table, *further = map(seeds.applied, raw)
     cells = Cells.from_table(table.independent())
     inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
-    how = How(confidence, resampling, shared_seeds, probability_interval)
+    how = How(confidence, resampling, seeds.shared, probability_interval)
     others = {other.outcome: Cells.from_table(other.independent()) for other in further}
     maker = ClaimMaker(cells, how, inputs, others)
     made = default_claims(maker, named, headline_only=headline_only)
@@ -123,12 +133,18 @@ def analyze(
     claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
     flow = Flow.of(table)
-    return AnalysisResult(
+    fitted = None if headline_only else _models(maker, table, models)
+    result = AnalysisResult(
         table=table,
         cells=cell_frame(cells, claims, [] if headline_only else outcomes_of(table)),
         claims=claims,
         flow=flow,
-        warnings=(*table.notes, *_crossed(cells, table), *_warnings(cells, flow)),
+        warnings=(
+            *_seeds(seeds, fitted),
+            *table.notes,
+            *_crossed(cells, table),
+            *_warnings(cells, flow),
+        ),
         settings={
             "confidence": confidence,
             "resamples": resamples,
@@ -139,10 +155,46 @@ def analyze(
         },
         inputs_digest=inputs,
         hypotheses=judged,
-        models=None if headline_only else _models(maker, table, models),
-        shared_seeds=shared_seeds,
+        models=fitted,
+        seeds=seeds,
         further=tuple(further),
     )
+    if headline_only or seeds.other is None:
+        return result
+    return replace(result, otherwise=_otherwise(result, maker, raw))
+
+
+def _otherwise(
+    result: AnalysisResult, maker: ClaimMaker, raw: Sequence[RunTable]
+) -> tuple[Claim, ...]:
+    """The headline claims and the registered ones as the other reading of seeds would have them."""
+    cells, *further = (
+        Cells.from_table(result.seeds.otherwise(table).independent()) for table in raw
+    )
+    how = replace(maker.how, shared_seeds=result.seeds.other == "shared")
+    others = {one.table.outcome: one for one in further}
+    other = replace(maker, cells=cells, how=how, further=others)
+    asked = {claim.id: claim for claim in result.headline()}
+    asked |= {claim.id: claim for claim in result.claims.values() if claim.registered}
+    return tuple(other.claim(one) for text in asked if (one := known(text, other)) is not None)
+
+
+def _seeds(seeds: SeedReading, fitted: FittedModels | None) -> tuple[Note, ...]:
+    """How seeds are read, how much they move the runs, and what takes no heed of them."""
+    if not seeds.shared or seeds.other is None or fitted is None:
+        return seeds.notes
+    apart = say("taken_apart_from_seeds")
+    return (*seeds.notes, *_component(fitted.components.seeds), apart)
+
+
+def _component(found: CellPlusSeed | Note | None) -> tuple[Note, ...]:
+    """How much of the spread within cells comes from seeds; nothing where that cannot be told."""
+    if not isinstance(found, CellPlusSeed):
+        return ()
+    rest = found.residual**0.5
+    if not found.seed:
+        return (say("no_seeds_component", b=rest),)
+    return (say("seeds_component", a=found.seed**0.5, b=rest),)
 
 
 def _models(maker: ClaimMaker, table: RunTable, requests: ModelRequests | None) -> FittedModels:

@@ -76,6 +76,7 @@ class ModelCaution(StrEnum):
     SOME_RESAMPLES_FAILED = "some_resamples_failed"
     FEW_SEEDS = "few_seeds"
     SEEDS_LEFT_OUT = "seeds_left_out"
+    SEEDS_INCOMPLETE = "seeds_incomplete"
     TAKEN_AS_INDEPENDENT = "taken_as_independent"
 
 

@@ -15,6 +15,7 @@ from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.seeding import UNRELATED, SeedReading
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
@@ -57,8 +58,11 @@ class AnalysisResult:
     models : FittedModels or None
         The failure model, the accuracy model and the components of variance; None where only
         headline claims were asked for.
-    shared_seeds : bool
-        Whether runs of one replicate share their seeds across cells.
+    seeds : SeedReading
+        Whether runs of different cells share their seeds, and what that rests on.
+    otherwise : tuple of Claim
+        The headline claims as the other reading of the seeds would have them; empty where there is
+        no other, and on parts of the grid that it does not offer.
     further : tuple of RunTable
         The same runs with the further outcomes.
     """
@@ -73,7 +77,8 @@ class AnalysisResult:
     hypotheses: tuple[HypothesisResult, ...] = ()
     sensitivity: Sensitivity | None = None
     models: FittedModels | None = None
-    shared_seeds: bool = False
+    seeds: SeedReading = UNRELATED
+    otherwise: tuple[Claim, ...] = ()
     further: tuple[RunTable, ...] = ()
 
     def estimand(self, claim_id: str) -> Estimand:
@@ -95,12 +100,17 @@ class AnalysisResult:
         return {
             "inputs_digest": self.inputs_digest,
             "settings": dict(self.settings),
+            "seeding": {"asked": self.seeds.asked, "taken": self.seeds.taken},
             "flow": self.flow.to_dict(),
             "warnings": [note.text for note in self.warnings],
             "claims": [claim.to_dict() for claim in self.claims.values()],
             "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
             "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
             "models": self.models.to_dict() if self.models else None,
+            "if_seeds": {
+                "taken": self.seeds.other,
+                "claims": [claim.to_dict() for claim in self.otherwise],
+            },
         }
 
     def headline(self) -> list[Claim]:
@@ -134,7 +144,7 @@ class AnalysisResult:
             confidence=float(self.settings["confidence"]),
             seed=int(self.settings["seed"]),
             pooled=pooled,
-            shared_seeds=self.shared_seeds,
+            shared_seeds=self.seeds.shared,
         )
 
     def summary(self) -> str:
@@ -146,9 +156,8 @@ class AnalysisResult:
             *(f"warning: {note.text}" for note in self.warnings),
             "",
         ]
-        rows = [("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")]
-        rows += [_summary_row(claim) for claim in self.headline()]
-        widths = [max(len(row[i]) for row in rows) for i in range(4)]
+        rows = self._rows()
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
@@ -156,12 +165,22 @@ class AnalysisResult:
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
 
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Heading and headline claims, and beside them what the other reading of seeds gives."""
+        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")
+        rows = [_summary_row(claim) for claim in self.headline()]
+        if not self.otherwise:
+            return [head, *rows]
+        other = {claim.id: _interval_text(claim) for claim in self.otherwise}
+        asked = f"if seeds were {self.seeds.other}"
+        return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
+
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
-        head = "".join(f"<th>{x}</th>" for x in ("claim", "estimate", "interval", "k/n"))
+        first, *rows = self._rows()
+        head = "".join(f"<th>{x}</th>" for x in first)
         body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in _summary_row(claim)) + "</tr>"
-            for claim in self.headline()
+            "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>" for row in rows
         )
         notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
         return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -175,15 +194,17 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
 
 def _summary_row(claim: Claim) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts; rounded by the interval's width."""
-    counts = f"{claim.k}/{claim.n}"
     shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
+    return claim.id, shown, _interval_text(claim), f"{claim.k}/{claim.n}"
+
+
+def _interval_text(claim: Claim) -> str:
+    """The interval, or why there is none."""
     if not claim.available:
-        return claim.id, shown, f"not available ({claim.reason})", counts
+        return f"not available ({claim.reason})"
     if claim.low is None or claim.high is None:
-        end = f"< {claim.high:.4g}" if claim.low is None else f"> {claim.low:.4g}"
-        return claim.id, shown, end, counts
-    low, high = f"{claim.low:.4g}", f"{claim.high:.4g}"
-    return claim.id, shown, f"[{low}, {high}]", counts
+        return f"< {claim.high:.4g}" if claim.low is None else f"> {claim.low:.4g}"
+    return f"[{claim.low:.4g}, {claim.high:.4g}]"
 
 
 def cell_frame(cells: Cells, claims: ClaimSet, outcomes: list[str]) -> pd.DataFrame:

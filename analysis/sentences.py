@@ -116,6 +116,44 @@ SENTENCES = {
         "seeds are crossed: %(n)s of %(all)s runs, no two of a cell with a common seed, enter the "
         "estimates; all of them enter the components of variance"
     ),
+    "seeds_recur": Sentence(
+        "the same seeds (%(n)s) recur in %(cells)s cells: runs of one seed are taken as a block "
+        "(with seeding = independent they would be taken as unrelated)"
+    ),
+    "seeds_component": Sentence(
+        "of the spread between runs of a cell, a standard deviation of %(a)s comes from seeds that "
+        "cells share, %(b)s from the rest",
+        a=Kind.ROUNDED_2,
+        b=Kind.ROUNDED_2,
+    ),
+    "no_seeds_component": Sentence(
+        "seeds that cells share add nothing to the spread between runs of a cell, as far as the "
+        "runs tell; its standard deviation is %(b)s",
+        b=Kind.ROUNDED_2,
+    ),
+    "recurring_seeds_unrelated": Sentence(
+        "%(n)s of %(runs)s runs have a seed that another cell has too; as asked, they are taken as "
+        "unrelated"
+    ),
+    "few_seeds_recur": Sentence(
+        "%(n)s of %(runs)s runs have a seed that another cell has too; they are taken as unrelated "
+        "(with seeding = shared those of one seed would be a block)"
+    ),
+    "seeds_repeat_in_cell": Sentence(
+        "several runs of one cell have the same seed (%(name)s in %(names)s): runs are taken as "
+        "unrelated"
+    ),
+    "seed_twice_in_cell": Sentence(
+        "seeding = shared needs seeds that differ within a cell; %(names)s has seed %(name)s twice"
+    ),
+    "crossed_needs_streams": Sentence(
+        "seeding = crossed needs the columns init_seed and data_seed, which tell the seeds of a "
+        "run's initialisation and of its data"
+    ),
+    "taken_apart_from_seeds": Sentence(
+        "interquartile means over several cells, effect sizes of two cells, needed levels and "
+        "turning points take runs that share seeds as unrelated"
+    ),
     "test_set_selects": Sentence(
         "The test set was used for stopping or for selecting the checkpoint, as the protocol "
         "asks: test accuracies are optimistic."
@@ -237,6 +275,7 @@ SENTENCES = {
     "no_curve_to_fit": Sentence(
         "no numeric factor has three levels or more, so there is no curve to fit"
     ),
+    "no_run_failed": Sentence("no run failed, so there are no odds of failing to compare"),
     "no_cell_of_model": Sentence("no cell of the model has labelled runs"),
     "terms_aliased": Sentence(
         "the cells with runs cannot tell %(terms)s from the terms before: leave the term out, or "
@@ -279,7 +318,6 @@ SENTENCES = {
     "every_cell_needs": Sentence("every cell needs %(least)s converged runs"),
     "variances_are_zero": Sentence("the variances of all cells are zero"),
     "pairs_need_groups": Sentence("pairs need two groups of as many cells"),
-    "pairs_needed": Sentence("paired equivalence needs two pairs, got %(n)s"),
     "levels_in_words": Sentence("a curve needs a numeric factor; '%(name)s' has levels in words"),
     "log2_above_zero": Sentence(
         "the log2 scale needs levels above 0; %(factor)s has %(level)s: use the linear scale",
@@ -311,6 +349,9 @@ SENTENCES = {
     "only_converged_in_cell": Sentence("only %(n)s converged runs in a cell"),
     "only_converged": Sentence("only %(n)s converged runs"),
     "only_seeds": Sentence("only %(n)s seeds"),
+    "few_seeds_complete": Sentence(
+        "only %(n)s of %(seeds)s seeds have a run in every cell: each is a cluster of those it has"
+    ),
     "seeds_left_out": Sentence("%(n)s of %(seeds)s seeds lack a converged run"),
     "seeds_not_everywhere": Sentence(
         "%(n)s of %(seeds)s seeds did not run in every cell and are left out"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 MAX_FILE_BYTES = 64 * 2**20
 """Largest file of a study that is read: a record of 10,000 epochs takes about 2 MiB."""
@@ -174,6 +175,17 @@ def read_chunks(path: str | Path, *, limit: int, size: int) -> Iterator[bytes]:
                 yield chunk
     finally:
         os.close(descriptor)
+
+
+def open_ordinary(path: str | Path, *, limit: int) -> IO[bytes]:
+    """Open such a file for reading; what is opened is what was looked at.
+
+    Raises
+    ------
+    OSError
+        As `read_bounded` does.
+    """
+    return os.fdopen(_open_ordinary(path, limit=limit, follow=True), "rb")
 
 
 def _open_ordinary(path: str | Path, *, limit: int, follow: bool) -> int:

@@ -21,7 +21,7 @@ from vggstudy.identity import digest
 FORMAT = "vggstudy-claims"
 VERSION = 3
 READABLE = (1, 2, 3)
-UNDIGESTED = ("display", "claim_digest")
+UNDIGESTED = ("display", "claim_digest", "levels_run")
 """Fields that do not enter a claim's digest: how it is shown, and the digest itself."""
 
 OF_REFUSAL = ("reason", "reason_text")
@@ -90,6 +90,9 @@ class Claim:
         Id of the claim on the largest complete sub-grid, where this one was refused.
     warnings : tuple of Note
     alternatives : tuple of Alternative
+    levels_run : (float, float) or None
+        Of a claim that is itself a level of a numeric factor: the least and the largest that were
+        run, beyond which it is printed as such.
     display : mapping
         Rounded texts, filled by the report.
     inputs_digest, code_version, claim_digest : str
@@ -122,6 +125,7 @@ class Claim:
     offered: str | None = None
     warnings: tuple[Note, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
+    levels_run: tuple[float, float] | None = None
     display: Mapping[str, str] = field(default_factory=dict)
     inputs_digest: str = ""
     code_version: str = ""
@@ -153,7 +157,7 @@ class Claim:
                     found["registration"] = self.registration.to_dict(text=texts)
             elif item.name == "warnings":
                 found["warnings"] = [note.to_dict(text=texts) for note in self.warnings]
-            else:
+            elif item.name != "levels_run" or self.levels_run is not None:
                 found[item.name] = _plain(getattr(self, item.name))
         return found
 
@@ -213,6 +217,7 @@ def _nested(data: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that are not plain values."""
     return {
         "factors": tuple(data.get("factors", ())),
+        "levels_run": None if data.get("levels_run") is None else tuple(data["levels_run"]),
         "refusal": _refused(data),
         "registration": Note.from_dict(when) if (when := data.get("registration")) else None,
         "warnings": tuple(Note.from_dict(note) for note in data.get("warnings", ())),

@@ -63,6 +63,9 @@ class ClaimMaker:
         finding, cells = self.finding(asked), self.cells_of(asked)
         used = np.concatenate([group.cells for group in asked.groups(cells)])
         ends = finding.interval
+        n, k = int(cells.n[used].sum()), int(cells.k[used].sum())
+        if finding.runs is not None:
+            n, k = (finding.runs, k) if asked.outcome == "expected" else (n, finding.runs)
         return Claim(
             id=asked.id,
             estimand=asked.words,
@@ -72,8 +75,8 @@ class ClaimMaker:
             conditions=asked.held,
             unit=asked.unit,
             level=self.how.confidence,
-            n=int(cells.n[used].sum()),
-            k=int(cells.k[used].sum()) if finding.runs is None else finding.runs,
+            n=n,
+            k=k,
             estimate=finding.estimate,
             low=_finite(ends.low) if ends else None,
             high=_finite(ends.high) if ends else None,
@@ -87,6 +90,7 @@ class ClaimMaker:
             refusal=finding.reason,
             warnings=(*finding.cautions, *notes),
             alternatives=tuple(Alternative(x.method, x.low, x.high) for x in finding.alternatives),
+            levels_run=_levels_run(asked),
             inputs_digest=self.inputs_digest,
             code_version=__version__,
         )
@@ -126,6 +130,14 @@ class ClaimMaker:
         cells = self.cells_of(asked)
         full, kept = (sum(g.cells.size for g in x.groups(cells)) for x in (asked, part))
         return [say("over_part", Caution.SUB_GRID, n=kept, cells=full)]
+
+
+def _levels_run(asked: Estimand) -> tuple[float, float] | None:
+    """The least and the largest level of the factor of which the claim is a level itself."""
+    if asked.along is None:
+        return None
+    levels = [float(level) for level in asked.table.levels[asked.along]]
+    return min(levels), max(levels)
 
 
 def _finite(end: float) -> float | None:

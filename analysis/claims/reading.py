@@ -123,6 +123,11 @@ def _level(value: object) -> bool:
     return _number(value) and 0 < value < 1  # type: ignore[operator]
 
 
+def _range(value: object) -> bool:
+    pair = isinstance(value, list) and len(value) == 2 and all(map(_number, value))
+    return value is None or (pair and value[0] <= value[1])  # type: ignore[index]
+
+
 _REQUIRED = ("id", "estimand", "outcome", "quantity", "unit", "level", "n", "k")
 _TESTS: dict[str, Any] = {
     **dict.fromkeys((*_TEXTS, *_DIGESTS), _text),
@@ -131,6 +136,7 @@ _TESTS: dict[str, Any] = {
     **dict.fromkeys(("n", "k"), _whole),
     **dict.fromkeys(("B", "seed"), lambda value: value is None or isinstance(value, int)),
     "level": _level,
+    "levels_run": _range,
     "registered": lambda value: isinstance(value, bool),
     "registration": lambda value: value is None or isinstance(value, dict),
     "factors": _texts,

@@ -48,6 +48,10 @@ class Cells:
     values, start : ndarrays of shape (K,) and (C + 1,)
         Outcomes of converged runs, cell after cell and sorted within; cell c holds
         ``values[start[c]:start[c + 1]]``.
+    run_cell, run_seed : ndarrays of shape (N,)
+        Cell of every run, and the number of its replicate among the names of all.
+    seed_names : tuple of str
+        Distinct replicates, sorted as text.
     pools : dict
         Resampled means that `cell_draws` keeps, by cell, seed and their number: a store that
         only saves work.
@@ -69,6 +73,9 @@ class Cells:
     failed_variance: FloatArray
     values: FloatArray
     start: IntArray
+    run_cell: IntArray
+    run_seed: IntArray
+    seed_names: tuple[str, ...]
     pools: dict[tuple[int, int, int], FloatArray] = field(default_factory=dict, repr=False)
     seen: dict[tuple[int, float], Look | None] = field(default_factory=dict, repr=False)
 
@@ -91,6 +98,7 @@ class Cells:
         converged = _Moments.of(index[table.converged], table.value[table.converged], size)
         known = table.failed & ~np.isnan(table.value)
         failed = _Moments.of(index[known], table.value[known], size)
+        names, seed = np.unique(np.array(table.replicate, dtype=np.str_), return_inverse=True)
         return cls(
             table=table,
             shape=shape,
@@ -106,6 +114,9 @@ class Cells:
             failed_variance=failed.variance,
             values=converged.values,
             start=converged.start,
+            run_cell=index,
+            run_seed=np.asarray(seed, dtype=np.int64),
+            seed_names=tuple(names.tolist()),
         )
 
     def oriented(self) -> Cells:
@@ -161,7 +172,7 @@ def _negated(cells: Cells) -> Cells:
 
 def cell_of(cells: Cells) -> IntArray:
     """Cell of every run; shape (N,)."""
-    return _cell_index(cells.table, cells.shape)
+    return cells.run_cell
 
 
 def pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:

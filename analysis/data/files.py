@@ -10,6 +10,7 @@ from __future__ import annotations
 import bz2
 import codecs
 import csv
+import errno
 import gzip
 import io
 import json
@@ -24,7 +25,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
 from vggstudy.analysis.data.number_texts import with_numbers
 from vggstudy.errors import AnalysisError
-from vggstudy.files import explain
+from vggstudy.files import explain, open_ordinary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +39,8 @@ NAMED = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 SNIFFED_LINES = 50
 MAX_BYTES = 2 * 2**30
 """Largest table that is read, after decompression: 10 million runs of 20 columns."""
+
+MAX_COLUMNS = 10_000
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _BOMS = {
@@ -99,6 +102,7 @@ def read_table_file(
         found, kind = TableFile(frame), f"CSV, columns separated by a {NAMED[separator]}"
         if separator == ";" and decimal is None:
             decimal = ","  # it is what leaves the comma to numbers
+    _refuse_wide(found.frame.shape[1], path)
     logger.info("%s: read as %s, %s", path, kind, encoding)
     frame, notes = with_numbers(found.frame, decimal, str(path))
     for note in notes:
@@ -109,16 +113,19 @@ def read_table_file(
 def _content(path: Path, ending: str | None) -> bytes:
     """The bytes of a regular file, decompressed, not beyond `MAX_BYTES`."""
     try:
-        if path.exists() and not path.is_file():
-            raise AnalysisError(f"{path}: not a regular file")
-        opened: IO[bytes] = _OPENERS[ending](path, "rb") if ending else path.open("rb")
-        with opened as file:
-            data = file.read(MAX_BYTES + 1)
+        with open_ordinary(path, limit=MAX_BYTES) as raw:
+            opened: IO[bytes] = _OPENERS[ending](raw, "rb") if ending else raw
+            with opened as file:
+                data = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
         raise AnalysisError(f"{path}: no such file") from None
     except (EOFError, lzma.LZMAError, zlib.error, gzip.BadGzipFile) as error:
         raise AnalysisError(f"{path}: cannot be decompressed: {error}") from None
     except OSError as error:
+        if error.errno == errno.EFBIG:
+            raise AnalysisError(f"{path}: larger than {MAX_BYTES // 2**30} GiB") from None
+        if error.errno in (errno.EINVAL, errno.ENXIO, errno.EISDIR):
+            raise AnalysisError(f"{path}: not a regular file") from None
         raise AnalysisError(explain(error, path, "read")) from None
     if len(data) > MAX_BYTES:
         raise AnalysisError(f"{path}: larger than {MAX_BYTES // 2**30} GiB")
@@ -147,6 +154,7 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
     import pandas as pd
 
     separator = separator_of(text)
+    _refuse_wide(text[: text.find("\n")].count(separator) + 1, path)
     try:
         header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0).columns
         frame = pd.read_csv(
@@ -161,15 +169,29 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
     return with_numbers_beside_texts(frame, factors), separator
 
 
+def _refuse_wide(columns: int, path: Path) -> None:
+    """Refuse more columns than any table of runs has, each of which costs a reader milliseconds."""
+    if columns > MAX_COLUMNS:
+        raise AnalysisError(f"{path}: has {columns:,} columns; at most {MAX_COLUMNS:,} are read")
+
+
 def separator_of(text: str) -> str:
     """The separator of a CSV: the one that makes most columns, equally many in its first lines.
 
     Where none divides all lines alike, the one that divides the header most; else a comma.
     """
     lines = list(_first_lines(text))
-    counts = {each: [len(row) for row in csv.reader(lines, delimiter=each)] for each in SEPARATORS}
+    counts = {each: _widths(lines, each) for each in SEPARATORS}
     alike = [each for each, found in counts.items() if len(set(found)) == 1 and found[0] > 1]
     return max(alike or SEPARATORS, key=lambda each: (counts[each] or [0])[0])
+
+
+def _widths(lines: Sequence[str], separator: str) -> list[int]:
+    """Columns of each line; none where a separator leaves a field longer than any table has."""
+    try:
+        return [len(row) for row in csv.reader(lines, delimiter=separator)]
+    except csv.Error:  # 131,072 characters
+        return []
 
 
 def _first_lines(text: str) -> Iterator[str]:

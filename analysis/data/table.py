@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from vggstudy.identity import digest
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Seeding = Literal["auto", "independent", "shared", "crossed"]
+"""Whether runs of different cells share their seeds, or the table is to tell."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +59,10 @@ class RunTable:
     streams : ndarray of shape (N, 2) or None
         Numbers of the seed of each run's initialisation and of the seed of everything else, where
         the input tells them apart (columns ``init_seed`` and ``data_seed``).
+    seeds : tuple of str or None
+        The column ``seed``, N entries, where the input has one.
+    seeding : str
+        How the seeds are to be read, unless an analysis says otherwise; see `seeding.read_seeds`.
     own_chance : ndarray of shape (N,) or None
         Each run's own chance level where runs differ in it; NaN where a run has none.
     notes : tuple of Note
@@ -74,6 +81,8 @@ class RunTable:
     chance: float | None
     label_rule: str
     streams: IntArray | None = None
+    seeds: tuple[str, ...] | None = None
+    seeding: Seeding = "auto"
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
     lower_is_better: bool = False
@@ -89,6 +98,7 @@ class RunTable:
         chance: float | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
+        seeding: Seeding = "auto",
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
 
@@ -110,6 +120,9 @@ class RunTable:
             Declared order of the levels; by default false < true, numbers by value, then text.
         lower_is_better : bool, optional
             Whether less of the outcome is better; by default as its name says (`lower_by_name`).
+        seeding : str
+            Whether runs of different cells share their seeds: auto (the column ``seed`` tells),
+            independent, shared, or crossed.
 
         Raises
         ------
@@ -117,7 +130,8 @@ class RunTable:
             If anything is wrong; every problem is listed, with its row.
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
-        return cls(**build_table(frame, request, rows="row", first=1)).directed(lower_is_better)
+        made = cls(**build_table(frame, request, rows="row", first=1), seeding=seeding)
+        return made.directed(lower_is_better)
 
     @classmethod
     def read_csv(
@@ -131,6 +145,7 @@ class RunTable:
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
         decimal: Decimal | None = None,
+        seeding: Seeding = "auto",
     ) -> RunTable:
         """`from_frame` of a file: CSV, JSON Lines or Parquet; problems are named by line.
 
@@ -148,8 +163,8 @@ class RunTable:
         """
         request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
         file = read_table_file(Path(path), factors, decimal=decimal)
-        made = cls(**build_table(file.frame, request, rows=file.rows, first=file.first))
-        return made.directed(lower_is_better)
+        fields = build_table(file.frame, request, rows=file.rows, first=file.first)
+        return cls(**fields, seeding=seeding).directed(lower_is_better)
 
     def directed(self, lower_is_better: bool | None) -> RunTable:
         """The same runs, with which values are better; None goes by the outcome's name."""
@@ -199,6 +214,7 @@ class RunTable:
             label=self.label[rows],
             value=self.value[rows],
             streams=None if self.streams is None else self.streams[rows],
+            seeds=None if self.seeds is None else tuple(self.seeds[i] for i in rows.tolist()),
             own_chance=None if self.own_chance is None else self.own_chance[rows],
         )
 

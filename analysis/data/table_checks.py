@@ -38,6 +38,8 @@ LARGEST = 1e70
 
 LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
+SEED_COLUMN = "seed"
+"""What a run was seeded with: where its values recur in other cells, runs depend on one another."""
 STREAM_COLUMNS = ("init_seed", "data_seed")
 """Seed of the initialisation, and seed of everything else, where a design crosses them."""
 
@@ -134,6 +136,7 @@ def build_table(
         "chance": chance,
         "label_rule": rule,
         "streams": _streams(frame, request, places, order),
+        "seeds": _seeds(frame, places, order),
         "own_chance": None if own is None else own[places][order],
         "notes": tuple(notes),
     }
@@ -148,6 +151,20 @@ def _streams(
     named = [frame[name].to_numpy(dtype=object)[places] for name in STREAM_COLUMNS]
     codes = [np.unique(column.astype(str), return_inverse=True)[1] for column in named]
     return np.stack(codes, axis=1).astype(np.int64)[order]
+
+
+def _seeds(frame: pd.DataFrame, places: IntArray, order: list[int]) -> tuple[str, ...] | None:
+    """What each run was seeded with; None without such a column. An unknown seed is no other's."""
+    if SEED_COLUMN not in frame:
+        return None
+    raw = frame[SEED_COLUMN].to_numpy(dtype=object)[places]
+    found = []
+    for i in order:
+        try:
+            found.append(write_level(canonical_level(raw[i])))
+        except ValueError:
+            found.append(f"unknown, run {i}")
+    return tuple(found)
 
 
 def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Problems) -> None:

@@ -32,7 +32,7 @@ def contrast_deviations(
     *,
     claim_id: str,
     seed: int,
-    n_resamples: int,
+    resamples: int,
     inflate: bool,
     chunk_draws: int,
 ) -> Numbers:
@@ -48,7 +48,7 @@ def contrast_deviations(
         Real or complex.
     claim_id : str
     seed : int
-    n_resamples : int
+    resamples : int
     inflate : bool
         As in `resampling.linear_deviations`.
     chunk_draws : int
@@ -56,16 +56,16 @@ def contrast_deviations(
 
     Returns
     -------
-    ndarray of shape (n_resamples,)
+    ndarray of shape (resamples,)
     """
     n = cells.k[used]
     scale = weights * (np.sqrt(n / (n - 1)) if inflate else 1.0)
-    offsets = claim_generator(seed, claim_id).integers(n_resamples, size=used.size)
-    total: Numbers = np.zeros(n_resamples, dtype=weights.dtype)
+    offsets = claim_generator(seed, claim_id).integers(resamples, size=used.size)
+    total: Numbers = np.zeros(resamples, dtype=weights.dtype)
     for cell, factor, offset in zip(used.tolist(), scale.tolist(), offsets.tolist(), strict=True):
-        pool = _pool(cells, cell, seed=seed, n_resamples=n_resamples, chunk_draws=chunk_draws)
-        total[offset:] += factor * pool[: n_resamples - offset]
-        total[:offset] += factor * pool[n_resamples - offset :]
+        pool = _pool(cells, cell, seed=seed, resamples=resamples, chunk_draws=chunk_draws)
+        total[offset:] += factor * pool[: resamples - offset]
+        total[:offset] += factor * pool[resamples - offset :]
     return total
 
 
@@ -75,17 +75,17 @@ def strata_of_cells(cells: Cells, used: IntArray) -> Strata:
     return Strata(cells.k[used].astype(np.int64), np.concatenate(values))
 
 
-def _pool(cells: Cells, cell: int, *, seed: int, n_resamples: int, chunk_draws: int) -> FloatArray:
-    """Deviations of a cell's resampled means, drawn when first asked for; shape (n_resamples,)."""
-    key = (cell, seed, n_resamples)
+def _pool(cells: Cells, cell: int, *, seed: int, resamples: int, chunk_draws: int) -> FloatArray:
+    """Deviations of a cell's resampled means, drawn when first asked for; shape (resamples,)."""
+    key = (cell, seed, resamples)
     pools = cells.pools
     if key not in pools:
-        while pools and (len(pools) + 1) * n_resamples * 8 > KEPT_BYTES:
+        while pools and (len(pools) + 1) * resamples * 8 > KEPT_BYTES:
             del pools[next(iter(pools))]
         pools[key] = linear_deviations(
             strata_of_cells(cells, np.array([cell])),
             np.ones(1),
-            n_resamples=n_resamples,
+            resamples=resamples,
             rng=claim_generator(seed, f"{_mean_id(cells, cell)}#runs"),
             inflate=False,
             chunk_draws=chunk_draws,

@@ -18,13 +18,12 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.paired_shares import paired_shares
-from vggstudy.analysis.estimators.seed_sums import shares_by_seed
+from vggstudy.analysis.estimators.seed_clusters import counts_over_seeds
 from vggstudy.analysis.notes import Caution, Note, say
 from vggstudy.analysis.numbers.differences import signed_probabilities
 from vggstudy.analysis.numbers.proportions import (
     PooledCounts,
     clopper_pearson,
-    clustered_counts,
     mid_p,
     pooled_counts,
 )
@@ -99,7 +98,7 @@ def _clustered(
     `paired_shares` take their groups as independent.
     """
     found = [
-        clustered_counts(count, shares_by_seed(cells, group.cells, group.weights))
+        counts_over_seeds(cells, group.cells, group.weights, count)
         if group.cells.size > 1
         else count
         for group, count in zip(groups, counts, strict=True)

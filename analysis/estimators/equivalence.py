@@ -1,5 +1,9 @@
 """Equivalence: two one-sided tests of a difference against a margin.
 
+Where runs of different cells share their seeds the difference is one contrast a seed
+(`seeds.difference_over_seeds`), and so it is where runs are paired by seed: cells weigh alike in
+every one of them. Otherwise every cell has its own mean and variance.
+
 The two tests reject at level alpha exactly when the (1 - 2 alpha) interval lies inside the margin,
 so the interval shown is the 90% one for a test at 5%.
 
@@ -20,9 +24,8 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.means import spread_where_flat
 from vggstudy.analysis.notes import Note, NotedValueError, say
-from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import Interval, check_confidence
-from vggstudy.analysis.numbers.student import Spread, satterthwaite, t_interval
+from vggstudy.analysis.numbers.student import Spread, t_interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,62 +133,3 @@ def spread_by_cell(cells: Cells, groups: list[Group], *, pooled: bool = False) -
     if not variance > 0:
         raise NotedValueError(say("variances_are_zero"))
     return Spread(float(np.sqrt((weights**2 * variance / cells.k[used]).sum())), df)
-
-
-def paired_differences(cells: Cells, groups: list[Group]) -> FloatArray:
-    """Later minus earlier value of runs that share all other factors and the replicate.
-
-    Parameters
-    ----------
-    cells : Cells
-    groups : list of Group
-        Two groups whose cells correspond in order, as `Contrast.groups` gives them.
-
-    Returns
-    -------
-    ndarray of shape (P,)
-        One difference a pair of converged runs; runs without a partner are left out.
-
-    Raises
-    ------
-    ValueError
-        If the groups do not correspond.
-    """
-    if len(groups) != 2 or groups[0].cells.size != groups[1].cells.size:
-        raise NotedValueError(say("pairs_need_groups"))
-    table = cells.table
-    index = np.ravel_multi_index(tuple(table.codes.T), cells.shape)
-    value = {
-        (int(index[i]), table.replicate[i]): float(table.value[i])
-        for i in np.flatnonzero(table.converged).tolist()
-    }
-    found = [
-        later - value[earlier_cell, replicate]
-        for later_cell, earlier_cell in zip(
-            groups[0].cells.tolist(), groups[1].cells.tolist(), strict=True
-        )
-        for replicate in _replicates(table.replicate)
-        if (later := value.get((later_cell, replicate))) is not None
-        and (earlier_cell, replicate) in value
-    ]
-    return np.array(found, dtype=np.float64)
-
-
-def _replicates(names: tuple[str, ...]) -> list[str]:
-    """Distinct replicates in order."""
-    return list(dict.fromkeys(names))
-
-
-def paired_spread(differences: FloatArray) -> Spread:
-    """Standard error of the mean of paired differences, with n - 1 degrees of freedom.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than two, or they do not vary.
-    """
-    n = differences.size
-    if n < 2:
-        raise NotedValueError(say("pairs_needed", n=n))
-    one = np.ones(1)
-    return satterthwaite(one, np.array([differences.var(ddof=1)]), np.array([float(n)]))

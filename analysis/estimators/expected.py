@@ -23,13 +23,13 @@ from vggstudy.analysis.data.cells import Cells, cell_of
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.estimators.seed_sums import by_seed, shares_by_seed
+from vggstudy.analysis.estimators.seed_clusters import counts_over_seeds
+from vggstudy.analysis.estimators.seed_sums import by_seed
 from vggstudy.analysis.notes import Caution, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.proportions import (
     clopper_pearson,
-    clustered_counts,
     mover_sum,
     pooled_counts,
     wilson,
@@ -135,7 +135,7 @@ def _group(
     if total > 0:
         counts = pooled_counts(cells.k[at], cells.n[at], gain / total)
         if shared:
-            counts = clustered_counts(counts, shares_by_seed(cells, at, gain / total))
+            counts = counts_over_seeds(cells, at, gain / total, counts)
         limits = (clopper_pearson if exact else wilson)(counts.k, counts.n, confidence=confidence)
         down, up = total * (limits.estimate - limits.low), total * (limits.high - limits.estimate)
     width = _half_over_seeds if shared else _half_width

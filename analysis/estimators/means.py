@@ -49,14 +49,14 @@ class Resampling:
     ----------
     method : str
         A method of `bootstrap`.
-    n_resamples : int
+    resamples : int
     seed : int
     chunk_draws : int
         Draws held in memory at a time.
     """
 
     method: bootstrap.Method
-    n_resamples: int
+    resamples: int
     seed: int
     chunk_draws: int
 
@@ -121,7 +121,7 @@ def estimate_mean(
         drawn.clipped(*limits),
         cautions=notes,
         alternatives=(analytic.clipped(*limits),),
-        resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
     )
 
 
@@ -168,12 +168,12 @@ def _draw(
     resampling: Resampling,
 ) -> Interval:
     """The bootstrap interval by the method asked for."""
-    count, chunk = resampling.n_resamples, resampling.chunk_draws
+    resamples, chunk = resampling.resamples, resampling.chunk_draws
     method = resampling.method
     if method == "studentized":
         strata = strata_of_cells(cells, used)
         rng = claim_generator(resampling.seed, claim_id)
-        drawn = studentized_draws(strata, weights, n_resamples=count, rng=rng, chunk_draws=chunk)
+        drawn = studentized_draws(strata, weights, resamples=resamples, rng=rng, chunk_draws=chunk)
         return bootstrap.studentized(
             estimate, spread.se, drawn.deviation, drawn.se, confidence=confidence
         )
@@ -183,7 +183,7 @@ def _draw(
         weights,
         claim_id=claim_id,
         seed=resampling.seed,
-        n_resamples=count,
+        resamples=resamples,
         inflate=method == "calibrated",
         chunk_draws=chunk,
     )

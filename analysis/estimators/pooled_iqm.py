@@ -155,7 +155,7 @@ def estimate_pooled_iqm(
         drawn.clipped(*limits),
         cautions=notes,
         alternatives=(analytic.clipped(*limits),),
-        resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
     )
 
 
@@ -180,7 +180,7 @@ def _resampled(pool: Pool, claim_id: str, resampling: Resampling) -> FloatArray:
     chunks = resample_values(
         pool.strata,
         pool.strata.values,
-        n_resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
         rng=claim_generator(resampling.seed, claim_id),
         chunk_draws=resampling.chunk_draws,
     )

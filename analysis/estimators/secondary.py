@@ -138,7 +138,7 @@ def _estimate(
 
 def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resampling) -> Finding:
     """Interquartile mean with the calibrated bootstrap."""
-    count = resampling.n_resamples
+    resamples = resampling.resamples
     estimate = float(interquartile_mean(values))
     drawn = _resampled_iqm(values, claim_id, resampling)
     deviation = (drawn - estimate) * np.sqrt(values.size / (values.size - 1))
@@ -148,7 +148,7 @@ def _iqm(values: FloatArray, claim_id: str, confidence: float, resampling: Resam
     low, high = float(values.min()), float(values.max())
     if not interval.low < interval.high:
         return refused(Reason.NO_VARIANCE, "resamples_do_not_vary", low=low, high=high)
-    return Finding(estimate, interval, resamples=count)
+    return Finding(estimate, interval, resamples=resamples)
 
 
 def _as_wide_as_the_mean(drawn: Interval, values: FloatArray, confidence: float) -> Interval:
@@ -162,9 +162,11 @@ def _as_wide_as_the_mean(drawn: Interval, values: FloatArray, confidence: float)
 def _resampled_iqm(values: FloatArray, claim_id: str, resampling: Resampling) -> FloatArray:
     """Interquartile means of resamples; of many runs, by the quicker scheme of the same law."""
     rng = claim_generator(resampling.seed, claim_id)
-    count, chunk = resampling.n_resamples, resampling.chunk_draws
+    resamples, chunk = resampling.resamples, resampling.chunk_draws
     if values.size >= ORDERED_FROM:
-        return resampled_interquartile_means(values, n_resamples=count, rng=rng, chunk_draws=chunk)
+        return resampled_interquartile_means(
+            values, resamples=resamples, rng=rng, chunk_draws=chunk
+        )
     strata = Strata(np.array([values.size]), values)
-    chunks = resample_values(strata, values, n_resamples=count, rng=rng, chunk_draws=chunk)
+    chunks = resample_values(strata, values, resamples=resamples, rng=rng, chunk_draws=chunk)
     return np.concatenate([interquartile_mean(part) for part in chunks])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import Cells, cell_of
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 
 
@@ -53,19 +53,18 @@ def by_seed(
     SeedContrasts
         ``values`` has shape (G,) for one sum, (G, K) for more.
     """
-    table = cells.table
     asked = (weights != 0).any(axis=1)
-    index = cell_of(cells)
-    mine = np.flatnonzero(asked[index])
-    names, seed = np.unique([table.replicate[i] for i in mine.tolist()], return_inverse=True)
+    mine = np.flatnonzero(asked[cells.run_cell])
+    among, seed = np.unique(cells.run_seed[mine], return_inverse=True)
     counted = present[mine]
-    full = np.bincount(seed[counted], minlength=names.size) == int(asked.sum())
+    full = np.bincount(seed[counted], minlength=among.size) == int(asked.sum())
     kept = full if complete else np.ones_like(full)
     at, who = mine[counted], seed[counted]
-    sums = np.zeros((names.size, weights.shape[1]))
-    np.add.at(sums, who, weights[index[at]] * value[at, None])
+    sums = np.zeros((among.size, weights.shape[1]))
+    np.add.at(sums, who, weights[cells.run_cell[at]] * value[at, None])
     chosen = sums[kept, 0] if weights.shape[1] == 1 else sums[kept]
-    return SeedContrasts(tuple(names[kept].tolist()), chosen, int((~full).sum()))
+    names = tuple(cells.seed_names[i] for i in among[kept].tolist())
+    return SeedContrasts(names, chosen, int((~full).sum()))
 
 
 def shares_by_seed(cells: Cells, used: IntArray, weights: FloatArray) -> FloatArray:

@@ -16,12 +16,20 @@ from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.estimators.seed_clusters import clustered_spread
 from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed
-from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, Reason, say
+from vggstudy.analysis.notes import (
+    ModelCaution,
+    ModelReason,
+    Note,
+    NotedValueError,
+    Reason,
+    say,
+)
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, linear_deviations
-from vggstudy.analysis.numbers.student import student_t
+from vggstudy.analysis.numbers.student import Spread, student_t, t_interval
 
 MIN_SEEDS, WARN_SEEDS, BOOTSTRAP_SEEDS = 3, 5, 20
 """Complete seeds for an interval at all, without a warning, and with a bootstrap beside."""
@@ -47,11 +55,17 @@ def seed_contrasts(cells: Cells, groups: list[Group], *, everyone: bool = False)
     everyone : bool
         Of all labelled runs, failed ones included; by default of converged runs alone.
     """
+    value = _values(cells, everyone=everyone)
+    weights = signed_weights(cells, groups)
+    return by_seed(cells, weights[:, None], value, _present(cells, everyone=everyone))
+
+
+def signed_weights(cells: Cells, groups: list[Group]) -> FloatArray:
+    """Weight of every cell in a contrast, with its sign; shape (C,)."""
     weights = np.zeros(len(cells))
     for group in groups:
         weights[group.cells] = group.sign * group.weights
-    value = outcome_of_all(cells) if everyone else cells.table.value
-    return by_seed(cells, weights[:, None], value, _present(cells, everyone=everyone))
+    return weights
 
 
 def models_by_seed(cells: Cells, weights: FloatArray, *, everyone: bool) -> SeedContrasts:
@@ -65,8 +79,13 @@ def models_by_seed(cells: Cells, weights: FloatArray, *, everyone: bool) -> Seed
     everyone : bool
         Of all labelled runs, or of converged ones alone.
     """
-    value = outcome_of_all(cells) if everyone else cells.table.value
+    value = _values(cells, everyone=everyone)
     return by_seed(cells, weights, value, _present(cells, everyone=everyone))
+
+
+def _values(cells: Cells, *, everyone: bool) -> FloatArray:
+    """Number of every run: with something for failed ones that have none, or as it is."""
+    return outcome_of_all(cells) if everyone else cells.table.value
 
 
 def _present(cells: Cells, *, everyone: bool) -> BoolArray:
@@ -107,29 +126,118 @@ def estimate_shared(
         return Finding(None, None, problem)
     found = seed_contrasts(cells, groups, everyone=everyone)
     count = len(found.seeds)
+    if count < MIN_SEEDS and (wider := _incomplete(cells, groups, found, confidence, everyone)):
+        return wider
     if count < MIN_SEEDS:
         name = "needs_labelled_seeds" if everyone else "needs_seeds"
         counts = {"least": MIN_SEEDS, "n": count, "seeds": count + found.incomplete}
         return Finding(None, None, say(name, ModelReason.TOO_FEW_SEEDS, **counts))
     values = found.values
-    if values.std(ddof=1) <= ZERO_SPREAD * float(np.nanmax(np.abs(cells.table.value))):
+    if _constant(cells, values):
         estimate = float(values.mean())
         return refused(Reason.NO_VARIANCE, "seeds_do_not_vary", estimate)
     interval = replace(student_t(values, confidence=confidence), method="seeds_t")
-    finding = Finding(interval.estimate, interval, cautions=_cautions(found))
+    runs = count * used.size if found.incomplete else None
+    finding = Finding(interval.estimate, interval, cautions=_cautions(found), runs=runs)
     if count < BOOTSTRAP_SEEDS:
         return finding
     deviation = linear_deviations(
         Strata(np.array([count]), values),
         np.ones(1),
-        n_resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
         rng=claim_generator(resampling.seed, claim_id),
         inflate=True,
         chunk_draws=resampling.chunk_draws,
     )
     drawn = bootstrap.calibrated(interval.estimate, deviation, count - 1, confidence=confidence)
     beside = replace(drawn, method="cluster_bootstrap")
-    return replace(finding, alternatives=(beside,), resamples=resampling.n_resamples)
+    return replace(finding, alternatives=(beside,), resamples=resampling.resamples)
+
+
+def _incomplete(
+    cells: Cells, groups: list[Group], found: SeedContrasts, confidence: float, everyone: bool
+) -> Finding | None:
+    """The contrast of cell means with seeds as clusters; None where there are too few."""
+    value, present = _values(cells, everyone=everyone), _present(cells, everyone=everyone)
+    made = _clustered(cells, signed_weights(cells, groups), value, present)
+    if made is None:
+        return None
+    estimate, spread = made
+    interval = t_interval(estimate, spread, confidence=confidence, method="seed_clusters_t")
+    seeds = {"n": len(found.seeds), "seeds": len(found.seeds) + found.incomplete}
+    note = say("few_seeds_complete", ModelCaution.SEEDS_INCOMPLETE, **seeds)
+    return Finding(estimate, interval, cautions=(note,))
+
+
+def _clustered(
+    cells: Cells, weights: FloatArray, value: FloatArray, present: BoolArray
+) -> tuple[float, Spread] | None:
+    """A weighted sum of cell means and its spread over seeds as clusters, if they are enough."""
+    mine = present & (weights != 0)[cells.run_cell]
+    used = np.flatnonzero(weights)
+    count = np.bincount(cells.run_cell[mine], minlength=len(cells))[used]
+    if np.unique(cells.run_seed[mine]).size < MIN_SEEDS or not count.all():
+        return None
+    spread = clustered_spread(cells, weights, value, present)
+    if spread is None:
+        return None
+    sums = np.bincount(cells.run_cell[mine], weights=value[mine], minlength=len(cells))[used]
+    return float(weights[used] @ (sums / count)), spread
+
+
+def difference_over_seeds(
+    cells: Cells, groups: list[Group], *, paired: bool = False
+) -> tuple[float, Spread]:
+    """A contrast of means among converged runs and its spread, one contrast a seed.
+
+    Parameters
+    ----------
+    cells : Cells
+    groups : list of Group
+        With `paired`, two of them whose cells correspond in order, as `Contrast.groups` gives them.
+    paired : bool
+        Only runs count whose partner, the run of the same seed in the other group's cell, converged
+        too.
+
+    Raises
+    ------
+    ValueError
+        If too few seeds have runs in every cell, or all of them give the same value.
+    """
+    weights, present = signed_weights(cells, groups), cells.table.converged
+    if paired:
+        present = present & _partnered(cells, groups)
+    found = by_seed(cells, weights[:, None], cells.table.value, present)
+    count = len(found.seeds)
+    if count < MIN_SEEDS:
+        made = _clustered(cells, weights, cells.table.value, present)
+        if made is None:
+            values = {"least": MIN_SEEDS, "n": count, "seeds": count + found.incomplete}
+            raise NotedValueError(say("needs_seeds", ModelReason.TOO_FEW_SEEDS, **values))
+        return made
+    if _constant(cells, found.values):
+        raise NotedValueError(say("seeds_do_not_vary"))
+    se = float(found.values.std(ddof=1)) / count**0.5
+    return float(found.values.mean()), Spread(se, float(count - 1))
+
+
+def _partnered(cells: Cells, groups: list[Group]) -> BoolArray:
+    """Runs whose seed has a converged run in the corresponding cell too; shape (N,)."""
+    if len(groups) != 2 or groups[0].cells.size != groups[1].cells.size:
+        raise NotedValueError(say("pairs_need_groups"))
+    other = np.full(len(cells), -1)
+    other[groups[0].cells], other[groups[1].cells] = groups[1].cells, groups[0].cells
+    size = len(cells.seed_names)
+    learned = cells.table.converged
+    known = np.zeros(len(cells) * size + 1, dtype=bool)
+    known[cells.run_cell[learned] * size + cells.run_seed[learned]] = True
+    partner = other[cells.run_cell]
+    return np.asarray(known[np.where(partner < 0, -1, partner * size + cells.run_seed)])
+
+
+def _constant(cells: Cells, values: FloatArray) -> bool:
+    """Whether values differ by rounding only."""
+    return bool(values.std(ddof=1) <= ZERO_SPREAD * float(np.nanmax(np.abs(cells.table.value))))
 
 
 def _cautions(found: SeedContrasts) -> tuple[Note, ...]:

@@ -79,7 +79,7 @@ def lee_bounds(
     groups: list[Group],
     *,
     confidence: float,
-    n_resamples: int,
+    resamples: int,
     seed: int,
     claim_id: str,
 ) -> LeeBounds | None:
@@ -91,7 +91,7 @@ def lee_bounds(
     groups : list of Group
         Two groups whose cells correspond in order.
     confidence : float
-    n_resamples : int
+    resamples : int
         Resamples of all runs behind the standard errors.
     seed, claim_id : int, str
         Name the random stream.
@@ -108,7 +108,7 @@ def lee_bounds(
     pairs = [_Pair.of(cells, int(a), int(b)) for a, b in zip(later, earlier, strict=True)]
     found = np.array([pair.bounds() for pair in pairs])
     low, high = found[:, 0].mean(), found[:, 1].mean()
-    variance = np.sum([pair.variances(n_resamples, rng) for pair in pairs], axis=0)
+    variance = np.sum([pair.variances(resamples, rng) for pair in pairs], axis=0)
     errors = np.sqrt(variance) / len(pairs)
     critical = imbens_manski(float(high - low), float(errors.max()), confidence)
     return LeeBounds(
@@ -134,7 +134,7 @@ def with_bounds(finding: Finding, cells: Cells, asked: Estimand, how: How) -> Fi
         cells,
         groups,
         confidence=how.confidence,
-        n_resamples=RESAMPLES,
+        resamples=RESAMPLES,
         seed=how.resampling.seed,
         claim_id=asked.id,
     )
@@ -227,7 +227,7 @@ class _Pair:
         low, high, cut = _bounds(self.first, self.second, once[0], once[1])
         return float(low[0]), float(high[0]), float(cut[0])
 
-    def variances(self, n_resamples: int, rng: np.random.Generator) -> FloatArray:
+    def variances(self, resamples: int, rng: np.random.Generator) -> FloatArray:
         """Variances of low and high over resamples of all runs; shape (2,).
 
         Resamples without a converged run in one of the cells are left out.
@@ -236,16 +236,16 @@ class _Pair:
         strata = Strata(both, np.zeros(int(both.sum())))
         drawn = [
             _bounds(self.first, self.second, *np.split(counts, both[:1], axis=1))
-            for counts in _times_drawn(strata, n_resamples, rng)
+            for counts in _times_drawn(strata, resamples, rng)
         ]
         low, high = (np.concatenate([part[i] for part in drawn]) for i in (0, 1))
         return np.array([low.var(ddof=1), high.var(ddof=1)])
 
 
-def _times_drawn(strata: Strata, n_resamples: int, rng: np.random.Generator) -> Iterator[IntArray]:
+def _times_drawn(strata: Strata, resamples: int, rng: np.random.Generator) -> Iterator[IntArray]:
     """How often each run is drawn, in chunks of shape (rows, N)."""
     size = strata.values.size
-    for index in resample_indices(strata, n_resamples=n_resamples, rng=rng):
+    for index in resample_indices(strata, resamples=resamples, rng=rng):
         rows = len(index)
         index += size * np.arange(rows)[:, None]
         yield np.bincount(index.ravel(), minlength=rows * size).reshape(rows, size)

@@ -69,7 +69,7 @@ class TurningPoint:
     curvature: SignTest
     fit: LackOfFit | None
     bootstrap: Interval | None
-    n_resamples: int
+    resamples: int
 
     @property
     def curve(self) -> Curve:
@@ -102,7 +102,7 @@ class TurningPoint:
         beside = _original(axis, self.bootstrap)
         if beside is None:
             return Finding(known, found, None, self.cautions())
-        return Finding(known, found, None, self.cautions(), (beside,), self.n_resamples)
+        return Finding(known, found, None, self.cautions(), (beside,), self.resamples)
 
 
 def peak(cells: Cells, asked: Estimand, how: How) -> Finding:
@@ -172,7 +172,7 @@ def turning_point_of(
         curvature=sign_test(quadratic, quadratic.lines[2]),
         fit=_lack_of_fit(quadratic),
         bootstrap=drawn,
-        n_resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
     )
 
 
@@ -204,7 +204,7 @@ def _bootstrap(
         stretch * (quadratic.lines[1] + 1j * quadratic.lines[2]),
         claim_id=claim_id,
         seed=resampling.seed,
-        n_resamples=resampling.n_resamples,
+        resamples=resampling.resamples,
         inflate=True,
         chunk_draws=resampling.chunk_draws,
     )

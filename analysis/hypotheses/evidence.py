@@ -12,14 +12,10 @@ from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.parsing import check_factor, conditions_at
-from vggstudy.analysis.estimators.equivalence import (
-    paired_differences,
-    paired_spread,
-    spread_by_cell,
-    tost,
-)
+from vggstudy.analysis.estimators.equivalence import spread_by_cell, tost
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
+from vggstudy.analysis.estimators.seeds import difference_over_seeds
 from vggstudy.analysis.hypotheses.model_evidence import needed, peak, slope
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
@@ -85,14 +81,16 @@ class Evaluator:
         rule = say("within_margin", claim=asked.id, number=part.margin)
         if finding.interval is None:
             return _refused(asked, rule, level, finding)
-        adjust = part.adjust or "cell"
-        estimate, spread = _difference(self.maker.cells_of(asked), asked, adjust)
+        adjusted: str = part.adjust or "cell"
+        if adjusted == "cell" and self.maker.how.shared_seeds:
+            adjusted = "seed"
+        estimate, spread = _difference(self.maker.cells_of(asked), asked, adjusted)
         test = tost(
             estimate,
             spread,
             margin=part.margin,
             alpha=1 - level,
-            method=f"tost_by_{adjust}",
+            method=f"tost_by_{adjusted}",
         )
         verdict = within(test.interval, margin=part.margin)
         shown = 1 - 2 * (1 - level)
@@ -177,14 +175,12 @@ def _refused(asked: Estimand, rule: Note, level: float, finding: Finding) -> Evi
     return not_estimable(asked.id, rule, level, reason, finding.estimate)
 
 
-def _difference(cells: Cells, asked: Estimand, adjust: str) -> tuple[float, Spread]:
-    """A difference and its standard error, adjusted by cell or paired by replicate."""
+def _difference(cells: Cells, asked: Estimand, adjusted: str) -> tuple[float, Spread]:
+    """A difference and its standard error, by cell, by seed, or paired by seed."""
     groups = asked.groups(cells)
     try:
-        if adjust == "pair":
-            pairs = paired_differences(cells, groups)
-            spread = paired_spread(pairs)
-            return float(pairs.mean()), spread
+        if adjusted != "cell":
+            return difference_over_seeds(cells, groups, paired=adjusted == "pair")
         estimate = float(sum(g.sign * (g.weights @ cells.mean[g.cells]) for g in groups))
         return estimate, spread_by_cell(cells, groups)
     except ValueError as error:

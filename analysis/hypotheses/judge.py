@@ -151,7 +151,7 @@ def _result(
         level=level,
         reason=found.reason,
         parts=tuple(_parts(spec, evaluator, level)),
-        resamples=evaluator.maker.how.resampling.n_resamples,
+        resamples=evaluator.maker.how.resampling.resamples,
         registered=late is None,
         registration=late,
     )

@@ -157,12 +157,14 @@ def fit_models(
 
 
 def _failure(cells: Cells, request: ModelRequest, confidence: float) -> FailureModel | Note:
-    """The failure model, as far as the cells with runs allow."""
+    """The failure model, as far as the cells with runs allow; none where no run failed."""
     terms = failure_terms(cells.table, request)
     count = sum(len(cells.table.levels[name]) - 1 for name in terms.factors)
     if count >= MAX_TERMS:
         code = ModelReason.NOT_ESTIMABLE
         return say("levels_beyond_model", code, n=count, most=MAX_TERMS)
+    if cells.n.any() and not (cells.k < cells.n).any():
+        return say("no_run_failed", ModelReason.NOT_ESTIMABLE)
     try:
         found = fit_failure_model(cells, terms, confidence=confidence)
     except AnalysisError as error:

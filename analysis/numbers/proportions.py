@@ -172,16 +172,29 @@ def clustered_counts(counts: PooledCounts, shares: FloatArray) -> PooledCounts:
     shares : ndarray of shape (G,)
         Weighted share of successes in each cluster.
     """
-    size, p = shares.size, counts.k / counts.n
-    if size < 2 or not 0 < p < 1 or counts.n <= size:
+    if shares.size < 2:
         return counts
-    variance = float(shares.var(ddof=1)) / size
-    least = min(float(size), counts.n)
-    if variance > 0:
-        ratio = float(stdtrit(counts.n - 1, 0.975) / stdtrit(size - 1, 0.975))
-        effective = min(max(p * (1 - p) / variance * ratio**2, least), counts.n)
-        return PooledCounts(p * effective, effective, exact=effective == counts.n)
-    return counts
+    return effective_counts(counts, float(shares.var(ddof=1)) / shares.size, float(shares.size))
+
+
+def effective_counts(counts: PooledCounts, variance: float, clusters: float) -> PooledCounts:
+    """The same from the variance of the mean share.
+
+    Parameters
+    ----------
+    counts : PooledCounts
+    variance : float
+        Of the weighted mean of shares.
+    clusters : float
+        Clusters behind it, perhaps an effective number of them; above 1.
+    """
+    p = counts.k / counts.n
+    if not (0 < p < 1 and counts.n > clusters and variance > 0):
+        return counts
+    ratio = float(stdtrit(counts.n - 1, 0.975) / stdtrit(clusters - 1, 0.975))
+    least = min(clusters, counts.n)
+    effective = min(max(p * (1 - p) / variance * ratio**2, least), counts.n)
+    return PooledCounts(p * effective, effective, exact=effective == counts.n)
 
 
 def _check_counts(k: float, n: float) -> None:

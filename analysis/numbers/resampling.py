@@ -55,14 +55,14 @@ class Strata:
 
 
 def resample_indices(
-    strata: Strata, *, n_resamples: int, rng: np.random.Generator, chunk_draws: int = CHUNK_DRAWS
+    strata: Strata, *, resamples: int, rng: np.random.Generator, chunk_draws: int = CHUNK_DRAWS
 ) -> Iterator[IntArray]:
     """Indices of resampled runs, in chunks of shape (rows, N).
 
     Column j of a row is a run drawn uniformly from the cell of run j. A draw maps 32 random bits
     to ``floor(bits * n / 2**32)``; the departure from uniformity is below n / 2**32.
     """
-    for index in _index_chunks(strata, n_resamples, rng, chunk_draws):
+    for index in _index_chunks(strata, resamples, rng, chunk_draws):
         yield index.copy()
 
 
@@ -70,7 +70,7 @@ def resample_values(
     strata: Strata,
     values: Numbers,
     *,
-    n_resamples: int,
+    resamples: int,
     rng: np.random.Generator,
     chunk_draws: int = CHUNK_DRAWS,
 ) -> Iterator[Numbers]:
@@ -81,7 +81,7 @@ def resample_values(
     strata : Strata
     values : ndarray of shape (N,)
         A number of each run, real or complex.
-    n_resamples : int
+    resamples : int
     rng : Generator
     chunk_draws : int
 
@@ -90,30 +90,30 @@ def resample_values(
     ndarray of shape (rows, N)
         In memory that the next chunk overwrites.
     """
-    rows = _rows(strata, n_resamples, chunk_draws)
+    rows = _rows(strata, resamples, chunk_draws)
     drawn = np.empty((rows, values.size), dtype=values.dtype)
-    for index in _index_chunks(strata, n_resamples, rng, chunk_draws):
+    for index in _index_chunks(strata, resamples, rng, chunk_draws):
         # Every index is in range; the default mode would check them through a slow buffer.
         yield np.take(values, index, out=drawn[: len(index)], mode="wrap")
 
 
-def _rows(strata: Strata, n_resamples: int, chunk_draws: int) -> int:
+def _rows(strata: Strata, resamples: int, chunk_draws: int) -> int:
     """Resamples in a chunk."""
-    return min(max(1, chunk_draws // strata.values.size), n_resamples)
+    return min(max(1, chunk_draws // strata.values.size), resamples)
 
 
 def _index_chunks(
-    strata: Strata, n_resamples: int, rng: np.random.Generator, chunk_draws: int
+    strata: Strata, resamples: int, rng: np.random.Generator, chunk_draws: int
 ) -> Iterator[IntArray]:
     """Indices of `resample_indices` in memory that the next chunk overwrites."""
     size = strata.values.size
     words = -(-size // 2)
     bound = np.repeat(strata.sizes, strata.sizes).astype(np.uint64)
     offset = np.repeat(strata.starts, strata.sizes)
-    rows = _rows(strata, n_resamples, chunk_draws)
+    rows = _rows(strata, resamples, chunk_draws)
     scaled = np.empty((rows, size), dtype=np.uint64)
-    for first in range(0, n_resamples, rows):
-        part = scaled[: min(rows, n_resamples - first)]
+    for first in range(0, resamples, rows):
+        part = scaled[: min(rows, resamples - first)]
         raw = rng.bit_generator.random_raw(len(part) * words)
         bits = raw.view(np.uint32).reshape(len(part), 2 * words)[:, :size]
         np.multiply(bits, bound, out=part)
@@ -127,7 +127,7 @@ def linear_deviations(
     strata: Strata,
     weights: Numbers,
     *,
-    n_resamples: int,
+    resamples: int,
     rng: np.random.Generator,
     inflate: bool,
     chunk_draws: int = CHUNK_DRAWS,
@@ -139,7 +139,7 @@ def linear_deviations(
     strata : Strata
     weights : ndarray of shape (C,)
         Weight of each cell's mean, real or complex.
-    n_resamples : int
+    resamples : int
     rng : Generator
     inflate : bool
         Multiply each cell's deviations by ``sqrt(n / (n - 1))``, which makes their variance the
@@ -149,14 +149,14 @@ def linear_deviations(
 
     Returns
     -------
-    ndarray of shape (n_resamples,)
+    ndarray of shape (resamples,)
     """
     sizes = strata.sizes.astype(np.float64)
     means = np.add.reduceat(strata.values, strata.starts) / sizes
     scale = weights / sizes * (np.sqrt(sizes / (sizes - 1)) if inflate else 1.0)
     influence = (strata.values - np.repeat(means, strata.sizes)) * np.repeat(scale, strata.sizes)
     chunks = resample_values(
-        strata, influence, n_resamples=n_resamples, rng=rng, chunk_draws=chunk_draws
+        strata, influence, resamples=resamples, rng=rng, chunk_draws=chunk_draws
     )
     return np.concatenate([row_sums(drawn) for drawn in chunks])
 
@@ -189,7 +189,7 @@ def studentized_draws(
     strata: Strata,
     weights: FloatArray,
     *,
-    n_resamples: int,
+    resamples: int,
     rng: np.random.Generator,
     chunk_draws: int = CHUNK_DRAWS,
 ) -> StudentizedDraws:
@@ -199,7 +199,7 @@ def studentized_draws(
     centred = strata.values - np.repeat(means, strata.sizes)
     deviations, errors = [], []
     for drawn in resample_values(
-        strata, centred, n_resamples=n_resamples, rng=rng, chunk_draws=chunk_draws
+        strata, centred, resamples=resamples, rng=rng, chunk_draws=chunk_draws
     ):
         first = np.add.reduceat(drawn, strata.starts, axis=1) / sizes
         second = np.add.reduceat(drawn**2, strata.starts, axis=1) / sizes

@@ -35,7 +35,7 @@ def interquartile_mean(values: FloatArray) -> FloatArray:
 
 
 def resampled_interquartile_means(
-    values: FloatArray, *, n_resamples: int, rng: np.random.Generator, chunk_draws: int
+    values: FloatArray, *, resamples: int, rng: np.random.Generator, chunk_draws: int
 ) -> FloatArray:
     """Interquartile means of resamples, without drawing and sorting their outer halves.
 
@@ -49,25 +49,25 @@ def resampled_interquartile_means(
     ----------
     values : ndarray of shape (N,)
         N >= 4.
-    n_resamples : int
+    resamples : int
     rng : Generator
     chunk_draws : int
         Draws held at a time; changes nothing but the memory.
 
     Returns
     -------
-    ndarray of shape (n_resamples,)
+    ndarray of shape (resamples,)
     """
     ordered = np.sort(values)
     n = ordered.size
     cut = n // 4
     m = n - 2 * cut
-    low = n * rng.beta(cut, n + 1 - cut, n_resamples)
-    width = (n - low) * rng.beta(m + 1, cut, n_resamples)
-    rows = min(max(1, chunk_draws // m), n_resamples)
+    low = n * rng.beta(cut, n + 1 - cut, resamples)
+    width = (n - low) * rng.beta(m + 1, cut, resamples)
+    rows = min(max(1, chunk_draws // m), resamples)
     at, index, drawn = np.empty((rows, m)), np.empty((rows, m), np.int64), np.empty((rows, m))
     means = []
-    for first in range(0, n_resamples, rows):
+    for first in range(0, resamples, rows):
         now = slice(first, first + rows)
         size = low[now].size
         rng.random(out=at[:size])

@@ -12,7 +12,7 @@ from vggstudy.report.citing.columns import Columns
 from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
 from vggstudy.report.citing.fit import Printed, misfit, printed_of
 from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
-from vggstudy.report.citing.latex import DEFINITION, FORMS, definitions, macros, tex_key
+from vggstudy.report.citing.latex import DEFINITION, FORMS, despite_of, macros, tex_key
 from vggstudy.report.citing.latex_definitions import CHANGES
 from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
@@ -42,7 +42,6 @@ class Checker:
         self.found: list[Mismatch] = []
         self._claims, self._path = claims, path
         self._keys = {tex_key(claim.id): claim for claim in claims.values()}
-        self._defined = {line for claim in claims.values() for line in definitions(claim)}
         self._printed: dict[tuple[str | None, str | None], list[Printed]] = defaultdict(list)
         for claim in claims.values():
             shown = display(claim)
@@ -51,6 +50,12 @@ class Checker:
                     printed_of(claim, shown)
                 )
         self._folder = Folder(path.parent, allowed, trusted)
+        self._parted = {
+            (name[:at], name[at + 1 :])
+            for name in claims
+            for at, sign in enumerate(name)
+            if sign in ".@="
+        }
         self._uses = 0
         self._exports = 0
         self._first_use: tuple[Path, int] | None = None
@@ -101,7 +106,7 @@ class Checker:
     def _check_export(self, file: Path, content: str) -> None:
         """The file of macros must be what an export gives now, but for the version's number."""
         self._exports += 1
-        fresh = self._fresh()
+        fresh = self._fresh(despite_of(content))
         lines, ours = content.split("\n"), fresh.split("\n")
         self.checked += sum(line.startswith("\\vgg@def{") for line in lines)
         lines[0], ours[0] = (_MADE_BY.sub("made by vggstudy;", text[0]) for text in (lines, ours))
@@ -122,10 +127,10 @@ class Checker:
             text = "this file of macros is not what an export gives now: export it again"
             self._say(file, 1, text, UNCLEAR)
 
-    def _fresh(self) -> str:
-        """The file of macros as it would be exported."""
+    def _fresh(self, despite: Sequence[str]) -> str:
+        """The file of macros as it would be exported, in spite of the checks that it names."""
         digest = next((claim.inputs_digest for claim in self._claims.values()), "")
-        return macros(self._claims.values(), inputs_digest=digest)
+        return macros(self._claims.values(), inputs_digest=digest, despite=despite)
 
     # -- LaTeX ----------------------------------------------------------------------------------
 
@@ -197,8 +202,8 @@ class Checker:
             number = text.line(one.start)
             until = starts[place + 1] if place + 1 < len(starts) else len(text.content)
             if isinstance(one, Unread):
-                said = f"{one.said.strip()!r} looks like an interval and could not be read"
-                self._say(file, number, said, UNCLEAR)
+                words = f"{one.said.strip()!r} looks like an interval and could not be read"
+                self._say(file, number, words, UNCLEAR)
             else:
                 near = beside(text.content, one, since, until).with_size(columns.size(one.start))
                 quoted = " ".join(text.content[max(since, one.start - 30) : one.end].split())
@@ -213,7 +218,8 @@ class Checker:
         if one.other_high is not None:
             candidates += self._printed.get((one.low, one.other_high), ())
         known = False
-        for name in said.ids:
+        meant = [name for name in said.words if self._mistyped(name)]
+        for name in (*said.ids, *meant):
             claim = self._known(name)
             if claim is None:
                 self._say(*place, f"the study makes no claim {name}")
@@ -228,6 +234,10 @@ class Checker:
             self._say(*place, f"no claim of the study prints {quoted!r}{why}", code)
         elif code is not None:
             self._say(*place, f"{quoted!r} cannot be checked: {reason}", code)
+
+    def _mistyped(self, word: str) -> bool:
+        """Whether a word is an id but for its only sign."""
+        return any((word[:at], word[at + 1 :]) in self._parted for at in range(len(word)))
 
     def _known(self, name: str) -> Claim | None:
         """The claim of an id, as it is or as a macro writes it."""

@@ -6,12 +6,13 @@ Numbers are those that the report prints (`vggstudy.report.words.display`).
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from vggstudy._version import __version__
 from vggstudy.errors import AnalysisError
-from vggstudy.report.words.display import PERCENT, Display, display, read, size_of
+from vggstudy.report.citing.cautions import cautions, refuse_failed, said_behind
+from vggstudy.report.words.display import PERCENT, Display, display, read, size_of, split_beyond
 from vggstudy.report.words.names import capitalise, in_words
 from vggstudy.suggest import near, suggest
 
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 Style = Literal["text", "md", "json", "apa", "latex", "siunitx"]
-NUMBERS_ALONE = ("apa", "latex", "siunitx")
-"""Styles that say nothing but the numbers, to stand in a sentence."""
-
 SHORT_DIGEST = 12
 AUTHORS = "The authors of the study"
 """Stands where a citation needs a name; a study does not know who made it."""
@@ -43,20 +41,26 @@ def find_claim(claims: Mapping[str, Claim], claim_id: str) -> Claim:
     raise AnalysisError(msg)
 
 
-def list_claims(claims: Iterable[Claim]) -> list[tuple[str, str, str, str]]:
-    """Id, estimate, interval and n of every claim, as printed; without an estimate, why briefly."""
+LISTED = ("claim", "estimate", "interval", "n", "caution")
+"""Headings of the list of claims."""
+
+
+def list_claims(claims: Iterable[Claim]) -> list[tuple[str, str, str, str, str]]:
+    """Every claim as printed, in the columns `LISTED`; without an estimate, why briefly."""
     rows = []
     for claim in claims:
         shown = display(claim)
         if shown is None or not claim.available:
             why = (claim.reason or "").replace("_", " ")
-            rows.append((claim.id, "not available", why, str(size_of(claim))))
+            rows.append((claim.id, "not available", why, str(size_of(claim)), ""))
             continue
-        rows.append((claim.id, read(shown.estimate), read(shown.interval), str(size_of(claim))))
+        caution = "; ".join(cautions(claim))
+        numbers = (read(shown.estimate), read(shown.interval), str(size_of(claim)))
+        rows.append((claim.id, *numbers, caution))
     return rows
 
 
-def cite(claim: Claim, as_: Style = "text") -> str:
+def cite(claim: Claim, as_: Style = "text", *, despite: Collection[str] = ()) -> str:
     """A claim as text to paste.
 
     Parameters
@@ -64,13 +68,18 @@ def cite(claim: Claim, as_: Style = "text") -> str:
     claim : Claim
     as_ : {"text", "md", "json", "apa", "latex", "siunitx"}
         ``text`` and ``md`` name the estimand; ``apa``, ``latex`` and ``siunitx`` give the numbers
-        alone, to stand in a sentence; ``json`` is the claim with full precision.
+        alone, to stand in a sentence; ``json`` is the claim with full precision. Cautions that
+        change what a number means stand behind it in each.
+    despite : collection of str
+        Codes of checks that the claim may fail.
 
     Raises
     ------
     AnalysisError
-        If the style is unknown, or the claim has no estimate and the style has no words for it.
+        If the style is unknown, the claim fails its own check, or it has no estimate and the style
+        has no words for that.
     """
+    refuse_failed(claim, despite)
     if as_ == "json":
         return json.dumps(as_json(claim), indent=2, ensure_ascii=False, allow_nan=False)
     if as_ not in _STYLES:
@@ -93,30 +102,33 @@ def _reason(claim: Claim) -> str:
 def _text(claim: Claim, shown: Display) -> str:
     return (
         f"{capitalise(in_words(claim.estimand))}: {read(shown.estimate)}, {read(shown.interval)}, "
-        f"n = {size_of(claim)} [{claim.id}]{_late(claim)}"
+        f"n = {size_of(claim)}{said_behind(claim)} [{claim.id}]"
     )
 
 
 def _markdown(claim: Claim, shown: Display) -> str:
     return (
         f"{_escape_markdown(capitalise(in_words(claim.estimand)))}: **{read(shown.estimate)}**, "
-        f"{_escape_markdown(read(shown.interval))}, n = {size_of(claim)} (`{claim.id}`)"
-        f"{_late(claim)}"
+        f"{_escape_markdown(read(shown.interval))}, n = {size_of(claim)}{said_behind(claim)} "
+        f"(`{claim.id}`)"
     )
 
 
-def _late(claim: Claim) -> str:
-    """When its hypothesis was stated, where that was not before all runs."""
-    return f"; hypothesis {claim.registration.text}" if claim.registration else ""
-
-
 def _apa(claim: Claim, shown: Display) -> str:
-    return f"{read(shown.estimate)}, {read(shown.interval)}, n = {size_of(claim)}"
+    numbers = f"{read(shown.estimate)}, {read(shown.interval)}, n = {size_of(claim)}"
+    return numbers + said_behind(claim)
 
 
 def _latex(claim: Claim, shown: Display) -> str:
     unit = shown.unit.suffix.replace("%", r"\%")
-    return f"${shown.number}${unit}, {latex_interval(shown)}, $n = {size_of(claim)}$"
+    numbers = f"{latex_number(shown.number)}{unit}, {latex_interval(shown)}, $n = {size_of(claim)}$"
+    return numbers + said_behind(claim)
+
+
+def latex_number(text: str) -> str:
+    """A number in math mode, where a hyphen is a minus; the word before it is text."""
+    word, number = split_beyond(text)
+    return f"{word}${number}$"
 
 
 def latex_interval(shown: Display) -> str:
@@ -125,7 +137,9 @@ def latex_interval(shown: Display) -> str:
     low, high = shown.rounded.low, shown.rounded.high
     level = shown.level.replace("%", r"\%")
     return f"{level} CI~" + _ends(
-        None if low is None else f"${low}$", None if high is None else f"${high}$", unit
+        None if low is None else latex_number(low),
+        None if high is None else latex_number(high),
+        unit,
     )
 
 
@@ -143,16 +157,17 @@ def _siunitx(claim: Claim, shown: Display) -> str:
     level = shown.level.replace("%", "")
 
     def quantity(number: str) -> str:
+        word, digits = split_beyond(number)
         if shown.unit == PERCENT:
-            return rf"\qty{{{number}}}{{\percent}}"
-        return rf"\num{{{number}}}"
+            return rf"{word}\qty{{{digits}}}{{\percent}}"
+        return rf"{word}\num{{{digits}}}"
 
     suffix = "" if shown.unit == PERCENT else shown.unit.suffix
     low = None if parts.low is None else quantity(parts.low)
     high = None if parts.high is None else quantity(parts.high)
     return (
         rf"{quantity(shown.number)}{suffix}, \qty{{{level}}}{{\percent}} CI "
-        rf"{_ends(low, high)}, \(n = \num{{{size_of(claim)}}}\)"
+        rf"{_ends(low, high)}, \(n = \num{{{size_of(claim)}}}\){said_behind(claim)}"
     )
 
 
@@ -175,13 +190,14 @@ def display_strings(claim: Claim) -> dict[str, str]:
     shown = display(claim)
     if shown is None:
         return {}
-    late = {"registration": claim.registration.text} if claim.registration else {}
-    return {
-        **late,
+    numbers = f"{shown.estimate}, {shown.interval}, n = {size_of(claim)}"
+    found = {
         "estimate": shown.estimate,
         "interval": shown.interval,
-        "text": f"{shown.estimate}, {shown.interval}, n = {size_of(claim)}",
+        "text": numbers + said_behind(claim),
     }
+    said = "; ".join(cautions(claim))
+    return {**found, "caution": said} if said else found
 
 
 def as_json(claim: Claim) -> dict[str, object]:

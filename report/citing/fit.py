@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING
 from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG
 from vggstudy.report.citing.intervals import Interval
 from vggstudy.report.citing.neighbours import Said
-from vggstudy.report.words.display import PERCENT, POINTS, POINTS_OF_POINTS, Display, size_of
+from vggstudy.report.words.display import (
+    PERCENT,
+    POINTS,
+    POINTS_OF_POINTS,
+    Display,
+    size_of,
+    split_beyond,
+)
 from vggstudy.report.words.names import capitalise, in_words
 
 if TYPE_CHECKING:
@@ -135,7 +142,7 @@ def _direction(  # noqa: C901 - a table of cases
     written = said.estimate or ""
     negative = printed.number.startswith("-")
     wrong = f"the estimate of {printed.id} is {printed.number}"
-    zero = float(printed.number.lstrip("<>")) == 0
+    zero = float(split_beyond(printed.number)[1].lstrip("<>")) == 0
     if not printed.compared:
         if said.sign and said.sign == _behind_sign(said):
             return WRONG, f"{printed.id} is no difference"

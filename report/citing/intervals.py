@@ -14,7 +14,7 @@ from vggstudy.report.citing.text import CELL, OPAQUE, PARAGRAPH, ROW
 MOST = 20_000
 """Intervals of one file that are read."""
 
-NUMBER = r"[<>]?[+-]?\d{1,15}(?:\.\d{1,15})?"
+NUMBER = r"(?:[<>]|beyond )?[+-]?\d{1,15}(?:\.\d{1,15})?"
 UNIT = (
     r"(?:%-?p(?:oints?|p)?\b|%-points?|%|percentage[ -]points?|percent\b|per cent\b|points?\b|"
     r"p\.p\.|ppts?\b|pp\b|pts?\b|퍼센트포인트|퍼센트|포인트)"

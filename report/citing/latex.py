@@ -7,12 +7,13 @@ captions; an id that the file does not define ends the run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from vggstudy._version import __version__
 from vggstudy.errors import AnalysisError
-from vggstudy.report.citing.cite import cite, latex_interval
+from vggstudy.report.citing.cautions import refused_checks, said_behind
+from vggstudy.report.citing.cite import cite, latex_interval, latex_number
 from vggstudy.report.words.display import Display, display, size_of
 
 if TYPE_CHECKING:
@@ -45,8 +46,20 @@ def tex_key(claim_id: str) -> str:
     )
 
 
-def macros(claims: Iterable[Claim], *, inputs_digest: str) -> str:
+DESPITE = "% despite "
+"""Begins the line that names the checks in spite of which claims are defined."""
+
+
+def macros(claims: Iterable[Claim], *, inputs_digest: str, despite: Collection[str] = ()) -> str:
     r"""A file for ``\input``: the macro and the numbers of every claim that has an interval.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        Those that fail their own check are left out.
+    inputs_digest : str
+    despite : collection of str
+        Codes of checks that claims may fail; the file names them.
 
     Raises
     ------
@@ -56,28 +69,33 @@ def macros(claims: Iterable[Claim], *, inputs_digest: str) -> str:
     lines = [
         f"% {FORMAT}; made by vggstudy {__version__}; use: \\vgg[{'|'.join(FORMS)}]{{id}}",
         f"% inputs SHA-256 {inputs_digest}",
+        *([DESPITE + ", ".join(sorted({*despite}))] if despite else []),
         PREAMBLE.rstrip(),
     ]
     seen: dict[str, str] = {}
     for claim in claims:
-        if not claim.available:
+        if not claim.available or refused_checks(claim, despite):
             continue
         key = tex_key(claim.id)
         if seen.setdefault(key, claim.id) != claim.id:
             msg = f"{claim.id} and {seen[key]} are both written {key} in LaTeX: rename a level"
             raise AnalysisError(msg)
-        lines += definitions(claim)
+        lines += definitions(claim, despite)
     return "\n".join([*lines, r"\makeatother", ""])
 
 
-def definitions(claim: Claim) -> Iterator[str]:
-    """The lines that define a claim."""
+def despite_of(file: str) -> tuple[str, ...]:
+    """The checks that a file of macros disregards."""
+    said = next((line for line in file.split("\n", 4)[:4] if line.startswith(DESPITE)), DESPITE)
+    return tuple(code for code in said.removeprefix(DESPITE).split(", ") if code)
+
+
+def definitions(claim: Claim, despite: Collection[str] = ()) -> Iterator[str]:
+    """The lines that define a claim; none of one that is not to be cited."""
     shown = display(claim)
-    if shown is None or not claim.available:
+    if shown is None or not claim.available or refused_checks(claim, despite):
         return
-    if claim.registration is not None:
-        yield f"% {tex_key(claim.id)}: hypothesis {claim.registration.text}"
-    texts = (cite(claim, "latex"), *_parts(claim, shown))
+    texts = (cite(claim, "latex", despite=despite), *_parts(claim, shown))
     for form, text in zip(FORMS, texts, strict=True):
         yield f"\\vgg@def{{{form}}}{{{tex_key(claim.id)}}}{{{text}}}"
 
@@ -85,4 +103,6 @@ def definitions(claim: Claim) -> Iterator[str]:
 def _parts(claim: Claim, shown: Display) -> tuple[str, str, str]:
     """Estimate, interval and size alone."""
     unit = shown.unit.suffix.replace("%", r"\%")
-    return f"${shown.number}${unit}", latex_interval(shown), f"{size_of(claim)}"
+    caution = said_behind(claim)
+    estimate = f"{latex_number(shown.number)}{unit}{caution}"
+    return estimate, latex_interval(shown) + caution, f"{size_of(claim)}"

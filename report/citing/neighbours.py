@@ -49,6 +49,7 @@ _RUNS = re.compile(
     re.I,
 )
 _ID = re.compile(r"[(\[](?P<id>(?=[^\s()\[\]]{0,100}[.@=])[a-z][^\s()\[\]]{2,250})[)\]]")
+_BRACKETED_WORD = re.compile(r"[(\[]`?(?P<word>[a-z][a-z_]{2,59})`?[)\]]")
 _GLUED_END = re.compile(rf"^(?:[A-Za-z\d^{OPAQUE}]| ?[×·±^*]| ?x ?10| ?e[+-]?\d)")
 _SCALE = re.compile(r"^ ?(?:thousand|million|billion|hundred|k|dozen)\b|^ ?(?:×|·|\*|x) ?\d", re.I)
 _SPELLED = re.compile(
@@ -80,6 +81,8 @@ class Said:
         Every n beside it.
     ids : tuple of str
         What is written as an id right behind it, in brackets.
+    words : tuple of str
+        Single words in brackets there, which an id may be with a sign mistyped.
     label : str
         The text before the estimate.
     trouble : str
@@ -97,6 +100,7 @@ class Said:
     loose: bool = False
     sizes: tuple[int, ...] = ()
     ids: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     label: str = ""
     trouble: str = ""
     opaque: bool = False
@@ -129,6 +133,7 @@ def beside(text: str, interval: Interval, since: int, until: int) -> Said:
         loose=loose,
         sizes=sizes,
         ids=_ids(after),
+        words=tuple(match["word"] for match in _BRACKETED_WORD.finditer(after[:120])),
         label=body,
         trouble=trouble,
         opaque=OPAQUE in gap or bool(_SPELLED.search(body)),

@@ -49,7 +49,8 @@ class Entry:
     cautions : tuple of str
         What must be known of it; the table gives each its mark.
     evidence : str or None
-        The part of a hypothesis whose interval is printed.
+        The part of a hypothesis, or the claim under another reading of seeds, whose interval is
+        printed.
     """
 
     text: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vggstudy.report.words.formatting import (
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
     from vggstudy.analysis.claims.claim import Alternative
 
 SHARES = ("probability", "fraction")
+
+BEYOND = "beyond "
+"""Before the last level that was run, where a level is estimated outside those: how far outside,
+no run tells."""
+
+
+def split_beyond(text: str) -> tuple[str, str]:
+    """The word before a number, or nothing, and the number."""
+    return (BEYOND, text.removeprefix(BEYOND)) if text.startswith(BEYOND) else ("", text)
+
+
+def _worded(text: str) -> str:
+    """The same in the report's language."""
+    word, number = split_beyond(text)
+    return gettext("beyond %(level)s") % {"level": number} if word else number
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +97,11 @@ class Display:
     def number(self) -> str:
         """The estimate without its unit; where only one end is known, that bound."""
         if self.rounded.estimate is not None:
-            return self.rounded.estimate
-        return f"<{self.rounded.high}" if self.rounded.low is None else f">{self.rounded.low}"
+            return _worded(self.rounded.estimate)
+        sign, bound = (
+            ("<", self.rounded.high) if self.rounded.low is None else (">", self.rounded.low)
+        )
+        return _worded(bound or "") if split_beyond(bound or "")[0] else f"{sign}{bound}"
 
     @property
     def estimate(self) -> str:
@@ -97,7 +116,9 @@ class Display:
     @property
     def ends(self) -> str:
         """The interval alone: "[12, 34]", "[0, 17]%"; with one end "up to 12" or "from 34"."""
-        low, high = self.rounded.low, self.rounded.high
+        low, high = (
+            None if end is None else _worded(end) for end in (self.rounded.low, self.rounded.high)
+        )
         unit = self.unit.suffix if self.unit is PERCENT else ""
         if low is not None and high is not None:
             return f"[{low}, {high}]{unit}"
@@ -132,14 +153,32 @@ def display(claim: Claim) -> Display | None:
     if claim.estimate is None and (not claim.available or claim.low is claim.high):
         return None
     unit = unit_of(claim)
+    numbers = (claim.estimate, claim.low, claim.high)
+    held = [None if x is None else _held(x, claim.levels_run) for x in numbers]
     rounded = round_interval(
-        claim.estimate,
-        claim.low,
-        claim.high,
+        *held,
         references=references_of(unit.limits, (claim.reference,)),
         scale=unit.scale,
     )
-    return Display(rounded, unit, confidence_text(claim.level))
+    estimate, low, high = (
+        text if text is None or x == inside or inside is None else BEYOND + _level(inside)
+        for text, x, inside in zip(
+            (rounded.estimate, rounded.low, rounded.high), numbers, held, strict=True
+        )
+    )
+    shown = Rounded(estimate, low, high, rounded.decimals)
+    return Display(shown, unit, confidence_text(claim.level))
+
+
+def _held(value: float, levels: tuple[float, float] | None) -> float:
+    """A level held to those that were run; as it is where it is none."""
+    return value if levels is None else min(max(value, levels[0]), levels[1])
+
+
+def _level(value: float) -> str:
+    """A level as a protocol would write it, without an exponent."""
+    text = f"{Decimal(repr(value)):f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def level_estimate(claim: Claim, *, decimals: int) -> str:
@@ -160,15 +199,21 @@ def alternative_ends(claim: Claim, other: Alternative) -> str | None:
     shown = display(claim)
     if shown is None or not (math.isfinite(other.low) and math.isfinite(other.high)):
         return None
+    ends = [_held(end, claim.levels_run) for end in (other.low, other.high)]
     rounded = round_interval(
         None,
-        other.low,
-        other.high,
+        *ends,
         references=references_of(shown.unit.limits, (claim.reference,)),
         scale=shown.unit.scale,
         decimals=shown.rounded.decimals,
     )
-    return Display(rounded, shown.unit, shown.level).ends
+    low, high = (
+        text if end == inside else BEYOND + _level(inside)
+        for text, end, inside in zip(
+            (rounded.low, rounded.high), (other.low, other.high), ends, strict=True
+        )
+    )
+    return Display(Rounded(None, low, high, rounded.decimals), shown.unit, shown.level).ends
 
 
 def confidence_text(level: float) -> str:

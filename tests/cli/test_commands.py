@@ -272,6 +272,42 @@ def test_export_defuses_formulas(cli: Cli, tmp_path: Path) -> None:
     assert "\n=cmd" not in done.out
 
 
+def test_every_command_on_a_table_takes_a_reading_of_its_seeds(cli: Cli, tmp_path: Path) -> None:
+    rows = [
+        f"{m},{s},converged,{0.8 + 0.01 * s + 0.004 * m + 0.001 * ((3 * s + m) % 4):.4f}"
+        for m in (0, 1)
+        for s in range(5)
+    ]
+    (tmp_path / "runs.csv").write_text("m,seed,label,test_accuracy\n" + "\n".join(rows) + "\n")
+    table = ("runs.csv", "--factors", "m")
+    effect = "accuracy.diff.m"
+    said = {x: cli("cite", *table, effect, "--seeding", x).out for x in ("auto", "independent")}
+    assert cli("cite", *table, effect).out == said["auto"] != said["independent"]
+    paper = tmp_path / "paper.md"
+    for seeding, text in said.items():
+        paper.write_text(f"A title\n\n{text}\n", "utf-8")
+        against = ("--against", *table, "--seeding")
+        codes = [cli("cite", "verify", "paper.md", *against, x).code for x in said]
+        assert codes == [int(x != seeding) for x in said]
+    shown = cli("analyze", *table, "--seeding", "independent").out
+    assert "10 of 10 runs have a seed that another cell has too" in shown
+    assert "if seeds were shared" in shown
+    assert "if seeds were independent" in cli("analyze", *table).out
+    for x, method in (("auto", "seeds_t"), ("independent", "calibrated_bootstrap")):
+        claims = cli("export", *table, "--what", "claims", "--seeding", x).out.splitlines()
+        assert method in next(line for line in claims if line.startswith(effect + ","))
+    assert cli("report", *table, "--seeding", "independent", "-o", "r.html").code == 0
+    assert "if those of one number shared a seed" in (tmp_path / "r.html").read_text("utf-8")
+
+
+def test_a_study_and_a_file_of_claims_take_no_reading_of_seeds(cli: Cli, study: Path) -> None:
+    refused = cli("analyze", "small", "--seeding", "shared")
+    assert (refused.code, "small is a study" in refused.err) == (2, True)
+    cli("analyze", "small")
+    refused = cli("cite", study / "claims.json", "--seeding", "shared")
+    assert (refused.code, "--seeding is for a CSV" in refused.err) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

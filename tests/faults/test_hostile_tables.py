@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import random
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from vggstudy.analysis.data.files import read_table_file
+from vggstudy.errors import AnalysisError
 from vggstudy.ledger.sealed import seal
 
 QUICK_RECORDS, QUICK_TABLES = 20, 60
@@ -196,3 +200,31 @@ def test_numbers_stay_numbers_and_formulas_become_text_in_an_export(
     exported = cli("export", "runs.csv", "--factors", "lr").out
     assert "\n-1,0,converged,0.5" in exported.replace("-1.0", "-1")
     assert "'" not in exported
+
+
+def test_a_quarter_of_a_million_columns_or_levels_are_one_sentence(
+    cli: Any, tmp_path: Path
+) -> None:
+    many = 250_000
+    wide = tmp_path / "wide.csv"
+    names = ",".join(f"c{number}" for number in range(many))
+    wide.write_text(f"{names},outcome,test_accuracy\n{'1,' * many}converged,0.5\n")
+    began = time.process_time()
+    done = cli("analyze", wide, "--factors", "c0")
+    assert done.code == 3
+    assert "has 250,002 columns; at most 10,000 are read" in done.err
+    tall = tmp_path / "tall.csv"
+    rows = "".join(f"{number},0,converged,0.5\n" for number in range(many))
+    tall.write_text("lr,replicate,outcome,test_accuracy\n" + rows)
+    done = cli("analyze", tall, "--factors", "lr")
+    assert done.code == 3
+    assert "the levels span 250000 cells; at most 200000 are supported" in done.err
+    assert time.process_time() - began < 60  # some seconds on an idle core
+
+
+def test_a_table_swapped_for_a_pipe_is_not_waited_for(cli: Any, tmp_path: Path) -> None:
+    """What is looked at is what was opened: a link may lead elsewhere a moment later."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "runs.csv").symlink_to("pipe")
+    with pytest.raises(AnalysisError, match="not a regular file"):
+        read_table_file(tmp_path / "runs.csv")

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis.sensitivity import Sensitivity
+from vggstudy.errors import AnalysisError
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import parse_protocol
@@ -238,3 +239,56 @@ def test_levels_of_a_table_come_in_the_order_that_its_protocol_declares() -> Non
     )
     found = analyze(frame, protocol=protocol).claims["accuracy.diff.depth"]
     assert found.estimate == pytest.approx(0.1)
+
+
+SEEDED = pd.DataFrame(
+    [
+        (m / 2, s, "converged", 0.8 + 0.01 * s + 0.004 * m + 0.001 * ((3 * s + m) % 4))
+        for m in (0, 1)
+        for s in range(5)
+    ],
+    columns=["dropout", "seed", "label", "test_accuracy"],
+)
+
+
+def test_a_table_s_seeds_are_read_as_asked_for() -> None:
+    methods = {
+        seeding: analyze(SEEDED, factors=["dropout"], seeding=seeding)
+        .claims["accuracy.diff.dropout"]
+        .method
+        for seeding in (None, "auto", "shared", "independent")
+    }
+    assert methods == {
+        **dict.fromkeys((None, "auto", "shared"), "seeds_t"),
+        "independent": "calibrated_bootstrap",
+    }
+
+
+@pytest.mark.parametrize(
+    ("design", "analysis", "method"),
+    [
+        ("", "", "seeds_t"),
+        ('seeding = "independent"', "", "calibrated_bootstrap"),
+        ("", 'seeding = "independent"', "calibrated_bootstrap"),
+        ('seeding = "independent"', 'seeding = "shared"', "seeds_t"),
+    ],
+)
+def test_a_protocol_says_how_the_seeds_of_a_table_are_read(
+    design: str, analysis: str, method: str
+) -> None:
+    protocol = parse_protocol(
+        f'schema = 1\nname = "seeds"\n[design]\nreplicates = 5\nseed = 1\n{design}\n'
+        '[design.factors]\ndropout = [0.0, 0.5]\n[data]\nname = "digits"\n'
+        f"[model]\ndepth = 11\n[analysis]\n{analysis}\n"
+    )
+    claims = analyze(SEEDED, protocol=protocol).claims
+    assert claims["accuracy.diff.dropout"].method == method
+
+
+def test_a_study_s_seeds_are_read_as_its_protocol_says(study: Study) -> None:
+    source = open_source(study)
+    assert (source.designed, source.seeds.other) == ("independent", None)
+    with pytest.raises(AnalysisError, match=r"is a study: how its runs were seeded stands in its"):
+        open_source(study, seeding="shared")
+    asked = study.protocol.analysis.model_copy(update={"seeding": "shared"})
+    assert replace(source, settings=asked).seeds.shared

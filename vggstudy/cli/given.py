@@ -12,6 +12,7 @@ from vggstudy.cli.console import Console
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.study.sources import Source
 
 factors_option = click.option(
@@ -19,6 +20,11 @@ factors_option = click.option(
 )
 _protocol = click.option(
     "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
+)
+seeding_option = click.option(
+    "--seeding",
+    type=click.Choice(["auto", "independent", "shared", "crossed"]),
+    help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
 )
 Command = TypeVar("Command", bound=Callable[..., object])
 _LOWER = "vggstudy.lower_is_better"
@@ -48,7 +54,9 @@ def split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
+def open_for(
+    source: str, protocol_file: str | None, factors: str, seeding: Seeding | None = None
+) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol
     from vggstudy.study.sources import open_source
@@ -57,10 +65,18 @@ def open_for(source: str, protocol_file: str | None, factors: str) -> Source:
     names = [name.strip() for name in factors.split(",") if name.strip()]
     context = click.get_current_context(silent=True)
     lower = context.meta.get(_LOWER) if context else None
-    return open_source(source, protocol=protocol, factors=names, lower_is_better=lower)
+    return open_source(
+        source, protocol=protocol, factors=names, seeding=seeding, lower_is_better=lower
+    )
 
 
-def claims_of(console: Console, source: str, protocol_file: str | None, factors: str) -> ClaimSet:
+def claims_of(
+    console: Console,
+    source: str,
+    protocol_file: str | None,
+    factors: str,
+    seeding: Seeding | None = None,
+) -> ClaimSet:
     """Claims of a claims.json, or those that a study's records or a table's rows give now.
 
     A study's own claims.json is never believed; where it says otherwise, that is told.
@@ -68,8 +84,11 @@ def claims_of(console: Console, source: str, protocol_file: str | None, factors:
     from vggstudy.study.analyze import analyze_source
 
     if is_claims_file(source):
+        if seeding is not None:
+            msg = f"{source} holds claims, no runs: --seeding is for a CSV"
+            raise click.UsageError(msg)
         return read_claims(Path(source))
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     claims = analyze_source(opened).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):

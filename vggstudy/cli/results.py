@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common, inert_json
-from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option
+from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option, seeding_option
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 from vggstudy.extras import lacks
@@ -17,8 +17,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
+
+DESPITE = ("curvature_not_significant", "lack_of_fit", "minimum", "outside_range")
+"""Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
 
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write."
@@ -39,10 +43,16 @@ def _write(path: Path, text: str) -> None:
 @click.argument("source")
 @factors_option
 @protocol_option
+@seeding_option
 @output_option
 @common
 def analyze_command(
-    console: Console, source: str, factors: str, protocol_file: str | None, output: Path | None
+    console: Console,
+    source: str,
+    factors: str,
+    protocol_file: str | None,
+    seeding: Seeding | None,
+    output: Path | None,
 ) -> None:
     """Estimate what SOURCE (a study, or a CSV with one row a run) says.
 
@@ -51,7 +61,7 @@ def analyze_command(
     """
     from vggstudy.study.analyze import analyze_source, published_claims
 
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     result = analyze_source(opened)
     target = output or opened.claims_path
     text = published_claims(result).to_json()
@@ -68,6 +78,7 @@ def analyze_command(
 @click.argument("source")
 @factors_option
 @protocol_option
+@seeding_option
 @output_option
 @click.option(
     "--lang",
@@ -83,6 +94,7 @@ def report_command(
     source: str,
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
     output: Path | None,
     language: str,
 ) -> None:
@@ -95,7 +107,7 @@ def report_command(
     from vggstudy.study.analyze import analyze_source, published_claims
     from vggstudy.study.context import report_context
 
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     result = analyze_source(opened, sensitivity=True)
     if opened.claims_path is not None:
         try:
@@ -157,8 +169,15 @@ cite_command.add_command(verify_command)
     metavar="FILE",
     help="Write all claims as .tex, .bib, .cff, .jsonld, .csv or .json.",
 )
+@click.option(
+    "--despite",
+    multiple=True,
+    type=click.Choice(DESPITE),
+    help="A check of their own that claims may fail and yet be cited; the caution stays with them.",
+)
 @factors_option
 @protocol_option
+@seeding_option
 @common
 def show_command(
     console: Console,
@@ -166,38 +185,44 @@ def show_command(
     claim_id: str | None,
     style: Style,
     exports: tuple[Path, ...],
+    despite: tuple[str, ...],
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
-    SOURCE is a study, a claims.json, or a CSV.
+    SOURCE is a study, a claims.json, or a CSV. A claim that fails a check of its own, such as a
+    turning point of a curve that does not fit, is cited only --despite it.
     """
-    from vggstudy.report.citing.cite import NUMBERS_ALONE, cite, find_claim, list_claims
+    from vggstudy.report.citing.cite import LISTED, cite, find_claim, list_claims
 
-    claims = claims_of(console, source, protocol_file, factors)
+    claims = claims_of(console, source, protocol_file, factors, seeding)
     if exports:
-        _export_claims(console, claims, exports, source)
+        _export_claims(console, claims, exports, source, despite)
     elif claim_id is not None:
-        claim = find_claim(claims, claim_id)
-        console.text(cite(claim, "json" if console.as_json else style) + "\n")
-        if claim.registration is not None and style in NUMBERS_ALONE and not console.as_json:
-            console.warn(f"the hypothesis on {claim.id}: {claim.registration.text}")
+        form: Style = "json" if console.as_json else style
+        said = cite(find_claim(claims, claim_id), form, despite=despite)
+        console.text(said + "\n")
     elif console.as_json:
         console.text(inert_json(claims.to_json()) + "\n")
     else:
-        console.table(("claim", "estimate", "interval", "n"), list_claims(claims.values()))
+        console.table(LISTED, list_claims(claims.values()))
 
 
 def _export_claims(
-    console: Console, claims: ClaimSet, files: tuple[Path, ...], source: str
+    console: Console,
+    claims: ClaimSet,
+    files: tuple[Path, ...],
+    source: str,
+    despite: tuple[str, ...],
 ) -> None:
     """Write the claims in the form that each file's name asks for."""
     from vggstudy.report.citing.export import export
 
     title = _title(source)
     for file in files:
-        _write(file, export(claims, file.name, title=title))
+        _write(file, export(claims, file.name, title=title, despite=despite))
         console.say(f"{len(claims)} claims: {file}")
 
 
@@ -230,6 +255,7 @@ def _title(source: str) -> str | None:
 )
 @factors_option
 @protocol_option
+@seeding_option
 @output_option
 @common
 def export_command(
@@ -239,13 +265,14 @@ def export_command(
     kind: str,
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
     output: Path | None,
 ) -> None:
     """Write the runs, cells or claims of SOURCE as a table.
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
-    opened = open_for(source, protocol_file, factors)
+    opened = open_for(source, protocol_file, factors, seeding)
     frame = _frame(opened, what)
     if kind == "parquet":
         _write_parquet(frame, output)

@@ -13,6 +13,7 @@ from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
+    from vggstudy.analysis.data.table import Seeding
     from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
     from vggstudy.study.basis import Basis
@@ -31,6 +32,7 @@ def verify(
     against: str,
     protocol_file: str | None,
     factors: str,
+    seeding: Seeding | None = None,
     *,
     recompute: bool,
     allowed: Sequence[Path],
@@ -49,7 +51,7 @@ def verify(
         If a record of the study, or a claims file, is damaged.
     """
     claims, basis = _study_claims(
-        console, against, protocol_file, factors, trusted=trusted, brought=brought or {}
+        console, against, protocol_file, factors, seeding, trusted=trusted, brought=brought or {}
     )
     if basis is not None and not basis.sound:
         raise DamagedError("; ".join(basis.damage))
@@ -90,6 +92,7 @@ def _study_claims(
     against: str,
     protocol_file: str | None,
     factors: str,
+    seeding: Seeding | None,
     *,
     trusted: Sequence[Path],
     brought: Mapping[str, Path | None],
@@ -107,7 +110,7 @@ def _study_claims(
             _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against)), None
-        source = open_for(against, protocol_file, factors)
+        source = open_for(against, protocol_file, factors, seeding)
         if source.study is not None:
             _refuse_different_images(source.study)
         result = analyze_source(source)

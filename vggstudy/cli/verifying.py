@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option, split
+from vggstudy.cli.given import factors_option, protocol_option, seeding_option, split
 from vggstudy.cli.rerunning import RerunChoice, rerun_options
 from vggstudy.cli.standing import strict_option, trusted_options
 
+if TYPE_CHECKING:
+    from vggstudy.analysis.data.table import Seeding
+
 VALUED = (
-    *("--as", "--export", "--against", "--factors", "--protocol", "--allow", "--trust"),
-    *("--authority", "--repository", "--signers", "--rerun", "--rerun-seed", "--devices"),
+    *("--as", "--export", "--against", "--allow", "--trust", "--despite"),
+    *("--authority", "--repository", "--signers"),
+    *("--factors", "--protocol", "--seeding", "--rerun", "--rerun-seed", "--devices"),
 )
 """Options of both commands that take a value."""
 
@@ -73,6 +78,7 @@ def _first_word(args: list[str]) -> int | None:
 @rerun_options
 @factors_option
 @protocol_option
+@seeding_option
 @common
 def verify_command(
     console: Console,
@@ -87,6 +93,7 @@ def verify_command(
     devices: str,
     factors: str,
     protocol_file: str | None,
+    seeding: Seeding | None,
     **brought: Path | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
@@ -107,6 +114,7 @@ def verify_command(
         against,
         protocol_file,
         factors,
+        seeding,
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,

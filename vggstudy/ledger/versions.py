@@ -13,16 +13,20 @@ from importlib import metadata
 
 LOCK_NAME = "environment.txt"
 
+TRAIN = "train"
+"""The extra that brings what trains networks."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_EXTRA = re.compile(r"""\bextra\s*==""")
+_EXTRA = re.compile(r"""\bextra\s*==\s*["']([^"']*)""")
 _PUBLIC = re.compile(r"[0-9][0-9A-Za-z.!]*")
 
 
 def environment_lock(root: str = "vggstudy") -> str:
     """A line ``name==version`` for everything that a package needs, directly or not, by name.
 
-    What is not installed (because a platform does not need it) and what only an extra asks for is
-    left out, and so is what follows ``+`` in a version, which names a build and not a release.
+    What is not installed (because a platform does not need it) and what only extras other than
+    "train" ask for is left out, and so is what follows ``+`` in a version, which names a build and
+    not a release.
 
     Raises
     ------
@@ -51,7 +55,9 @@ def _closure(root: str) -> Iterator[tuple[str, str]]:
         for needed in distribution.requires or ():
             requirement, _, marker = needed.partition(";")
             match = _NAME.match(requirement)
-            other = _normal(match[0]) if match and not _EXTRA.search(marker) else None
+            extra = _EXTRA.search(marker)
+            wanted = extra is None or (extra[1] == TRAIN and name == _normal(root))
+            other = _normal(match[0]) if match and wanted else None
             if other is not None and other not in seen:
                 seen.add(other)
                 waiting.append(other)

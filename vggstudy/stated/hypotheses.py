@@ -87,7 +87,8 @@ class EquivalencePart(_OfClaim):
     margin: Annotated[float, Field(gt=0)]
     """largest difference that counts as none, in the outcome's unit."""
     adjust: Literal["cell", "pair"] | None = None
-    """by cell (default), or paired by replicate."""
+    """by cell (default; by seed where cells share seeds), or paired by seed: one difference a
+    replicate, in which all cells weigh alike."""
 
 
 class SlopePart(_Fitted):

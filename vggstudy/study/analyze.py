@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
-    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.data.table import RunTable, Seeding
     from vggstudy.analysis.sensitivity import Specification
     from vggstudy.report import ReportContext
 
@@ -32,6 +32,7 @@ def analyze(
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
+    seeding: Seeding | None = None,
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -44,7 +45,11 @@ def analyze(
         Claims with their intervals, by id.
     """
     opened = open_source(
-        source, protocol=protocol, factors=factors, lower_is_better=lower_is_better
+        source,
+        protocol=protocol,
+        factors=factors,
+        lower_is_better=lower_is_better,
+        seeding=seeding,
     )
     return analyze_source(opened, sensitivity=sensitivity)
 
@@ -95,7 +100,8 @@ def _settings(source: Source) -> dict[str, Any]:
         "resamples": source.settings.resamples,
         "seed": source.settings.seed,
         "protocol_digest": protocol.digest() if protocol else None,
-        "shared_seeds": protocol is not None and protocol.design.seeding == "shared",
+        "seeding": source.settings.seeding,
+        "designed": source.designed,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
         "models": ModelRequests(
@@ -181,7 +187,8 @@ def inputs_digest(source: Source) -> str:
     """Digest of what `analyze_source` would take in: the table and the protocol."""
     from vggstudy.analysis.api import inputs_digest as digest_of
 
-    return digest_of(source.table, source.protocol.digest() if source.protocol else None)
+    table = source.seeds.applied(source.table)
+    return digest_of(table, source.protocol.digest() if source.protocol else None)
 
 
 def report(

@@ -16,7 +16,14 @@ from vggstudy.suggest import suggest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.data.seeding import SeedReading, Taken
+    from vggstudy.analysis.data.table import RunTable, Seeding
+
+
+class SeedingOfStudyError(AnalysisError):
+    """A study was to be read with other seeds than its protocol says."""
+
+    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,21 @@ class Source:
         """File of the claims: in the study's folder; a CSV has none of its own."""
         return self.study.path / "claims.json" if self.study else None
 
+    @property
+    def designed(self) -> Taken | None:
+        """How the runs were seeded, where a study, or what a protocol says, leaves no doubt."""
+        protocol = self.protocol
+        if protocol is None or not (self.study or protocol.states(("design", "seeding"))):
+            return None
+        return protocol.design.seeding
+
+    @property
+    def seeds(self) -> SeedReading:
+        """How the seeds of the table are read."""
+        from vggstudy.analysis.data.seeding import read_seeds
+
+        return read_seeds(self.table, self.settings.seeding, designed=self.designed)
+
 
 def open_source(
     source: str | Path | Study | pd.DataFrame,
@@ -58,6 +80,7 @@ def open_source(
     protocol: Protocol | None = None,
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
+    seeding: Seeding | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -71,6 +94,9 @@ def open_source(
         For a CSV or a data frame without a protocol: the columns that are factors.
     lower_is_better : bool, optional
         Whether less of the outcome is better; by default as the protocol, or else its name, says.
+    seeding : str, optional
+        For a CSV or a data frame: whether runs of different cells share their seeds (auto,
+        independent, shared or crossed); by default what the protocol says, else auto.
 
     Raises
     ------
@@ -81,7 +107,16 @@ def open_source(
     """
     opened = _open(source, protocol, factors)
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    return replace(opened, table=opened.table.directed(stated))
+    opened = replace(opened, table=opened.table.directed(stated))
+    if seeding is None:
+        return opened
+    if opened.study is not None:
+        msg = (
+            f"{opened.study.path} is a study: how its runs were seeded stands in its protocol "
+            "([design] seeding), and [analysis] seeding can say how they are read"
+        )
+        raise SeedingOfStudyError(msg)
+    return replace(opened, settings=opened.settings.model_copy(update={"seeding": seeding}))
 
 
 def _open(

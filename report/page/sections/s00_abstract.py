@@ -10,6 +10,7 @@ from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.diagnostics import checks
 from vggstudy.report.page.sections.headline import Headline, headline_claims
 from vggstudy.report.page.sections.rows import forest_row
+from vggstudy.report.page.sections.seeds import other_reading
 from vggstudy.report.page.tables import (
     Column,
     Table,
@@ -47,6 +48,7 @@ def build(view: StudyView) -> Section:
             "warnings": _warnings(view),
             "sentences": sentences,
             "forest": _forest(view, shown) if shown else None,
+            "seeds": other_reading(view, headlines),
         },
     )
 

@@ -141,8 +141,8 @@ def test_shared_seeds_are_blocks_of_contrasts() -> None:
             rows.append((level, seed, "converged", value))
     frame = pd.DataFrame(rows, columns=["a", "seed", "label", "test_accuracy"])
     table = RunTable.from_frame(frame, factors=("a",))
-    plain = analyze(table, resamples=99).claims["accuracy.diff.a"]
-    blocked = analyze(table, resamples=99, shared_seeds=True).claims["accuracy.diff.a"]
+    plain = analyze(table, resamples=99, seeding="independent").claims["accuracy.diff.a"]
+    blocked = analyze(table, resamples=99).claims["accuracy.diff.a"]
     assert blocked.method == "seeds_t"
     assert blocked.estimate == pytest.approx(plain.estimate)
     assert plain.low is not None

@@ -45,7 +45,7 @@ def test_a_mean_of_several_cells_has_the_t_interval_of_the_seeds_means(
     means = _by_seed(blocks)
     values = means[1] if "@" in name else means.mean(axis=1)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    claim = analyze(blocks, resamples=99, shared_seeds=True).claims[name]
+    claim = analyze(blocks, resamples=99, seeding="shared").claims[name]
     assert (claim.low, claim.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
     apart = analyze(blocks, resamples=99).claims[name]
     # Independent runs would give an interval that is far too narrow.
@@ -53,7 +53,7 @@ def test_a_mean_of_several_cells_has_the_t_interval_of_the_seeds_means(
 
 
 def test_a_single_cell_s_runs_have_seeds_of_their_own(blocks: RunTable) -> None:
-    shared = analyze(blocks, resamples=99, shared_seeds=True).claims
+    shared = analyze(blocks, resamples=99, seeding="shared").claims
     apart = analyze(blocks, resamples=99).claims
     for name in ("accuracy.mean@a=0,b=1", "converged.p@a=0,b=1", "expected.mean@a=0,b=1"):
         assert shared[name] == apart[name]
@@ -68,7 +68,7 @@ def test_expected_differences_are_paired_by_seed(make_table: TableMaker) -> None
     table = make_table(cells)
     means = _by_seed(table)
     expected = stats.ttest_rel(means[1], means[0]).confidence_interval(0.95)
-    claim = analyze(table, resamples=99, shared_seeds=True).claims["expected.diff.a"]
+    claim = analyze(table, resamples=99, seeding="shared").claims["expected.diff.a"]
     assert (claim.low, claim.high) == pytest.approx((expected.low, expected.high), rel=1e-9)
 
 
@@ -78,7 +78,7 @@ def test_where_a_cell_never_learns_the_complete_part_is_offered(make_table: Tabl
         (a, b): (0.8 + rng.normal(0, 0.01, 5)).tolist() for a in range(2) for b in range(3)
     }
     cells[1, 2] = [None] * 5
-    claims = analyze(make_table(cells), resamples=99, shared_seeds=True).claims
+    claims = analyze(make_table(cells), resamples=99, seeding="shared").claims
     for name in ("accuracy.mean", "accuracy.diff.a"):
         assert claims[name].reason == "missing_cells"
         assert claims[str(claims[name].offered)].method == "seeds_t"
@@ -113,7 +113,7 @@ def test_seeds_on_which_everything_fails_widen_a_probability(make_table: TableMa
     # Two of six seeds fail in all eight cells: the seeds, not 48 runs, carry the information.
     outcomes: list[float | None] = [None, None, 0.8, 0.81, 0.82, 0.83]
     table = make_table({(a, b): outcomes for a in range(2) for b in range(4)})
-    shared = analyze(table, resamples=99, shared_seeds=True).claims["converged.p"]
+    shared = analyze(table, resamples=99, seeding="shared").claims["converged.p"]
     apart = analyze(table, resamples=99).claims["converged.p"]
     expected = clopper_pearson(4, 6, confidence=0.95)
     assert (shared.low, shared.high) == pytest.approx((expected.low, expected.high), rel=1e-12)
@@ -192,7 +192,7 @@ def _diverged(chance: float | None, known: float | None) -> RunTable:
     ]
     if known is not None:
         rows.append((1, 9, "failed_to_learn", known))
-    frame = pd.DataFrame(rows, columns=["a", "seed", "label", "test_accuracy"])
+    frame = pd.DataFrame(rows, columns=["a", "replicate", "label", "test_accuracy"])
     return RunTable.from_frame(frame, factors=["a"], chance=chance)
 
 

@@ -25,7 +25,7 @@ def table_of(values: Values, outcome: str = "ret") -> RunTable:
         for seed, value in enumerate(cell)
     ]
     frame = pd.DataFrame(rows, columns=[*FACTORS, "seed", outcome, "label"])
-    return RunTable.from_frame(frame, factors=FACTORS, outcome=outcome)
+    return RunTable.from_frame(frame, factors=FACTORS, outcome=outcome, seeding="independent")
 
 
 def lent(values: Values, outcome: str = "ret") -> dict[tuple[str, ...], float]:

@@ -314,7 +314,7 @@ def test_where_in_each_cell_one_of_the_two_is_constant_there_is_no_association()
 
 def test_shared_seeds_leave_an_interval_to_single_cells_only() -> None:
     name = "curve_stability.association@batch_norm=true,lr=0.1"
-    made = claims(study(runs=12), shared_seeds=True, named=[name])
+    made = claims(study(runs=12), seeding="shared", named=[name])
     assert made["curve_stability.association"].reason == "shared_seeds"
     assert made["curve_stability.association"].estimate is not None
     assert made[name].available

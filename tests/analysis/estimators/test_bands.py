@@ -79,7 +79,7 @@ def test_a_result_gives_the_band_at_its_own_confidence_wider_than_single_interva
 
 
 def test_where_seeds_are_shared_a_band_holds_single_cells_only(make_table: TableMaker) -> None:
-    result = analyze(_learning(make_table), resamples=199, shared_seeds=True)
+    result = analyze(_learning(make_table), resamples=199, seeding="shared")
     assert len(result.level_band("a", {"b": 0}).levels) == 3
     averaged = result.level_band("a")
     assert averaged.levels == ()

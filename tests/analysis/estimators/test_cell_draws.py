@@ -35,7 +35,7 @@ def drawn(cells: Cells, weights: list[float], **changes: object) -> FloatArray:
     settings = {
         "claim_id": "score.mean",
         "seed": 3,
-        "n_resamples": N,
+        "resamples": N,
         "inflate": False,
         "chunk_draws": 100_000,
         **changes,
@@ -142,11 +142,11 @@ def test_a_complex_weight_is_two_real_ones_over_the_same_resamples(make_table: T
         np.array([1.0 + 2.0j, 3.0 - 1.0j]),
         claim_id="x",
         seed=3,
-        n_resamples=500,
+        resamples=500,
         inflate=True,
         chunk_draws=1_000,
     )
-    settings = {"claim_id": "x", "n_resamples": 500, "inflate": True}
+    settings = {"claim_id": "x", "resamples": 500, "inflate": True}
     np.testing.assert_allclose(both.real, drawn(cells, [1.0, 3.0], **settings), atol=1e-14)
     np.testing.assert_allclose(both.imag, drawn(cells, [2.0, -1.0], **settings), atol=1e-14)
 

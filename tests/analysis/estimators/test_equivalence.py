@@ -9,21 +9,19 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from vggstudy.analysis.data.cells import Cells
-from vggstudy.analysis.data.contrasts import Condition, Contrast
+from vggstudy.analysis.data.contrasts import Condition, Contrast, Group
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.estimators.equivalence import (
-    Equivalence,
-    paired_differences,
-    paired_spread,
-    spread_by_cell,
-    tost,
-)
+from vggstudy.analysis.estimators.equivalence import Equivalence, spread_by_cell, tost
+from vggstudy.analysis.estimators.seeds import difference_over_seeds
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.student import Spread, satterthwaite
 
 Ledger = Callable[[str], RunTable]
 Oracle = Callable[[str], dict[str, Any]]
+TableMaker = Callable[..., RunTable]
 CLOSED = 1e-9  # closed forms on both sides
 
 
@@ -78,10 +76,10 @@ def test_equivalence_of_r(name: str, depth: int | None, ledger: Ledger, oracle: 
     )
     difference = float(values[0].mean() - values[1].mean())
     check(tost(difference, plain, margin=0.005, alpha=0.05, method="x"), expected["welch"])
-    pairs = paired_differences(cells, groups)
-    assert pairs.size == expected["paired"]["n_pairs"]
-    matched = tost(float(pairs.mean()), paired_spread(pairs), margin=0.005, alpha=0.05, method="x")
-    check(matched, expected["paired"])
+    if name == "main":  # no pair is missing: one difference a seed has the mean of R's pairs
+        estimate, spread = difference_over_seeds(cells, groups, paired=True)
+        assert estimate == pytest.approx(expected["paired"]["estimate"], rel=CLOSED)
+        assert spread.df < expected["paired"]["df"]
 
 
 def test_pooled_variance_by_cell_is_r_s_in_main(ledger: Ledger, oracle: Oracle) -> None:
@@ -127,9 +125,82 @@ def test_impossible_tests_are_refused(margin: float, alpha: float, se: float, me
         tost(0.0, Spread(se, 5), margin=margin, alpha=alpha, method="x")
 
 
-def test_pairs_leave_out_runs_without_a_partner(make_table: Callable[..., RunTable]) -> None:
-    table = make_table({(0, 0): [0.5, 0.6, None], (0, 1): [0.7, None, 0.9]})
-    groups = Contrast(("b",), ((0, 1),)).groups(Cells.from_table(table))
-    assert paired_differences(Cells.from_table(table), groups) == pytest.approx([0.2])
-    with pytest.raises(ValueError, match="two pairs, got 1"):
-        paired_spread(np.array([0.2]))
+def by_seed(cells: Cells, groups: list[Group]) -> FloatArray:
+    """One difference a replicate, all cells alike, from the rows of the table."""
+    table, found = cells.table, []
+    for name in dict.fromkeys(table.replicate):
+        mine = {
+            int(c): float(table.value[i])
+            for i, c in enumerate(cells.run_cell.tolist())
+            if table.replicate[i] == name and table.converged[i]
+        }
+        if all(int(c) in mine for g in groups for c in g.cells):
+            found.append(
+                sum(g.sign * float(np.mean([mine[int(c)] for c in g.cells])) for g in groups)
+            )
+    return np.array(found)
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("name", ["main", "balanced30"])
+def test_a_difference_over_seeds_is_a_t_test_of_one_value_a_seed(
+    name: str, paired: bool, ledger: Ledger
+) -> None:
+    cells = Cells.from_table(ledger(name))
+    groups = contrast_of(cells.table, 11).groups(cells)
+    values = by_seed(cells, groups)
+    estimate, spread = difference_over_seeds(cells, groups, paired=paired)
+    limits = stats.ttest_1samp(values, 0.0).confidence_interval(0.90)
+    found = tost(estimate, spread, margin=0.005, alpha=0.05, method="x").interval
+    assert (found.low, found.high) == pytest.approx((limits.low, limits.high), rel=CLOSED)
+    assert spread.df == values.size - 1
+
+
+def test_cells_weigh_alike_however_many_pairs_they_have(make_table: TableMaker) -> None:
+    # Cell b=0 has pairs of seeds 0 to 5, b=1 of 0 to 2; a run without a partner is no pair.
+    cells = Cells.from_table(
+        make_table(
+            {
+                (0, 0): [0.5, 0.6, 0.7, 0.5, 0.6, 0.7],
+                (0, 1): [0.6, 0.7, 0.9, 0.7, 0.8, 0.7],
+                (1, 0): [0.5, 0.6, 0.7, 0.9, None, None],
+                (1, 1): [0.9, 0.8, 0.9, None, 0.1, 0.2],
+            }
+        )
+    )
+    groups = Contrast(("b",), ((0, 1),)).groups(cells)
+    estimate, spread = difference_over_seeds(cells, groups, paired=True)
+    seeds = np.array([(0.1 + 0.4) / 2, (0.1 + 0.2) / 2, (0.2 + 0.2) / 2])
+    assert estimate == pytest.approx(seeds.mean())
+    assert (spread.se, spread.df) == pytest.approx((seeds.std(ddof=1) / 3**0.5, 2))
+
+
+def test_pairs_few_of_whose_seeds_are_complete_are_clusters(make_table: TableMaker) -> None:
+    cells = Cells.from_table(
+        make_table(
+            {
+                (0, 0): [0.5, 0.62, 0.7, None],
+                (0, 1): [0.61, 0.7, 0.9, 0.7],
+                (1, 0): [None, 0.6, 0.71, 0.9],
+                (1, 1): [0.9, 0.83, None, 0.95],
+            }
+        )
+    )
+    groups = Contrast(("b",), ((0, 1),)).groups(cells)
+    estimate, spread = difference_over_seeds(cells, groups, paired=True)
+    pairs = np.array([(0.11 + 0.08 + 0.2) / 3, (0.23 + 0.05) / 2])
+    assert estimate == pytest.approx(pairs.mean())
+    assert 0 < spread.df <= 3
+
+
+def test_pairs_of_too_few_seeds_or_without_spread_are_refused(make_table: TableMaker) -> None:
+    groups = Contrast(("b",), ((0, 1),))
+    few = Cells.from_table(make_table({(0, 0): [0.5, 0.6, None], (0, 1): [0.7, None, 0.9]}))
+    with pytest.raises(ValueError, match=r"needs at least 3 seeds .* has 1 of"):
+        difference_over_seeds(few, groups.groups(few), paired=True)
+    alike = Cells.from_table(make_table({(0, 0): [0.5, 0.6, 0.7], (0, 1): [0.6, 0.7, 0.8]}))
+    with pytest.raises(ValueError, match="all seeds give the same value"):
+        difference_over_seeds(alike, groups.groups(alike))
+    uneven = [Group(1, np.array([0])), Group(-1, np.array([0, 1]))]
+    with pytest.raises(ValueError, match="pairs need two groups"):
+        difference_over_seeds(alike, uneven, paired=True)

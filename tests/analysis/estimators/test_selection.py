@@ -24,13 +24,13 @@ TableMaker = Callable[..., RunTable]
 def bounds_of(table: RunTable, **changes: int) -> LeeBounds | None:
     cells = Cells.from_table(table)
     groups = Contrast(("b",), ((0, 1),)).groups(cells)
-    settings = {"n_resamples": 400, "seed": 1, **changes}
+    settings = {"resamples": 400, "seed": 1, **changes}
     return lee_bounds(
         cells,
         groups,
         confidence=0.95,
         claim_id="accuracy.diff.b",
-        n_resamples=settings["n_resamples"],
+        resamples=settings["resamples"],
         seed=settings["seed"],
     )
 
@@ -158,7 +158,7 @@ def test_the_interval_covers_the_difference_of_always_converging_runs(
             ]
             for level in (0, 1)
         }
-        found = bounds_of(_table(frame), n_resamples=200)
+        found = bounds_of(_table(frame), resamples=200)
         assert found is not None
         hits += found.interval_low <= 0.02 <= found.interval_high
     simulated("difference among survivors: Lee's bounds", "n=40", hits / runs, runs, least=0.95)
@@ -186,7 +186,7 @@ def test_the_interval_s_errors_are_those_of_sorting_every_resample(make_table: T
         [0.5, 0.6, 0.72, 0.75, None, None, None, None],
         [0.6, 0.61, 0.7, 0.8, 0.9, None],
     )
-    found = bounds_of(make_table({(0, 0): earlier, (0, 1): later}), n_resamples=40_000)
+    found = bounds_of(make_table({(0, 0): earlier, (0, 1): later}), resamples=40_000)
     assert found is not None
     rng = np.random.default_rng(4)
     drawn = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,15 @@ from vggstudy.analysis.data.contrasts import Contrast
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.means import Resampling
-from vggstudy.analysis.estimators.seeds import estimate_shared, replicates, seed_contrasts
+from vggstudy.analysis.estimators.seed_clusters import clustered_spread
+from vggstudy.analysis.estimators.seeds import (
+    estimate_shared,
+    replicates,
+    seed_contrasts,
+    signed_weights,
+)
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, linear_deviations
+from vggstudy.analysis.numbers.student import satterthwaite
 
 RESAMPLING = Resampling("calibrated", 999, 0, 131_072)
 ARMS = Contrast(("a",), ((0, 1),))
@@ -73,10 +81,63 @@ def test_seeds_without_all_their_runs_are_left_out_and_counted(make_table: Table
 
 
 def test_fewer_than_three_seeds_are_refused(make_table: TableMaker) -> None:
-    found = _estimate(_blocks(make_table, 5, failed=3), ARMS)
+    found = _estimate(_blocks(make_table, 2), ARMS)
     assert found.reason is not None
     assert found.reason.code == "too_few_seeds"
-    assert "has 2 of 5" in found.reason.text
+    assert "has 2 of 2" in found.reason.text
+
+
+def test_seeds_few_of_which_are_complete_are_clusters_of_their_runs(make_table: TableMaker) -> None:
+    cells = _blocks(make_table, 5, failed=3)
+    found = _estimate(cells, ARMS)
+    assert found.interval is not None
+    assert [note.text for note in found.cautions] == [
+        "only 2 of 5 seeds have a run in every cell: each is a cluster of those it has"
+    ]
+    assert found.interval.method == "seed_clusters_t"
+    assert found.estimate == pytest.approx(cells.mean[3:].mean() - cells.mean[:3].mean())
+
+
+def test_the_spread_of_clusters_is_that_of_complete_seeds_contrasts(
+    make_table: TableMaker,
+) -> None:
+    cells = _blocks(make_table, 6)
+    weights = signed_weights(cells, ARMS.groups(cells))
+    found = clustered_spread(cells, weights, cells.table.value, cells.table.converged)
+    assert found is not None
+    contrasts = seed_contrasts(cells, ARMS.groups(cells)).values
+    assert found.se == pytest.approx(contrasts.std(ddof=1) / np.sqrt(6), rel=1e-9)
+    assert found.df == pytest.approx(5)
+
+
+def test_arms_with_seeds_of_their_own_are_compared_as_by_welch(make_table: TableMaker) -> None:
+    table = _blocks(make_table, 6).table
+    arm = table.codes[:, 0].tolist()
+    apart = tuple(f"{a}-{name}" for a, name in zip(arm, table.replicate, strict=True))
+    cells = Cells.from_table(replace(table, replicate=apart))
+    found = _estimate(cells, ARMS)
+    means = table.to_frame().groupby(["a", "replicate"])["test_accuracy"].mean()
+    expected = stats.ttest_ind(means[1], means[0], equal_var=False).confidence_interval(0.95)
+    assert found.interval is not None
+    assert (found.interval.low, found.interval.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_runs_that_share_no_seed_have_satterthwaite_s_interval(make_table: TableMaker) -> None:
+    table = _blocks(make_table, 6).table
+    alone = replace(table, replicate=tuple(map(str, range(len(table)))))
+    cells = Cells.from_table(alone)
+    weights = signed_weights(cells, ARMS.groups(cells))
+    found = clustered_spread(cells, weights, table.value, table.converged)
+    expected = satterthwaite(weights, cells.variance, cells.k)
+    assert found is not None
+    assert (found.se, found.df) == pytest.approx((expected.se, expected.df))
+
+
+def test_a_cell_whose_runs_have_one_seed_has_no_spread(make_table: TableMaker) -> None:
+    table = _blocks(make_table, 3).table
+    cells = Cells.from_table(replace(table, replicate=("0",) * len(table)))
+    weights = signed_weights(cells, ARMS.groups(cells))
+    assert clustered_spread(cells, weights, table.value, table.converged) is None
 
 
 def test_seeds_that_agree_exactly_are_refused_with_the_estimate(make_table: TableMaker) -> None:
@@ -104,7 +165,7 @@ def test_the_bootstrap_of_seeds_is_calibrated_for_their_number(make_table: Table
     deviation = linear_deviations(
         Strata(np.array([24]), contrasts),
         np.ones(1),
-        n_resamples=999,
+        resamples=999,
         rng=claim_generator(0, "accuracy.diff.a"),
         inflate=True,
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from vggstudy.analysis.api import analyze
 from vggstudy.analysis.data.table import RunTable
@@ -20,6 +22,7 @@ from vggstudy.stated.hypotheses import (
     ClaimPart,
     ConjunctionHypothesis,
     Direction,
+    EquivalenceHypothesis,
     EquivalencePart,
     NeededPart,
     Part,
@@ -37,7 +40,7 @@ TableMaker = Callable[..., RunTable]
 @functools.cache
 def judged(name: str) -> AnalysisResult:
     protocol = load_protocol(REFERENCE / "source_hypotheses.toml").protocol
-    table = RunTable.read_csv(REFERENCE / f"ledger_{name}.csv", FACTORS)
+    table = RunTable.read_csv(REFERENCE / f"ledger_{name}.csv", FACTORS, seeding="independent")
     stated = protocol.hypotheses
     return analyze(table, resamples=2_999, seed=0, hypotheses=stated, headline_only=True)
 
@@ -136,17 +139,36 @@ def test_a_claim_s_verdict_flips_with_its_direction(ledger: Callable[[str], RunT
         assert judge_one(ledger("main"), part).verdict == verdict
 
 
-def test_equivalence_by_pair_agrees_with_r(ledger: Callable[[str], RunTable]) -> None:
+def test_equivalence_by_pair_is_one_difference_a_seed(ledger: Callable[[str], RunTable]) -> None:
     claim = "accuracy.diff.data_norm@batch_norm=1"
     found = judge_one(
         ledger("main"),
         EquivalencePart(kind="equivalence", claim=claim, margin=0.005, adjust="pair"),
     )
     assert found.verdict == Verdict.SUPPORTED
-    # R: tost_dn_on_bn.converged.paired; the 90% interval at alpha = 0.05
-    assert found.parts[0].low == pytest.approx(0.0011134794113229613, rel=1e-9)
-    assert found.parts[0].high == pytest.approx(0.0026965206885770437, rel=1e-5)
-    assert found.parts[0].level == pytest.approx(0.90)
+    frame = ledger("main").to_frame()
+    frame = frame[frame["batch_norm"] == 1]
+    means = frame.pivot_table(index="replicate", columns="data_norm", values="test_accuracy")
+    limits = stats.ttest_1samp(means[1] - means[0], 0.0).confidence_interval(0.90)
+    part = found.parts[0]
+    assert (part.low, part.high) == pytest.approx((limits.low, limits.high), rel=1e-9)
+    assert part.level == pytest.approx(0.90)
+    assert part.method == "tost_by_pair"
+
+
+def test_equivalence_is_by_seed_where_cells_share_seeds(ledger: Callable[[str], RunTable]) -> None:
+    claim = "accuracy.diff.data_norm@batch_norm=1"
+    stated: dict[str, Any] = {"kind": "equivalence", "claim": claim, "margin": 0.005}
+    spec = EquivalenceHypothesis(id="H", text="they are alike", **stated)
+    methods = {}
+    for seeding in ("independent", "shared"):
+        result = analyze(ledger("main"), resamples=99, seeding=seeding, hypotheses=[spec])
+        (evidence,) = result.hypotheses[0].parts
+        methods[evidence.method] = (evidence.low, evidence.high)
+    paired = judge_one(ledger("main"), EquivalencePart(**stated, adjust="pair")).parts[0]
+    assert set(methods) == {"tost_by_cell", "tost_by_seed"}
+    assert methods["tost_by_seed"] == pytest.approx((paired.low, paired.high), rel=1e-12)
+    assert methods["tost_by_seed"] != pytest.approx(methods["tost_by_cell"], rel=1e-3)
 
 
 def test_a_slope_is_that_of_the_held_part(ledger: Callable[[str], RunTable]) -> None:

@@ -181,10 +181,22 @@ def test_model_that_names_what_is_not_there_is_an_error(
 def test_shared_seeds_make_the_accuracy_model_s_covariance_clustered(
     ledger: Callable[[str], RunTable],
 ) -> None:
-    result = analyze(ledger("main"), resamples=99, shared_seeds=True)
+    result = analyze(ledger("main"), resamples=99, seeding="shared")
     _, accuracy = _models(result)
     assert accuracy.method == "clustered_t"
     assert accuracy.df == 4  # five seeds
     assert result.models is not None
     assert [note.code for note in result.models.cautions] == ["taken_as_independent"]
     assert result.models.components.seeds is not None
+
+
+def test_no_odds_of_failing_are_made_where_no_run_failed(make_table: TableMaker) -> None:
+    every = {(a, b): [0.5, 0.6, 0.7] for a in (1, 2, 3) for b in (1, 2)}
+    models = analyze(make_table(every), resamples=99).models
+    assert models is not None
+    assert isinstance(models.failure, Note)
+    assert models.failure.text == "no run failed, so there are no odds of failing to compare"
+    assert "odds ratio" not in models.summary()
+    one = analyze(make_table({**every, (1, 1): [0.5, None]}), resamples=99).models
+    assert one is not None
+    assert "odds ratio" in one.summary()

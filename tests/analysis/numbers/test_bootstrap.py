@@ -119,7 +119,7 @@ def test_reported_monte_carlo_errors_are_the_spread_of_repeated_bootstraps(
     ends, errors = [], []
     for seed in range(60):
         drawn = linear_deviations(
-            data, weights, n_resamples=9_999, rng=claim_generator(seed, "mc"), inflate=False
+            data, weights, resamples=9_999, rng=claim_generator(seed, "mc"), inflate=False
         )
         found = bootstrap.percentile(expected["t0"], drawn, confidence=0.95)
         ends.append(_ends(found))
@@ -141,7 +141,7 @@ def test_reported_monte_carlo_error_of_smooth_data_is_the_spread_of_repeated_boo
             linear_deviations(
                 data,
                 np.array([1.0, -1.0]),
-                n_resamples=1_999,
+                resamples=1_999,
                 rng=claim_generator(seed, "mc"),
                 inflate=False,
             ),
@@ -179,7 +179,7 @@ def test_own_draws_give_the_intervals_of_r_up_to_monte_carlo_error(
 ) -> None:
     expected, data, weights = strata
     drawn = linear_deviations(
-        data, weights, n_resamples=19_999, rng=claim_generator(1, "oracle"), inflate=False
+        data, weights, resamples=19_999, rng=claim_generator(1, "oracle"), inflate=False
     )
     assert drawn.std() == pytest.approx(expected["boot_se_exact"], rel=0.03)
     found = bootstrap.percentile(expected["t0"], drawn, confidence=0.95)
@@ -194,7 +194,7 @@ def test_studentized_errors_of_the_sample_are_those_of_r(
 ) -> None:
     expected, data, weights = strata
     drawn = studentized_draws(
-        data, weights, n_resamples=4_999, rng=claim_generator(1, "oracle"), chunk_draws=50_000
+        data, weights, resamples=4_999, rng=claim_generator(1, "oracle"), chunk_draws=50_000
     )
     # Mean of the plug-in variance: (n - 1) / n of it per stratum, in expectation.
     assert drawn.se.max() < 3 * expected["se_t0"]

@@ -26,7 +26,7 @@ def _strata(sizes: np.ndarray = SIZES, values: np.ndarray = VALUES) -> Strata:
 def _deviations(chunk: int = 1000, count: int = 500, *, inflate: bool = True) -> np.ndarray:
     rng = claim_generator(7, "accuracy.mean")
     return linear_deviations(
-        _strata(), WEIGHTS, n_resamples=count, rng=rng, inflate=inflate, chunk_draws=chunk
+        _strata(), WEIGHTS, resamples=count, rng=rng, inflate=inflate, chunk_draws=chunk
     )
 
 
@@ -55,7 +55,7 @@ def test_the_stream_is_the_documented_one() -> None:
 
 def test_runs_are_drawn_from_their_own_cell_uniformly() -> None:
     rng = claim_generator(1, "uniform")
-    index = np.concatenate(list(resample_indices(_strata(), n_resamples=20_000, rng=rng)))
+    index = np.concatenate(list(resample_indices(_strata(), resamples=20_000, rng=rng)))
     assert index.shape == (20_000, 16)
     for start, size in zip(_strata().starts, SIZES, strict=True):
         drawn = index[:, start : start + size]
@@ -69,7 +69,7 @@ def test_runs_are_drawn_from_their_own_cell_uniformly() -> None:
 def test_columns_of_a_resample_are_independent() -> None:
     rng = claim_generator(1, "independent")
     strata = _strata(np.array([4, 4]), np.arange(8.0))
-    index = np.concatenate(list(resample_indices(strata, n_resamples=40_000, rng=rng)))
+    index = np.concatenate(list(resample_indices(strata, resamples=40_000, rng=rng)))
     correlation = np.corrcoef(index.T) - np.eye(8)
     assert np.abs(correlation).max() < 5 / np.sqrt(40_000)
 
@@ -82,23 +82,23 @@ def test_bootstrap_variance_of_a_mean_is_that_of_the_plug_in(
     values = shift + scale * VALUES[:n]
     strata, weight = Strata(np.array([n]), values), np.ones(1)
     plain = linear_deviations(
-        strata, weight, n_resamples=2000, rng=claim_generator(3, "v"), inflate=False
+        strata, weight, resamples=2000, rng=claim_generator(3, "v"), inflate=False
     )
     # (n - 1) s^2 / n^2; a variance of 2,000 draws has a relative error of 3 to 4%.
     assert plain.var() == pytest.approx((n - 1) * values.var(ddof=1) / n**2, rel=0.16)
     wide = linear_deviations(
-        strata, weight, n_resamples=2000, rng=claim_generator(3, "v"), inflate=True
+        strata, weight, resamples=2000, rng=claim_generator(3, "v"), inflate=True
     )
     assert wide == pytest.approx(plain * np.sqrt(n / (n - 1)), rel=1e-9, abs=1e-12 * scale)
 
 
 def test_studentized_draws_repeat_the_resamples_with_their_errors() -> None:
     drawn = studentized_draws(
-        _strata(), WEIGHTS, n_resamples=500, rng=claim_generator(7, "accuracy.mean")
+        _strata(), WEIGHTS, resamples=500, rng=claim_generator(7, "accuracy.mean")
     )
     assert drawn.deviation == pytest.approx(_deviations(inflate=False), abs=1e-12)
     index = np.concatenate(
-        list(resample_indices(_strata(), n_resamples=500, rng=claim_generator(7, "accuracy.mean")))
+        list(resample_indices(_strata(), resamples=500, rng=claim_generator(7, "accuracy.mean")))
     )
     row = VALUES[index[42]]
     cells = np.split(row, np.cumsum(SIZES)[:-1])

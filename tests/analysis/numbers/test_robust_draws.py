@@ -18,7 +18,7 @@ def sorted_resamples(values: FloatArray, rng: np.random.Generator) -> FloatArray
 
 def between(values: FloatArray, chunk_draws: int = 100_000) -> FloatArray:
     rng = np.random.default_rng(6)
-    return resampled_interquartile_means(values, n_resamples=N, rng=rng, chunk_draws=chunk_draws)
+    return resampled_interquartile_means(values, resamples=N, rng=rng, chunk_draws=chunk_draws)
 
 
 @pytest.mark.parametrize("size", [4, 5, 8, 11, 40])

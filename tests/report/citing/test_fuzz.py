@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from vggstudy.analysis import AnalysisResult, ClaimSet
+from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
 from vggstudy.analysis.claims.claim_set import read_claims_file
 from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.cite import cite, list_claims
@@ -101,6 +101,14 @@ def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return found
 
 
+def resealed(claim: dict[str, Any]) -> Any:
+    """The digest that fits a claim's content, where it has one."""
+    try:
+        return Claim.from_dict({**claim, "claim_digest": ""}).content_digest()
+    except Exception:  # noqa: BLE001 - whatever is wrong, the reader is to find it
+        return claim.get("claim_digest")
+
+
 def spoilt(text: str, document: Any, spots: list[tuple[Any, ...]], rng: random.Random) -> bytes:
     """A claims file with some values replaced, or some bytes changed."""
     if rng.random() < 0.3:
@@ -123,8 +131,10 @@ def spoilt(text: str, document: Any, spots: list[tuple[Any, ...]], rng: random.R
         except (KeyError, IndexError, TypeError):
             continue  # an earlier change took the place away
     for claim in made["claims"] if isinstance(made.get("claims"), list) else ():
-        if isinstance(claim, dict) and rng.random() < 0.7:
-            claim["claim_digest"] = rng.choice(("0" * 64, "", None, claim.get("claim_digest")))
+        if isinstance(claim, dict) and rng.random() < 0.9:
+            claim["claim_digest"] = resealed(claim)
+        elif isinstance(claim, dict):
+            claim["claim_digest"] = rng.choice(("0" * 64, "", None))
     return json.dumps(made).encode()
 
 
@@ -164,7 +174,8 @@ def test_any_paper_gets_a_verdict_or_a_sentence(tiny: AnalysisResult, tmp_path: 
 
 
 def test_any_claims_file_is_read_or_refused(tiny: AnalysisResult, tmp_path: Path) -> None:
-    assert fuzz_claims(tmp_path, tiny.claims, files=150, seed=1)["refused"] > 100
+    found = fuzz_claims(tmp_path, tiny.claims, files=150, seed=1)
+    assert min(found["refused"], found["read"]) > 10
 
 
 @pytest.mark.campaign

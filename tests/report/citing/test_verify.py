@@ -342,3 +342,11 @@ def test_a_column_that_is_not_n_is_not_taken_for_it(tiny: AnalysisResult, tmp_pa
     for head in ("epochs", "p", "N parameters", "norm"):
         path.write_text(table("md", head, "99", tiny.claims["converged.p"]), "utf-8")
         assert verify_paper(path, tiny.claims).exit_code == 0, head
+
+
+def test_an_id_with_its_sign_mistyped_is_still_one(tiny: AnalysisResult, tmp_path: Path) -> None:
+    path = tmp_path / "paper.md"
+    true = cite(tiny.claims["converged.p"], "text")
+    for name, code in (("converged.p", 0), ("convergedqp", 1), ("converged_p", 1), ("adjusted", 0)):
+        path.write_text(true.replace("converged.p", name), "utf-8")
+        assert verify_paper(path, tiny.claims).exit_code == code, name

@@ -112,6 +112,10 @@ class AnalysisSettings(Settings):
     probability_interval: Literal["clopper_pearson", "mid_p"] = "clopper_pearson"
     """Interval of the probability that a run of a single cell converges: clopper_pearson covers at
     least its level, mid_p is shorter and covers it on average."""
+    seeding: Literal["auto", "independent", "shared", "crossed"] = "auto"
+    """How the seeds of runs are read: as one block wherever runs share one (shared), as unrelated
+    (independent), as initialisations crossed with data seeds in every cell (crossed); auto: as the
+    design says, and of a table as its column seed tells."""
     resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
     """Bootstrap resamples."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0
