@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import get_args
 
@@ -53,6 +53,7 @@ def analyze(
     designed: Taken | None = None,
     further: Sequence[RunTable] = (),
     hypotheses: Sequence[Hypothesis] = (),
+    late: Mapping[str, Note] | None = None,
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     headline_only: bool = False,
@@ -87,6 +88,9 @@ def analyze(
         their association with the outcome within cells.
     hypotheses : sequence of Hypothesis
         Registered hypotheses, to be judged together.
+    late : mapping of str to Note, optional
+        By id, when those hypotheses were stated that were not stated before any run: their claims
+        are not registered.
     models : ModelRequests, optional
         What the fitted models hold; by default as `ModelRequests` says.
     named : sequence of str
@@ -125,7 +129,7 @@ def analyze(
     others = {other.outcome: Cells.from_table(other.independent()) for other in further}
     maker = ClaimMaker(cells, how, inputs, others)
     made = default_claims(maker, named, headline_only=headline_only)
-    judged = judge(hypotheses, Evaluator(maker), confidence=confidence)
+    judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
     logger.debug("%d claims on %d cells", len(claims), len(cells))
     flow = Flow.of(table)

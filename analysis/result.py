@@ -161,7 +161,7 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
-        lines += [f"{h.id}: {h.verdict_in_words} ({h.text})" for h in self.hypotheses]
+        lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
 
@@ -184,6 +184,12 @@ class AnalysisResult:
         )
         notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
         return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _verdict_line(hypothesis: HypothesisResult) -> str:
+    """A hypothesis with its verdict, and when it was stated where that was late."""
+    late = f"; {hypothesis.registration.text}" if hypothesis.registration else ""
+    return f"{hypothesis.id}: {hypothesis.verdict_in_words} ({hypothesis.text}){late}"
 
 
 def _summary_row(claim: Claim) -> tuple[str, str, str, str]:

@@ -82,6 +82,12 @@ class AnalysisError(StudyError):
     exit_code = 3
 
 
+class AttestationError(StudyError):
+    """Something that others attest, and that does not hold: a time stamp, a signature."""
+
+    exit_code = 3
+
+
 class OutputError(StudyError):
     """A file that was asked for and cannot be written; name another place."""
 

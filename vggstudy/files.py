@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -199,6 +200,21 @@ def _open_ordinary(path: str | Path, *, limit: int, follow: bool) -> int:
     if not ordinary:
         raise OSError(errno.EINVAL, "not an ordinary file", str(path))
     raise OSError(errno.EFBIG, f"larger than {limit} bytes", str(path))
+
+
+def read_head(path: str | Path, size: int) -> bytes:
+    """The first bytes of an ordinary file, at most so many; never waits for a pipe or a device.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be read or is no ordinary file (``EINVAL``).
+    """
+    descriptor = _open_ordinary(path, limit=sys.maxsize, follow=True)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)
 
 
 def remove_temporaries(folder: Path, *, older_than_s: float) -> Iterator[Path]:

@@ -4,6 +4,8 @@ Format history of ``vggstudy-claims``
     1  First version.
     2  Notes as data: ``name`` and ``values`` beside ``code`` and ``text``, and `refusal` beside
        ``reason`` and ``reason_text``. Texts of such notes do not enter a claim's digest.
+    3  `registration`, a note, where a hypothesis names the claim and was not stated before any run;
+       such a claim is not `registered`. Claims without it have the same digest as in version 2.
 """
 
 from __future__ import annotations
@@ -17,8 +19,8 @@ from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
 
 FORMAT = "vggstudy-claims"
-VERSION = 2
-READABLE = (1, 2)
+VERSION = 3
+READABLE = (1, 2, 3)
 UNDIGESTED = ("display", "claim_digest", "levels_run")
 """Fields that do not enter a claim's digest: how it is shown, and the digest itself."""
 
@@ -77,7 +79,9 @@ class Claim:
     verdict : str or None
         Of a hypothesis; None for plain estimates.
     registered : bool
-        Whether the protocol declared it.
+        Whether the protocol declared it before there was any run.
+    registration : Note or None
+        When the protocol declared it, where that was later or is not known.
     status : str
         ``ok`` or ``not_available``.
     refusal : Note or None
@@ -115,6 +119,7 @@ class Claim:
     reference: float | None = None
     verdict: str | None = None
     registered: bool = False
+    registration: Note | None = None
     status: str = "ok"
     refusal: Note | None = None
     offered: str | None = None
@@ -147,6 +152,9 @@ class Claim:
         for item in fields(self):
             if item.name == "refusal":
                 found |= _refusal(self.refusal, texts=texts)
+            elif item.name == "registration":
+                if self.registration is not None:  # else the digest is that of version 2
+                    found["registration"] = self.registration.to_dict(text=texts)
             elif item.name == "warnings":
                 found["warnings"] = [note.to_dict(text=texts) for note in self.warnings]
             elif item.name != "levels_run" or self.levels_run is not None:
@@ -211,6 +219,7 @@ def _nested(data: Mapping[str, Any]) -> dict[str, Any]:
         "factors": tuple(data.get("factors", ())),
         "levels_run": None if data.get("levels_run") is None else tuple(data["levels_run"]),
         "refusal": _refused(data),
+        "registration": Note.from_dict(when) if (when := data.get("registration")) else None,
         "warnings": tuple(Note.from_dict(note) for note in data.get("warnings", ())),
         "alternatives": tuple(Alternative(**item) for item in data.get("alternatives", ())),
     }

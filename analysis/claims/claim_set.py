@@ -85,6 +85,7 @@ def _row(claim: Claim) -> dict[str, Any]:
     held = claim.conditions
     row["conditions"] = ",".join(f"{name}={held[name]}" for name in sorted(held))
     row["factors"] = "*".join(claim.factors)
+    row["registration"] = None if claim.registration is None else claim.registration.text
     row["warnings"] = "; ".join(f"{note.code}: {note.text}" for note in claim.warnings)
     return row
 

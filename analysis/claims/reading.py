@@ -85,6 +85,8 @@ def _problem(item: Mapping[str, Any]) -> str | None:
         test = _TESTS.get(name)
         if test is not None and not test(value):
             return f"{name} is not of its type"
+    if item.get("registered") and item.get("registration") is not None:
+        return "it is registered, and is not"
     low, high = item.get("low"), item.get("high")
     if low is not None and high is not None and low > high:
         return "its ends are not in order"
@@ -136,6 +138,7 @@ _TESTS: dict[str, Any] = {
     "level": _level,
     "levels_run": _range,
     "registered": lambda value: isinstance(value, bool),
+    "registration": lambda value: value is None or isinstance(value, dict),
     "factors": _texts,
     "warnings": _objects,
     "alternatives": _objects,

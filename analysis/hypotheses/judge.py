@@ -6,7 +6,7 @@ hypothesis at ``1 - alpha / m``, and each decision raises the share of those tha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -41,7 +41,9 @@ class HypothesisResult:
     resamples : int
         Behind the Monte Carlo errors of a borderline verdict.
     registered : bool
-        Always: hypotheses come from the protocol.
+        Whether it was stated before there was any run.
+    registration : Note or None
+        When it was stated, where that was later or is not known.
     """
 
     id: str
@@ -52,6 +54,7 @@ class HypothesisResult:
     parts: tuple[Evidence, ...]
     resamples: int
     registered: bool = True
+    registration: Note | None = None
 
     @property
     def verdict_in_words(self) -> str:
@@ -87,7 +90,11 @@ def _fields(value: Evidence | HypothesisResult) -> dict[str, Any]:
 
 
 def judge(
-    specs: Sequence[Hypothesis], evaluator: Evaluator, *, confidence: float
+    specs: Sequence[Hypothesis],
+    evaluator: Evaluator,
+    *,
+    confidence: float,
+    late: Mapping[str, Note] | None = None,
 ) -> tuple[HypothesisResult, ...]:
     """Verdicts on all hypotheses, Holm over them.
 
@@ -98,12 +105,15 @@ def judge(
     evaluator : Evaluator
     confidence : float
         Of the whole family.
+    late : mapping of str to Note, optional
+        By id, when those were stated that were not stated before any run.
     """
     steps = holm_steps(
         [_decides(spec, evaluator) for spec in specs], confidence=confidence, members=len(specs)
     )
     return tuple(
-        _result(spec, evaluator, level) for spec, level in zip(specs, steps.confidence, strict=True)
+        _result(spec, evaluator, level, (late or {}).get(spec.id))
+        for spec, level in zip(specs, steps.confidence, strict=True)
     )
 
 
@@ -130,7 +140,9 @@ def _parts(spec: Hypothesis, evaluator: Evaluator, level: float) -> list[Evidenc
     ]
 
 
-def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisResult:
+def _result(
+    spec: Hypothesis, evaluator: Evaluator, level: float, late: Note | None
+) -> HypothesisResult:
     found = _evidence(spec, evaluator, level)
     return HypothesisResult(
         id=spec.id,
@@ -140,4 +152,6 @@ def _result(spec: Hypothesis, evaluator: Evaluator, level: float) -> HypothesisR
         reason=found.reason,
         parts=tuple(_parts(spec, evaluator, level)),
         resamples=evaluator.maker.how.resampling.resamples,
+        registered=late is None,
+        registration=late,
     )

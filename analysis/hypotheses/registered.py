@@ -1,4 +1,4 @@
-"""Claims that the protocol registered: marked, with their threshold and verdict."""
+"""Claims that hypotheses name: marked as registered or late, with threshold and verdict."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ def registered(
     results: Sequence[HypothesisResult],
     maker: ClaimMaker,
 ) -> dict[str, Claim]:
-    """The claims, those that a hypothesis names marked as registered.
+    """The claims, those that a hypothesis names with when it was stated.
 
-    A claim keeps its own interval at the analysis' level; its verdict is that of the part of the
-    hypothesis, at the level adjusted over all hypotheses. A claim that two hypotheses name takes
-    the first one's verdict. Named claims that the analysis does not make by itself are added.
+    A claim is registered where its hypothesis was stated before there was any run. It keeps its
+    own interval at the analysis' level; its verdict is that of the part of the hypothesis, at the
+    level adjusted over all hypotheses. A claim that two hypotheses name takes the first one's
+    verdict, a registered one's before a late one's. Named claims that the analysis does not make
+    by itself are added.
 
     Parameters
     ----------
@@ -35,7 +37,8 @@ def registered(
     """
     made = dict(claims)
     done: set[str] = set()
-    for spec, result in zip(specs, results, strict=True):
+    both = sorted(zip(specs, results, strict=True), key=lambda one: not one[1].registered)
+    for spec, result in both:
         for part, evidence in zip(parts_of(spec), result.parts, strict=True):
             kind = KINDS[part.kind]
             if kind.bound is None:
@@ -47,6 +50,10 @@ def registered(
             done.add(asked.id)
             claim = made.get(asked.id) or maker.claim(asked)
             made[claim.id] = replace(
-                claim, registered=True, verdict=evidence.verdict.value, reference=kind.bound(part)
+                claim,
+                registered=result.registered,
+                registration=result.registration,
+                verdict=evidence.verdict.value,
+                reference=kind.bound(part),
             )
     return made

@@ -2,7 +2,7 @@
 
 A caution about precision (few runs, a wide interval) is left to the interval itself. These are said
 with the number in every form in which it is cited; none has a digit, so that no reader of a paper
-takes one for an estimate.
+takes one for an estimate, but for how many runs there were before a hypothesis.
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ def cautions(claim: Claim) -> tuple[str, ...]:
     checks = checks_of(claim)
     codes = dict.fromkeys(note.code for note in claim.warnings)
     failed = [checks[code] for code in codes if code in checks]
-    return (*failed, *(MEANINGS[code] for code in codes if code in MEANINGS and code not in checks))
+    meanings = [MEANINGS[code] for code in codes if code in MEANINGS and code not in checks]
+    late = [f"hypothesis {claim.registration.text}"] if claim.registration else []
+    return (*failed, *late, *meanings)
 
 
 def said_behind(claim: Claim) -> str:

@@ -86,7 +86,8 @@ def _bibtex(claims: ClaimSet, title: str | None, despite: Collection[str]) -> st
 def _entry(claim: Claim) -> str:
     """A claim; its key and note carry its digest."""
     words = escape_bibtex(capitalise(in_words(claim.estimand)))
-    note = f"Claim {claim.id}: {display_strings(claim)['text']}; SHA-256 {claim.claim_digest}"
+    shown = display_strings(claim)["text"]
+    note = f"Claim {claim.id}: {shown}; SHA-256 {claim.claim_digest}"
     return "\n".join(
         (
             f"@misc{{vggstudy-claim-{claim.claim_digest[:SHORT_DIGEST]},",

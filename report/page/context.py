@@ -85,6 +85,8 @@ class ReportContext:
         What the study that is repeated reports.
     source_words : str or None
         What that study is, in words.
+    basis : sequence of (Note, bool)
+        What the numbers rest on, and whether it is not as planned before the first run.
     notes : sequence of Note or str
         What a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -105,4 +107,5 @@ class ReportContext:
     curves: Sequence[RunCurves] = ()
     source_claims: Sequence[SourceClaim] = ()
     source_words: str | None = None
+    basis: Sequence[tuple[Note, bool]] = ()
     notes: Sequence[Note | str] = ()

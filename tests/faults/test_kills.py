@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from vggstudy.ledger import StudyStore
+from vggstudy.ledger.journal import read_journal
 
 QUICK_KILLS = 24
 CAMPAIGN_KILLS = 1000
@@ -70,6 +71,8 @@ def check_what_stands(folder: Path, before: dict[str, bytes]) -> dict[str, bytes
         if record.status != "crashed"
     }
     assert {name: now.get(name) for name in before} == before
+    journal = read_journal(folder)
+    assert journal is None or journal.faults == ()
     return now
 
 
@@ -86,6 +89,9 @@ def check_the_end(folder: Path, calm: Any) -> None:
         assert sorted(row.run_id for row in index.rows()) == sorted(calm.bits)
         assert index.damaged() == []
     assert list(folder.rglob("checkpoint.pt")) == []
+    journal = read_journal(folder)
+    assert journal is not None
+    assert {run: told[-1] for run, told in journal.results().items()} == store.checksums()
 
 
 def hunt(

@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Runs": {
         "plan": ("runs", "Show what a study will run, has run and lacks."),
+        "register": ("registering", "Write a receipt of what a study states, for others to stamp."),
         "run": ("runs", "Execute the runs that a study lacks; always resumes."),
         "status": ("runs", "Show the state of a study, cell by cell."),
         "show": ("runs", "Show the record of one run."),
@@ -31,6 +32,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "report": ("results", "Render the HTML report of a study or a CSV."),
         "cite": ("results", "List claims, or cite one in a paper."),
         "export": ("results", "Write the runs as CSV, or the claims as CSV or JSON."),
+        "verify": ("standing", "Say what a study rests on, and what is not as planned."),
         "pack": ("publish", "Copy a study into three files, for publishing."),
         "unpack": ("publish", "Make a study of a packed one."),
     },

@@ -14,6 +14,7 @@ from vggstudy.cli.given import split
 from vggstudy.plan import describe_levels, select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.stated.base import write_level
+from vggstudy.study.keeping import note_look
 from vggstudy.study.study import Study, find_study
 
 if TYPE_CHECKING:
@@ -357,6 +358,8 @@ def show_command(console: Console, study: str, run_id: str) -> None:
         raise click.UsageError(msg)
     run = matches[0]
     record = store.read_record(run.run_id)
+    if not store.packed:
+        note_look(opened.path, 1)
     label = opened.label(run, record)
     if console.as_json:
         content = {"run_id": run.run_id, "levels": dict(run.levels), "replicate": run.replicate}

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vggstudy.cli.console import Console, common, size
-from vggstudy.errors import LedgerError, ProtocolError
+from vggstudy.cli.standing import say_basis
+from vggstudy.errors import LedgerError, ProtocolError, StudyError
 from vggstudy.ledger import StudyStore
 from vggstudy.study.rescue import Rescue, mend_marker
 from vggstudy.study.study import Study, find_study
 
 if TYPE_CHECKING:
     from vggstudy.plan import Plan
+    from vggstudy.study.basis import Basis
 
 
 @click.command("doctor")
@@ -48,9 +50,11 @@ def _study(console: Console, folder: Path) -> int:
             with store.index() as index:
                 index.rebuild()
                 indexed = len(index)
+    basis = _basis(console, folder)
     if console.as_json:
         found = [{"path": str(path), "reason": reason} for path, reason in damaged]
         content = {"study": str(folder), "records": indexed, "damaged": found}
+        content |= {"basis": basis.to_dict()} if basis else {}
         content["marker_made_anew"] = rescue is not None
         console.json("doctor", {**content, "removed": [str(path) for path in removed]})
     else:
@@ -71,8 +75,21 @@ def _study(console: Console, folder: Path) -> int:
                 f"{folder / 'protocol.toml'} differs from the protocol in force; the next "
                 "'vggstudy run' writes it anew (edit your own protocol file instead)"
             )
+        if basis is not None:
+            say_basis(console, basis)
         console.data("damaged files were found" if damaged else "every record is intact")
     return LedgerError.exit_code if damaged else 0
+
+
+def _basis(console: Console, folder: Path) -> Basis | None:
+    """What the study rests on; None, and said, where its protocol cannot be read any more."""
+    from vggstudy.study.basis import basis_of
+
+    try:
+        return basis_of(Study.open(folder))
+    except StudyError as error:
+        console.warn(str(error))
+        return None
 
 
 def _strangers(folder: Path) -> list[tuple[Path, str]]:

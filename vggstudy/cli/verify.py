@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.cli.console import Console
 from vggstudy.cli.given import is_claims_file, open_for, read_claims
+from vggstudy.cli.standing import DamagedError, say_basis, strict_code
 from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.table import Seeding
     from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
+    from vggstudy.study.basis import Basis
     from vggstudy.study.study import Study
 
 
@@ -22,12 +24,6 @@ class UnverifiableError(StudyError):
     """What keeps a file from being verified."""
 
     exit_code = 2
-
-
-class DamagedError(StudyError):
-    """An input of a verification that is damaged."""
-
-    exit_code = 3
 
 
 def verify(
@@ -42,6 +38,8 @@ def verify(
     allowed: Sequence[Path],
     trusted: Sequence[Path],
     again: RerunChoice,
+    strict: bool = False,
+    brought: Mapping[str, Path | None] | None = None,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -52,7 +50,14 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims = _study_claims(console, against, protocol_file, factors, seeding, trusted=trusted)
+    claims, basis = _study_claims(
+        console, against, protocol_file, factors, seeding, trusted=trusted, brought=brought or {}
+    )
+    if basis is not None and not basis.sound:
+        raise DamagedError("; ".join(basis.damage))
+    if strict and basis is None:
+        msg = f"--strict: {against} is no study, so nothing tells how its runs were planned"
+        raise UnverifiableError(msg)
     try:
         done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
     except StudyError as error:
@@ -68,15 +73,18 @@ def verify(
     if console.as_json:
         content = {"checked": checked, "mismatches": wrong, "unclear": unclear}
         rerun = {"rerun": repeated} if repeated else {}
-        console.json("verify", {**content, "warnings": warnings, **rerun})
-        return code
+        rests = {"basis": basis.to_dict()} if basis else {}
+        console.json("verify", {**content, "warnings": warnings, **rerun, **rests})
+        return code or (strict_code(console, basis) if strict and basis else 0)
+    if basis is not None:
+        say_basis(console, basis, in_short=True)
     for text in [*wrong, *unclear]:
         console.data(text)
     for text in warnings:
         console.warn(text)
     said = f", {len(unclear)} not understood" if unclear else ""
     console.say(f"{checked} checked, {len(wrong)} wrong{said}")
-    return code
+    return code or (strict_code(console, basis) if strict and basis else 0)
 
 
 def _study_claims(
@@ -87,19 +95,31 @@ def _study_claims(
     seeding: Seeding | None,
     *,
     trusted: Sequence[Path],
-) -> ClaimSet:
-    """The study's claims, estimated from its records; those in its folder are not believed."""
+    brought: Mapping[str, Path | None],
+) -> tuple[ClaimSet, Basis | None]:
+    """The study's claims, estimated from its records, and what they rest on.
+
+    Claims in its folder are not believed. A table, or a file of claims, rests on nothing.
+    """
     from vggstudy.study.analyze import analyze_source
+    from vggstudy.study.basis import basis_of
+    from vggstudy.study.receipts import Trusted
 
     try:
         if is_claims_file(against):
             _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
-            return _sound(Path(against))
-        opened = open_for(against, protocol_file, factors, seeding)
-        if opened.study is not None:
-            _refuse_different_images(opened.study)
-        return analyze_source(opened).claims
+            return _sound(Path(against)), None
+        source = open_for(against, protocol_file, factors, seeding)
+        if source.study is not None:
+            _refuse_different_images(source.study)
+        result = analyze_source(source)
+        if source.study is None:
+            return result.claims, None
+        basis = basis_of(
+            source.study, inputs_digest=result.inputs_digest, trusted=Trusted(**brought)
+        )
+        return result.claims, basis
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:

@@ -10,12 +10,14 @@ import click
 from vggstudy.cli.console import Console, common
 from vggstudy.cli.given import factors_option, protocol_option, seeding_option, split
 from vggstudy.cli.rerunning import RerunChoice, rerun_options
+from vggstudy.cli.standing import strict_option, trusted_options
 
 if TYPE_CHECKING:
     from vggstudy.analysis.data.table import Seeding
 
 VALUED = (
     *("--as", "--export", "--against", "--allow", "--trust", "--despite"),
+    *("--authority", "--repository", "--signers"),
     *("--factors", "--protocol", "--seeding", "--rerun", "--rerun-seed", "--devices"),
 )
 """Options of both commands that take a value."""
@@ -71,6 +73,8 @@ def _first_word(args: list[str]) -> int | None:
     help="A package or class beside the paper that you have read yourself, or the claims.json of "
     "--against that you vouch for.",
 )
+@strict_option
+@trusted_options
 @rerun_options
 @factors_option
 @protocol_option
@@ -83,14 +87,18 @@ def verify_command(
     recompute: bool,
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
+    strict: bool,
     rerun_count: int | None,
     rerun_seed: int | None,
     devices: str,
     factors: str,
     protocol_file: str | None,
     seeding: Seeding | None,
+    **brought: Path | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
+
+    Says what it checked against: which runs, which protocol, amended when.
 
     0 where all its numbers are the study's, 1 where one is not, 2 where that cannot be told, 3
     where a record or a claims file is damaged.
@@ -110,5 +118,7 @@ def verify_command(
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,
+        strict=strict,
+        brought=brought,
         again=RerunChoice(rerun_count or 0, rerun_seed, tuple(split(devices))),
     )

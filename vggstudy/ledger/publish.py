@@ -14,7 +14,11 @@ from vggstudy.ledger.folder import (
     read_marker,
     refuse_occupied,
 )
+from vggstudy.ledger.journal import JOURNAL_NAME
+from vggstudy.ledger.journal import MAX_BYTES as MAX_JOURNAL_BYTES
 from vggstudy.ledger.pack import PACK_NAME, read_pack, write_pack
+from vggstudy.ledger.receipt import FOLDER as RECEIPTS
+from vggstudy.ledger.receipt import kept_beside, receipt_files
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME
 from vggstudy.ledger.store import StudyStore
 from vggstudy.ledger.versions import LOCK_NAME, environment_lock
@@ -114,8 +118,27 @@ def _lines(store: StudyStore) -> Mapping[str, bytes]:
     return {run_id: read_bounded(store.record_path(run_id)) for run_id in found}
 
 
+def packed_files(folder: Path) -> list[str]:
+    """What a pack holds besides results, by its place in the folder."""
+    names = [MARKER_NAME, PROTOCOL_NAME, PACK_NAME, LOCK_NAME, JOURNAL_NAME, *_attested(folder)]
+    return [name for name in names if (folder / name).is_file()]
+
+
+def _attested(folder: Path) -> list[str]:
+    """The receipts of a study, and what lies beside them."""
+    found = [path for receipt in receipt_files(folder) for path in (receipt, *kept_beside(receipt))]
+    return [f"{RECEIPTS}/{path.name}" for path in found]
+
+
 def _copy(source: Path, target: Path) -> None:
-    """Copy the protocol and, after it, the marker that makes a folder a study."""
+    """Copy journal, receipts, protocol and, last, the marker that makes a folder a study."""
+    (target / JOURNAL_NAME).unlink(missing_ok=True)
+    attested = _attested(source)
+    if attested:
+        (target / RECEIPTS).mkdir(exist_ok=True)
+    journal = [JOURNAL_NAME] if (source / JOURNAL_NAME).is_file() else []
+    for name in (*journal, *attested):
+        write_atomic(target / name, read_bounded(source / name, limit=MAX_JOURNAL_BYTES))
     for name in (PROTOCOL_NAME, MARKER_NAME):
         write_atomic(target / name, read_bounded(source / name))
 

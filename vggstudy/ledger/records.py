@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Protocol
 
 from vggstudy.errors import LedgerError
-from vggstudy.files import explain
+from vggstudy.files import explain, read_head
 from vggstudy.ledger.pack import PACK_NAME, PackedLines, read_pack
 from vggstudy.ledger.record import RunRecord, read_record_file, record_at
 from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, RunFile, scan_runs
+from vggstudy.ledger.sealed import HEAD_BYTES, sealed_checksum
 
 
 class Records(Protocol):
@@ -29,6 +30,9 @@ class Records(Protocol):
 
     def read(self, run_id: str) -> RunRecord:
         """A run's record; FileNotFoundError if it has none, DamagedFileError if it is damaged."""
+
+    def checksum(self, run_id: str) -> str | None:
+        """The checksum that a run's record carries, compared with nothing; None without one."""
 
 
 class FolderRecords:
@@ -74,6 +78,13 @@ class FolderRecords:
         """
         return read_record_file(self.path(run_id), run_id=run_id)
 
+    def checksum(self, run_id: str) -> str | None:
+        """The checksum that a run's record carries, compared with nothing; None without one."""
+        try:
+            return sealed_checksum(read_head(self.path(run_id), HEAD_BYTES))
+        except OSError:
+            return None
+
 
 class PackedRecords:
     """Records in one compressed file, read once."""
@@ -117,6 +128,10 @@ class PackedRecords:
         if line is None:
             raise FileNotFoundError(run_id)
         return record_at(line, path, run_id=run_id)
+
+    def checksum(self, run_id: str) -> str | None:
+        """The checksum that a run's record carries, compared with nothing; None without one."""
+        return sealed_checksum(self._read().get(run_id, b""))
 
     def _read(self) -> PackedLines:
         """The lines by run id."""

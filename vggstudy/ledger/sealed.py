@@ -21,6 +21,9 @@ from vggstudy.identity import canonical_json
 DamageKind = Literal["torn", "edited", "foreign", "newer", "unreadable"]
 
 _PREFIX = re.compile(rb'\{"checksum":"([0-9a-f]{64})",')
+HEAD_BYTES = 79
+"""So many first bytes of a sealed file hold its checksum."""
+
 MAX_DIGITS = 300
 """Digits of the longest integer that is read: any shorter one fits a float."""
 
@@ -99,6 +102,12 @@ def unseal(data: bytes, *, form: str, newest: int) -> dict[str, Any]:
         raise DamagedFileError("newer", reason)
     del value["checksum"]
     return value
+
+
+def sealed_checksum(head: bytes) -> str | None:
+    """The checksum at the start of a sealed file's bytes, compared with nothing; None without."""
+    found = _PREFIX.match(head)
+    return found[1].decode() if found else None
 
 
 def _parse(data: bytes) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from vggstudy.files import (
     sync_folder,
     write_atomic,
 )
+from vggstudy.ledger import history
 from vggstudy.ledger.folder import (
     MARKER_NAME,
     PROTOCOL_NAME,
@@ -136,6 +137,11 @@ class StudyStore:
                 raise LedgerError(explain(denied, folder, "opened for writing"))
 
     @property
+    def packed(self) -> bool:
+        """Whether the records lie in one packed file, which is only read."""
+        return self._records.packed
+
+    @property
     def name(self) -> str:
         """The study's name."""
         return self._marker.name
@@ -159,6 +165,13 @@ class StudyStore:
     def amendments(self) -> tuple[Amendment, ...]:
         """Changes of the protocol since the study was made, oldest first."""
         return self._marker.amendments
+
+    def protocols(self) -> tuple[history.Version, ...]:
+        """Every protocol that was in force, oldest first, as far as the amendments lead back."""
+        made = self._marker
+        return history.versions(
+            made.created_at, made.protocol, made.protocol_digest, made.amendments
+        )
 
     @property
     def comparisons(self) -> Comparisons:
@@ -304,6 +317,14 @@ class StudyStore:
         except FileNotFoundError:
             msg = f"run {run_id} has no record in {self.path}"
             raise LedgerError(msg) from None
+
+    def checksum(self, run_id: str) -> str | None:
+        """The checksum that a run's record carries; None where it carries none."""
+        return self._records.checksum(run_id)
+
+    def checksums(self) -> dict[str, str | None]:
+        """The checksum that each run's record carries, by run id; None where it carries none."""
+        return {file.run_id: self._records.checksum(file.run_id) for file in self._records.files()}
 
     def refuse_unreadable(self, run_ids: Iterable[str]) -> None:
         """Refuse runs whose damaged records must not be replaced, before they are executed.

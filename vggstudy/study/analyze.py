@@ -103,10 +103,22 @@ def _settings(source: Source) -> dict[str, Any]:
         "seeding": source.settings.seeding,
         "designed": source.designed,
         "hypotheses": protocol.hypotheses if protocol else (),
+        "late": _late(source),
         "models": ModelRequests(
             failure=source.settings.failure_model, accuracy=source.settings.accuracy_model
         ),
     }
+
+
+def _late(source: Source) -> dict[str, Note]:
+    """When hypotheses were stated that were not stated before any run, by their ids."""
+    from vggstudy.study.basis import stated
+
+    if source.study is not None:
+        found = stated(source.study)
+        return {name: one.note for name, one in found.items() if one.note is not None}
+    hypotheses = source.protocol.hypotheses if source.protocol else ()
+    return {one.id: say("stated_unknown") for one in hypotheses}
 
 
 def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:

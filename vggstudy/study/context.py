@@ -9,6 +9,7 @@ from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol, resolve
 from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
 from vggstudy.stated.base import write_level
+from vggstudy.study.basis import basis_of
 from vggstudy.study.runs import labeller, measured
 from vggstudy.study.study import Study
 
@@ -61,6 +62,7 @@ def report_context(source: Source) -> ReportContext:
         ),
         curves=_curves(study, rows),
         **_source(protocol),
+        basis=[(remark.note, remark.odd) for remark in basis_of(study).remarks],
         notes=_notes(study),
     )
 

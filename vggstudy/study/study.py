@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
+from vggstudy.study.keeping import Keeper, Noting, note_look
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -211,9 +212,7 @@ class Study:
             require_training()  # before the study has a folder
         selected = {run.run_id for run in select_runs(self.plan, only)}
         chosen = options or resolve_options(jobs=jobs)
-        store = self._open_for_writing()
-        with store.lock():
-            self._amend(store)
+        with self.held() as store:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
@@ -224,7 +223,26 @@ class Study:
                 if settled.jobs != chosen.jobs:  # what it tells of the time left is another
                     stack.close()
                     watching = stack.enter_context(watch(runs, settled))
-                return (engine or execute)(runs, store, settled, watching)
+                crashed = [run.run_id for run in progress.crashed]
+                noting = Noting(watching, Keeper(self.path), store.checksum, crashed)
+                return (engine or execute)(runs, store, settled, noting)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[StudyStore]:
+        """The ledger, locked for this process, with this protocol in force.
+
+        Raises
+        ------
+        LedgerError
+            On entering, if the study is locked, damaged, another study's or cannot be written.
+        """
+        store = self._open_for_writing()
+        with store.lock():
+            keeper = Keeper(self.path)
+            keeper.begin(store)  # what there was before an amendment
+            self._amend(store)
+            keeper.amended(store)
+            yield store
 
     @cached_property
     def _label(self) -> Labeller:
@@ -246,7 +264,11 @@ class Study:
         """One row per planned run, failed and missing ones included: `study_frame`."""
         from vggstudy.study.runs import study_frame
 
-        return study_frame(self.plan, self.store())
+        store = self.store()
+        frame = study_frame(self.plan, store)
+        if not store.packed:
+            note_look(self.path, int((~frame["outcome"].isin(("missing", "crashed"))).sum()))
+        return frame
 
     def _open_for_writing(self) -> StudyStore:
         """The ledger, made if there is none."""

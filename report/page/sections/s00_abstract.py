@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
+COUNTED = ("planned_missing", "planned_crashed")
+"""What the analysis warns of anyway."""
+
+
 def build(view: StudyView) -> Section:
     """Build the section."""
     headlines = headline_claims(view)
@@ -53,6 +57,11 @@ def _warnings(view: StudyView) -> list[str]:
     """What a reader must know before any number."""
     warnings = [note if isinstance(note, str) else spoken(note) for note in view.context.notes]
     warnings += [f"{capitalise(spoken(note)).rstrip('.')}." for note in view.result.warnings]
+    warnings += [
+        f"{capitalise(spoken(note)).rstrip('.')}."
+        for note, odd in view.context.basis
+        if odd and note.name not in COUNTED
+    ]
     warnings += [check.meaning for check in checks(view) if check.meaning]
     return list(dict.fromkeys(warnings))
 

@@ -11,6 +11,7 @@ from vggstudy.report.page.tables import Column, Entry, Table, download, entry
 from vggstudy.report.page.view import Cell, StudyView
 from vggstudy.report.words.i18n import gettext, ngettext
 from vggstudy.report.words.names import capitalise
+from vggstudy.report.words.notes import spoken
 
 SHORT_DIGEST = 8
 
@@ -32,6 +33,9 @@ def build(view: StudyView) -> Section:
             "label_rule": [(str(name), str(value)) for name, value in context.label_rule],
             "protocol_text": context.protocol_text,
             "coverage": _coverage(view) if view.cells else None,
+            "basis": [
+                (f"{capitalise(spoken(note)).rstrip('.')}.", odd) for note, odd in context.basis
+            ],
             "deviations": _deviations(view),
             "diffs": [
                 (str(amendment.get("date") or "")[:10], str(amendment["diff"]))
@@ -39,6 +43,7 @@ def build(view: StudyView) -> Section:
                 if amendment.get("diff")
             ],
             "exploratory": sum(not claim.registered for claim in view.claims),
+            "late": sum(claim.registration is not None for claim in view.claims),
             "registered": sum(claim.registered for claim in view.claims),
         },
     )

@@ -1,4 +1,4 @@
-"""Section 8, registered hypotheses: evidence against the threshold, and the verdict."""
+"""Section 8, the protocol's hypotheses: evidence against the threshold, and the verdict."""
 
 from __future__ import annotations
 
@@ -79,9 +79,17 @@ def build(view: StudyView) -> Section:
 
 
 def _verdict(result: HypothesisResult) -> tuple[str, str, str, str]:
-    """Id, verdict, registered text, and why it could not be estimated."""
-    reason = spoken(result.reason).rstrip(".") + "." if result.reason else ""
-    return result.id, verdict_words(result), result.text, capitalise(reason)
+    """Id, verdict, text as stated, and why it could not be estimated or is exploratory."""
+    notes = (result.registration, result.reason)
+    reasons = [f"{capitalise(spoken(note)).rstrip('.')}." for note in notes if note]
+    return result.id, verdict_words(result), result.text, " ".join(reasons)
+
+
+def stated_words(result: HypothesisResult) -> str:
+    """When a hypothesis was stated."""
+    if result.registration is None:
+        return gettext("before any run")
+    return spoken(result.registration)
 
 
 def verdict_words(result: HypothesisResult) -> str:
@@ -136,10 +144,10 @@ def _forest(parts: list[Part]) -> Picture:
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-hypotheses",
-        question=gettext("On which side of their thresholds do the registered hypotheses lie?"),
+        question=gettext("On which side of their thresholds do the hypotheses lie?"),
         caption=gettext(
             "Bars are confidence intervals at the level adjusted over all hypotheses (Holm), the "
-            "thin mark in each is the estimate; the dark line is the registered threshold."
+            "thin mark in each is the estimate; the dark line is the protocol's threshold."
         ),
         description=" ".join(f"{g.title}: {row.numbers}." for g in groups for row in g.rows),
         table=_parts_table(parts),
@@ -206,10 +214,11 @@ def _parts_table(parts: list[Part]) -> Table:
 
 
 def _table(results: tuple[HypothesisResult, ...], parts: list[Part]) -> Table:
-    """One row a hypothesis: what was registered and what came of it."""
+    """One row a hypothesis: what was stated, when, and what came of it."""
     columns = (
         Column(gettext("Id"), numeric=False, fixed=True),
-        Column(gettext("Registered"), numeric=False),
+        Column(gettext("Hypothesis"), numeric=False),
+        Column(gettext("Stated"), numeric=False),
         Column(pgettext("confidence", "Level")),
         Column(gettext("Verdict"), numeric=False, fixed=True),
     )
@@ -217,6 +226,7 @@ def _table(results: tuple[HypothesisResult, ...], parts: list[Part]) -> Table:
         (
             entry(result.id),
             entry(result.text),
+            entry(stated_words(result)),
             entry(confidence_text(result.level)),
             entry(capitalise(verdict_words(result))),
         )

@@ -103,6 +103,7 @@ def _listed(view: StudyView) -> list[Claim]:
         claim
         for claim in claims
         if claim.registered
+        or claim.registration
         or len(claim.conditions) <= 1
         or (not claim.factors and len(claim.conditions) == full)
     ]

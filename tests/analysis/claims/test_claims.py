@@ -44,7 +44,7 @@ def test_a_claims_file_reads_back_to_the_same_claims() -> None:
 
 def test_the_file_says_its_format_and_version() -> None:
     content = json.loads(ClaimSet([_claim()]).to_json())
-    assert (content["format"], content["version"]) == ("vggstudy-claims", 2)
+    assert (content["format"], content["version"]) == ("vggstudy-claims", 3)
 
 
 def test_numbers_keep_their_full_precision() -> None:

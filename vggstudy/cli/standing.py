@@ -1,0 +1,96 @@
+"""The command `verify`: what a study rests on; and how every command says it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from vggstudy.cli.console import Console, common
+from vggstudy.errors import LedgerError, StudyError
+
+if TYPE_CHECKING:
+    from vggstudy.study.basis import Basis
+
+R = TypeVar("R")
+
+NOT_AS_PLANNED = 1
+DAMAGED = 3
+
+TRUSTED = (
+    ("authority", "PEM", "Certificates of time-stamping authorities that you trust."),
+    ("repository", "FOLDER", "Your own git repository, to look commits up in."),
+    ("signers", "FILE", "Whose signatures count, as ssh-keygen's ALLOWED SIGNERS."),
+)
+"""What a reader may bring along, as `vggstudy.study.receipts.Trusted`."""
+
+strict_option = click.option(
+    "--strict",
+    is_flag=True,
+    help="Fail (1) unless the study is what was planned before its first run.",
+)
+
+
+def trusted_options(command: Callable[..., R]) -> Callable[..., R]:
+    """Options with what the reader brings along to check what others attest."""
+    for name, metavar, text in reversed(TRUSTED):
+        kind = click.Path(exists=True, path_type=Path)
+        command = click.option(f"--{name}", type=kind, metavar=metavar, help=text)(command)
+    return command
+
+
+class DamagedError(StudyError):
+    """An input of a verification that is damaged."""
+
+    exit_code = DAMAGED
+
+
+@click.command("verify")
+@click.argument("study")
+@strict_option
+@trusted_options
+@common
+def verify_command(console: Console, study: str, strict: bool, **trusted: Path | None) -> int:
+    """Say what STUDY rests on: its runs, its amendments, and what is not as planned.
+
+    Nothing is estimated and nothing is written; 'vggstudy cite verify' checks a paper. 1 with
+    --strict where something is not as planned before the first run, 3 where a file is damaged.
+    """
+    from vggstudy.study.basis import basis_of
+    from vggstudy.study.receipts import Trusted
+    from vggstudy.study.study import Study, find_study
+
+    try:
+        basis = basis_of(Study.open(find_study(study)), trusted=Trusted(**trusted))
+    except LedgerError as error:
+        raise DamagedError(str(error)) from None
+    if console.as_json:
+        console.json("verify-study", {"study": study, "basis": basis.to_dict()})
+    else:
+        say_basis(console, basis)
+    if not basis.sound:
+        return DAMAGED
+    return strict_code(console, basis) if strict else 0
+
+
+def say_basis(console: Console, basis: Basis, *, in_short: bool = False) -> None:
+    """What a study rests on; in short, what is odd as a result and the rest as messages."""
+    from vggstudy.report.words.names import capitalise
+    from vggstudy.report.words.notes import spoken
+
+    for remark in basis.remarks:
+        text = f"{capitalise(spoken(remark.note)).rstrip('.')}."
+        if remark.odd or not in_short:
+            console.data(text)
+        else:
+            console.say(text)
+
+
+def strict_code(console: Console, basis: Basis) -> int:
+    """The exit code under ``--strict``."""
+    if not basis.odd:
+        return 0
+    console.say(f"--strict: {len(basis.odd)} not as planned before the first run")
+    return NOT_AS_PLANNED

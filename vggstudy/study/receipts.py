@@ -1,0 +1,125 @@
+"""What a study's receipts say, and whether that holds: set against its past and its records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from vggstudy.analysis.notes import say
+from vggstudy.errors import ProtocolError
+from vggstudy.files import read_bounded
+from vggstudy.ledger.attest import check_commit, check_time_stamp
+from vggstudy.ledger.journal import Journal
+from vggstudy.ledger.receipt import (
+    MAX_BYTES,
+    Receipt,
+    Witness,
+    beside,
+    digest_of,
+    read_receipt,
+    read_witnesses,
+    receipt_files,
+)
+from vggstudy.ledger.sealed import DamagedFileError
+from vggstudy.plan import make_plan
+from vggstudy.study.past import Stage, hypothesis_digests, moment, plan_digest
+from vggstudy.study.remarks import SHORT, Remark
+
+
+@dataclass(frozen=True, slots=True)
+class Trusted:
+    """What a reader brings along to check what others attest.
+
+    Attributes
+    ----------
+    authority : Path or None
+        Certificates of time-stamping authorities, in PEM.
+    repository : Path or None
+        A git repository of the reader's own, in which commits are looked up.
+    signers : Path or None
+        Whose signatures count, as ssh-keygen's ALLOWED SIGNERS.
+    """
+
+    authority: Path | None = None
+    repository: Path | None = None
+    signers: Path | None = None
+
+
+def receipt_remarks(
+    folder: Path,
+    past: Sequence[Stage],
+    starts: Sequence[datetime],
+    trusted: Trusted | None,
+    journal: Journal | None,
+) -> Iterator[Remark]:
+    """What a study's receipts say, and whether that holds; attested things only where asked."""
+    entries = {entry.checksum for entry in journal.entries} if journal else set()
+    for path in receipt_files(folder):
+        try:
+            receipt, digest = read_receipt(path), digest_of(path)
+            witnesses = read_witnesses(path)
+        except DamagedFileError as error:
+            yield Remark(
+                say("receipt_damaged", name=path.stem, other=error.reason), odd=True, damage=True
+            )
+            continue
+        yield _told(path, receipt, digest, past)
+        if receipt.journal is not None and receipt.journal not in entries:
+            yield Remark(say("journal_lost", name=path.stem), odd=True, damage=True)
+        if beside(path, ".tsr").exists():
+            yield _stamp(path, starts, trusted)
+        for witness in witnesses:
+            yield _witness(path, witness, trusted)
+
+
+def _told(path: Path, receipt: Receipt, digest: str, past: Sequence[Stage]) -> Remark:
+    """The receipt, set against the protocols that were in force."""
+    short = receipt.protocol[:SHORT]
+    stage = next((one for one in past if one.digest == receipt.protocol), None)
+    if stage is None:
+        return Remark(say("receipt_of_another", name=path.stem, other=short), odd=True)
+    if stage.protocol is not None:
+        try:
+            plan = plan_digest(make_plan(stage.protocol))
+        except ProtocolError:
+            plan = receipt.plan
+        stated = hypothesis_digests(stage.protocol)
+        if (plan, stated) != (receipt.plan, dict(receipt.hypotheses)):
+            return Remark(say("receipt_at_odds", name=path.stem), odd=True)
+    name = f"{path.stem} ({digest[:SHORT]})"
+    note = say("receipt", name=name, date=receipt.at[:10], other=short, n=receipt.recorded)
+    return Remark(note)
+
+
+def _stamp(path: Path, starts: Sequence[datetime], trusted: Trusted | None) -> Remark:
+    """The time stamp of a receipt."""
+    name = path.stem
+    if trusted is None:
+        return Remark(say("stamp_kept", name=name))
+    certificates = trusted.authority or beside(path, ".pem")
+    found = check_time_stamp(path, beside(path, ".tsr"), certificates)
+    if found.holds is None:
+        return Remark(say("stamp_open", name=name, other=found.reason))
+    if not found.holds:
+        return Remark(say("stamp_wrong", name=name, other=found.reason), odd=True, damage=True)
+    begun = sum(start <= moment(found.at) for start in starts)
+    fingerprint = hashlib.sha256(read_bounded(certificates, limit=MAX_BYTES)).hexdigest()
+    values = {"other": found.by or "an authority without a name", "level": fingerprint[:SHORT]}
+    note = say("stamp_holds", name=name, date=found.at, n=begun, all=len(starts), **values)
+    return Remark(note)
+
+
+def _witness(path: Path, witness: Witness, trusted: Trusted | None) -> Remark:
+    """A commit that is looked up in the reader's repository; anything else is only named."""
+    words = f"{witness.kind}:{witness.name}"
+    if trusted is None or trusted.repository is None or witness.kind != "git":
+        return Remark(say("witness_named", name=path.stem, other=words))
+    content = read_bounded(path, limit=MAX_BYTES)
+    found = check_commit(content, witness.name, trusted.repository)
+    if found.holds:
+        return Remark(say("witness_holds", name=path.stem, other=found.by, date=found.at[:10]))
+    note = say("witness_wrong", name=path.stem, other=words, level=found.reason)
+    return Remark(note, odd=True)
