@@ -237,7 +237,8 @@ def _partnered(cells: Cells, groups: list[Group]) -> BoolArray:
 
 def _constant(cells: Cells, values: FloatArray) -> bool:
     """Whether values differ by rounding only."""
-    return bool(values.std(ddof=1) <= ZERO_SPREAD * float(np.nanmax(np.abs(cells.table.value))))
+    largest = np.nanmax(np.abs(cells.table.value), initial=float(np.abs(values).max()))
+    return bool(values.std(ddof=1) <= ZERO_SPREAD * float(largest))
 
 
 def _cautions(found: SeedContrasts) -> tuple[Note, ...]:
