@@ -96,6 +96,7 @@ class RunTable:
         outcome: str = "test_accuracy",
         margin: float = 0.05,
         chance: float | None = None,
+        judged: str | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
         seeding: Seeding = "auto",
@@ -116,6 +117,8 @@ class RunTable:
         chance : float, optional
             The majority-class rate of all runs; by default each row's own, the ``majority_rate``
             column.
+        judged : str, optional
+            Column of which chance is a level, where it is not the outcome's.
         levels : mapping, optional
             Declared order of the levels; by default false < true, numbers by value, then text.
         lower_is_better : bool, optional
@@ -129,7 +132,9 @@ class RunTable:
         AnalysisError
             If anything is wrong; every problem is listed, with its row.
         """
-        request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
+        request = TableRequest(
+            tuple(factors), outcome, margin, chance, dict(levels or {}), judged or outcome
+        )
         made = cls(**build_table(frame, request, rows="row", first=1), seeding=seeding)
         return made.directed(lower_is_better)
 
@@ -142,6 +147,7 @@ class RunTable:
         outcome: str = "test_accuracy",
         margin: float = 0.05,
         chance: float | None = None,
+        judged: str | None = None,
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
         decimal: Decimal | None = None,
@@ -151,7 +157,7 @@ class RunTable:
 
         Parameters
         ----------
-        path, factors, outcome, margin, chance, levels
+        path, factors, outcome, margin, chance, judged, levels
             See `from_frame`.
         decimal : str, optional
             The decimal sign, where the file's numbers can be read in two ways.
@@ -161,7 +167,9 @@ class RunTable:
         AnalysisError
             If the file cannot be read as a table, or its content is wrong.
         """
-        request = TableRequest(tuple(factors), outcome, margin, chance, dict(levels or {}))
+        request = TableRequest(
+            tuple(factors), outcome, margin, chance, dict(levels or {}), judged or outcome
+        )
         file = read_table_file(Path(path), factors, decimal=decimal)
         fields = build_table(file.frame, request, rows=file.rows, first=file.first)
         return cls(**fields, seeding=seeding).directed(lower_is_better)

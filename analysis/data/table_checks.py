@@ -53,6 +53,8 @@ class TableRequest:
     margin: float
     chance: float | None
     levels: Mapping[str, Sequence[Level]]
+    judged: str
+    """Column by which runs without labels are labelled."""
 
 
 @dataclass(slots=True)
@@ -174,7 +176,9 @@ def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Proble
         problems.add(f"factor {name!r} is named more than once")
     for name in sorted({x for x in names if names.count(x) > 1}):
         problems.add(f"column {name!r} occurs more than once")
-    for role, wanted in [*(("factor", x) for x in request.factors), ("outcome", request.outcome)]:
+    roles = [("factor", name) for name in request.factors]
+    roles += [("outcome", name) for name in dict.fromkeys([request.outcome, request.judged])]
+    for role, wanted in roles:
         if wanted not in names:
             problems.add(f"{role} {wanted!r} is not a column{_suggestion(wanted, names)}")
     taken = {request.outcome, *REPLICATE_COLUMNS, "label"} & set(request.factors)
@@ -235,12 +239,11 @@ def _labels(
     """Index into `LABELS` per row of the frame, and where it comes from."""
     chance, own = chances
     label = np.full(len(frame), -1, dtype=np.int64)
-    column = next(
-        (name for name in LABEL_COLUMNS if name in frame and name != request.outcome), None
-    )
-    if column is None and lower_by_name(request.outcome):
+    columns = set(frame.columns) - {request.outcome, request.judged}
+    column = next((name for name in LABEL_COLUMNS if name in columns), None)
+    if column is None and lower_by_name(request.judged):
         problems.add(
-            f"no column 'outcome' or 'label', and less of {request.outcome!r} is better: no margin "
+            f"no column 'outcome' or 'label', and less of {request.judged!r} is better: no margin "
             "above chance tells which runs learned, so add such a column"
         )
         return label, ""
@@ -249,17 +252,17 @@ def _labels(
             problems.add(
                 "no column 'outcome' or 'label', and no chance level to tell which runs learned: "
                 "add such a column (converged, failed_to_learn, diverged, crashed or missing), "
-                "a column 'majority_rate', or give the chance level"
+                "a column 'majority_rate', or give the chance level (--chance)"
             )
             return label, ""
-        numbers, _ = _numbers(frame, request.outcome)
+        numbers, _ = _numbers(frame, request.judged)
         level = np.full(len(frame), chance, dtype=np.float64) if own is None else own
         unknown = [i for i in places.tolist() if np.isnan(level[i])]
         problems.add_rows(unknown, "'majority_rate' is missing for a run without a label")
         with np.errstate(invalid="ignore"):
             learned = numbers > level + request.margin
         label[:] = np.where(learned, CONVERGED, FAILED_TO_LEARN)
-        return label, chance_rule(request.outcome, chance, request.margin)
+        return label, chance_rule(request.judged, chance, request.margin)
     raw = frame[column].to_numpy(dtype=object)
     known = {name: i for i, name in enumerate(LABELS)}
     for i in places.tolist():

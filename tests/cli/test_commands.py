@@ -246,6 +246,36 @@ def test_the_direction_of_an_outcome_is_an_option(cli: Cli, tmp_path: Path) -> N
     assert said not in cli(*asked, "--higher-is-better").out
 
 
+def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
+    cli: Cli, tmp_path: Path, study: Path
+) -> None:
+    rows = "\n".join(
+        f"{a},{s},{0.1 if s == 4 else 0.6 + a / 10 + s / 100},{a - s / 10}"
+        for a in (1, 2)
+        for s in range(5)
+    )
+    (tmp_path / "runs.csv").write_text(f"a,seed,val_accuracy,val_loss\n{rows}\n")
+    table = ("runs.csv", "--factors", "a", "--outcome", "val_accuracy")
+    refused = cli("analyze", *table)
+    assert (refused.code, "--chance" in refused.err) == (3, True)
+    done = cli("analyze", *table, "--chance", "0.1", "--outcome", "val_loss")
+    assert done.code == 0, done.err
+    assert "8/10" in done.out
+    both = (*table, "--chance", "0.1", "--outcome", "val_loss")
+    listed = cli("cite", *both).out.splitlines()
+    assert {"val_accuracy.diff.a", "val_loss.mean"} <= {line.split()[0] for line in listed}
+    # Runs that learned by their accuracy are those of which the loss is a mean.
+    cited = cli("cite", both[0], "val_loss.mean@a=1", *both[1:], "--as", "apa").out
+    assert "n = 4" in cited
+    loss = cli("analyze", *table[:3], "--outcome", "val_loss", "--chance", "0.1")
+    assert (loss.code, "less of 'val_loss' is better" in loss.err) == (3, True)
+    assert cli("analyze", *table, "--chance", "0.1", "--outcome", "none").code == 3
+    for option in (("--outcome", "val_accuracy"), ("--chance", "0.1")):
+        assert cli("analyze", "small", *option).code == 2
+    cli("analyze", "small")
+    assert cli("cite", study / "claims.json", "--chance", "0.1").code == 2
+
+
 def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:
     assert study.is_dir()
     assert "converged.p@depth=11" in cli("cite", "small").out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -27,12 +27,13 @@ seeding_option = click.option(
     help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
 )
 Command = TypeVar("Command", bound=Callable[..., object])
-_LOWER = "vggstudy.lower_is_better"
+_KEPT = "vggstudy.table"
+"""Where `open_for` finds the options that every command on a table has."""
 
 
-def _keep(context: click.Context, _: click.Parameter, value: bool | None) -> None:
-    """Leave the direction where `open_for` finds it."""
-    context.meta[_LOWER] = value
+def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
+    """Leave an option where `open_for` finds it."""
+    context.meta.setdefault(_KEPT, {})[option.name] = value
 
 
 _direction = click.option(
@@ -42,11 +43,27 @@ _direction = click.option(
     callback=_keep,
     help="Whether less of the outcome is better; by default as its name says.",
 )
+_outcomes = click.option(
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    metavar="COLUMN",
+    expose_value=False,
+    callback=_keep,
+    help="Column of a CSV that is analysed (test_accuracy); repeated, the first is the main one.",
+)
+_chance = click.option(
+    "--chance",
+    type=click.FloatRange(0, 1, max_open=True),
+    expose_value=False,
+    callback=_keep,
+    help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
+)
 
 
 def protocol_option(command: Command) -> Command:
-    """The options of every command that takes a table: --protocol and --lower-is-better."""
-    return _protocol(_direction(command))
+    """The options of every command that takes a table, --protocol among them."""
+    return _protocol(_outcomes(_chance(_direction(command))))
 
 
 def split(names: str) -> list[str]:
@@ -63,11 +80,13 @@ def open_for(
 
     protocol = load_protocol(protocol_file).protocol if protocol_file else None
     names = [name.strip() for name in factors.split(",") if name.strip()]
+    return open_source(source, protocol=protocol, factors=names, seeding=seeding, **_kept())
+
+
+def _kept() -> dict[str, Any]:
+    """What the command was given of the options that every command on a table has."""
     context = click.get_current_context(silent=True)
-    lower = context.meta.get(_LOWER) if context else None
-    return open_source(
-        source, protocol=protocol, factors=names, seeding=seeding, lower_is_better=lower
-    )
+    return context.meta.get(_KEPT, {}) if context else {}
 
 
 def claims_of(
@@ -86,6 +105,9 @@ def claims_of(
     if is_claims_file(source):
         if seeding is not None:
             msg = f"{source} holds claims, no runs: --seeding is for a CSV"
+            raise click.UsageError(msg)
+        if any(value not in (None, ()) for value in _kept().values()):
+            msg = f"{source} holds claims, no runs: options on a table are for a CSV"
             raise click.UsageError(msg)
         return read_claims(Path(source))
     opened = open_for(source, protocol_file, factors, seeding)

@@ -33,6 +33,8 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    outcomes: Sequence[str] = (),
+    chance: float | None = None,
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -50,6 +52,8 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
+        outcomes=outcomes,
+        chance=chance,
     )
     return analyze_source(opened, sensitivity=sensitivity)
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.table import RunTable, Seeding
 
 
-class SeedingOfStudyError(AnalysisError):
-    """A study was to be read with other seeds than its protocol says."""
+class TableOptionError(AnalysisError):
+    """A study was to be read in another way than its protocol says."""
 
     exit_code = 2
 
@@ -81,6 +81,8 @@ def open_source(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    outcomes: Sequence[str] = (),
+    chance: float | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -97,6 +99,11 @@ def open_source(
     seeding : str, optional
         For a CSV or a data frame: whether runs of different cells share their seeds (auto,
         independent, shared or crossed); by default what the protocol says, else auto.
+    outcomes : sequence of str
+        For a CSV or a data frame: the columns that are analysed, the main one first; by default
+        what the protocol says, else ``test_accuracy``.
+    chance : float, optional
+        For a CSV or a data frame without labels: the outcome of a run that guesses.
 
     Raises
     ------
@@ -105,7 +112,7 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
-    opened = _open(source, protocol, factors)
+    opened = _open(source, protocol, factors, TableAsked(tuple(outcomes), chance))
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
     opened = replace(opened, table=opened.table.directed(stated))
     if seeding is None:
@@ -115,24 +122,61 @@ def open_source(
             f"{opened.study.path} is a study: how its runs were seeded stands in its protocol "
             "([design] seeding), and [analysis] seeding can say how they are read"
         )
-        raise SeedingOfStudyError(msg)
+        raise TableOptionError(msg)
     return replace(opened, settings=opened.settings.model_copy(update={"seeding": seeding}))
 
 
+@dataclass(frozen=True, slots=True)
+class TableAsked:
+    """What is asked of a table besides its factors.
+
+    Attributes
+    ----------
+    outcomes : tuple of str
+        Columns, the main one first; none, what the protocol says.
+    chance : float or None
+        Outcome of a run that guesses.
+    """
+
+    outcomes: tuple[str, ...] = ()
+    chance: float | None = None
+
+    def settings(self, protocol: Protocol | None) -> AnalysisSettings:
+        """The protocol's settings, or the default ones, with the outcomes that are asked for."""
+        found = protocol.analysis if protocol else AnalysisSettings()
+        if not self.outcomes:
+            return found
+        first, *others = self.outcomes
+        return found.model_copy(update={"outcome": first, "outcomes": others})
+
+    def refuse_study(self, study: Study) -> None:
+        """A study's outcome and label rule are its protocol's."""
+        if self.outcomes or self.chance is not None:
+            msg = (
+                f"{study.path} is a study: its outcomes and its label rule stand in its protocol "
+                "([analysis] outcome, outcomes; [label])"
+            )
+            raise TableOptionError(msg)
+
+
 def _open(
-    source: str | Path | Study | pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]
+    source: str | Path | Study | pd.DataFrame,
+    protocol: Protocol | None,
+    factors: Sequence[str],
+    asked: TableAsked,
 ) -> Source:
     """`open_source`, the outcome's direction as its name says."""
     if isinstance(source, Study):
+        asked.refuse_study(source)
         return _from_study(source)
     if isinstance(source, (str, Path)):
         if is_file(source) and Path(source).name != "study.json":
-            return _from_csv(Path(source), protocol, factors)
+            return _from_csv(Path(source), protocol, factors, asked)
         if Path(source).suffix in {".csv", ".tsv", ".txt"}:
             msg = f"{source}: there is no such file"
             raise AnalysisError(msg)
-        return _from_study(Study.open(find_study(source)))
-    return _from_frame(source, protocol, factors)
+        return _open(Study.open(find_study(source)), protocol, factors, asked)
+    return _from_frame(source, protocol, factors, asked)
 
 
 def _from_study(study: Study) -> Source:
@@ -176,28 +220,46 @@ def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
     )
 
 
-def _from_csv(path: Path, protocol: Protocol | None, factors: Sequence[str]) -> Source:
+def _from_csv(
+    path: Path, protocol: Protocol | None, factors: Sequence[str], asked: TableAsked
+) -> Source:
     """Runs of a CSV file, whose name does not matter."""
     from vggstudy.analysis.data.table import RunTable
 
-    settings, rule, names = _asked(protocol, factors, str(path))
+    rule, names = _asked(protocol, factors, str(path))
+    settings = asked.settings(protocol)
     table, *further = (
         RunTable.read_csv(
-            path, names, outcome=outcome, margin=rule.margin, levels=_declared(protocol)
+            path,
+            names,
+            outcome=outcome,
+            margin=rule.margin,
+            chance=asked.chance,
+            judged=settings.outcome,
+            levels=_declared(protocol),
         )
         for outcome in (settings.outcome, *settings.outcomes)
     )
     return Source(table, settings, path=path, protocol=protocol, further=_counted(further))
 
 
-def _from_frame(frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str]) -> Source:
+def _from_frame(
+    frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str], asked: TableAsked
+) -> Source:
     """Runs of a data frame."""
     from vggstudy.analysis.data.table import RunTable
 
-    settings, rule, names = _asked(protocol, factors, "the data frame")
+    rule, names = _asked(protocol, factors, "the data frame")
+    settings = asked.settings(protocol)
     table, *further = (
         RunTable.from_frame(
-            frame, factors=names, outcome=outcome, margin=rule.margin, levels=_declared(protocol)
+            frame,
+            factors=names,
+            outcome=outcome,
+            margin=rule.margin,
+            chance=asked.chance,
+            judged=settings.outcome,
+            levels=_declared(protocol),
         )
         for outcome in (settings.outcome, *settings.outcomes)
     )
@@ -211,8 +273,8 @@ def _declared(protocol: Protocol | None) -> dict[str, list[Any]]:
 
 def _asked(
     protocol: Protocol | None, factors: Sequence[str], where: str
-) -> tuple[AnalysisSettings, LabelRule, tuple[str, ...]]:
-    """What is asked of a table that is no study's."""
+) -> tuple[LabelRule, tuple[str, ...]]:
+    """The label rule and the factors of a table that is no study's."""
     names = tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
     if not names and protocol is None:
         msg = (
@@ -220,9 +282,7 @@ def _asked(
             "Say --factors depth,batch_size,... or --protocol FILE"
         )
         raise AnalysisError(msg)
-    if protocol is None:
-        return AnalysisSettings(), LabelRule(), names
-    return protocol.analysis, protocol.label, names
+    return protocol.label if protocol else LabelRule(), names
 
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
