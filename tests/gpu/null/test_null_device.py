@@ -11,6 +11,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -233,7 +234,9 @@ def test_nothing_grows_between_the_fourth_and_the_sixteenth_refill_of_a_lane(
         assert found["finished"] == SIXTEENTH + 3
         assert min(alive[FOURTH][name] for name in ("graphs", "events", "allocated bytes")) > 0
     else:
-        assert {"graphs", "events", "allocated bytes", "bytes of the device"} <= set(grown)
+        assert {"graphs", "allocated bytes", "bytes of the device"} <= set(grown)
+        # A cell that is being timed has dozens of events for a moment: the median passes it over.
+        assert median(each["events"] for each in late) > median(each["events"] for each in early)
 
 
 def test_all_runs_finish_in_fewer_lanes_on_a_small_device(on_null: OnNull, cache_dir: Path) -> None:
