@@ -58,7 +58,7 @@ release: $(DEV) ## Build wheel, sdist, checksums, lock and bill of materials of 
 messages: $(DEV) ## Collect the report's messages, update and compile its catalogues
 	$(BIN)/pybabel -q extract -F pyproject.toml -k mark -k Sentence -k Words -k Quantity --omit-header \
 	  --add-location file --sort-by-file -w 98 -o report/locale/messages.pot report \
-	  analysis/sentences.py analysis/data/phrases.py vggstudy/quantities.py
+	  analysis/sentences analysis/data/phrases.py vggstudy/quantities.py
 	$(BIN)/pybabel -q update --ignore-pot-creation-date --no-fuzzy-matching --ignore-obsolete -w 98 \
 	  -i report/locale/messages.pot -d report/locale
 	$(BIN)/pybabel -q compile -d report/locale

@@ -1,0 +1,76 @@
+"""What stands before all results: the table, its holes, how its seeds are read."""
+
+from __future__ import annotations
+
+from vggstudy.analysis.sentences.kinds import Kind, Sentence
+
+BEFORE = {
+    "not_run_one": Sentence("%(n)s of %(planned)s planned runs was not run yet"),
+    "not_run": Sentence("%(n)s of %(planned)s planned runs were not run yet"),
+    "crashed_one": Sentence("1 run crashed; it is not data"),
+    "crashed": Sentence("%(n)s runs crashed; they are not data"),
+    "no_outcome_yet": Sentence("no run has an outcome yet"),
+    "empty_cell": Sentence("%(n)s of %(cells)s cells of the grid has no runs: %(names)s"),
+    "empty_cells": Sentence("%(n)s of %(cells)s cells of the grid have no runs: %(names)s"),
+    "unplanned_cell": Sentence(
+        "%(n)s of %(cells)s combinations of levels is not in the table: %(names)s"
+    ),
+    "unplanned_cells": Sentence(
+        "%(n)s of %(cells)s combinations of levels are not in the table: %(names)s"
+    ),
+    "cells_without_converged": Sentence("no run converged in %(n)s of %(cells)s cells"),
+    "flat_cell": Sentence("the converged runs of one cell have one and the same value"),
+    "flat_cells": Sentence("the converged runs of %(n)s cells each have one and the same value"),
+    "levels_are_one": Sentence("%(factor)s: %(levels)s are taken as one level, %(level)s"),
+    "levels_look_alike": Sentence(
+        "%(factor)s: %(levels)s look like one level; they are analysed apart, so write them alike "
+        "if they are one"
+    ),
+    "lower_is_better": Sentence("lower values of %(factor)s are better"),
+    "seeds_crossed": Sentence(
+        "seeds are crossed: %(n)s of %(all)s runs, no two of a cell with a common seed, enter the "
+        "estimates; all of them enter the components of variance"
+    ),
+    "seeds_recur": Sentence(
+        "the same seeds (%(n)s) recur in %(cells)s cells: runs of one seed are taken as a block "
+        "(with seeding = independent they would be taken as unrelated)"
+    ),
+    "seeds_component": Sentence(
+        "of the spread between runs of a cell, a standard deviation of %(a)s comes from seeds that "
+        "cells share, %(b)s from the rest",
+        a=Kind.ROUNDED_2,
+        b=Kind.ROUNDED_2,
+    ),
+    "no_seeds_component": Sentence(
+        "seeds that cells share add nothing to the spread between runs of a cell, as far as the "
+        "runs tell; its standard deviation is %(b)s",
+        b=Kind.ROUNDED_2,
+    ),
+    "recurring_seeds_unrelated": Sentence(
+        "%(n)s of %(runs)s runs have a seed that another cell has too; as asked, they are taken as "
+        "unrelated"
+    ),
+    "few_seeds_recur": Sentence(
+        "%(n)s of %(runs)s runs have a seed that another cell has too; they are taken as unrelated "
+        "(with seeding = shared those of one seed would be a block)"
+    ),
+    "seeds_repeat_in_cell": Sentence(
+        "several runs of one cell have the same seed (%(name)s in %(names)s): runs are taken as "
+        "unrelated"
+    ),
+    "seed_twice_in_cell": Sentence(
+        "seeding = shared needs seeds that differ within a cell; %(names)s has seed %(name)s twice"
+    ),
+    "crossed_needs_streams": Sentence(
+        "seeding = crossed needs the columns init_seed and data_seed, which tell the seeds of a "
+        "run's initialisation and of its data"
+    ),
+    "taken_apart_from_seeds": Sentence(
+        "interquartile means over several cells, effect sizes of two cells, needed levels and "
+        "turning points take runs that share seeds as unrelated"
+    ),
+    "test_set_selects": Sentence(
+        "The test set was used for stopping or for selecting the checkpoint, as the protocol "
+        "asks: test accuracies are optimistic."
+    ),
+}
