@@ -122,38 +122,27 @@ def analyze(
         table = table.directed(lower_is_better)
     raw, seeds = (table, *further), read_seeds(table, seeding, designed=designed)
     table, *further = map(seeds.applied, raw)
-    cells = Cells.from_table(table.independent())
-    inputs = inputs_digest(table, protocol_digest)
     resampling = Resampling(method, resamples, seed, chunk_draws)
-    how = How(confidence, resampling, seeds.shared, probability_interval)
-    others = {other.outcome: Cells.from_table(other.independent()) for other in further}
-    maker = ClaimMaker(cells, how, inputs, others)
+    maker = ClaimMaker(
+        Cells.from_table(table.independent()),
+        How(confidence, resampling, seeds.shared, probability_interval),
+        inputs_digest(table, protocol_digest),
+        {other.outcome: Cells.from_table(other.independent()) for other in further},
+    )
     made = default_claims(maker, named, headline_only=headline_only)
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
-    logger.debug("%d claims on %d cells", len(claims), len(cells))
-    flow = Flow.of(table)
+    logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
     fitted = None if headline_only else _models(maker, table, models)
+    flow = Flow.of(table)
     result = AnalysisResult(
         table=table,
-        cells=cell_frame(cells, claims, [] if headline_only else outcomes_of(table)),
+        cells=cell_frame(maker.cells, claims, [] if headline_only else outcomes_of(table)),
         claims=claims,
         flow=flow,
-        warnings=(
-            *_seeds(seeds, fitted),
-            *table.notes,
-            *_crossed(cells, table),
-            *_warnings(cells, flow),
-        ),
-        settings={
-            "confidence": confidence,
-            "resamples": resamples,
-            "seed": seed,
-            "method": method,
-            "outcome": table.outcome,
-            "label_rule": table.label_rule,
-        },
-        inputs_digest=inputs,
+        warnings=(*_seeds(seeds, fitted), *_warnings(maker.cells, table, flow)),
+        settings=_settings(table, maker.how),
+        inputs_digest=maker.inputs_digest,
         hypotheses=judged,
         models=fitted,
         seeds=seeds,
@@ -162,6 +151,18 @@ def analyze(
     if headline_only or seeds.other is None:
         return result
     return replace(result, otherwise=_otherwise(result, maker, raw))
+
+
+def _settings(table: RunTable, how: How) -> dict[str, object]:
+    """What the numbers were made with."""
+    return {
+        "confidence": how.confidence,
+        "resamples": how.resampling.resamples,
+        "seed": how.resampling.seed,
+        "method": how.resampling.method,
+        "outcome": table.outcome,
+        "label_rule": table.label_rule,
+    }
 
 
 def _otherwise(
@@ -248,8 +249,13 @@ def _crossed(cells: Cells, table: RunTable) -> tuple[Note, ...]:
     return (say("seeds_crossed", n=kept, all=all_runs),)
 
 
-def _warnings(cells: Cells, flow: Flow) -> tuple[Note, ...]:
-    """What stands before all results: lost runs, holes in the grid, values that do not vary."""
+def _warnings(cells: Cells, table: RunTable, flow: Flow) -> tuple[Note, ...]:
+    """What stands before all results: of the table, of its seeds, of its cells."""
+    return (*table.notes, *_crossed(cells, table), *_gaps(cells, flow))
+
+
+def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
+    """Lost runs, holes in the grid, values that do not vary."""
     found = []
     if flow.outcomes["missing"]:
         missing = flow.outcomes["missing"]

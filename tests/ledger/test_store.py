@@ -320,7 +320,7 @@ def test_a_failed_write_leaves_the_former_record_and_nothing_else(
         if step == "fsync":
             patch.setattr(ledger_files, "sync_folder", lambda folder: None)
             patch.setattr(os, "fsync", fail)
-            patch.setattr("vggstudy.ledger.store.sync_folder", lambda folder: None)
+            patch.setattr("vggstudy.ledger.run_store.sync_folder", lambda folder: None)
         elif step == "rename":
             patch.setattr(Path, "replace", fail)
         else:

@@ -1,24 +1,16 @@
-"""A study's folder: its marker, protocol, records and checkpoints, written whole or not at all."""
+"""A study's folder: made, opened, its protocol put in force; its runs are `run_store`'s."""
 
 from __future__ import annotations
 
 import errno
-import logging
-from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from os import W_OK, access
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vggstudy.errors import ExecutionError, LedgerError
-from vggstudy.files import (
-    explain,
-    read_bounded,
-    remove_temporaries,
-    sync_folder,
-    write_atomic,
-)
+from vggstudy.errors import LedgerError
+from vggstudy.files import explain, read_bounded, sync_folder, write_atomic
 from vggstudy.ledger import history
 from vggstudy.ledger.folder import (
     MARKER_NAME,
@@ -30,20 +22,14 @@ from vggstudy.ledger.folder import (
 )
 from vggstudy.ledger.lock import hold_lock
 from vggstudy.ledger.marker import Amendment, Comparisons, Marker
-from vggstudy.ledger.record import RunRecord, read_standing_record
-from vggstudy.ledger.records import records_of
-from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run_id
-from vggstudy.ledger.sealed import DamagedFileError
+from vggstudy.ledger.run_store import RunStore
+from vggstudy.ledger.scan import RUNS_NAME
 
 if TYPE_CHECKING:
     from vggstudy.ledger.index import StudyIndex
 
-CHECKPOINT_NAME = "checkpoint.pt"
 
-_log = logging.getLogger(__name__)
-
-
-class StudyStore:
+class StudyStore(RunStore):
     """The files of one study; made by `create` or `open`.
 
     Attributes
@@ -55,10 +41,8 @@ class StudyStore:
     """
 
     def __init__(self, path: Path, marker: Marker, *, readonly: bool) -> None:
-        self.path = path
-        self.readonly = readonly
+        super().__init__(path, readonly=readonly)
         self._marker = marker
-        self._records = records_of(path)
 
     @classmethod
     def create(cls, path: Path, protocol_text: str, protocol_digest: str, name: str) -> StudyStore:
@@ -137,11 +121,6 @@ class StudyStore:
                 raise LedgerError(explain(denied, folder, "opened for writing"))
 
     @property
-    def packed(self) -> bool:
-        """Whether the records lie in one packed file, which is only read."""
-        return self._records.packed
-
-    @property
     def name(self) -> str:
         """The study's name."""
         return self._marker.name
@@ -215,166 +194,6 @@ class StudyStore:
             raise LedgerError(explain(error, self.path / MARKER_NAME, "written")) from error
         self._marker = marker
 
-    def run_dir(self, run_id: str) -> Path:
-        """Folder of a run, which need not exist.
-
-        Raises
-        ------
-        LedgerError
-            If the text is not a run's id.
-        """
-        if not is_run_id(run_id):
-            msg = f"a run's id is 16 hexadecimal digits, got {run_id!r}"
-            raise LedgerError(msg)
-        return self.path / RUNS_NAME / run_id
-
-    def record_path(self, run_id: str) -> Path:
-        """File of a run's record, which need not exist."""
-        self.run_dir(run_id)  # refuses what is no run's id
-        return self._records.path(run_id)
-
-    def checkpoint_path(self, run_id: str) -> Path:
-        """File of an unfinished run's checkpoint, in a folder that is made if it is missing.
-
-        Raises
-        ------
-        ExecutionError
-            If the folder cannot be made.
-        """
-        return self._make_run_dir(run_id) / CHECKPOINT_NAME
-
-    def _make_run_dir(self, run_id: str) -> Path:
-        """The folder of a run, made durable; never one that a link moves out of the study."""
-        folder = self.run_dir(run_id)
-        if self.readonly:
-            return folder
-        try:
-            folder.mkdir(exist_ok=True)
-            sync_folder(folder.parent)
-        except OSError as error:
-            raise ExecutionError(explain(error, folder, "created")) from error
-        if folder.is_symlink():
-            linked = OSError(errno.ELOOP, "it is a link")
-            raise ExecutionError(explain(linked, folder, "written"))
-        return folder
-
-    def write_record(self, record: RunRecord) -> bool:
-        """Write a run's record; a completed one that is there already stands.
-
-        Crashed and damaged records are replaced, unless a good one may lie there that only this
-        version or this user cannot read. Several processes may write at once.
-
-        Returns
-        -------
-        bool
-            False if a completed record was kept instead.
-
-        Raises
-        ------
-        ExecutionError
-            If it cannot be written; the former record, if any, is untouched.
-        LedgerError
-            If the study was opened read-only, or a record that must not be replaced is there.
-        ValueError
-            If the record holds a number that is not finite or contradicts itself.
-        """
-        self._refuse_readonly()
-        text = record.to_json()
-        path = self._make_run_dir(record.run_id) / RECORD_NAME
-        if self._is_completed(path, record):
-            return False
-        try:
-            write_atomic(path, text.encode())
-        except OSError as error:
-            raise ExecutionError(explain(error, path, "written")) from error
-        return True
-
-    def _is_completed(self, path: Path, record: RunRecord) -> bool:
-        """Whether the file holds an intact record of a finished or diverged run."""
-        known = read_standing_record(path, run_id=record.run_id)
-        if isinstance(known, DamagedFileError):
-            _log.warning("replacing a damaged record: %s", known)
-            return False
-        if known is None or known.status == "crashed":
-            return False
-        if known.content_digest() != record.content_digest():
-            _log.warning("%s stands; another execution of the run gave another result", path)
-        return True
-
-    def read_record(self, run_id: str) -> RunRecord:
-        """The record of a run.
-
-        Raises
-        ------
-        LedgerError
-            If the run has no record.
-        DamagedFileError
-            If its record is damaged; names the file and the damage.
-        """
-        self.run_dir(run_id)  # refuses what is no run's id
-        try:
-            return self._records.read(run_id)
-        except FileNotFoundError:
-            msg = f"run {run_id} has no record in {self.path}"
-            raise LedgerError(msg) from None
-
-    def checksum(self, run_id: str) -> str | None:
-        """The checksum that a run's record carries; None where it carries none."""
-        return self._records.checksum(run_id)
-
-    def checksums(self) -> dict[str, str | None]:
-        """The checksum that each run's record carries, by run id; None where it carries none."""
-        return {file.run_id: self._records.checksum(file.run_id) for file in self._records.files()}
-
-    def refuse_unreadable(self, run_ids: Iterable[str]) -> None:
-        """Refuse runs whose damaged records must not be replaced, before they are executed.
-
-        Raises
-        ------
-        DamagedFileError
-            If a record is of a newer schema, or the operating system does not let it be read.
-        """
-        for run_id in run_ids:
-            read_standing_record(self.record_path(run_id), run_id=run_id)
-
-    def records(self) -> Iterator[RunRecord]:
-        """Every intact record, ordered by run id; `damaged` lists the others."""
-        for _, found in self._read_all():
-            if isinstance(found, RunRecord):
-                yield found
-            else:
-                _log.warning("damaged record: %s", found)
-
-    def damaged(self) -> list[tuple[Path, str]]:
-        """Every file of the study that cannot be trusted, with the reason; reads all records."""
-        damaged = [
-            (path, found.reason)
-            for path, found in self._read_all()
-            if isinstance(found, DamagedFileError)
-        ]
-        foreign = "not the folder of a run (16 hexadecimal digits); move it elsewhere"
-        return damaged + [(path, foreign) for path in self._foreign()]
-
-    def _read_all(self) -> Iterator[tuple[Path, RunRecord | DamagedFileError]]:
-        """Every record, or what is wrong with it, ordered by run id."""
-        for run_id in sorted(file.run_id for file in self._records.files()):
-            path = self._records.path(run_id)
-            try:
-                yield path, self._records.read(run_id)
-            except DamagedFileError as error:
-                yield path, error
-            except FileNotFoundError:
-                continue  # deleted since it was listed
-
-    def _foreign(self) -> list[Path]:
-        """What lies among the runs' folders; nothing where there are none."""
-        try:
-            return list(foreign_entries(self.path))
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise LedgerError(explain(error, self.path / RUNS_NAME, "read")) from error
-
     def index(self) -> StudyIndex:
         """The study's index, brought up to date; close it, or use it in a ``with``.
 
@@ -395,35 +214,3 @@ class StudyStore:
         """
         self._refuse_readonly()
         return hold_lock(self.path)
-
-    def tidy(self, *, older_than_s: float = 3600.0) -> list[Path]:
-        """Remove the temporaries that interrupted writes left; returns what was removed.
-
-        Parameters
-        ----------
-        older_than_s : float
-            Age in seconds below which they stay: a worker may be writing them.
-
-        Raises
-        ------
-        LedgerError
-            If they cannot be removed.
-        """
-        self._refuse_readonly()
-        runs = self.path / RUNS_NAME
-        try:
-            own = (item for item in runs.iterdir() if is_run_id(item.name))
-            folders = [self.path, runs, *(i for i in own if i.is_dir() and not i.is_symlink())]
-            return [
-                path
-                for folder in folders
-                for path in remove_temporaries(folder, older_than_s=older_than_s)
-            ]
-        except OSError as error:
-            raise LedgerError(explain(error, self.path, "tidied")) from error
-
-    def _refuse_readonly(self) -> None:
-        """Writing needs a store that was opened for it."""
-        if self.readonly:
-            msg = f"{self.path} was opened read-only"
-            raise LedgerError(msg)

@@ -32,7 +32,7 @@ from vggstudy.execution.packing import Pack
 from vggstudy.execution.slurm.state import Submission
 from vggstudy.files import write_atomic
 from vggstudy.ledger import Failure, RunRecord, StudyStore
-from vggstudy.ledger.store import CHECKPOINT_NAME
+from vggstudy.ledger.run_store import CHECKPOINT_NAME
 from vggstudy.plan import PlannedRun
 
 WARNING_S = 120
