@@ -17,8 +17,9 @@ from typing import Annotated, Any
 from pydantic import Field, TypeAdapter, ValidationError
 
 from vggstudy.errors import LedgerError
-from vggstudy.files import explain, read_bounded, write_atomic
-from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
+from vggstudy.files import explain, read_bounded
+from vggstudy.ledger.sealed import DamagedFileError, unseal
+from vggstudy.ledger.sealed_file import write_sealed
 
 CONDUCT_NAME = "execution.json"
 FORMAT = "vggstudy-execution"
@@ -97,12 +98,8 @@ def write_conduct(folder: Path, conduct: Conduct) -> None:
     LedgerError
         If the file cannot be written.
     """
-    path = folder / CONDUCT_NAME
-    text = seal({"format": FORMAT, "schema": SCHEMA, **asdict(conduct)})
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise LedgerError(explain(error, path, "written")) from error
+    content = {"format": FORMAT, "schema": SCHEMA, **asdict(conduct)}
+    write_sealed(folder / CONDUCT_NAME, content)
 
 
 def _parse(content: Mapping[str, Any]) -> Conduct:

@@ -17,12 +17,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
-from vggstudy.errors import LedgerError
-from vggstudy.files import explain, read_bounded, write_atomic
+from vggstudy.files import read_bounded
 from vggstudy.ledger.pack import MAX_PACK_BYTES
-from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
+from vggstudy.ledger.sealed import DamagedFileError
+from vggstudy.ledger.sealed_file import read_sealed, typed, write_sealed
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = "vggstudy-manifest"
@@ -60,11 +60,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> Path:
         If it cannot be written.
     """
     path = folder / MANIFEST_NAME
-    text = seal({"format": FORMAT, "schema": SCHEMA, **asdict(manifest)})
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise LedgerError(explain(error, path, "written")) from error
+    write_sealed(path, {"format": FORMAT, "schema": SCHEMA, **asdict(manifest)})
     return path
 
 
@@ -77,18 +73,10 @@ def read_manifest(folder: Path) -> Manifest | None:
         If it cannot be read or trusted.
     """
     path = folder / MANIFEST_NAME
-    try:
-        content = unseal(read_bounded(path), form=FORMAT, newest=SCHEMA)
-        manifest = _READER.validate_python(content)
-    except FileNotFoundError:
+    content = read_sealed(path, form=FORMAT, newest=SCHEMA)
+    if content is None:
         return None
-    except OSError as error:
-        raise DamagedFileError("unreadable", explain(error, path, "read")) from error
-    except DamagedFileError as error:
-        raise error.at(path) from None
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DamagedFileError("foreign", f"not a manifest: {field}", str(path)) from None
+    manifest = typed(_READER, content, what="a manifest", path=path)
     if not all(map(_PLACE.fullmatch, manifest.files)):
         raise DamagedFileError("foreign", "names files outside the pack", str(path))
     return manifest

@@ -26,11 +26,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter
 
 from vggstudy.errors import LedgerError
 from vggstudy.files import explain, read_bounded, sync_folder, write_atomic
-from vggstudy.ledger.sealed import DamagedFileError, seal, unseal
+from vggstudy.ledger.sealed import DamagedFileError
+from vggstudy.ledger.sealed_file import read_sealed, typed, write_sealed
 
 FOLDER = "registrations"
 FORMAT, WITNESSES = "vggstudy-receipt", "vggstudy-witnesses"
@@ -119,12 +120,7 @@ def read_receipt(path: Path) -> Receipt:
     DamagedFileError
         If it cannot be read or trusted.
     """
-    content = _read(path, FORMAT)
-    try:
-        return _READER.validate_python(content)
-    except ValidationError as error:
-        field = ".".join(map(str, error.errors()[0]["loc"]))
-        raise DamagedFileError("foreign", f"not a receipt: {field}", str(path)) from None
+    return typed(_READER, _read(path), what="a receipt", path=path)
 
 
 def write_receipt(folder: Path, receipt: Receipt) -> Path:
@@ -136,14 +132,14 @@ def write_receipt(folder: Path, receipt: Receipt) -> Path:
         If it cannot be written.
     """
     place = folder / FOLDER
-    text = seal({"format": FORMAT, "schema": SCHEMA, **asdict(receipt)})
     try:
         place.mkdir(exist_ok=True)
         if place.is_symlink():
             raise LedgerError(f"{place} is a link; use the folder that it should lead to")
         last = max((int(path.stem) for path in receipt_files(folder)), default=0)
         path = place / f"{last + 1:04d}.json"
-        write_atomic(path, text.encode(), exclusive=True)
+        content = {"format": FORMAT, "schema": SCHEMA, **asdict(receipt)}
+        write_sealed(path, content, exclusive=True)
         sync_folder(folder)
     except OSError as error:
         raise LedgerError(explain(error, place, "written")) from error
@@ -186,15 +182,12 @@ def read_witnesses(receipt: Path) -> tuple[Witness, ...]:
         If that file cannot be read or trusted, or is about other bytes.
     """
     path = beside(receipt, ".witnesses.json")
-    if not path.exists():
+    content = read_sealed(path, form=WITNESSES, newest=SCHEMA, limit=MAX_BYTES)
+    if content is None:
         return ()
-    content = _read(path, WITNESSES)
     if content.get("receipt") != digest_of(receipt):
         raise DamagedFileError("edited", "is about another receipt than the one here", str(path))
-    try:
-        return _WITNESSES.validate_python(content.get("witnesses"))
-    except ValidationError:
-        raise DamagedFileError("foreign", "not a list of witnesses", str(path)) from None
+    return typed(_WITNESSES, content.get("witnesses"), what="a list of witnesses", path=path)
 
 
 def add_witnesses(receipt: Path, more: Iterable[Witness]) -> None:
@@ -208,7 +201,7 @@ def add_witnesses(receipt: Path, more: Iterable[Witness]) -> None:
     known: Sequence[Witness] = read_witnesses(receipt)
     content: dict[str, Any] = {"format": WITNESSES, "schema": SCHEMA, "receipt": digest_of(receipt)}
     content["witnesses"] = [asdict(one) for one in (*known, *more)]
-    put_beside(receipt, ".witnesses.json", seal(content).encode())
+    write_sealed(beside(receipt, ".witnesses.json"), content)
 
 
 def digest_of(path: Path) -> str:
@@ -225,11 +218,9 @@ def digest_of(path: Path) -> str:
         raise DamagedFileError("unreadable", explain(error, path, "read")) from error
 
 
-def _read(path: Path, form: str) -> dict[str, Any]:
-    """The content of a sealed file."""
-    try:
-        return unseal(read_bounded(path, limit=MAX_BYTES), form=form, newest=SCHEMA)
-    except OSError as error:
-        raise DamagedFileError("unreadable", explain(error, path, "read")) from error
-    except DamagedFileError as error:
-        raise error.at(path) from None
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a receipt that was listed."""
+    content = read_sealed(path, form=FORMAT, newest=SCHEMA, limit=MAX_BYTES)
+    if content is None:
+        raise DamagedFileError("unreadable", "it is gone", str(path))
+    return content
