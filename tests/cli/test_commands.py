@@ -267,13 +267,18 @@ def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
     # Runs that learned by their accuracy are those of which the loss is a mean.
     cited = cli("cite", both[0], "val_loss.mean@a=1", *both[1:], "--as", "apa").out
     assert "n = 4" in cited
+    (tmp_path / "paper.md").write_text(cited, "utf-8")
+    against = (*both[1:], "--against", both[0])
+    assert cli("cite", "verify", "paper.md", *against).code == 0
+    assert cli("cite", *against, "verify", "paper.md").code == 0  # wherever its name stands
     loss = cli("analyze", *table[:3], "--outcome", "val_loss", "--chance", "0.1")
     assert (loss.code, "less of 'val_loss' is better" in loss.err) == (3, True)
     assert cli("analyze", *table, "--chance", "0.1", "--outcome", "none").code == 3
     for option in (("--outcome", "val_accuracy"), ("--chance", "0.1")):
         assert cli("analyze", "small", *option).code == 2
     cli("analyze", "small")
-    assert cli("cite", study / "claims.json", "--chance", "0.1").code == 2
+    refused = cli("cite", study / "claims.json", "--chance", "0.1", "--seeding", "shared")
+    assert (refused.code, "--seeding, --chance are for a CSV" in refused.err) == (2, True)
 
 
 def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:

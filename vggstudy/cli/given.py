@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,55 +17,89 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.table import Seeding
     from vggstudy.study.sources import Source
 
-factors_option = click.option(
-    "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
-)
-_protocol = click.option(
-    "--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."
-)
-seeding_option = click.option(
-    "--seeding",
-    type=click.Choice(["auto", "independent", "shared", "crossed"]),
-    help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
-)
-Command = TypeVar("Command", bound=Callable[..., object])
-_KEPT = "vggstudy.table"
-"""Where `open_for` finds the options that every command on a table has."""
+
+@dataclass(frozen=True, slots=True)
+class TableChoice:
+    """How a command was told to read a table of runs.
+
+    Attributes
+    ----------
+    factors : tuple of str
+        Columns that are factors.
+    protocol_file : str or None
+        A protocol that says how to analyse it.
+    seeding : str or None
+        Whether runs of different cells share seeds.
+    lower_is_better : bool or None
+        Whether less of the outcome is better.
+    outcomes : tuple of str
+        Columns that are analysed, the main one first.
+    chance : float or None
+        Outcome of a run that guesses.
+    """
+
+    factors: tuple[str, ...] = ()
+    protocol_file: str | None = None
+    seeding: Seeding | None = None
+    lower_is_better: bool | None = None
+    outcomes: tuple[str, ...] = ()
+    chance: float | None = None
+
+    def refuse_claims(self, path: str) -> None:
+        """What says how runs are read has no use for a file of claims."""
+        given = {
+            "--seeding": self.seeding,
+            "--lower-is-better": self.lower_is_better,
+            "--outcome": self.outcomes or None,
+            "--chance": self.chance,
+        }
+        if names := [name for name, value in given.items() if value is not None]:
+            said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
+            raise click.UsageError(f"{path} holds claims, no runs: {said}")
 
 
-def _keep(context: click.Context, option: click.Parameter, value: object) -> None:
-    """Leave an option where `open_for` finds it."""
-    context.meta.setdefault(_KEPT, {})[option.name] = value
-
-
-_direction = click.option(
-    "--lower-is-better/--higher-is-better",
-    default=None,
-    expose_value=False,
-    callback=_keep,
-    help="Whether less of the outcome is better; by default as its name says.",
+_TABLE_OPTIONS = (
+    click.option(
+        "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
+    ),
+    click.option("--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."),
+    click.option(
+        "--outcome",
+        "outcomes",
+        multiple=True,
+        metavar="COLUMN",
+        help="Column of a CSV that is analysed (test_accuracy); repeated, the first is the main "
+        "one.",
+    ),
+    click.option(
+        "--chance",
+        type=click.FloatRange(0, 1, max_open=True),
+        help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
+    ),
+    click.option(
+        "--lower-is-better/--higher-is-better",
+        default=None,
+        help="Whether less of the outcome is better; by default as its name says.",
+    ),
+    click.option(
+        "--seeding",
+        type=click.Choice(["auto", "independent", "shared", "crossed"]),
+        help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
+    ),
 )
-_outcomes = click.option(
-    "--outcome",
-    "outcomes",
-    multiple=True,
-    metavar="COLUMN",
-    expose_value=False,
-    callback=_keep,
-    help="Column of a CSV that is analysed (test_accuracy); repeated, the first is the main one.",
-)
-_chance = click.option(
-    "--chance",
-    type=click.FloatRange(0, 1, max_open=True),
-    expose_value=False,
-    callback=_keep,
-    help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
-)
 
 
-def protocol_option(command: Command) -> Command:
-    """The options of every command that takes a table, --protocol among them."""
-    return _protocol(_outcomes(_chance(_direction(command))))
+def table_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
+    """The options of every command that takes a table; it gets them as one ``table``."""
+
+    @functools.wraps(command)
+    def chosen(*args: Any, factors: str, **given: Any) -> int | None:
+        asked = {each.name: given.pop(each.name) for each in fields(TableChoice)[1:]}
+        return command(*args, table=TableChoice(tuple(split(factors)), **asked), **given)
+
+    for option in reversed(_TABLE_OPTIONS):
+        chosen = option(chosen)
+    return chosen
 
 
 def split(names: str) -> list[str]:
@@ -71,31 +107,23 @@ def split(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def open_for(
-    source: str, protocol_file: str | None, factors: str, seeding: Seeding | None = None
-) -> Source:
+def open_for(source: str, table: TableChoice) -> Source:
     """Open what a command was given."""
     from vggstudy.protocol import load_protocol
     from vggstudy.study.sources import open_source
 
-    protocol = load_protocol(protocol_file).protocol if protocol_file else None
-    names = [name.strip() for name in factors.split(",") if name.strip()]
-    return open_source(source, protocol=protocol, factors=names, seeding=seeding, **_kept())
+    return open_source(
+        source,
+        protocol=load_protocol(table.protocol_file).protocol if table.protocol_file else None,
+        factors=table.factors,
+        seeding=table.seeding,
+        lower_is_better=table.lower_is_better,
+        outcomes=table.outcomes,
+        chance=table.chance,
+    )
 
 
-def _kept() -> dict[str, Any]:
-    """What the command was given of the options that every command on a table has."""
-    context = click.get_current_context(silent=True)
-    return context.meta.get(_KEPT, {}) if context else {}
-
-
-def claims_of(
-    console: Console,
-    source: str,
-    protocol_file: str | None,
-    factors: str,
-    seeding: Seeding | None = None,
-) -> ClaimSet:
+def claims_of(console: Console, source: str, table: TableChoice) -> ClaimSet:
     """Claims of a claims.json, or those that a study's records or a table's rows give now.
 
     A study's own claims.json is never believed; where it says otherwise, that is told.
@@ -103,14 +131,9 @@ def claims_of(
     from vggstudy.study.analyze import analyze_source
 
     if is_claims_file(source):
-        if seeding is not None:
-            msg = f"{source} holds claims, no runs: --seeding is for a CSV"
-            raise click.UsageError(msg)
-        if any(value not in (None, ()) for value in _kept().values()):
-            msg = f"{source} holds claims, no runs: options on a table are for a CSV"
-            raise click.UsageError(msg)
+        table.refuse_claims(source)
         return read_claims(Path(source))
-    opened = open_for(source, protocol_file, factors, seeding)
+    opened = open_for(source, table)
     claims = analyze_source(opened).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):

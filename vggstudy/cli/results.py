@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common, inert_json
-from vggstudy.cli.given import claims_of, factors_option, open_for, protocol_option, seeding_option
+from vggstudy.cli.given import TableChoice, claims_of, open_for, table_options
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 from vggstudy.extras import lacks
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
-    from vggstudy.analysis.data.table import Seeding
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
@@ -41,17 +40,13 @@ def _write(path: Path, text: str) -> None:
 
 @click.command("analyze")
 @click.argument("source")
-@factors_option
-@protocol_option
-@seeding_option
+@table_options
 @output_option
 @common
 def analyze_command(
     console: Console,
     source: str,
-    factors: str,
-    protocol_file: str | None,
-    seeding: Seeding | None,
+    table: TableChoice,
     output: Path | None,
 ) -> None:
     """Estimate what SOURCE (a study, or a CSV with one row a run) says.
@@ -61,7 +56,7 @@ def analyze_command(
     """
     from vggstudy.study.analyze import analyze_source, published_claims
 
-    opened = open_for(source, protocol_file, factors, seeding)
+    opened = open_for(source, table)
     result = analyze_source(opened)
     target = output or opened.claims_path
     text = published_claims(result).to_json()
@@ -76,9 +71,7 @@ def analyze_command(
 
 @click.command("report")
 @click.argument("source")
-@factors_option
-@protocol_option
-@seeding_option
+@table_options
 @output_option
 @click.option(
     "--lang",
@@ -92,9 +85,7 @@ def analyze_command(
 def report_command(
     console: Console,
     source: str,
-    factors: str,
-    protocol_file: str | None,
-    seeding: Seeding | None,
+    table: TableChoice,
     output: Path | None,
     language: str,
 ) -> None:
@@ -107,7 +98,7 @@ def report_command(
     from vggstudy.study.analyze import analyze_source, published_claims
     from vggstudy.study.context import report_context
 
-    opened = open_for(source, protocol_file, factors, seeding)
+    opened = open_for(source, table)
     result = analyze_source(opened, sensitivity=True)
     if opened.claims_path is not None:
         try:
@@ -175,9 +166,7 @@ cite_command.add_command(verify_command)
     type=click.Choice(DESPITE),
     help="A check of their own that claims may fail and yet be cited; the caution stays with them.",
 )
-@factors_option
-@protocol_option
-@seeding_option
+@table_options
 @common
 def show_command(
     console: Console,
@@ -186,9 +175,7 @@ def show_command(
     style: Style,
     exports: tuple[Path, ...],
     despite: tuple[str, ...],
-    factors: str,
-    protocol_file: str | None,
-    seeding: Seeding | None,
+    table: TableChoice,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
@@ -197,7 +184,7 @@ def show_command(
     """
     from vggstudy.report.citing.cite import LISTED, cite, find_claim, list_claims
 
-    claims = claims_of(console, source, protocol_file, factors, seeding)
+    claims = claims_of(console, source, table)
     if exports:
         _export_claims(console, claims, exports, source, despite)
     elif claim_id is not None:
@@ -253,9 +240,7 @@ def _title(source: str) -> str | None:
     show_default=True,
     help="parquet needs the extra of that name and -o.",
 )
-@factors_option
-@protocol_option
-@seeding_option
+@table_options
 @output_option
 @common
 def export_command(
@@ -263,16 +248,14 @@ def export_command(
     source: str,
     what: str,
     kind: str,
-    factors: str,
-    protocol_file: str | None,
-    seeding: Seeding | None,
+    table: TableChoice,
     output: Path | None,
 ) -> None:
     """Write the runs, cells or claims of SOURCE as a table.
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
-    opened = open_for(source, protocol_file, factors, seeding)
+    opened = open_for(source, table)
     frame = _frame(opened, what)
     if kind == "parquet":
         _write_parquet(frame, output)

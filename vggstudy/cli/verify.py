@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.cli.console import Console
-from vggstudy.cli.given import is_claims_file, open_for, read_claims
+from vggstudy.cli.given import TableChoice, is_claims_file, open_for, read_claims
 from vggstudy.cli.standing import DamagedError, say_basis, strict_code
 from vggstudy.errors import LedgerError, StudyError
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
-    from vggstudy.analysis.data.table import Seeding
     from vggstudy.cli.rerunning import RerunChoice
     from vggstudy.report.citing.verify import Verification
     from vggstudy.study.basis import Basis
@@ -30,9 +29,7 @@ def verify(
     console: Console,
     path: Path,
     against: str,
-    protocol_file: str | None,
-    factors: str,
-    seeding: Seeding | None = None,
+    table: TableChoice,
     *,
     recompute: bool,
     allowed: Sequence[Path],
@@ -50,9 +47,7 @@ def verify(
     DamagedError
         If a record of the study, or a claims file, is damaged.
     """
-    claims, basis = _study_claims(
-        console, against, protocol_file, factors, seeding, trusted=trusted, brought=brought or {}
-    )
+    claims, basis = _study_claims(console, against, table, trusted=trusted, brought=brought or {})
     if basis is not None and not basis.sound:
         raise DamagedError("; ".join(basis.damage))
     if strict and basis is None:
@@ -90,9 +85,7 @@ def verify(
 def _study_claims(
     console: Console,
     against: str,
-    protocol_file: str | None,
-    factors: str,
-    seeding: Seeding | None,
+    table: TableChoice,
     *,
     trusted: Sequence[Path],
     brought: Mapping[str, Path | None],
@@ -107,10 +100,11 @@ def _study_claims(
 
     try:
         if is_claims_file(against):
+            table.refuse_claims(against)
             _refuse_untrusted(Path(against), trusted)
             console.warn(f"{against} is a file of claims: no record is looked at")
             return _sound(Path(against)), None
-        source = open_for(against, protocol_file, factors, seeding)
+        source = open_for(against, table)
         if source.study is not None:
             _refuse_different_images(source.study)
         result = analyze_source(source)

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.cli.given import factors_option, protocol_option, seeding_option, split
+from vggstudy.cli.given import TableChoice, split, table_options
 from vggstudy.cli.rerunning import RerunChoice, rerun_options
 from vggstudy.cli.standing import strict_option, trusted_options
-
-if TYPE_CHECKING:
-    from vggstudy.analysis.data.table import Seeding
-
-VALUED = (
-    *("--as", "--export", "--against", "--allow", "--trust", "--despite"),
-    *("--authority", "--repository", "--signers"),
-    *("--factors", "--protocol", "--seeding", "--rerun", "--rerun-seed", "--devices"),
-)
-"""Options of both commands that take a value."""
 
 
 class CiteCommands(click.Group):
@@ -30,18 +20,28 @@ class CiteCommands(click.Group):
         """Put the command first, wherever its name stands, or the one that is meant without."""
         if not args or args[0] in ("-h", "--help"):
             return super().parse_args(ctx, args)
-        place = _first_word(args)
+        place = _first_word(args, self._valued())
         named = place is not None and args[place] in self.commands
         if place is not None and named:
             return super().parse_args(ctx, [args[place], *args[:place], *args[place + 1 :]])
         return super().parse_args(ctx, ["show", *args])
 
+    def _valued(self) -> set[str]:
+        """The options of the commands that take a value."""
+        return {
+            name
+            for command in self.commands.values()
+            for option in command.params
+            if isinstance(option, click.Option) and not option.is_flag
+            for name in option.opts
+        }
 
-def _first_word(args: list[str]) -> int | None:
+
+def _first_word(args: list[str], valued: Collection[str]) -> int | None:
     """The place of the first argument that is no option, nor an option's value."""
     place = 0
     while place < len(args):
-        if args[place] in VALUED:
+        if args[place] in valued:
             place += 2
         elif args[place].startswith("-") and args[place] != "-":
             place += 1
@@ -76,9 +76,7 @@ def _first_word(args: list[str]) -> int | None:
 @strict_option
 @trusted_options
 @rerun_options
-@factors_option
-@protocol_option
-@seeding_option
+@table_options
 @common
 def verify_command(
     console: Console,
@@ -91,9 +89,7 @@ def verify_command(
     rerun_count: int | None,
     rerun_seed: int | None,
     devices: str,
-    factors: str,
-    protocol_file: str | None,
-    seeding: Seeding | None,
+    table: TableChoice,
     **brought: Path | None,
 ) -> int:
     """Check a paper (.tex, .md) or a claims.json against what the records of STUDY say now.
@@ -112,9 +108,7 @@ def verify_command(
         console,
         file,
         against,
-        protocol_file,
-        factors,
-        seeding,
+        table,
         recompute=recompute,
         allowed=allowed,
         trusted=trusted,
