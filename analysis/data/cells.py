@@ -158,21 +158,11 @@ class Cells:
         """Pooled within-cell variance of converged runs, and its degrees of freedom (or 0, 0)."""
         return pool(self.variance, self.k)
 
-    @property
-    def failed_pooled(self) -> tuple[float, float]:
-        """The same of failed runs."""
-        return pool(self.failed_variance, self.failed_n)
-
 
 @lru_cache(maxsize=8)
 def _negated(cells: Cells) -> Cells:
     """`Cells.oriented`, made once for the many strata of a table."""
     return Cells.from_table(replace(cells.table, value=-cells.table.value))
-
-
-def cell_of(cells: Cells) -> IntArray:
-    """Cell of every run; shape (N,)."""
-    return cells.run_cell
 
 
 def pool(variance: FloatArray, n: FloatArray) -> tuple[float, float]:

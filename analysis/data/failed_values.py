@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import Cells, cell_of
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.notes import Note, Reason, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 
@@ -33,7 +33,7 @@ def _own_chance(cells: Cells) -> FloatArray:
     if table.own_chance is None:
         return np.full(len(cells), np.nan if table.chance is None else table.chance)
     said = ~np.isnan(table.own_chance)
-    at, size = cell_of(cells)[said], len(cells)
+    at, size = cells.run_cell[said], len(cells)
     with np.errstate(invalid="ignore"):
         total = np.bincount(at, weights=table.own_chance[said], minlength=size)
         return np.asarray(total / np.bincount(at, minlength=size))
@@ -53,4 +53,4 @@ def outcome_of_all(cells: Cells) -> FloatArray:
     """Every run's outcome; failed runs without one have what `failed_value` says; shape (N,)."""
     value = cells.table.value
     failed = cells.table.failed
-    return np.where(failed & np.isnan(value), failed_value(cells)[cell_of(cells)], value)
+    return np.where(failed & np.isnan(value), failed_value(cells)[cells.run_cell], value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 import numpy as np
 
@@ -30,6 +30,18 @@ if TYPE_CHECKING:
 
 Seeding = Literal["auto", "independent", "shared", "crossed"]
 """Whether runs of different cells share their seeds, or the table is to tell."""
+
+
+class TableSettings(TypedDict, total=False):
+    """What is asked of a table besides its factors: see `RunTable.from_frame`."""
+
+    outcome: str
+    margin: float
+    chance: float | None
+    judged: str | None
+    levels: Mapping[str, Sequence[Level]] | None
+    lower_is_better: bool | None
+    seeding: Seeding
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +112,8 @@ class RunTable:
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
         seeding: Seeding = "auto",
+        rows: str = "row",
+        first: int = 1,
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
 
@@ -126,6 +140,8 @@ class RunTable:
         seeding : str
             Whether runs of different cells share their seeds: auto (the column ``seed`` tells),
             independent, shared, or crossed.
+        rows, first : str, int
+            What messages call a row, and the number of the first one.
 
         Raises
         ------
@@ -135,7 +151,7 @@ class RunTable:
         request = TableRequest(
             tuple(factors), outcome, margin, chance, dict(levels or {}), judged or outcome
         )
-        made = cls(**build_table(frame, request, rows="row", first=1), seeding=seeding)
+        made = cls(**build_table(frame, request, rows=rows, first=first), seeding=seeding)
         return made.directed(lower_is_better)
 
     @classmethod
@@ -144,35 +160,30 @@ class RunTable:
         path: str | Path,
         factors: Sequence[str],
         *,
-        outcome: str = "test_accuracy",
-        margin: float = 0.05,
-        chance: float | None = None,
-        judged: str | None = None,
-        levels: Mapping[str, Sequence[Level]] | None = None,
-        lower_is_better: bool | None = None,
         decimal: Decimal | None = None,
-        seeding: Seeding = "auto",
+        **asked: Unpack[TableSettings],
     ) -> RunTable:
         """`from_frame` of a file: CSV, JSON Lines or Parquet; problems are named by line.
 
         Parameters
         ----------
-        path, factors, outcome, margin, chance, judged, levels
-            See `from_frame`.
+        path : path
+        factors : sequence of str
+            Columns whose combinations are the cells.
         decimal : str, optional
             The decimal sign, where the file's numbers can be read in two ways.
+        **asked
+            The other arguments of `from_frame`.
 
         Raises
         ------
         AnalysisError
             If the file cannot be read as a table, or its content is wrong.
         """
-        request = TableRequest(
-            tuple(factors), outcome, margin, chance, dict(levels or {}), judged or outcome
-        )
         file = read_table_file(Path(path), factors, decimal=decimal)
-        fields = build_table(file.frame, request, rows=file.rows, first=file.first)
-        return cls(**fields, seeding=seeding).directed(lower_is_better)
+        return cls.from_frame(
+            file.frame, factors=factors, rows=file.rows, first=file.first, **asked
+        )
 
     def directed(self, lower_is_better: bool | None) -> RunTable:
         """The same runs, with which values are better; None goes by the outcome's name."""

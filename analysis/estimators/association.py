@@ -10,7 +10,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells, cell_of
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.finding import Finding, refused
@@ -77,7 +77,7 @@ def estimate_association(
     Finding
         Its runs are the converged ones, with both values, of the cells that entered.
     """
-    index = cell_of(cells)
+    index = cells.run_cell
     counts = _complete(cells.table, beside)
     runs = np.bincount(index[counts], minlength=len(cells))
     planned = used[cells.planned[used] > 0]

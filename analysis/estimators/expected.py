@@ -19,7 +19,7 @@ import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.borrowing import lent_variance, no_lender
-from vggstudy.analysis.data.cells import Cells, cell_of
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.estimators.finding import Finding, refused
@@ -181,7 +181,7 @@ def _half_over_seeds(
     present = (table.failed if failed else table.converged) & ~np.isnan(table.value)
     per_run = np.zeros((len(cells), 1))
     per_run[group.cells, 0] = np.where(count > 0, weights / np.maximum(count, 1), 0.0)
-    rest = np.where(present, cells.table.value - mean[cell_of(cells)], 0.0)
+    rest = np.where(present, cells.table.value - mean[cells.run_cell], 0.0)
     sums = by_seed(cells, per_run, rest, present, complete=False).values
     if sums.size < 2:
         return 0.0

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from vggstudy.analysis.data.cells import Cells, cell_of
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.notes import ModelCaution, Note, say
@@ -87,7 +87,7 @@ def _learned(cells: Cells, groups: list[Group]) -> _Learned:
     table = cells.table
     names, seed = np.unique(table.replicate, return_inverse=True)
     grid = np.full((len(cells), names.size), np.nan)
-    index = cell_of(cells)[table.labelled]
+    index = cells.run_cell[table.labelled]
     grid[index, seed[table.labelled]] = table.converged[table.labelled]
     parts = [grid[group.cells] for group in groups]
     every = np.concatenate(parts)

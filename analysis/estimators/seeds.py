@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from vggstudy.analysis.data.availability import unavailable
-from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells, cell_of
+from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
@@ -39,7 +39,7 @@ def replicates(cells: Cells) -> list[str]:
     """Replicate of every converged run, in the order of ``cells.values``."""
     table = cells.table
     learned = np.flatnonzero(table.converged)
-    index = cell_of(cells)[learned]
+    index = cells.run_cell[learned]
     order = np.lexsort((table.value[learned], index))
     return [table.replicate[i] for i in learned[order].tolist()]
 

@@ -16,7 +16,6 @@ from vggstudy.study.rescue import Rescue, mend_marker
 from vggstudy.study.study import Study, find_study
 
 if TYPE_CHECKING:
-    from vggstudy.plan import Plan
     from vggstudy.study.basis import Basis
 
 
@@ -41,7 +40,8 @@ def _study(console: Console, folder: Path) -> int:
     """Check one study; says what is wrong and what was mended."""
     rescue = mend_marker(folder)
     store = _open(folder)
-    damaged = [*store.damaged(), *_strangers(folder)]
+    strangers, images = _agreement(folder)
+    damaged = [*store.damaged(), *strangers]
     removed: list[Path] = []
     indexed = 0
     if not store.readonly:
@@ -54,6 +54,7 @@ def _study(console: Console, folder: Path) -> int:
     if console.as_json:
         found = [{"path": str(path), "reason": reason} for path, reason in damaged]
         content = {"study": str(folder), "records": indexed, "damaged": found}
+        content["different_images"] = images
         content |= {"basis": basis.to_dict()} if basis else {}
         content["marker_made_anew"] = rescue is not None
         console.json("doctor", {**content, "removed": [str(path) for path in removed]})
@@ -68,7 +69,7 @@ def _study(console: Console, folder: Path) -> int:
             console.data(f"{folder} cannot be written: checked only, nothing mended")
         else:
             console.data(f"index made anew: {indexed} records")
-        for sentence in _different_images(folder):
+        for sentence in images:
             console.data(sentence)
         if store.protocol_edited():
             console.data(
@@ -92,29 +93,20 @@ def _basis(console: Console, folder: Path) -> Basis | None:
         return None
 
 
-def _strangers(folder: Path) -> list[tuple[Path, str]]:
-    """Records that say other things of their run than the protocol in force does."""
-    from vggstudy.study.agreement import planned_rows, strangers
+def _agreement(folder: Path) -> tuple[list[tuple[Path, str]], list[str]]:
+    """Records that say other things of their run than the protocol; images that differ by run.
 
-    plan, store = _planned(folder)
-    return [*strangers(plan, store, planned_rows(plan, store))] if plan else []
+    Nothing where the protocol cannot be read any more.
+    """
+    from vggstudy.study.agreement import different_images, planned_rows, strangers
 
-
-def _different_images(folder: Path) -> list[str]:
-    """Data sets that were not the same in all runs."""
-    from vggstudy.study.agreement import different_images, planned_rows
-
-    plan, store = _planned(folder)
-    return [*different_images(plan, planned_rows(plan, store))] if plan else []
-
-
-def _planned(folder: Path) -> tuple[Plan | None, StudyStore]:
-    """The plan of a study, None where its protocol cannot be read, and its ledger."""
     store = StudyStore.open(folder, readonly=True)
     try:
-        return Study.open(folder).plan, store
+        plan = Study.open(folder).plan
     except (LedgerError, ProtocolError):
-        return None, store
+        return [], []
+    rows = planned_rows(plan, store)
+    return [*strangers(plan, store, rows)], [*different_images(plan, rows)]
 
 
 def _rescued(folder: Path, rescue: Rescue) -> str:

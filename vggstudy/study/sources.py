@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vggstudy.errors import AnalysisError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
@@ -16,6 +16,7 @@ from vggstudy.suggest import suggest
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vggstudy.analysis.data.files import TableFile
     from vggstudy.analysis.data.seeding import SeedReading, Taken
     from vggstudy.analysis.data.table import RunTable, Seeding
 
@@ -171,7 +172,7 @@ def _open(
         return _from_study(source)
     if isinstance(source, (str, Path)):
         if is_file(source) and Path(source).name != "study.json":
-            return _from_csv(Path(source), protocol, factors, asked)
+            return _from_file(Path(source), protocol, factors, asked)
         if Path(source).suffix in {".csv", ".tsv", ".txt"}:
             msg = f"{source}: there is no such file"
             raise AnalysisError(msg)
@@ -220,69 +221,59 @@ def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
     )
 
 
-def _from_csv(
+def _from_file(
     path: Path, protocol: Protocol | None, factors: Sequence[str], asked: TableAsked
 ) -> Source:
-    """Runs of a CSV file, whose name does not matter."""
-    from vggstudy.analysis.data.table import RunTable
+    """Runs of a file, whose name does not matter."""
+    from vggstudy.analysis.data.files import read_table_file
 
-    rule, names = _asked(protocol, factors, str(path))
-    settings = asked.settings(protocol)
-    table, *further = (
-        RunTable.read_csv(
-            path,
-            names,
-            outcome=outcome,
-            margin=rule.margin,
-            chance=asked.chance,
-            judged=settings.outcome,
-            levels=_declared(protocol),
-        )
-        for outcome in (settings.outcome, *settings.outcomes)
-    )
-    return Source(table, settings, path=path, protocol=protocol, further=_counted(further))
+    names = _factors(protocol, factors, str(path))
+    return replace(_from_table(read_table_file(path, names), protocol, names, asked), path=path)
 
 
 def _from_frame(
     frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str], asked: TableAsked
 ) -> Source:
     """Runs of a data frame."""
+    from vggstudy.analysis.data.files import TableFile
+
+    names = _factors(protocol, factors, "the data frame")
+    return _from_table(TableFile(frame, "row", 1), protocol, names, asked)
+
+
+def _from_table(
+    file: TableFile, protocol: Protocol | None, factors: tuple[str, ...], asked: TableAsked
+) -> Source:
+    """Runs of a table, once for each outcome; the main one labels them all."""
     from vggstudy.analysis.data.table import RunTable
 
-    rule, names = _asked(protocol, factors, "the data frame")
-    settings = asked.settings(protocol)
+    settings, rule = asked.settings(protocol), protocol.label if protocol else LabelRule()
     table, *further = (
         RunTable.from_frame(
-            frame,
-            factors=names,
+            file.frame,
+            factors=factors,
             outcome=outcome,
             margin=rule.margin,
             chance=asked.chance,
             judged=settings.outcome,
-            levels=_declared(protocol),
+            levels=dict(protocol.design.factors) if protocol else None,
+            rows=file.rows,
+            first=file.first,
         )
         for outcome in (settings.outcome, *settings.outcomes)
     )
     return Source(table, settings, protocol=protocol, further=_counted(further))
 
 
-def _declared(protocol: Protocol | None) -> dict[str, list[Any]]:
-    """The levels of the factors in the order in which the protocol declares them."""
-    return dict(protocol.design.factors) if protocol else {}
-
-
-def _asked(
-    protocol: Protocol | None, factors: Sequence[str], where: str
-) -> tuple[LabelRule, tuple[str, ...]]:
-    """The label rule and the factors of a table that is no study's."""
-    names = tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
-    if not names and protocol is None:
+def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> tuple[str, ...]:
+    """The factors of a table that is no study's."""
+    if protocol is None and not factors:
         msg = (
             f"{where}: which columns are factors? "
             "Say --factors depth,batch_size,... or --protocol FILE"
         )
         raise AnalysisError(msg)
-    return protocol.label if protocol else LabelRule(), names
+    return tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
 
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
