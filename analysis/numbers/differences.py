@@ -48,6 +48,9 @@ FAR_APART = 0.5
 _NODES = (1 - np.cos(np.linspace(0, np.pi, 65))) / 2
 """Where the tail is looked at along the nuisance parameter, closest together at the ends."""
 
+_FIRST_STEP = 1 / 64
+"""How far from MOVER's limit an exact one is looked for at first."""
+
 _ROUNDING = 1e-9
 _TINY = 1e-300
 
@@ -135,9 +138,16 @@ def _lower(k1: int, n1: int, k2: int, n2: int, tail: float) -> float:
         reached = np.einsum("ig,ig->g", _binomial(n1, first), as_high @ _binomial(n2, second))
         return float(reached.max()) - tail
 
-    if excess(-1.0) >= 0:
+    # The tail grows with the difference. MOVER's limit is near, mostly a little above.
+    low = high = float(np.clip(order[k1, k2], -1.0, 1.0))
+    step = _FIRST_STEP
+    while low > -1.0 and excess(low) >= 0:
+        low, high, step = max(-1.0, low - step), low, 4 * step
+    if low == -1.0 and excess(-1.0) >= 0:
         return -1.0
-    return float(brentq(excess, -1.0, 1.0, xtol=1e-10))
+    while high < 1.0 and excess(high) < 0:
+        low, high, step = high, min(1.0, high + step), 4 * step
+    return float(brentq(excess, low, high, xtol=1e-10))
 
 
 @lru_cache(maxsize=64)
@@ -164,7 +174,13 @@ def _mid_p_lows(n: int, tail: float) -> FloatArray:
 
 def _binomial(n: int, p: FloatArray) -> FloatArray:
     """Probabilities of all counts; shape (n + 1, P)."""
-    k = np.arange(n + 1.0)[:, None]
-    ways = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+    k, ways = _ways(n)
     won, lost = (np.log(np.maximum(x, _TINY)) for x in (p, 1 - p))
-    return np.asarray(np.exp(ways + k * won + (n - k) * lost))
+    return np.asarray(np.exp(ways + n * lost + k * (won - lost)))
+
+
+@lru_cache(maxsize=256)
+def _ways(n: int) -> tuple[FloatArray, FloatArray]:
+    """All counts, and the logarithms of the number of ways to each; shapes (n + 1, 1)."""
+    k = np.arange(n + 1.0)[:, None]
+    return k, gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
