@@ -204,6 +204,11 @@ def test_an_sdist_holds_no_owner_and_one_time(built: Path) -> None:
     assert {member.mode for member in members} <= {0o644, 0o755}
 
 
+def without_pythonpath() -> dict[str, str]:
+    """This environment, but for a path on which pip and the interpreter would find a checkout."""
+    return {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+
+
 @pytest.fixture(scope="module")
 def clean_bin(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Install the wheel into a new environment that borrows only the dependencies of this one.
@@ -217,14 +222,13 @@ def clean_bin(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n", "utf-8")
     install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install"]
     offline = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    subprocess.run([*install, *offline, str(wheel)], check=True)
+    subprocess.run([*install, *offline, str(wheel)], check=True, env=without_pythonpath())
     return home / "bin"
 
 
 def run_clean(command: list[str], cwd: Path) -> str:
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+        command, cwd=cwd, env=without_pythonpath(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -274,7 +278,7 @@ def light_bin(
                 (site / name).symlink_to(place)
     install = [sys.executable, "-m", "pip", "--python", str(home / "bin" / "python"), "install"]
     offline = ["--quiet", "--no-deps", "--no-index", "--disable-pip-version-check"]
-    subprocess.run([*install, *offline, str(wheel)], check=True)
+    subprocess.run([*install, *offline, str(wheel)], check=True, env=without_pythonpath())
     return home / "bin"
 
 
@@ -309,9 +313,8 @@ def test_the_light_installation_analyses_reports_cites_and_verifies(
 
 def test_the_light_installation_says_what_training_needs(light_bin: Path, tmp_path: Path) -> None:
     command = [str(light_bin / "vggstudy"), "run", "quickstart"]
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     done = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        command, cwd=tmp_path, env=without_pythonpath(), capture_output=True, text=True, check=False
     )
     assert done.returncode == 4
     assert done.stderr.splitlines() == [
