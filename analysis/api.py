@@ -13,6 +13,7 @@ from vggstudy.analysis.claims.catalogue import default_claims, known, outcomes_o
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.many import with_families, with_survivors
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.seeding import SeedReading, Taken, read_seeds
@@ -56,6 +57,7 @@ def analyze(
     late: Mapping[str, Note] | None = None,
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
+    simultaneous: Sequence[str] = (),
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
@@ -96,6 +98,9 @@ def analyze(
     named : sequence of str
         Ids of claims that are made besides, e.g. those that a source study's figures are set
         against; an id of what the table does not have makes none.
+    simultaneous : sequence of str
+        Patterns of ids, with ``*`` and ``?``: the claims that one matches are a family, whose
+        intervals hold together.
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
@@ -113,7 +118,8 @@ def analyze(
     Raises
     ------
     AnalysisError
-        If a setting is out of range, or `models` name what the table does not have.
+        If a setting is out of range, or `models` name what the table does not have, or
+        `simultaneous` no family.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
@@ -131,7 +137,11 @@ def analyze(
     )
     made = default_claims(maker, named, headline_only=headline_only)
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
-    claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
+    made = registered(made, hypotheses, judged, maker)
+    made = with_families(
+        made if headline_only else with_survivors(made, maker), simultaneous, maker
+    )
+    claims = ClaimSet(made.values())
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
     fitted = None if headline_only else _models(maker, table, models)
     flow = Flow.of(table)

@@ -50,6 +50,7 @@ class Caution(StrEnum):
     HALF_LEARNED = "half_learned"
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
+    SIMULTANEOUS = "simultaneous"
 
 
 class ModelReason(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,8 @@ class TableChoice:
         Columns that are analysed, the main one first.
     chance : float or None
         Outcome of a run that guesses.
+    simultaneous : tuple of str
+        Patterns of claims whose intervals are to hold together.
     """
 
     factors: tuple[str, ...] = ()
@@ -44,9 +46,12 @@ class TableChoice:
     lower_is_better: bool | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    simultaneous: tuple[str, ...] = ()
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
+        if self.simultaneous:
+            raise click.UsageError(f"{path} holds claims, no runs: --simultaneous needs runs")
         given = {
             "--seeding": self.seeding,
             "--lower-is-better": self.lower_is_better,
@@ -86,6 +91,12 @@ _TABLE_OPTIONS = (
         type=click.Choice(["auto", "independent", "shared", "crossed"]),
         help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
     ),
+    click.option(
+        "--simultaneous",
+        multiple=True,
+        metavar="PATTERN",
+        help="Claims that are a family, their intervals holding together: 'accuracy.diff.*'.",
+    ),
 )
 
 
@@ -112,7 +123,7 @@ def open_for(source: str, table: TableChoice) -> Source:
     from vggstudy.protocol import load_protocol
     from vggstudy.study.sources import open_source
 
-    return open_source(
+    opened = open_source(
         source,
         protocol=load_protocol(table.protocol_file).protocol if table.protocol_file else None,
         factors=table.factors,
@@ -121,6 +132,7 @@ def open_for(source: str, table: TableChoice) -> Source:
         outcomes=table.outcomes,
         chance=table.chance,
     )
+    return replace(opened, simultaneous=table.simultaneous)
 
 
 def claims_of(console: Console, source: str, table: TableChoice) -> ClaimSet:

@@ -35,11 +35,14 @@ def analyze(
     seeding: Seeding | None = None,
     outcomes: Sequence[str] = (),
     chance: float | None = None,
+    simultaneous: Sequence[str] = (),
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
 
-    With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
+    The claims that a pattern of `simultaneous` matches, such as ``accuracy.diff.batch_norm@*``,
+    are a family whose intervals hold together. With `sensitivity`, the headline claims and
+    verdicts are repeated under other label rules.
 
     Returns
     -------
@@ -55,6 +58,7 @@ def analyze(
         outcomes=outcomes,
         chance=chance,
     )
+    opened = replace(opened, simultaneous=tuple(simultaneous))
     return analyze_source(opened, sensitivity=sensitivity)
 
 
@@ -74,7 +78,10 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
 
     def main() -> AnalysisResult:
         named = _source_claims(source)
-        return estimate(source.table, further=source.further, named=named, **settings)
+        families = source.simultaneous
+        return estimate(
+            source.table, further=source.further, named=named, simultaneous=families, **settings
+        )
 
     def headline(table: RunTable) -> AnalysisResult:
         further = _with_labels(source.further, table)
