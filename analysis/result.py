@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
 
+MOST_ROWS = 40
+"""Headline claims that a summary prints."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysisResult:
@@ -114,10 +117,15 @@ class AnalysisResult:
         }
 
     def headline(self) -> list[Claim]:
-        """Grand means and unconditional contrasts, or what is offered in place of refused ones."""
+        """Means and contrasts over the whole grid, or what is offered in place of refused ones.
+
+        Of numeric factors the last level against the first; of factors in words every pair.
+        """
         found: dict[str, Claim] = {}
+        words = {name for name in self.table.factors if not self.table.is_numeric(name)}
         for claim in self.claims.values():
-            if claim.conditions or claim.quantity not in HEADLINE:
+            paired = words.intersection(claim.factors)
+            if claim.quantity not in HEADLINE or not paired.issuperset(claim.conditions):
                 continue
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
@@ -161,6 +169,7 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
+        lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
@@ -168,12 +177,19 @@ class AnalysisResult:
     def _rows(self) -> list[tuple[str, ...]]:
         """Heading and headline claims, and beside them what the other reading of seeds gives."""
         head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")
-        rows = [_summary_row(claim) for claim in self.headline()]
+        rows = [_summary_row(claim) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
             return [head, *rows]
         other = {claim.id: _interval_text(claim) for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
+
+    def _others(self) -> str:
+        """How many claims the summary leaves out."""
+        listed = min(len(self.headline()), MOST_ROWS)
+        return (
+            f"{len(self.claims) - listed} more claims were made; any other is estimated by its id"
+        )
 
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
