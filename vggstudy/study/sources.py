@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from vggstudy.errors import AnalysisError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
-from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -278,9 +278,5 @@ def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> t
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
     """The protocol's outcome must be something that runs record."""
-    from vggstudy.study.runs import MEASURED
-
     if outcome not in frame.columns:
-        hint = suggest(outcome, MEASURED)
-        msg = f"analysis.outcome '{outcome}' is not recorded; recorded: {', '.join(MEASURED)}"
-        raise AnalysisError(f"{msg} ({hint})" if hint else msg)
+        raise AnalysisError(not_recorded("analysis.outcome", outcome))
