@@ -35,6 +35,8 @@ def analyze(
     seeding: Seeding | None = None,
     outcomes: Sequence[str] = (),
     chance: float | None = None,
+    last: str | None = None,
+    average_over: Sequence[str] = (),
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -54,6 +56,8 @@ def analyze(
         seeding=seeding,
         outcomes=outcomes,
         chance=chance,
+        last=last,
+        average_over=average_over,
     )
     return analyze_source(opened, sensitivity=sensitivity)
 
