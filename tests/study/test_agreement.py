@@ -105,6 +105,11 @@ def test_runs_that_saw_other_images_are_told_of_everywhere(
     assert words in capsys.readouterr().err
     assert _invoke(["doctor", str(study)]) == 0
     assert words in capsys.readouterr().out
+    assert _invoke(["doctor", str(study), "--json"]) == 0
+    (sentence,) = json.loads(capsys.readouterr().out)["different_images"]
+    assert words in sentence
+    assert _invoke(["run", str(study / "protocol.toml"), "--study", str(study)]) == 0
+    assert words in capsys.readouterr().err
     assert _invoke(["export", str(study)]) == 0
     assert words in capsys.readouterr().err
 
