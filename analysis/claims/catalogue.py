@@ -200,7 +200,7 @@ def _of_cells(table: RunTable) -> Iterator[Estimand]:
     """Robust quantities of every cell, effect sizes of every matched pair of cells."""
     count = len(table.factors)
     for contrasts, held, quantities in (
-        (marginal_means(table, {count}), count, OF_ONE_CELL),
+        (marginal_means(table, {count}), count, (*OF_ONE_CELL, "prediction")),
         (differences(table), count - 1, OF_TWO_CELLS),
     ):
         for contrast in contrasts:

@@ -36,6 +36,10 @@ class TableChoice:
         Columns that are analysed, the main one first.
     chance : float or None
         Outcome of a run that guesses.
+    last : str or None
+        Column by which the last row of a run is taken.
+    average_over : tuple of str
+        Columns over whose values the rows of a run are averaged.
     """
 
     factors: tuple[str, ...] = ()
@@ -44,6 +48,8 @@ class TableChoice:
     lower_is_better: bool | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
@@ -52,6 +58,8 @@ class TableChoice:
             "--lower-is-better": self.lower_is_better,
             "--outcome": self.outcomes or None,
             "--chance": self.chance,
+            "--last": self.last,
+            "--average-over": self.average_over or None,
         }
         if names := [name for name, value in given.items() if value is not None]:
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
@@ -75,6 +83,17 @@ _TABLE_OPTIONS = (
         "--chance",
         type=click.FloatRange(0, 1, max_open=True),
         help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
+    ),
+    click.option(
+        "--last",
+        metavar="COLUMN",
+        help="Of a CSV with several rows a run, take those with a run's greatest COLUMN (epoch).",
+    ),
+    click.option(
+        "--average-over",
+        multiple=True,
+        metavar="COLUMN",
+        help="Of a CSV with several rows a run, take their mean over COLUMN (episode).",
     ),
     click.option(
         "--lower-is-better/--higher-is-better",
@@ -129,6 +148,8 @@ def open_for(source: str, table: TableChoice) -> Source:
         lower_is_better=table.lower_is_better,
         outcomes=table.outcomes,
         chance=table.chance,
+        last=table.last,
+        average_over=table.average_over,
     )
 
 

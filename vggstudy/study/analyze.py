@@ -35,6 +35,8 @@ def analyze(
     seeding: Seeding | None = None,
     outcomes: Sequence[str] = (),
     chance: float | None = None,
+    last: str | None = None,
+    average_over: Sequence[str] = (),
     sensitivity: bool = False,
     claims: Sequence[str] = (),
 ) -> AnalysisResult:
@@ -56,6 +58,8 @@ def analyze(
         seeding=seeding,
         outcomes=outcomes,
         chance=chance,
+        last=last,
+        average_over=average_over,
     )
     return analyze_source(opened, sensitivity=sensitivity, asked=claims)
 
