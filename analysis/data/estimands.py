@@ -148,6 +148,8 @@ def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
 def _outcome(name: ClaimName, table: RunTable, text: str) -> str:
     """The outcome as the estimators know it."""
     known = _known(table)
+    if name.quantity in QUANTITIES and QUANTITIES[name.quantity].of_all and table.judged:
+        known["expected"] = "expected"
     if name.outcome not in known:
         raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=known))
     return known[name.outcome]
@@ -181,6 +183,8 @@ def _fits(asked: Estimand) -> bool:
     form = asked.kind.form
     if form == Form.OUTCOME:
         return asked.quantity == plain_quantity(asked.outcome, len(asked.contrast.factors))
+    if asked.kind.of_all and asked.outcome == "expected":
+        return True
     if form == Form.BESIDE:
         return asked.outcome == asked.table.outcome and asked.beside is not None
     allowed = zip(asked.table.factors, asked.contrast.allowed(asked.table), strict=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import is_fraction
-from vggstudy.analysis.numbers.arrays import BoolArray
 
 LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
@@ -32,8 +31,6 @@ class TableRequest:
     """Condition that runs meet which converged."""
     percent: bool = False
     """Whether the outcome's values are percentages."""
-    keep: BoolArray | None = None
-    """Which rows belong to the table; all of them where it is None."""
 
     def replicate_in(self, columns: Iterable[object]) -> str | None:
         """The column that numbers the runs; None where there is none."""

@@ -49,7 +49,6 @@ class TableSettings(TypedDict, total=False):
     label: str | None
     succeeds: str | None
     percent: bool
-    keep: BoolArray | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +126,6 @@ class RunTable:
         label: str | None = None,
         succeeds: str | None = None,
         percent: bool = False,
-        keep: BoolArray | None = None,
         names: RowNames | None = None,
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
@@ -165,8 +163,6 @@ class RunTable:
             `conditions.read_condition`. It is held against the values as the frame has them.
         percent : bool
             Whether the outcome, and other columns of fractions, are in per cent.
-        keep : ndarray of bool, optional
-            Rows that belong to the table.
         names : RowNames, optional
             What messages call a row; ``row 1`` by default.
 
@@ -186,7 +182,6 @@ class RunTable:
             label=label,
             succeeds=succeeds,
             percent=percent,
-            keep=keep,
         )
         made = cls(**build_table(frame, request, names or RowNames()), seeding=seeding)
         return made.directed(lower_is_better)

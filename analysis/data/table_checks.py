@@ -11,11 +11,11 @@ from vggstudy.analysis.data.labelling import chance_of, judges, labels_of, outco
 from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
 from vggstudy.analysis.data.outcomes import CONVERGED, DIVERGED, EVERY_RUN, NOT_DATA, is_fraction
 from vggstudy.analysis.data.problems import SHOWN, Problems
-from vggstudy.analysis.data.repeated_rows import hint, unnamed_columns
+from vggstudy.analysis.data.repeated_rows import advice, measurements, unnamed_columns
 from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS, TableRequest
 from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.spellings import one_spelling
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
@@ -56,7 +56,7 @@ def build_table(frame: pd.DataFrame, request: TableRequest, names: RowNames) -> 
     problems = Problems(names)
     _check_columns(frame, request, problems)
     problems.raise_if_any()
-    places = _places(frame, request)
+    places = _places(frame)
     columns, notes = _factor_columns(frame, request, places, problems)
     chance, own = chance_of(frame, request, places, problems)
     label, rule = labels_of(frame, request, places, (chance, own), problems)
@@ -73,6 +73,10 @@ def build_table(frame: pd.DataFrame, request: TableRequest, names: RowNames) -> 
     others = frame.drop(columns=[request.outcome, request.replicate_in(frame.columns)])
     _check_duplicates(codes, replicate, places, levels, problems, others)
     problems.raise_if_any()
+    notes += [
+        say("measurements_as_factor", factor=name, n=len(levels[name]))
+        for name in measurements(request.factors, codes, replicate)
+    ]
     order = _canonical_order(codes, replicate)
     return {
         "factors": request.factors,
@@ -92,13 +96,11 @@ def build_table(frame: pd.DataFrame, request: TableRequest, names: RowNames) -> 
     }
 
 
-def _places(frame: pd.DataFrame, request: TableRequest) -> IntArray:
-    """The rows that are runs: neither blank nor left out."""
+def _places(frame: pd.DataFrame) -> IntArray:
+    """The rows that are runs: those that are not blank."""
     used = ~frame.isna().all(axis=1).to_numpy()
     if not used.any():
         raise AnalysisError("the table has no runs")
-    if request.keep is not None:
-        used &= request.keep
     if (count := int(used.sum())) > MAX_RUNS:
         msg = (
             f"{count:,} rows; at most {MAX_RUNS:,} runs are analysed. Rows that measure one run "
@@ -316,15 +318,24 @@ def _check_duplicates(
                 for factor, code in zip(levels, row, strict=True)
             )
             text[i] = f"{cell}, replicate {name}"
-    named = "; ".join(text[i] for i in again[:SHOWN])
+    if not again:
+        return
+    at = places.tolist().index(again[0])
+    first = seen[*codes[at].tolist(), replicate[at]]
+    known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+    runs = {run: number for number, run in enumerate(seen)}
+    keys = zip(codes.tolist(), replicate, strict=True)
+    numbers = np.array([runs[*row, name] for row, name in keys], dtype=np.int64)
+    if why := advice(frame.iloc[places], numbers, known):
+        alike = int((numbers == numbers[at]).sum()) - 2
+        more = f" and {alike} more" if alike else ""
+        rows = f"{problems.names(first)}, {problems.names(again[0])}{more}"
+        problems.add(f"several rows are one run ({text[again[0]]}: {rows}): {why}")
+        return
+    named = "; ".join(list(dict.fromkeys(text.values()))[:SHOWN])
     problems.add_rows(again, f"replicates must differ within a cell ({named})")
-    if again:
-        at = places.tolist().index(again[0])
-        first = seen[*codes[at].tolist(), replicate[at]]
-        runs = [(*row, name) for row, name in zip(codes.tolist(), replicate, strict=True)]
-        known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
-        for name in unnamed_columns(frame, first, again[0], known):
-            problems.add(hint(name, frame[name].to_numpy(dtype=object)[places].tolist(), runs))
+    for name in unnamed_columns(frame, first, again[0], known):
+        problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
 
 
 def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:

@@ -26,7 +26,14 @@ def test_the_command_that_a_report_prints_is_the_one_given_and_works_when_pasted
     cli: Cli, tmp_path: Path
 ) -> None:
     """Trial 10."""
-    options = ("--factors", "algo", "--outcome", "ret value", "--where", "algo != 'SAC' and seed<4")
+    options: tuple[str, ...] = (
+        "--factors",
+        "algo",
+        "--outcome",
+        "ret value",
+        "--where",
+        "algo != 'SAC' and seed<4",
+    )
     options += ("--lower-is-better", "--seeding", "shared", "--levels", "algo=PPO,DDPG")
     (tmp_path / "my runs").mkdir()
     (tmp_path / "my runs" / "in.csv").write_text(ALGOS)

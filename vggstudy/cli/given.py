@@ -35,7 +35,8 @@ class TableChoice:
         Whether runs of different cells share seeds.
     lower_is_better : bool or None
         Whether less of the outcome is better.
-    outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also
+    outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
+    last, average_over
         See `vggstudy.study.tables.TableAsked`.
     """
 
@@ -53,6 +54,8 @@ class TableChoice:
     wide: str | None = None
     levels: Mapping[str, Sequence[Level]] = field(default_factory=dict)
     also: tuple[str, ...] = ()
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
 
     def given(self) -> dict[str, Any]:
         """What was said, by the names of the fields."""
@@ -202,6 +205,22 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         {
             "type": click.FloatRange(0, 1, max_open=True),
             "help": "Outcome of a run that guesses, in a CSV without labels: others have learned.",
+        },
+    ),
+    "last": (
+        "--last",
+        {
+            "metavar": "COLUMN",
+            "help": "Of a CSV with several rows a run, take those with a run's greatest COLUMN "
+            "(epoch).",
+        },
+    ),
+    "average_over": (
+        "--average-over",
+        {
+            "multiple": True,
+            "metavar": "COLUMN",
+            "help": "Of a CSV with several rows a run, take their mean over COLUMN (episode).",
         },
     ),
     "lower_is_better": (

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Unpack
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
 from vggstudy.study.tables import TableArguments, TableAsked, counted, tables_of
-from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,9 +186,5 @@ def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
     """The protocol's outcome must be something that runs record."""
-    from vggstudy.study.runs import MEASURED
-
     if outcome not in frame.columns:
-        hint = suggest(outcome, MEASURED)
-        msg = f"analysis.outcome '{outcome}' is not recorded; recorded: {', '.join(MEASURED)}"
-        raise AnalysisError(f"{msg} ({hint})" if hint else msg)
+        raise AnalysisError(not_recorded("analysis.outcome", outcome))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -33,6 +33,8 @@ class TableArguments(TypedDict, total=False):
     wide: str | None
     levels: Mapping[str, Sequence[Level]]
     also: Sequence[str | Path]
+    last: str | None
+    average_over: str | Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,12 @@ class TableAsked:
         Order of a factor's levels; by default numbers by value, texts as they come first.
     also : tuple of path
         Further files whose rows belong to the table.
+    last : str or None
+        Of several rows a run: column of numbers, such as ``epoch``; the row with a run's greatest
+        one is taken.
+    average_over : tuple of str
+        The same: columns, such as ``episode``, that number measurements of a run, whose mean is
+        taken (after ``last``).
     """
 
     outcomes: tuple[str, ...] = ()
@@ -73,6 +81,8 @@ class TableAsked:
     wide: str | None = None
     levels: Mapping[str, Sequence[Level]] | None = None
     also: tuple[str | Path, ...] = ()
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, **table: Unpack[TableArguments]) -> TableAsked:
@@ -87,7 +97,7 @@ class TableAsked:
         if unknown := given.keys() - {each.name for each in fields(cls)}:
             msg = f"unexpected argument {min(unknown)!r}"
             raise TypeError(msg)
-        for name in ("outcomes", "also"):
+        for name in ("outcomes", "also", "average_over"):
             if name in given:
                 one = isinstance(given[name], (str, Path))
                 given[name] = (given[name],) if one else tuple(given[name])
@@ -125,11 +135,15 @@ def tables_of(
     AnalysisError
         If the table cannot be read or analysed, or nothing says what its factors are.
     """
+    from vggstudy.analysis.data.one_row import OneRow, one_row_a_run
     from vggstudy.analysis.data.table import RunTable
 
     where = str(source) if isinstance(source, Path) else "the data frame"
     names = _factors(protocol, factors, where)
-    file = _read(source, names, asked, settings)
+    outcomes = (settings.outcome, *settings.outcomes)
+    file = _chosen(_read(source, names, asked, settings), asked.where)
+    how = OneRow(asked.last, asked.average_over, asked.replicate)
+    file, notes = one_row_a_run(file, names, outcomes, how)
     declared = dict(protocol.design.factors) if protocol else {}
     rule = protocol.label if protocol else LabelRule()
     tables = [
@@ -145,12 +159,12 @@ def tables_of(
             label=asked.label,
             succeeds=asked.succeeds,
             percent=asked.percent,
-            keep=_kept(file.frame, asked.where),
             names=file.names,
         )
-        for outcome in (settings.outcome, *settings.outcomes)
+        for outcome in outcomes
     ]
     _check_levels(asked.levels or {}, tables[0])
+    tables[0] = replace(tables[0], notes=(*notes, *tables[0].notes))
     return tables
 
 
@@ -213,13 +227,14 @@ def _read(
     return unfolded(file, asked.wide, settings.outcome) if asked.wide else file
 
 
-def _kept(frame: pd.DataFrame, where: str | None) -> Any:
-    """The rows that belong to the table; all of them where nothing says."""
+def _chosen(file: TableFile, where: str | None) -> TableFile:
+    """The rows that belong to the table, others blank; all of them where nothing says."""
     from vggstudy.analysis.data.conditions import rows_that_meet
+    from vggstudy.analysis.data.one_row import only
 
     if where is None:
-        return None
-    kept = rows_that_meet(frame, where)
+        return file
+    kept = rows_that_meet(file.frame, where)
     if not kept.any():
         raise TableOptionError(f"no row of the table meets {where!r}")
-    return kept
+    return replace(file, frame=only(file.frame, kept))
