@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 
 import numpy as np
 
+from vggstudy.analysis.claims.catalogue import asked_for
 from vggstudy.analysis.claims.claim import Alternative, Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.borrowing import lent_variance
@@ -94,7 +95,7 @@ def with_survivors(claims: Mapping[str, Claim], maker: ClaimMaker) -> dict[str, 
     judged = [
         claim
         for claim in claims.values()
-        if claim.available and claim.reference is not None and not claim.registered
+        if claim.available and claim.reference is not None and not _set_apart(claim)
     ]
     stands = benjamini_hochberg(
         [_decides(claim, maker) for claim in judged], rate=1 - maker.how.confidence
@@ -104,6 +105,11 @@ def with_survivors(claims: Mapping[str, Claim], maker: ClaimMaker) -> dict[str, 
         key: replace(claim, survives=marks[key]) if key in marks else claim
         for key, claim in claims.items()
     }
+
+
+def _set_apart(claim: Claim) -> bool:
+    """Whether the claim is registered, or of a family whose intervals hold together."""
+    return claim.registered or any(note.code == Caution.SIMULTANEOUS for note in claim.warnings)
 
 
 def _decides(claim: Claim, maker: ClaimMaker) -> Callable[[float], bool]:
@@ -129,7 +135,8 @@ def with_families(
     claims : mapping of str to Claim
         By id.
     patterns : sequence of str
-        Ids with ``*`` and ``?``; the claims with an interval that one matches are a family.
+        Ids with ``*`` and ``?``. The claims that one matches are a family; where it matches
+        fewer than two, all that could be made are.
     maker : ClaimMaker
 
     Raises
@@ -140,7 +147,7 @@ def with_families(
     made = dict(claims)
     taken: dict[str, str] = {}
     for pattern in patterns:
-        family = [x for x in claims.values() if x.available and fnmatchcase(x.id, pattern)]
+        family = _matching(claims, pattern, maker)
         if len(family) < 2:
             said = family[0].id if family else "no claim with an interval"
             raise FamilyError(f"a family needs two claims: {pattern!r} matches {said}")
@@ -149,6 +156,18 @@ def with_families(
         taken |= {claim.id: pattern for claim in family}
         made |= {claim.id: claim for claim in _together(family, pattern, maker)}
     return made
+
+
+def _matching(claims: Mapping[str, Claim], pattern: str, maker: ClaimMaker) -> list[Claim]:
+    """The claims with an interval that a pattern matches, made for it where there are none."""
+    family = [x for x in claims.values() if fnmatchcase(x.id, pattern)]
+    if len(family) < 2:
+        try:
+            asked = asked_for([pattern], maker)
+        except AnalysisError:
+            asked = []
+        family = [claims.get(one.id) or maker.demanded(one) for one in asked]
+    return [claim for claim in family if claim.available]
 
 
 def _together(family: list[Claim], pattern: str, maker: ClaimMaker) -> list[Claim]:
@@ -167,7 +186,6 @@ def _together(family: list[Claim], pattern: str, maker: ClaimMaker) -> list[Clai
                 method=interval.method,
                 mc_error_low=interval.mc_error_low,
                 mc_error_high=interval.mc_error_high,
-                survives=None,
                 warnings=(*claim.warnings, note),
                 alternatives=(*_alone(claim), *claim.alternatives),
             )

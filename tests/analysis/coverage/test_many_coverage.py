@@ -45,7 +45,7 @@ def _studies(
         how = How(0.95, Resampling("calibrated", 499, study, 131_072))
         maker = ClaimMaker(Cells.from_table(table), how, "")
         asked = [maker.parse(f"accuracy.diff.a@b={b}") for b in range(PARTS)]
-        found = with_families(with_survivors(maker.claims(asked), maker), families, maker)
+        found = with_survivors(with_families(maker.claims(asked), families, maker), maker)
         parts = list(found.values())
         truth = [0.025 if b < true else 0.0 for b in range(PARTS)]
         held += all((x.low or 0) <= t <= (x.high or 0) for x, t in zip(parts, truth, strict=True))
