@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import chain
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.data.contrasts import Contrast, differences, interactions, marginal_means
-from vggstudy.analysis.data.curves import MIN_LEVELS, axis_for, strata_of
+from vggstudy.analysis.data.contrasts import (
+    Condition,
+    Contrast,
+    differences,
+    interactions,
+    marginal_means,
+)
+from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, axis_for, strata_of
 from vggstudy.analysis.data.estimands import Estimand, same_runs
 from vggstudy.analysis.data.outcomes import COSTS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.learning import OF_ONE_KIND, learning_along
 from vggstudy.analysis.estimators.secondary import OF_ONE_CELL, OF_TWO_CELLS
-from vggstudy.analysis.notes import Reason
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.errors import AnalysisError
 
 
@@ -32,7 +40,7 @@ def made_by_default(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Estim
     if not headline_only:
         yield from _of_cells(table)
         yield from _pooled(table)
-        yield from _levels(table)
+        yield from _levels(maker)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
         yield from _associations(other, table, headline_only=headline_only)
@@ -99,14 +107,30 @@ def _pooled(table: RunTable) -> Iterator[Estimand]:
             yield Estimand(table.outcome, "iqm", contrast, table)
 
 
-def _levels(table: RunTable) -> Iterator[Estimand]:
-    """Turning points and levels needed along every numeric factor with levels enough."""
+def _levels(maker: ClaimMaker) -> Iterator[Estimand]:
+    """Levels along every numeric factor with enough of them: best, and needed or tolerated."""
+    table = maker.cells.table
     for name in table.factors:
         if not table.is_numeric(name) or len(table.levels[name]) < MIN_LEVELS:
             continue
-        for stratum in strata_of(table, axis_for(table, name, None)):
+        axis = axis_for(table, name, None)
+        for stratum in strata_of(table, axis):
             yield Estimand.level("peak", name, stratum, table)
-            yield Estimand.level("needed", name, stratum, table)
+            yield from _half_learning(maker, axis, stratum)
+
+
+def _half_learning(
+    maker: ClaimMaker, axis: Axis, stratum: tuple[Condition, ...]
+) -> Iterator[Estimand]:
+    """The level needed, or the one tolerated; none where all runs or none converged.
+
+    Where neither direction is established, that of the level needed says why.
+    """
+    asked = Estimand.level("needed", axis.factor, stratum, maker.cells.table)
+    found = learning_along(maker.cells, axis, stratum, maker.how)
+    if isinstance(found, Note) and found.code in OF_ONE_KIND:
+        return
+    yield replace(asked, quantity="tolerated") if found == "decreasing" else asked
 
 
 def _associations(table: RunTable, main: RunTable, *, headline_only: bool) -> Iterator[Estimand]:
