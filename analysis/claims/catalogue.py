@@ -77,7 +77,12 @@ def known(text: str, maker: ClaimMaker) -> Estimand | None:
 
 
 def outcomes_of(table: RunTable) -> list[str]:
-    """``converged``, the column, and ``expected`` where the column has bounds."""
+    """``converged``, the column, and ``expected`` where the column has bounds.
+
+    The column alone where nothing tells which runs converged.
+    """
+    if not table.judged:
+        return [table.outcome]
     return ["converged", table.outcome, *(["expected"] if table.bounds else [])]
 
 
@@ -116,7 +121,8 @@ def _levels(maker: ClaimMaker) -> Iterator[Estimand]:
         axis = axis_for(table, name, None)
         for stratum in strata_of(table, axis):
             yield Estimand.level("peak", name, stratum, table)
-            yield from _half_learning(maker, axis, stratum)
+            if table.judged:
+                yield from _half_learning(maker, axis, stratum)
 
 
 def _half_learning(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +28,7 @@ HOW = How(0.95, Resampling("calibrated", 99, 1, 131_072))
 FALLS, RISES, BOTH = (10, 10, 9, 2), (2, 9, 10, 10), (1, 10, 10, 1)
 
 
-def _table(arms: dict[Any, Sequence[int]], n: int = 10) -> RunTable:
+def _table(arms: Mapping[Any, Sequence[int]], n: int = 10) -> RunTable:
     """Arms with their converged runs at each learning rate."""
     frame = pd.DataFrame(
         [
@@ -42,7 +42,7 @@ def _table(arms: dict[Any, Sequence[int]], n: int = 10) -> RunTable:
     return RunTable.from_frame(frame, factors=("arm", "lr"), outcome="test_accuracy")
 
 
-def _maker(arms: dict[Any, Sequence[int]], n: int = 10, **how: Any) -> ClaimMaker:
+def _maker(arms: Mapping[Any, Sequence[int]], n: int = 10, **how: Any) -> ClaimMaker:
     return ClaimMaker(Cells.from_table(_table(arms, n)), replace(HOW, **how), "inputs")
 
 
@@ -133,7 +133,7 @@ def test_several_strata_have_a_direction_that_none_of_them_has() -> None:
     assert against.code == "not_monotone"
 
 
-def _ordered(arms: dict[Any, Sequence[int]], direction: str, **of: Any) -> Evidence:
+def _ordered(arms: Mapping[Any, Sequence[int]], direction: str, **of: Any) -> Evidence:
     part = NeededPart.model_validate(
         {"kind": "threshold_order", "along": "lr", "compare": "arm", "direction": direction, **of}
     )
