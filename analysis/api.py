@@ -25,7 +25,7 @@ from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.seeding import SeedReading, Taken, read_seeds
 from vggstudy.analysis.data.table import RunTable, Seeding
 from vggstudy.analysis.estimators.converged import ProbabilityInterval
-from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.estimators.how import Declared, How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
@@ -68,6 +68,7 @@ def analyze(
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
+    learning: Mapping[str, Declared] | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -120,6 +121,9 @@ def analyze(
     lower_is_better : bool, optional
         Whether less of the outcome is better, in ranks, turning points and hypotheses; by default
         as the table says.
+    learning : mapping of str to str, optional
+        Numeric factors along which convergence is declared: ``rises`` or ``falls``. Of others the
+        runs decide whether a level is needed or tolerated.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
         Cells.from_table(table.independent()),
-        How(confidence, resampling, seeds.shared, probability_interval),
+        How(confidence, resampling, seeds.shared, probability_interval, learning or {}),
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
     )
@@ -196,6 +200,7 @@ def _settings(table: RunTable, how: How) -> dict[str, object]:
         "method": how.resampling.method,
         "outcome": table.outcome,
         "label_rule": table.label_rule,
+        **({"learning": dict(how.learning)} if how.learning else {}),
     }
 
 
