@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain
+from itertools import chain, combinations, product
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.data.contrasts import Contrast, differences, interactions, marginal_means
+from vggstudy.analysis.data.cells import Cells
+from vggstudy.analysis.data.contrasts import (
+    Condition,
+    Contrast,
+    differences,
+    interactions,
+    marginal_means,
+)
 from vggstudy.analysis.data.curves import MIN_LEVELS, axis_for, strata_of
 from vggstudy.analysis.data.estimands import Estimand, same_runs
 from vggstudy.analysis.data.outcomes import COSTS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.block_effects import fitting
 from vggstudy.analysis.estimators.secondary import OF_ONE_CELL, OF_TWO_CELLS
 from vggstudy.analysis.notes import Reason
 from vggstudy.errors import AnalysisError
+
+PAIRED = 20
+"""Levels of a factor beyond which pairs are compared over blocks when asked for."""
 
 
 def made_by_default(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Estimand]:
@@ -33,6 +44,7 @@ def made_by_default(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Estim
         yield from _of_cells(table)
         yield from _pooled(table)
         yield from _levels(table)
+    yield from over_blocks(maker.cells)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
         yield from _associations(other, table, headline_only=headline_only)
@@ -78,6 +90,22 @@ def _contrasts(outcome: str, table: RunTable, *, headline_only: bool) -> Iterato
     for contrast in chain(marginal_means(table), differences(table), interactions(table)):
         if not (headline_only and contrast.conditions):
             yield Estimand.of(outcome, contrast, table)
+
+
+def over_blocks(cells: Cells) -> Iterator[Estimand]:
+    """Ranks of every factor's levels over blocks, and up to `PAIRED` levels all pairs of them."""
+    table = cells.table
+    compared = [x for x in table.factors if x != table.block and len(table.levels[x]) > 1]
+    outcomes = [table.outcome, *(["converged"] if table.failed.any() else [])]
+    for outcome, factor in product(outcomes if table.block else [], compared):
+        levels = range(len(table.levels[factor]))
+        for level in levels if len(levels) > 2 else ():
+            one = Contrast(conditions=(Condition(factor, (level,)),))
+            yield Estimand(outcome, "block_rank", one, table)
+        quantities = (fitting(cells, outcome, factor), "block_wins")
+        pairs = combinations(levels, 2) if len(levels) <= PAIRED else ()
+        for pair, quantity in product(pairs, quantities):
+            yield Estimand(outcome, quantity, Contrast((factor,), (pair,)), table)
 
 
 def _of_cells(table: RunTable) -> Iterator[Estimand]:

@@ -36,6 +36,8 @@ class TableChoice:
         Columns that are analysed, the main one first.
     chance : float or None
         Outcome of a run that guesses.
+    block : str or None
+        The factor whose levels stand for others of their kind.
     """
 
     factors: tuple[str, ...] = ()
@@ -44,6 +46,7 @@ class TableChoice:
     lower_is_better: bool | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    block: str | None = None
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
@@ -52,6 +55,7 @@ class TableChoice:
             "--lower-is-better": self.lower_is_better,
             "--outcome": self.outcomes or None,
             "--chance": self.chance,
+            "--block": self.block,
         }
         if names := [name for name, value in given.items() if value is not None]:
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
@@ -75,6 +79,11 @@ _TABLE_OPTIONS = (
         "--chance",
         type=click.FloatRange(0, 1, max_open=True),
         help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
+    ),
+    click.option(
+        "--block",
+        metavar="COLUMN",
+        help="Column of a CSV (data sets, tasks) whose levels stand for others of their kind.",
     ),
     click.option(
         "--lower-is-better/--higher-is-better",
@@ -120,6 +129,7 @@ def open_for(source: str, table: TableChoice) -> Source:
         lower_is_better=table.lower_is_better,
         outcomes=table.outcomes,
         chance=table.chance,
+        block=table.block,
     )
 
 

@@ -35,6 +35,7 @@ def analyze(
     seeding: Seeding | None = None,
     outcomes: Sequence[str] = (),
     chance: float | None = None,
+    block: str | None = None,
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -54,6 +55,7 @@ def analyze(
         seeding=seeding,
         outcomes=outcomes,
         chance=chance,
+        block=block,
     )
     return analyze_source(opened, sensitivity=sensitivity)
 

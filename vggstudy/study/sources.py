@@ -54,6 +54,17 @@ class Source:
     protocol: Protocol | None = None
     further: tuple[RunTable, ...] = ()
 
+    def blocked(self, block: str | None) -> Source:
+        """The same runs over the blocks that are asked for, or else those of the protocol."""
+        if block is not None and self.study is not None:
+            msg = (
+                f"{self.study.path} is a study: its blocks stand in its protocol ([analysis] block)"
+            )
+            raise TableOptionError(msg)
+        stated = self.settings.block if block is None else block
+        further = tuple(one.blocked(stated) for one in self.further)
+        return replace(self, table=self.table.blocked(stated), further=further)
+
     @property
     def claims_path(self) -> Path | None:
         """File of the claims: in the study's folder; a CSV has none of its own."""
@@ -84,6 +95,7 @@ def open_source(
     seeding: Seeding | None = None,
     outcomes: Sequence[str] = (),
     chance: float | None = None,
+    block: str | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -105,6 +117,9 @@ def open_source(
         what the protocol says, else ``test_accuracy``.
     chance : float, optional
         For a CSV or a data frame without labels: the outcome of a run that guesses.
+    block : str, optional
+        For a CSV or a data frame: the factor whose levels, such as data sets or tasks, stand for
+        others of their kind; a column that is not among `factors` is added to them.
 
     Raises
     ------
@@ -113,9 +128,11 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
+    if block is not None and factors and block not in factors:
+        factors = (*factors, block)
     opened = _open(source, protocol, factors, TableAsked(tuple(outcomes), chance))
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    opened = replace(opened, table=opened.table.directed(stated))
+    opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
         return opened
     if opened.study is not None:
