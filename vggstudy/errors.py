@@ -76,6 +76,10 @@ class DataError(StudyError):
     exit_code = 3
 
 
+class UntrainableError(DataError):
+    """A network that cannot train on its cell's images; other cells may well."""
+
+
 class AnalysisError(StudyError):
     """Input that cannot be analysed: a damaged table, a missing column."""
 

@@ -147,7 +147,9 @@ def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
 def _outcome(name: ClaimName, table: RunTable, text: str) -> str:
     """The outcome as the estimators know it."""
     known = {"converged": "converged", outcome_id(table.outcome): table.outcome}
-    if table.bounds is not None:
+    if table.bounds is not None or (
+        name.quantity in QUANTITIES and QUANTITIES[name.quantity].of_all
+    ):
         known["expected"] = "expected"
     if name.outcome not in known:
         raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=known))
@@ -177,6 +179,8 @@ def _fits(asked: Estimand) -> bool:
         return any_outcome and can_compare(asked.contrast, asked.table, ranks=ranks)
     if form == Form.OUTCOME:
         return asked.quantity == plain_quantity(asked.outcome, len(asked.contrast.factors))
+    if asked.kind.of_all and asked.outcome == "expected":
+        return True
     if form == Form.BESIDE:
         return asked.outcome == asked.table.outcome and asked.beside is not None
     allowed = zip(asked.table.factors, asked.contrast.allowed(asked.table), strict=True)

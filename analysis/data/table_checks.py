@@ -17,9 +17,9 @@ from vggstudy.analysis.data.outcomes import (
     is_fraction,
     lower_by_name,
 )
-from vggstudy.analysis.data.repeated_rows import hint, unnamed_columns
+from vggstudy.analysis.data.repeated_rows import advice, measurements, unnamed_columns
 from vggstudy.analysis.data.spellings import one_spelling
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
@@ -126,6 +126,10 @@ def build_table(
         codes, replicate, places, levels, problems, frame.drop(columns=request.outcome)
     )
     problems.raise_if_any()
+    notes += [
+        say("measurements_as_factor", factor=name, n=len(levels[name]))
+        for name in measurements(request.factors, codes, replicate)
+    ]
     order = _canonical_order(codes, replicate)
     return {
         "factors": request.factors,
@@ -387,15 +391,24 @@ def _check_duplicates(
                 for factor, code in zip(levels, row, strict=True)
             )
             text[i] = f"{cell}, replicate {name}"
-    named = "; ".join(text[i] for i in again[:SHOWN])
+    if not again:
+        return
+    at = places.tolist().index(again[0])
+    first = seen[*codes[at].tolist(), replicate[at]]
+    known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+    runs = {run: number for number, run in enumerate(seen)}
+    keys = zip(codes.tolist(), replicate, strict=True)
+    numbers = np.array([runs[*row, name] for row, name in keys], dtype=np.int64)
+    if why := advice(frame.iloc[places], numbers, known):
+        alike = int((numbers == numbers[at]).sum()) - 2
+        more = f" and {alike} more" if alike else ""
+        rows = f"{problems.rows} {problems.first + first}, {problems.first + again[0]}{more}"
+        problems.add(f"several rows are one run ({text[again[0]]}: {rows}): {why}")
+        return
+    named = "; ".join(list(dict.fromkeys(text.values()))[:SHOWN])
     problems.add_rows(again, f"replicates must differ within a cell ({named})")
-    if again:
-        at = places.tolist().index(again[0])
-        first = seen[*codes[at].tolist(), replicate[at]]
-        runs = [(*row, name) for row, name in zip(codes.tolist(), replicate, strict=True)]
-        known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
-        for name in unnamed_columns(frame, first, again[0], known):
-            problems.add(hint(name, frame[name].to_numpy(dtype=object)[places].tolist(), runs))
+    for name in unnamed_columns(frame, first, again[0], known):
+        problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
 
 
 def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:

@@ -19,6 +19,7 @@ from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.needed import needed
+from vggstudy.analysis.estimators.next_runs import improvement, prediction, with_two
 from vggstudy.analysis.estimators.secondary import robust, with_enough
 from vggstudy.analysis.estimators.turning_point import peak
 from vggstudy.analysis.numbers.arrays import BoolArray
@@ -51,7 +52,8 @@ ESTIMATORS = {
     "median": Entry(robust),
     "hedges_g": Entry(robust),
     "cliffs_delta": Entry(robust),
-    "improvement": Entry(robust),
+    "improvement": Entry(improvement, with_two),
+    "prediction": Entry(prediction),
     "association": Entry(association),
     "peak": Entry(peak),
     "needed": Entry(needed),

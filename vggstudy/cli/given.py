@@ -38,6 +38,10 @@ class TableChoice:
         Outcome of a run that guesses.
     block : str or None
         The factor whose levels stand for others of their kind.
+    last : str or None
+        Column by which the last row of a run is taken.
+    average_over : tuple of str
+        Columns over whose values the rows of a run are averaged.
     """
 
     factors: tuple[str, ...] = ()
@@ -47,6 +51,8 @@ class TableChoice:
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
     block: str | None = None
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
@@ -56,6 +62,8 @@ class TableChoice:
             "--outcome": self.outcomes or None,
             "--chance": self.chance,
             "--block": self.block,
+            "--last": self.last,
+            "--average-over": self.average_over or None,
         }
         if names := [name for name, value in given.items() if value is not None]:
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
@@ -84,6 +92,17 @@ _TABLE_OPTIONS = (
         "--block",
         metavar="COLUMN",
         help="Column of a CSV (data sets, tasks) whose levels stand for others of their kind.",
+    ),
+    click.option(
+        "--last",
+        metavar="COLUMN",
+        help="Of a CSV with several rows a run, take those with a run's greatest COLUMN (epoch).",
+    ),
+    click.option(
+        "--average-over",
+        multiple=True,
+        metavar="COLUMN",
+        help="Of a CSV with several rows a run, take their mean over COLUMN (episode).",
     ),
     click.option(
         "--lower-is-better/--higher-is-better",
@@ -130,6 +149,8 @@ def open_for(source: str, table: TableChoice) -> Source:
         outcomes=table.outcomes,
         chance=table.chance,
         block=table.block,
+        last=table.last,
+        average_over=table.average_over,
     )
 
 

@@ -36,6 +36,8 @@ def analyze(
     outcomes: Sequence[str] = (),
     chance: float | None = None,
     block: str | None = None,
+    last: str | None = None,
+    average_over: Sequence[str] = (),
     sensitivity: bool = False,
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
@@ -56,6 +58,8 @@ def analyze(
         outcomes=outcomes,
         chance=chance,
         block=block,
+        last=last,
+        average_over=average_over,
     )
     return analyze_source(opened, sensitivity=sensitivity)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from vggstudy.errors import AnalysisError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
-from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,6 +96,8 @@ def open_source(
     outcomes: Sequence[str] = (),
     chance: float | None = None,
     block: str | None = None,
+    last: str | None = None,
+    average_over: Sequence[str] = (),
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -120,6 +122,12 @@ def open_source(
     block : str, optional
         For a CSV or a data frame: the factor whose levels, such as data sets or tasks, stand for
         others of their kind; a column that is not among `factors` is added to them.
+    last : str, optional
+        For a CSV or a data frame with several rows a run: a column of numbers, such as ``epoch``,
+        of which the row with a run's greatest one is taken.
+    average_over : str or sequence of str
+        The same: columns, such as ``episode``, that number measurements of a run, whose mean is
+        taken (after ``last``).
 
     Raises
     ------
@@ -130,7 +138,9 @@ def open_source(
     """
     if block is not None and factors and block not in factors:
         factors = (*factors, block)
-    opened = _open(source, protocol, factors, TableAsked(tuple(outcomes), chance))
+    over = (average_over,) if isinstance(average_over, str) else tuple(average_over)
+    asked = TableAsked(tuple(outcomes), chance, last, over)
+    opened = _open(source, protocol, factors, asked)
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
     opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
@@ -154,10 +164,16 @@ class TableAsked:
         Columns, the main one first; none, what the protocol says.
     chance : float or None
         Outcome of a run that guesses.
+    last : str or None
+        Column by which the last row of a run is taken.
+    average_over : tuple of str
+        Columns over whose values the rows of a run are averaged.
     """
 
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
 
     def settings(self, protocol: Protocol | None) -> AnalysisSettings:
         """The protocol's settings, or the default ones, with the outcomes that are asked for."""
@@ -174,6 +190,9 @@ class TableAsked:
                 f"{study.path} is a study: its outcomes and its label rule stand in its protocol "
                 "([analysis] outcome, outcomes; [label])"
             )
+            raise TableOptionError(msg)
+        if self.last or self.average_over:
+            msg = f"{study.path} is a study: it has one record a run, none to average over or leave"
             raise TableOptionError(msg)
 
 
@@ -262,9 +281,13 @@ def _from_table(
     file: TableFile, protocol: Protocol | None, factors: tuple[str, ...], asked: TableAsked
 ) -> Source:
     """Runs of a table, once for each outcome; the main one labels them all."""
+    from vggstudy.analysis.data.one_row import OneRow, one_row_a_run
     from vggstudy.analysis.data.table import RunTable
 
     settings, rule = asked.settings(protocol), protocol.label if protocol else LabelRule()
+    outcomes = (settings.outcome, *settings.outcomes)
+    how = OneRow(asked.last, asked.average_over)
+    file, notes = one_row_a_run(file, factors, outcomes, how)
     table, *further = (
         RunTable.from_frame(
             file.frame,
@@ -277,8 +300,9 @@ def _from_table(
             rows=file.rows,
             first=file.first,
         )
-        for outcome in (settings.outcome, *settings.outcomes)
+        for outcome in outcomes
     )
+    table = replace(table, notes=(*notes, *table.notes))
     return Source(table, settings, protocol=protocol, further=_counted(further))
 
 
@@ -295,9 +319,5 @@ def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> t
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
     """The protocol's outcome must be something that runs record."""
-    from vggstudy.study.runs import MEASURED
-
     if outcome not in frame.columns:
-        hint = suggest(outcome, MEASURED)
-        msg = f"analysis.outcome '{outcome}' is not recorded; recorded: {', '.join(MEASURED)}"
-        raise AnalysisError(f"{msg} ({hint})" if hint else msg)
+        raise AnalysisError(not_recorded("analysis.outcome", outcome))

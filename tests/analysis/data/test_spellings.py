@@ -151,7 +151,7 @@ def test_other_columns_have_the_empty_fields_of_pandas(tmp_path: Path) -> None:
 def test_episodes_of_one_run_are_no_factor() -> None:
     rows = [(a, s, e, 0.6, "converged") for a in "AB" for s in range(3) for e in range(20)]
     frame = pd.DataFrame(rows, columns=["algo", "seed", "episode", "test_accuracy", "label"])
-    with pytest.raises(AnalysisError, match=r"the same 20 values of 'episode': .*average them"):
+    with pytest.raises(AnalysisError, match=r"the same 20 values of 'episode': .*--average-over"):
         RunTable.from_frame(frame, factors=["algo"])
     sizes = frame.assign(episode=2 ** (3 + frame.episode)).rename(columns={"episode": "batch_size"})
     with pytest.raises(AnalysisError, match=r"column 'batch_size' differs .*: is it a factor, too"):

@@ -108,6 +108,8 @@ class _Names:
         if kind.form == Form.BESIDE:
             further = set(self.outcomes[3:]) - set(ENSEMBLE_OUTCOMES)
             return None if name.outcome in further else "of a further outcome of single runs"
+        if name.outcome == "expected" and kind.of_all:
+            return None
         return None if name.outcome not in {"converged", "expected"} else "of converged runs"
 
     def _wrong_over_blocks(self, name: ClaimName, kind: Quantity) -> str | None:
