@@ -284,11 +284,12 @@ def _differ(asked: Estimand, value: FloatArray, spread: Heterogeneity | None) ->
     """In how many blocks the sign of the mean holds, and how much blocks differ."""
     same = int((np.sign(value) == np.sign(value.mean())).sum())
     values: dict[str, object] = {"k": same, "n": value.size, "factor": asked.table.block}
-    name = "blocks_differ_by_factor" if asked.quantity == "block_ratio" else "blocks_differ"
+    ratio = asked.quantity == "block_ratio"
     if spread is None:
-        return say(f"{name}_unmeasured", Caution.HETEROGENEITY, **values)
-    tau = spread.tau2**0.5
-    other = float(np.exp(tau)) if asked.quantity == "block_ratio" else tau
+        name = "blocks_differ_by_factor_unmeasured" if ratio else "blocks_differ_unmeasured"
+        return say(name, Caution.HETEROGENEITY, **values)
+    name, tau = "blocks_differ_by_factor" if ratio else "blocks_differ", spread.tau2**0.5
+    other = float(np.exp(tau)) if ratio else tau
     return say(name, Caution.HETEROGENEITY, other=other, p=spread.i2, **values)
 
 

@@ -257,6 +257,9 @@ def test_without_a_block_the_option_is_named_and_with_one_the_inputs_are_others(
     assert table.blocked("dataset").content_digest() != table.content_digest()
     with pytest.raises(AnalysisError, match="no factor 'game'"):
         table.blocked("game")
+    one = runs().query("model == 'a'")
+    with pytest.raises(AnalysisError, match="only factor"):
+        RunTable.from_frame(one, factors=["dataset"], outcome="test_accuracy").blocked("dataset")
 
 
 def test_by_default_all_pairs_and_ranks_are_claimed_in_the_unit_that_blocks_have() -> None:
