@@ -269,6 +269,7 @@ def _execute(
     from vggstudy.cli.engines import RemoteProgress
     from vggstudy.cli.progress import LiveProgress, PlainProgress
     from vggstudy.execution.eta import Estimator
+    from vggstudy.study.agreement import planned_rows, warn_of_images
     from vggstudy.study.cost import seconds_by_cell
 
     def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
@@ -284,6 +285,7 @@ def _execute(
     if choice.name != "slurm":
         refuse_held(study)
     tally = study.run(options=options, only=only, limit=limit, listener=watch, engine=engine)
+    warn_of_images(study.plan, planned_rows(study.plan, study.store()))
     progress = study.progress()
     if console.as_json:
         counts = {"executed": tally.finished, "interrupted": tally.interrupted}
