@@ -8,9 +8,9 @@ import pytest
 from scipy.stats import t as student
 from scipy.stats import ttest_rel
 
-from vggstudy.analysis.claims.catalogue import over_blocks
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.over_blocks import over_blocks
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.block_ranks import block_ranks
