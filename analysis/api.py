@@ -24,7 +24,7 @@ from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.seeding import SeedReading, Taken, read_seeds
 from vggstudy.analysis.data.table import RunTable, Seeding
 from vggstudy.analysis.estimators.converged import ProbabilityInterval
-from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.estimators.how import Declared, How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
@@ -67,6 +67,7 @@ def analyze(
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
     block: str | None = None,
+    learning: Mapping[str, Declared] | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -119,6 +120,9 @@ def analyze(
     block : str, optional
         The factor whose levels (data sets, tasks) stand for others of their kind; by default what
         the table says (`RunTable.blocked`).
+    learning : mapping of str to str, optional
+        Numeric factors along which convergence is declared: ``rises`` or ``falls``. Of others the
+        runs decide whether a level is needed or tolerated.
 
     Returns
     -------
@@ -141,7 +145,7 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
         Cells.from_table(table.independent()),
-        How(confidence, resampling, seeds.shared, probability_interval),
+        How(confidence, resampling, seeds.shared, probability_interval, learning or {}),
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
     )
@@ -193,6 +197,7 @@ def _settings(table: RunTable, how: How) -> dict[str, object]:
         "method": how.resampling.method,
         "outcome": table.outcome,
         "label_rule": table.label_rule,
+        **({"learning": dict(how.learning)} if how.learning else {}),
     }
 
 

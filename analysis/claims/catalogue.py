@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain
 
@@ -39,13 +40,15 @@ from vggstudy.analysis.data.contrasts import (
     marginal_means,
     simple_effects,
 )
-from vggstudy.analysis.data.curves import MIN_LEVELS, axis_for, strata_of
+from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, axis_for, strata_of
 from vggstudy.analysis.data.estimands import Estimand, same_runs
 from vggstudy.analysis.data.outcomes import COSTS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.learning import OF_ONE_KIND, learning_along
 from vggstudy.analysis.estimators.secondary import OF_ONE_CELL, OF_TWO_CELLS
-from vggstudy.analysis.notes import Reason
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.errors import AnalysisError
+from vggstudy.quantities import LEVELS
 
 MOST_PAIRS = 100
 """Pairs of levels of a factor, or of pairs of two factors, that are compared unasked."""
@@ -76,7 +79,7 @@ def made_by_default(
     if not headline_only:
         yield Estimand(table.outcome, "iqm", Contrast(), table)
         if claims_cells(table):
-            yield from _levels(table, along)
+            yield from _levels(maker, along)
         yield from over_blocks(maker.cells)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
@@ -93,8 +96,10 @@ def everything(maker: ClaimMaker) -> Iterator[Estimand]:
         yield from _associations(own, table, headline_only=False)
     yield from _of_cells(table)
     yield from (Estimand(table.outcome, "iqm", x, table) for x in marginal_means(table, {0, 1}))
-    yield from _levels(table, table.factors)
     yield from over_blocks(maker.cells)
+    for axis, stratum in _strata(table, table.factors):
+        for quantity in LEVELS if table.judged else ("peak",):
+            yield Estimand.level(quantity, axis.factor, stratum, table)
 
 
 def default_claims(
@@ -217,16 +222,39 @@ def _of_cells(table: RunTable) -> Iterator[Estimand]:
                 yield from (Estimand(table.outcome, x, contrast, table) for x in quantities)
 
 
-def _levels(table: RunTable, along: Collection[str]) -> Iterator[Estimand]:
-    """Turning points and levels needed along every numeric factor with levels enough."""
+def _levels(maker: ClaimMaker, along: Collection[str]) -> Iterator[Estimand]:
+    """Along every numeric factor with levels enough: turning points, levels needed or tolerated."""
+    table = maker.cells.table
+    for axis, stratum in _strata(table, along):
+        yield Estimand.level("peak", axis.factor, stratum, table)
+        if table.judged:
+            yield from _half_learning(maker, axis, stratum)
+
+
+def _strata(
+    table: RunTable, along: Collection[str]
+) -> Iterator[tuple[Axis, tuple[Condition, ...]]]:
+    """Every numeric factor with levels enough, in every stratum of the others."""
     for name in table.factors:
         fewest = MIN_LEVELS if name in along else CURVE_LEVELS
         if not table.is_numeric(name) or len(table.levels[name]) < fewest:
             continue
-        for stratum in strata_of(table, axis_for(table, name, None)):
-            yield Estimand.level("peak", name, stratum, table)
-            if table.judged:
-                yield Estimand.level("needed", name, stratum, table)
+        axis = axis_for(table, name, None)
+        yield from ((axis, stratum) for stratum in strata_of(table, axis))
+
+
+def _half_learning(
+    maker: ClaimMaker, axis: Axis, stratum: tuple[Condition, ...]
+) -> Iterator[Estimand]:
+    """The level needed, or the one tolerated; none where all runs or none converged.
+
+    Where neither direction is established, that of the level needed says why.
+    """
+    asked = Estimand.level("needed", axis.factor, stratum, maker.cells.table)
+    found = learning_along(maker.cells, axis, stratum, maker.how)
+    if isinstance(found, Note) and found.code in OF_ONE_KIND:
+        return
+    yield replace(asked, quantity="tolerated") if found == "decreasing" else asked
 
 
 def _associations(table: RunTable, main: RunTable, *, headline_only: bool) -> Iterator[Estimand]:

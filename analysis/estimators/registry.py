@@ -18,7 +18,7 @@ from vggstudy.analysis.estimators.block_ranks import block_rank
 from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
-from vggstudy.analysis.estimators.needed import needed
+from vggstudy.analysis.estimators.needed import needed, tolerated
 from vggstudy.analysis.estimators.next_runs import improvement, prediction, with_two
 from vggstudy.analysis.estimators.secondary import robust, with_enough
 from vggstudy.analysis.estimators.turning_point import peak
@@ -62,5 +62,6 @@ ESTIMATORS = {
     "block_scaled": Entry(block_effect),
     "block_wins": Entry(block_wins),
     "block_rank": Entry(block_rank),
+    "tolerated": Entry(tolerated),
 }
 """By the names of `vggstudy.quantities.QUANTITIES`."""

@@ -130,6 +130,7 @@ def _settings(source: Source) -> dict[str, Any]:
         "protocol_digest": protocol.digest() if protocol else None,
         "seeding": source.settings.seeding,
         "designed": source.designed,
+        "learning": source.settings.learning,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
         "models": ModelRequests(
