@@ -32,6 +32,7 @@ from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.claims.over_blocks import over_blocks
 from vggstudy.analysis.data.contrasts import (
+    Condition,
     Contrast,
     count_pairs,
     differences,
