@@ -29,6 +29,8 @@ class Reason(StrEnum):
     FAILED_VALUE_UNKNOWN = "failed_value_unknown"
     UNKNOWN_ESTIMAND = "unknown_estimand"
     SHARED_SEEDS = "shared_seeds"
+    TOO_FEW_BLOCKS = "too_few_blocks"
+    NO_COMMON_UNIT = "no_common_unit"
 
 
 class Caution(StrEnum):
@@ -51,6 +53,10 @@ class Caution(StrEnum):
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
     SIMULTANEOUS = "simultaneous"
+    FEW_BLOCKS = "few_blocks"
+    BLOCKS_LEFT_OUT = "blocks_left_out"
+    LEVELS_ABSENT = "levels_absent"
+    HETEROGENEITY = "heterogeneity"
 
 
 class ModelReason(StrEnum):

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from vggstudy.analysis.data.blocks import can_compare
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group, is_headline
 from vggstudy.analysis.data.curves import axis_for, strata_of
@@ -90,7 +91,7 @@ class Estimand:
         if kind.form == Form.BESIDE and same_runs(own, table):
             found = replace(found, beside=table)
         if not _fits(found):
-            raise NotedError(_misfit(kind.form, text, name.quantity))
+            raise NotedError(_misfit(kind.form, text, name.quantity, own.block))
         return found
 
     @cached_property
@@ -181,6 +182,10 @@ def _compares(name: ClaimName, count: int) -> bool:
 def _fits(asked: Estimand) -> bool:
     """Whether the quantity is of that outcome and of so many cells."""
     form = asked.kind.form
+    if form.blocks:
+        any_outcome = form == Form.BLOCKS or asked.outcome == asked.table.outcome
+        ranks = not asked.kind.compares
+        return any_outcome and can_compare(asked.contrast, asked.table, ranks=ranks)
     if form == Form.OUTCOME:
         return asked.quantity == plain_quantity(asked.outcome, len(asked.contrast.factors))
     if asked.kind.of_all and asked.outcome == "expected":
@@ -192,8 +197,12 @@ def _fits(asked: Estimand) -> bool:
     return asked.outcome == asked.table.outcome and (form == Form.VALUES or alone)
 
 
-def _misfit(form: Form, text: str, quantity: str) -> Note:
+def _misfit(form: Form, text: str, quantity: str, block: str | None) -> Note:
     """That a quantity is not of its outcome or cells."""
+    if form.blocks and block is None:
+        return say("no_block", claim=text)
+    if form.blocks:
+        return say("not_within_blocks", claim=text, factor=block)
     if form == Form.BESIDE:
         return say("association_of_further", claim=text)
     name = "no_quantity" if form == Form.OUTCOME else "of_single_cells"

@@ -35,6 +35,7 @@ def analyze(
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
     simultaneous: Sequence[str] = (),
+    block: str | None = None,
     sensitivity: bool = False,
     claims: Sequence[str] = (),
     **table: Unpack[TableArguments],
@@ -59,6 +60,7 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
+        block=block,
         **table,
     )
     opened = replace(opened, simultaneous=tuple(simultaneous))

@@ -104,6 +104,10 @@ class AnalysisSettings(Settings):
     """Whether less of the outcome is better: in ranks, turning points, improvement and hypotheses.
     By default as its name says: true of losses, errors, seconds and memory. Further outcomes go by
     their names."""
+    block: Annotated[str, Field(min_length=1, max_length=300, pattern=ONE_LINE)] | None = None
+    """The factor whose levels, such as data sets or tasks, stand for others of their kind: all
+    other factors are compared within each of its levels, and intervals are for new levels of it,
+    too. None by default."""
     ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
     """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
     replicates of a cell are cut into disjoint ensembles of this size."""
