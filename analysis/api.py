@@ -133,7 +133,9 @@ def analyze(
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
-    fitted = None if headline_only else _models(maker, table, models)
+    # Models of the runs that reached a target say nothing of the time to it.
+    apart = headline_only or table.horizon is not None
+    fitted = None if apart else _models(maker, table, models)
     flow = Flow.of(table)
     result = AnalysisResult(
         table=table,

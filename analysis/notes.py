@@ -29,6 +29,7 @@ class Reason(StrEnum):
     FAILED_VALUE_UNKNOWN = "failed_value_unknown"
     UNKNOWN_ESTIMAND = "unknown_estimand"
     SHARED_SEEDS = "shared_seeds"
+    NOT_FOLLOWED = "not_followed"
 
 
 class Caution(StrEnum):
@@ -50,6 +51,8 @@ class Caution(StrEnum):
     HALF_LEARNED = "half_learned"
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
+    CENSORED = "censored"
+    LOG_RANK = "log_rank"
 
 
 class ModelReason(StrEnum):

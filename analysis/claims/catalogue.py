@@ -7,6 +7,7 @@ from itertools import chain
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.of_times import of_times
 from vggstudy.analysis.data.contrasts import Contrast, differences, interactions, marginal_means
 from vggstudy.analysis.data.curves import MIN_LEVELS, axis_for, strata_of
 from vggstudy.analysis.data.estimands import Estimand, same_runs
@@ -29,13 +30,18 @@ def made_by_default(maker: ClaimMaker, *, headline_only: bool) -> Iterator[Estim
     table = maker.cells.table
     for outcome in outcomes_of(table):
         yield from _contrasts(outcome, table, headline_only=headline_only)
-    if not headline_only:
+    if table.horizon is not None:
+        yield from of_times(table, headline_only=headline_only)
+    elif not headline_only:
         yield from _of_cells(table)
         yield from _pooled(table)
         yield from _levels(table)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
-        yield from _associations(other, table, headline_only=headline_only)
+        if other.horizon is None:
+            yield from _associations(other, table, headline_only=headline_only)
+        else:
+            yield from of_times(other, headline_only=headline_only)
 
 
 def default_claims(

@@ -81,6 +81,10 @@ class RunTable:
         What to know of how the table was read, e.g. of spellings of one level.
     lower_is_better : bool
         Whether the best value of the outcome is the lowest one.
+    horizon : float or None
+        Where the outcome is a time until a target is reached (`times.table_of_times`): the time up
+        to which its means count. Converged are then the runs that reached it; a failed one was
+        followed until its value.
     """
 
     factors: tuple[str, ...]
@@ -98,6 +102,7 @@ class RunTable:
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
     lower_is_better: bool = False
+    horizon: float | None = None
 
     @classmethod
     def from_frame(
@@ -299,6 +304,8 @@ class RunTable:
             further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
         if self.lower_is_better != lower_by_name(self.outcome):
             further["lower_is_better"] = self.lower_is_better
+        if self.horizon is not None:
+            further["horizon"] = self.horizon
         return digest(
             {
                 **further,

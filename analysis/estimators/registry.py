@@ -18,6 +18,7 @@ from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.needed import needed
 from vggstudy.analysis.estimators.secondary import robust, with_enough
+from vggstudy.analysis.estimators.times import rate_ratio, reached
 from vggstudy.analysis.estimators.turning_point import peak
 from vggstudy.analysis.numbers.arrays import BoolArray
 
@@ -51,6 +52,8 @@ ESTIMATORS = {
     "cliffs_delta": Entry(robust),
     "improvement": Entry(robust),
     "association": Entry(association),
+    "reached": Entry(reached),
+    "logrank": Entry(rate_ratio),
     "peak": Entry(peak),
     "needed": Entry(needed),
 }

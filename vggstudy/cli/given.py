@@ -15,6 +15,7 @@ from vggstudy.cli.console import Console
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
     from vggstudy.analysis.data.table import Seeding
+    from vggstudy.analysis.data.times import TimesAsked
     from vggstudy.study.sources import Source
 
 
@@ -36,6 +37,10 @@ class TableChoice:
         Columns that are analysed, the main one first.
     chance : float or None
         Outcome of a run that guesses.
+    time, reached : str or None
+        Columns of a time to a target.
+    horizon : float or None
+        Time up to which its means count.
     """
 
     factors: tuple[str, ...] = ()
@@ -44,6 +49,21 @@ class TableChoice:
     lower_is_better: bool | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    time: str | None = None
+    reached: str | None = None
+    horizon: float | None = None
+
+    @property
+    def times(self) -> TimesAsked | None:
+        """The columns of a time to a target: both, or neither."""
+        from vggstudy.analysis.data.times import TimesAsked
+
+        if self.time is None or self.reached is None:
+            if (self.time, self.reached, self.horizon) != (None, None, None):
+                msg = "--time and --reached name two columns together, --horizon a time of theirs"
+                raise click.UsageError(msg)
+            return None
+        return TimesAsked(self.time, self.reached, self.horizon)
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
@@ -52,6 +72,7 @@ class TableChoice:
             "--lower-is-better": self.lower_is_better,
             "--outcome": self.outcomes or None,
             "--chance": self.chance,
+            "--time": self.time,
         }
         if names := [name for name, value in given.items() if value is not None]:
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
@@ -75,6 +96,15 @@ _TABLE_OPTIONS = (
         "--chance",
         type=click.FloatRange(0, 1, max_open=True),
         help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
+    ),
+    click.option("--time", metavar="COLUMN", help="Column of a CSV: the time to a target."),
+    click.option(
+        "--reached",
+        metavar="COLUMN",
+        help="Column of a CSV: whether the target was reached at that time (true, false).",
+    ),
+    click.option(
+        "--horizon", type=float, help="Time up to which means of times to a target count."
     ),
     click.option(
         "--lower-is-better/--higher-is-better",
@@ -120,6 +150,7 @@ def open_for(source: str, table: TableChoice) -> Source:
         lower_is_better=table.lower_is_better,
         outcomes=table.outcomes,
         chance=table.chance,
+        times=table.times,
     )
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.files import TableFile
     from vggstudy.analysis.data.seeding import SeedReading, Taken
     from vggstudy.analysis.data.table import RunTable, Seeding
+    from vggstudy.analysis.data.times import TimesAsked
+    from vggstudy.protocol.model.target import Target
 
 
 class TableOptionError(AnalysisError):
@@ -84,6 +86,7 @@ def open_source(
     seeding: Seeding | None = None,
     outcomes: Sequence[str] = (),
     chance: float | None = None,
+    times: TimesAsked | None = None,
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -105,6 +108,10 @@ def open_source(
         what the protocol says, else ``test_accuracy``.
     chance : float, optional
         For a CSV or a data frame without labels: the outcome of a run that guesses.
+    times : TimesAsked, optional
+        For a CSV or a data frame: the columns of a time to a target. Without `outcomes` they are
+        the outcome, else a further one. By default those that the protocol's target names, where
+        the table has them.
 
     Raises
     ------
@@ -113,7 +120,7 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
-    opened = _open(source, protocol, factors, TableAsked(tuple(outcomes), chance))
+    opened = _open(source, protocol, factors, TableAsked(tuple(outcomes), chance, times))
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
     opened = replace(opened, table=opened.table.directed(stated))
     if seeding is None:
@@ -137,10 +144,13 @@ class TableAsked:
         Columns, the main one first; none, what the protocol says.
     chance : float or None
         Outcome of a run that guesses.
+    times : TimesAsked or None
+        Columns of a time to a target.
     """
 
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    times: TimesAsked | None = None
 
     def settings(self, protocol: Protocol | None) -> AnalysisSettings:
         """The protocol's settings, or the default ones, with the outcomes that are asked for."""
@@ -152,10 +162,10 @@ class TableAsked:
 
     def refuse_study(self, study: Study) -> None:
         """A study's outcome and label rule are its protocol's."""
-        if self.outcomes or self.chance is not None:
+        if self.outcomes or self.chance is not None or self.times:
             msg = (
                 f"{study.path} is a study: its outcomes and its label rule stand in its protocol "
-                "([analysis] outcome, outcomes; [label])"
+                "([analysis] outcome, outcomes, target; [label])"
             )
             raise TableOptionError(msg)
 
@@ -191,7 +201,21 @@ def _from_study(study: Study) -> Source:
     for outcome in names:
         _require_measured(frames[outcome], outcome)
     first, *further = (study_table(study, name, own) for name, own in frames.items())
+    if settings.target is not None:
+        further.append(_study_times(study, settings.target, frame))
     return Source(first, settings, study=study, protocol=study.protocol, further=_counted(further))
+
+
+def _study_times(study: Study, target: Target, frame: pd.DataFrame) -> RunTable:
+    """How long a study's runs took to its target."""
+    from vggstudy.analysis.data.times import TimesAsked, table_of_times
+
+    return table_of_times(
+        frame,
+        TimesAsked(*target.columns, target.horizon),
+        factors=study.plan.factors,
+        levels=study.protocol.design.factors,
+    )
 
 
 def _counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
@@ -248,6 +272,9 @@ def _from_table(
     from vggstudy.analysis.data.table import RunTable
 
     settings, rule = asked.settings(protocol), protocol.label if protocol else LabelRule()
+    times = _table_times(file, settings, factors, asked)
+    if asked.times and not asked.outcomes:
+        return Source(times[0], settings, protocol=protocol)
     table, *further = (
         RunTable.from_frame(
             file.frame,
@@ -262,7 +289,22 @@ def _from_table(
         )
         for outcome in (settings.outcome, *settings.outcomes)
     )
-    return Source(table, settings, protocol=protocol, further=_counted(further))
+    further = [*_counted(further), *times]
+    return Source(table, settings, protocol=protocol, further=tuple(further))
+
+
+def _table_times(
+    file: TableFile, settings: AnalysisSettings, factors: tuple[str, ...], asked: TableAsked
+) -> list[RunTable]:
+    """The times to a target of a table: those that are asked for, or that the protocol names."""
+    from vggstudy.analysis.data.times import TimesAsked, table_of_times
+
+    times, target = asked.times, settings.target
+    if times is None and target is not None and set(target.columns) <= set(file.frame.columns):
+        times = TimesAsked(*target.columns, target.horizon)
+    if times is None:
+        return []
+    return [table_of_times(file.frame, times, factors=factors, rows=file.rows, first=file.first)]
 
 
 def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from vggstudy.report.page.building import study_view
 from vggstudy.report.page.figures.curves import _limits
 from vggstudy.report.page.sections import s09_curves
 from vggstudy.report.page.sections.s09_curves import MOST_POINTS, _band, _points
+from vggstudy.report.page.sections.target import lines_of
 
 
 def run(*values: float | None, outcome: str = "converged", **levels: object) -> RunCurves:
@@ -66,7 +67,7 @@ def test_failed_runs_stand_apart_in_their_panel(
 ) -> None:
     view = study_view(tiny, context)
     assert view.axis is not None
-    lines = s09_curves._lines(view)
+    lines = lines_of(view)
     panels = [
         s09_curves._panel(view, context.curves, "val_accuracy", levels, lines, 100)
         for levels in view.panels
