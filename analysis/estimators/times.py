@@ -96,8 +96,16 @@ def mean_time(cells: Cells, asked: Estimand, how: How) -> Finding:
         confidence=how.confidence,
         resampling=how.resampling,
     )
-    notes = (*_censored(cells, used), *found.cautions)
-    return replace(found, cautions=notes, runs=_runs(cells, used))
+    gain, loss = (
+        horizon_of(cells) * sum(group.sign == sign for group in groups) for sign in (1, -1)
+    )
+    return replace(
+        found,
+        interval=None if found.interval is None else found.interval.clipped(-loss, gain),
+        cautions=(*_censored(cells, used), *found.cautions),
+        alternatives=tuple(other.clipped(-loss, gain) for other in found.alternatives),
+        runs=_runs(cells, used),
+    )
 
 
 def reached(cells: Cells, asked: Estimand, how: How) -> Finding:

@@ -85,7 +85,7 @@ def draw_curves(
     canvas: Canvas,
     *,
     percent: bool,
-    time: str | None = None,
+    time: tuple[str, float] | None = None,
 ) -> Figure:
     """Draw the panels on common axes.
 
@@ -95,8 +95,8 @@ def draw_curves(
         What each line is, in the order of the panels' bands.
     percent : bool
         Whether the y axis counts percent.
-    time : str, optional
-        Name of the x axis, where it is a time from 0 on; by default it counts epochs.
+    time : (str, float), optional
+        Name of the x axis and where it begins; by default it counts epochs.
     """
     from matplotlib.figure import Figure
 
@@ -112,7 +112,7 @@ def draw_curves(
     figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
     figure.patch.set_visible(False)
     last = max(epoch for panel in panels for epoch in _epochs(panel))
-    ends = (0.5, last + 0.5) if time is None else (0.0, last)
+    ends = (0.5, last + 0.5) if time is None else (time[1], last)
     limits = _limits(
         [v for panel in panels for v in _values(panel)],
         [v for panel in panels for _, values in panel.failed for v in values],
@@ -139,7 +139,7 @@ def draw_curves(
     figure.text(
         place,
         8 / height,
-        time or gettext("Epoch"),
+        time[0] if time else gettext("Epoch"),
         ha="center",
         va="center",
         color=MUTED,

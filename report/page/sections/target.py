@@ -24,6 +24,10 @@ QUANTITIES = ("mean", "diff", "logrank", "reached")
 """In the order of the table's rows."""
 
 
+EARLIER = 0.25
+"""Share of the time after the first run got there that is shown before."""
+
+
 def target_pictures(view: StudyView) -> list[Picture]:
     """The picture of every time to a target; none where the runs have none."""
     curves = view.result.survival()
@@ -47,9 +51,9 @@ def _picture(view: StudyView, curves: Sequence[SurvivalCurve], index: int) -> Pi
         "intervals that hold at each time by themselves. Runs that were not followed to the "
         "target count as long as they were."
     )
-    frame = survival_frame(curves)
+    frame, time = survival_frame(curves), (capitalise(words), _begin(curves))
     return picture(
-        lambda canvas: draw_curves(panels, labels, canvas, percent=True, time=capitalise(words)),
+        lambda canvas: draw_curves(panels, labels, canvas, percent=True, time=time),
         key=f"fig-target-{index}",
         question=gettext("How many %(measure)s does it take to reach the target?")
         % {"measure": words},
@@ -63,6 +67,13 @@ def _picture(view: StudyView, curves: Sequence[SurvivalCurve], index: int) -> Pi
             frame.itertuples(index=False, name=None),
         ),
     )
+
+
+def _begin(curves: Sequence[SurvivalCurve]) -> float:
+    """Where the axis begins: 0, or shortly before any run got there if that was late."""
+    first = min((curve.time[1] for curve in curves if len(curve.time) > 1), default=0.0)
+    last = max(max(curve.horizon, curve.time[-1]) for curve in curves)
+    return max(0.0, first - EARLIER * (last - first)) if first > last / 2 else 0.0
 
 
 def lines_of(view: StudyView) -> tuple[Level, ...]:

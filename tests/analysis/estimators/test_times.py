@@ -59,6 +59,17 @@ def test_the_mean_of_a_cell_is_the_area_under_its_curve() -> None:
     assert result.table.lower_is_better
 
 
+def test_an_interval_stays_within_what_a_restricted_mean_can_be() -> None:
+    frame = runs(lost=False)
+    result = analysed(frame, TimesAsked("steps", "there", 30.0), confidence=0.999)
+    for claim in result.claims.values():
+        if claim.quantity == "mean" and claim.outcome == "steps" and claim.available:
+            assert claim.low is not None
+            assert claim.high is not None
+            assert 0 <= claim.low <= claim.high <= 30
+    assert result.claims["steps.mean@optimizer=a,task=2"].high == 30
+
+
 def test_differences_and_interactions_are_those_of_restricted_means() -> None:
     result = analysed(runs(), TimesAsked("steps", "there", 15.0))
 
