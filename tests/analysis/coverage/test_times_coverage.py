@@ -75,7 +75,7 @@ def covered(asked: str, scales: tuple[float, float], n: int, value: float, *, lo
         interval = ESTIMATORS[asked].estimate(found, what, HOW).interval
         if interval is not None:
             held.append(interval.low - 1e-9 <= value <= interval.high + 1e-9)
-    assert len(held) > 0.8 * STUDIES  # three runs that end together say nothing
+    assert len(held) > 0.7 * STUDIES  # three runs that end together say nothing
     return float(np.mean(held))
 
 
