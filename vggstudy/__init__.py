@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from vggstudy._version import __version__
 
 if TYPE_CHECKING:
-    from vggstudy.analysis.data.times import TimesAsked as TimesAsked
     from vggstudy.errors import AnalysisError as AnalysisError
     from vggstudy.errors import DataError as DataError
     from vggstudy.errors import ExecutionError as ExecutionError
@@ -41,7 +40,6 @@ _HOME = {
     "ProtocolError": "vggstudy.errors",
     "Study": "vggstudy.study.study",
     "StudyError": "vggstudy.errors",
-    "TimesAsked": "vggstudy.analysis.data.times",
     "analyze": "vggstudy.study.analyze",
     "report": "vggstudy.study.analyze",
 }

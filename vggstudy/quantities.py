@@ -38,6 +38,9 @@ class Quantity:
         None where it is that of the outcome, or of the factor.
     reference : float or None
         Value that says "no difference".
+    of_all : bool
+        Whether it can be of all runs too, failed ones worst: its outcome is then ``expected``, over
+        any cells.
     """
 
     words: str
@@ -45,6 +48,7 @@ class Quantity:
     compares: int = 0
     unit: str | None = None
     reference: float | None = None
+    of_all: bool = False
 
 
 WHAT = "%(what)s"
@@ -77,7 +81,9 @@ QUANTITIES = {
         compares=1,
         unit="probability",
         reference=0.5,
+        of_all=True,
     ),
+    "prediction": Quantity("%(measure)s of one more run that converges", Form.CELLS),
     "association": Quantity(
         "rank correlation (Kendall's tau-b) of %(measure)s and %(other)s within cells among "
         "converged runs",
@@ -98,6 +104,7 @@ QUANTITIES = {
         reference=1.0,
     ),
     "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
+    "tolerated": Quantity("largest %(factor)s at which half of the runs converge", Form.LEVEL),
     "peak": Quantity(
         "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
     ),

@@ -22,6 +22,12 @@ OF_ALL = Words("mean %(measure)s of all runs")
 RESTRICTED = Words("restricted mean of %(measure)s until the target is reached, up to %(horizon)s")
 REACHING = Words("probability of reaching the target before a run ends")
 LOWER = Words("probability of a lower %(measure)s among converged runs")
+BETTER = {
+    False: Words("probability that a run has the higher %(measure)s, failed runs being worst"),
+    True: Words("probability that a run has the lower %(measure)s, failed runs being worst"),
+}
+"""By whether lower is better: of all runs."""
+
 COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
 OVER = Words("%(factor)s %(later)s over %(earlier)s")
 AT = Words("at %(factor)s = %(level)s")
@@ -75,8 +81,13 @@ def _what(asked: Estimand, voice: Voice) -> str:
         "other": voice.name(asked.beside.outcome) if asked.beside else "",
         "factor": voice.name(asked.along or ""),
     }
-    lower = asked.quantity == "improvement" and table.lower_is_better
-    return voice.text(LOWER if lower else QUANTITIES[asked.quantity].words) % gaps
+    words = QUANTITIES[asked.quantity].words
+    if asked.quantity == "improvement":
+        if asked.outcome == "expected":
+            words = BETTER[table.lower_is_better]
+        elif table.lower_is_better:
+            words = LOWER
+    return voice.text(words) % gaps
 
 
 def _outcome(asked: Estimand) -> str:

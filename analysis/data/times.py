@@ -10,8 +10,10 @@ import numpy as np
 
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import DIVERGED, LABELS, NOT_DATA
+from vggstudy.analysis.data.problems import SHOWN
+from vggstudy.analysis.data.request import LABEL_COLUMNS
+from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.data.table_checks import LABEL_COLUMNS, SHOWN
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
 
@@ -47,8 +49,8 @@ def table_of_times(
     *,
     factors: Sequence[str],
     levels: Mapping[str, Sequence[Level]] | None = None,
-    rows: str = "row",
-    first: int = 1,
+    replicate: str | None = None,
+    names: RowNames | None = None,
 ) -> RunTable:
     """The runs with their times; converged are those that reached the target.
 
@@ -62,19 +64,26 @@ def table_of_times(
     asked : TimesAsked
     factors : sequence of str
     levels : mapping, optional
-    rows, first : str, int
-        What messages call a row, and the number of the first one.
+    replicate : str, optional
+    names : RowNames, optional
+        What messages call a row.
 
     Raises
     ------
     AnalysisError
         If a column is missing, a time negative, or something else than yes or no in `reached`.
     """
-    label = _labels(frame, asked, rows, first)
+    label = _labels(frame, asked, names or RowNames())
     columns = [name for name in LABEL_COLUMNS if name in frame and name not in factors]
     numbered = frame.drop(columns=columns).assign(outcome=np.array(label, dtype=object))
     table = RunTable.from_frame(
-        numbered, factors=factors, outcome=asked.time, levels=levels, rows=rows, first=first
+        numbered,
+        factors=factors,
+        outcome=asked.time,
+        label="outcome",
+        levels=levels,
+        replicate=replicate,
+        names=names,
     )
     known = table.value[table.labelled]
     if np.isnan(known).any() or (known < 0).any():
@@ -92,7 +101,7 @@ def table_of_times(
     )
 
 
-def _labels(frame: pd.DataFrame, asked: TimesAsked, rows: str, first: int) -> list[str | None]:
+def _labels(frame: pd.DataFrame, asked: TimesAsked, names: RowNames) -> list[str | None]:
     """The label of every row; what it says of a failed run is whether it could still reach it."""
     for name in (asked.time, asked.reached):
         if name not in frame:
@@ -116,7 +125,7 @@ def _labels(frame: pd.DataFrame, asked: TimesAsked, rows: str, first: int) -> li
             found.append("diverged" if own == "diverged" else "failed_to_learn")
         else:
             found.append(None)
-            wrong.append(f"{rows} {first + index} ({value!r})")
+            wrong.append(f"{names(index)} ({value!r})")
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         msg = f"{asked.reached!r} must be true or false: {', '.join(wrong[:SHOWN])}{more}"

@@ -16,7 +16,8 @@ from vggstudy.analysis.estimators.association import association
 from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
-from vggstudy.analysis.estimators.needed import needed
+from vggstudy.analysis.estimators.needed import needed, tolerated
+from vggstudy.analysis.estimators.next_runs import improvement, prediction, with_two
 from vggstudy.analysis.estimators.secondary import robust, with_enough
 from vggstudy.analysis.estimators.times import rate_ratio, reached
 from vggstudy.analysis.estimators.turning_point import peak
@@ -50,11 +51,13 @@ ESTIMATORS = {
     "median": Entry(robust),
     "hedges_g": Entry(robust),
     "cliffs_delta": Entry(robust),
-    "improvement": Entry(robust),
+    "improvement": Entry(improvement, with_two),
+    "prediction": Entry(prediction),
     "association": Entry(association),
     "reached": Entry(reached),
     "logrank": Entry(rate_ratio),
     "peak": Entry(peak),
     "needed": Entry(needed),
+    "tolerated": Entry(tolerated),
 }
 """By the names of `vggstudy.quantities.QUANTITIES`."""

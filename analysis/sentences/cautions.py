@@ -30,6 +30,12 @@ CAUTIONS = {
     ),
     "only_converged_in_cell": Sentence("only %(n)s converged runs in a cell"),
     "only_converged": Sentence("only %(n)s converged runs"),
+    "only_runs_in_cell": Sentence("only %(n)s runs in a cell"),
+    "predicted_as_normal": Sentence(
+        "the next run is predicted as of a normal distribution, and the runs of the cell do not "
+        "look like one: the interval may hold it less often"
+    ),
+    "improvement_takes_independent": Sentence("runs that share seeds are taken as independent"),
     "only_seeds": Sentence("only %(n)s seeds"),
     "few_seeds_complete": Sentence(
         "only %(n)s of %(seeds)s seeds have a run in every cell: each is a cluster of those it has"
@@ -82,6 +88,12 @@ CAUTIONS = {
     ),
     "needed_above": Sentence(
         "the %(factor)s needed is > %(level)s, outside those run", level=Kind.NUMBER
+    ),
+    "tolerated_below": Sentence(
+        "the %(factor)s tolerated is < %(level)s, outside those run", level=Kind.NUMBER
+    ),
+    "tolerated_above": Sentence(
+        "the %(factor)s tolerated is > %(level)s, outside those run", level=Kind.NUMBER
     ),
     "same_probability": Sentence("the probability is %(p)s at every %(factor)s", p=Kind.NUMBER),
     "one_sided_below": Sentence(

@@ -50,7 +50,8 @@ def test_a_study_and_its_exported_table_say_the_same(tricks: Any, tmp_path: Path
     study = tricks.made(tmp_path / "forty", text)
     result = vs.analyze(study)
     share = result.claims["epochs_to_target.reached@batch_norm=true,batch_size=32,depth=11"]
-    assert (share.n, share.estimate) == (5, pytest.approx(0.6))  # replicates 2, 3 and 4 of 0 to 4
+    assert share.n == 5
+    assert share.estimate == pytest.approx(0.6)  # replicates 2, 3 and 4 of 0 to 4
     assert "by epochs_to_target 20" in share.estimand
     assert len(result.survival()) == 8
     frame = study.to_frame()
@@ -89,6 +90,8 @@ def test_times_of_a_table_are_options(cli: Any, tmp_path: Path) -> None:
     for short in (asked[:-2], (*asked[:3], "--horizon", "9")):
         code, said = cli("analyze", *short)
         assert (code, "--time and --reached" in said) == (2, True)
+    both = cli("analyze", *asked, "--outcome", "steps")
+    assert (both[0], "an outcome already" in both[1]) == (2, True)
     code, said = cli("analyze", *asked[:-1], "their")
     assert (code, "'their' is not in the table" in said) == (3, True)
 

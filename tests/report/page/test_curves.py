@@ -23,7 +23,7 @@ def run(*values: float | None, outcome: str = "converged", **levels: object) -> 
 def test_a_band_is_the_range_and_the_median_of_every_epoch() -> None:
     band = _band([run(0.1, 0.5), run(0.2, 0.7), run(0.6, 0.6)], "val_accuracy", 100)
     assert band is not None
-    assert band.epochs == (1, 2)
+    assert [*band.epochs] == [1, 2]
     assert band.low == pytest.approx((10, 50))
     assert band.middle == pytest.approx((20, 60))
     assert band.high == pytest.approx((60, 70))
