@@ -30,6 +30,8 @@ class Reason(StrEnum):
     UNKNOWN_ESTIMAND = "unknown_estimand"
     SHARED_SEEDS = "shared_seeds"
     NOT_FOLLOWED = "not_followed"
+    TOO_FEW_BLOCKS = "too_few_blocks"
+    NO_COMMON_UNIT = "no_common_unit"
 
 
 class Caution(StrEnum):
@@ -53,6 +55,10 @@ class Caution(StrEnum):
     CEILING = "ceiling"
     CENSORED = "censored"
     LOG_RANK = "log_rank"
+    FEW_BLOCKS = "few_blocks"
+    BLOCKS_LEFT_OUT = "blocks_left_out"
+    LEVELS_ABSENT = "levels_absent"
+    HETEROGENEITY = "heterogeneity"
 
 
 class ModelReason(StrEnum):

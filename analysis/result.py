@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.cells import Cells
@@ -167,6 +168,13 @@ class AnalysisResult:
             )
         ]
 
+    @property
+    def block_tables(self) -> list[BlockTable]:
+        """The claims over blocks, and the ranks that they come from, an outcome and factor each."""
+        if self.table.block is None:
+            return []
+        return list(block_tables(Cells.from_table(self.table.independent()), self.claims))
+
     def level_band(
         self, factor: str, at: Mapping[str, Level] | None = None, *, pooled: bool = False
     ) -> Band:
@@ -198,6 +206,7 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
+        lines += block_lines(self.block_tables)
         lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []

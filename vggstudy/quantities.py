@@ -19,6 +19,13 @@ class Form(StrEnum):
     BESIDE = "a further column and the outcome, of the same runs"
     LEVEL = "a level of a numeric factor, with all others held"
     TIMES = "a time until a target is reached"
+    BLOCKS = "any outcome, compared within every block"
+    VALUES_OF_BLOCKS = "a column among converged runs, compared within every block"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it is over blocks that stand for others of their kind."""
+        return self in (Form.BLOCKS, Form.VALUES_OF_BLOCKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +115,29 @@ QUANTITIES = {
     "peak": Quantity(
         "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
     ),
+    "block_diff": Quantity("difference in %(what)s", Form.BLOCKS, compares=1, reference=0.0),
+    "block_ratio": Quantity(
+        "ratio of the %(what)s (geometric mean)",
+        Form.VALUES_OF_BLOCKS,
+        compares=1,
+        unit="ratio",
+        reference=1.0,
+    ),
+    "block_scaled": Quantity(
+        "difference in %(what)s as a share of the range of all levels",
+        Form.VALUES_OF_BLOCKS,
+        compares=1,
+        unit="share of the range",
+        reference=0.0,
+    ),
+    "block_wins": Quantity(
+        "probability of a better %(what)s",
+        Form.BLOCKS,
+        compares=1,
+        unit="probability",
+        reference=0.5,
+    ),
+    "block_rank": Quantity("mean rank by %(what)s", Form.BLOCKS, unit="rank"),
 }
 """By their names in ids."""
 

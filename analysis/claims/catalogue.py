@@ -11,6 +11,8 @@ cells        means in each cell; the probability of converging at every two leve
 comparisons  differences between the levels of a factor in matched cells, and at each
              level of one other factor
 curves       levels of a factor along which one can be told
+times        log-rank tests, and the share of each cell that reached a target (`of_times`)
+blocks       ranks of levels over blocks, and their pairs (`over_blocks`)
 ===========  ===========================================================================
 
 The numbers of claims grow as those of levels and cells: `MOST_PAIRS`, `MOST_CELLS`, and a factor in
@@ -30,6 +32,7 @@ from itertools import chain
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.claims.of_times import of_times
+from vggstudy.analysis.claims.over_blocks import over_blocks
 from vggstudy.analysis.data.contrasts import (
     Condition,
     Contrast,
@@ -82,6 +85,7 @@ def made_by_default(
         yield Estimand(table.outcome, "iqm", Contrast(), table)
         if claims_cells(table):
             yield from _levels(maker, along)
+        yield from over_blocks(maker.cells)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
         if other.horizon is None:
@@ -105,6 +109,7 @@ def everything(maker: ClaimMaker) -> Iterator[Estimand]:
         return
     yield from _of_cells(table)
     yield from (Estimand(table.outcome, "iqm", x, table) for x in marginal_means(table, {0, 1}))
+    yield from over_blocks(maker.cells)
     for axis, stratum in _strata(table, table.factors):
         for quantity in LEVELS if table.judged else ("peak",):
             yield Estimand.level(quantity, axis.factor, stratum, table)

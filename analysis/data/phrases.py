@@ -32,6 +32,7 @@ COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
 OVER = Words("%(factor)s %(later)s over %(earlier)s")
 AT = Words("at %(factor)s = %(level)s")
 AVERAGED = Words("averaged over %(factors)s with equal weights")
+OVER_BLOCKS = Words("over %(factors)s, which stand for others of their kind")
 POOLED = Words("pooled over %(factors)s with equal weights")
 
 
@@ -123,6 +124,10 @@ def _places(asked: Estimand, voice: Voice) -> list[str]:
     ]
     named = {*contrast.factors, *(c.factor for c in contrast.conditions), asked.along}
     free = [voice.name(x) for x in table.factors if x not in named and len(table.levels[x]) > 1]
+    blocks = QUANTITIES[asked.quantity].form.blocks
+    if blocks and table.block in table.factors and table.block not in named:
+        free.remove(voice.name(table.block))
+        phrases.append(voice.text(OVER_BLOCKS) % {"factors": voice.name(table.block)})
     free += [_some(asked, c, voice) for c in contrast.conditions if len(c.levels) > 1]
     if free:
         over = POOLED if QUANTITIES[asked.quantity].form == Form.VALUES else AVERAGED

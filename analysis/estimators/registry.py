@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.association import association
+from vggstudy.analysis.estimators.block_effects import block_effect, block_wins
+from vggstudy.analysis.estimators.block_ranks import block_rank
 from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
@@ -58,6 +60,11 @@ ESTIMATORS = {
     "logrank": Entry(rate_ratio),
     "peak": Entry(peak),
     "needed": Entry(needed),
+    "block_diff": Entry(block_effect),
+    "block_ratio": Entry(block_effect),
+    "block_scaled": Entry(block_effect),
+    "block_wins": Entry(block_wins),
+    "block_rank": Entry(block_rank),
     "tolerated": Entry(tolerated),
 }
 """By the names of `vggstudy.quantities.QUANTITIES`."""

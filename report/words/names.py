@@ -69,6 +69,7 @@ NAMES = {
 
 METHODS = {
     "basic_bootstrap": mark("basic bootstrap"),
+    "blocks_t": mark("Student t on blocks"),
     "bca_bootstrap": mark("BCa bootstrap"),
     "beta_product": mark("beta product"),
     "calibrated_bootstrap": mark("calibrated bootstrap"),
@@ -81,6 +82,7 @@ METHODS = {
     "feng_cliff": mark("Feng and Cliff"),
     "fieller_cell": mark("Fieller"),
     "fieller_firth": mark("Fieller on Firth's estimates"),
+    "hartung_knapp": mark("random effects, Hartung and Knapp"),
     "log_rank": mark("log-rank test"),
     "hedges_g_hedges_olkin": mark("Hedges and Olkin"),
     "hettmansperger_sheather": mark("Hettmansperger and Sheather"),
@@ -96,6 +98,7 @@ METHODS = {
     "mover_product": mark("MOVER"),
     "mover_wilson": mark("MOVER on Wilson limits"),
     "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),
+    "next_block_t": mark("a new block"),
     "newcombe": mark("Newcombe"),
     "newcombe_effective": mark("Newcombe on the effective number of runs"),
     "paired_seeds": mark("Student t on seeds, at least MOVER on pairs"),
@@ -111,6 +114,7 @@ METHODS = {
     "tost_by_seed": mark("two one-sided t tests by seed"),
     "tost_by_pair": mark("two one-sided t tests by pair"),
     "welch": mark("Welch"),
+    "within_blocks": mark("these blocks alone"),
     "wilson": mark("Wilson"),
 }
 """How an interval was made; every other name loses its underscores."""

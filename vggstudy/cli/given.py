@@ -35,6 +35,8 @@ class TableChoice:
         Whether runs of different cells share seeds.
     lower_is_better : bool or None
         Whether less of the outcome is better.
+    block : str or None
+        The factor whose levels stand for others of their kind.
     outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
     last, average_over, time, reached, horizon
         See `vggstudy.study.tables.TableAsked`.
@@ -44,6 +46,7 @@ class TableChoice:
     protocol_file: str | None = None
     seeding: Seeding | None = None
     lower_is_better: bool | None = None
+    block: str | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
     replicate: str | None = None
@@ -251,6 +254,14 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "help": "Whether less of the outcome is better; by default as its name says.",
         },
     ),
+    "block": (
+        "--block",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV (data sets, tasks) whose levels stand for others of their "
+            "kind.",
+        },
+    ),
     "seeding": (
         "--seeding",
         {
@@ -301,6 +312,7 @@ def open_for(source: str, table: TableChoice) -> Source:
         factors=table.factors,
         seeding=table.seeding,
         lower_is_better=table.lower_is_better,
+        block=table.block,
         **table.asked(),
     )
 

@@ -34,6 +34,7 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    block: str | None = None,
     sensitivity: bool = False,
     claims: Sequence[str] = (),
     **table: Unpack[TableArguments],
@@ -56,6 +57,7 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
+        block=block,
         **table,
     )
     return analyze_source(opened, sensitivity=sensitivity, asked=claims)

@@ -108,6 +108,10 @@ class AnalysisSettings(Settings):
     target: Target | None = None
     """A value that runs are to reach: the time until they do is analysed besides, e.g. {value =
     0.8, curve = "val_accuracy", time = "epochs"}."""
+    block: Annotated[str, Field(min_length=1, max_length=300, pattern=ONE_LINE)] | None = None
+    """The factor whose levels, such as data sets or tasks, stand for others of their kind: all
+    other factors are compared within each of its levels, and intervals are for new levels of it,
+    too. None by default."""
     ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
     """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
     replicates of a cell are cut into disjoint ensembles of this size."""
