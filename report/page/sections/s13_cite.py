@@ -118,7 +118,7 @@ def _claims(listed: list[Claim]) -> Table:
         Column(gettext("Id"), numeric=False),
         Column(gettext("Estimate")),
         Column(gettext("Interval")),
-        Column("*"),
+        Column(gettext("Survives")),
         Column("n"),
         Column(gettext("Method"), numeric=False),
     )
