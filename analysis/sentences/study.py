@@ -16,6 +16,9 @@ STUDY = {
     "no_longer_planned": Sentence(
         "%(n)s recorded runs are no longer planned by the protocol: %(names)s"
     ),
+    "versions_differ": Sentence(
+        "the runs were not all made by the same code, but by %(n)s versions: %(names)s"
+    ),
     "never_amended": Sentence("the protocol was never amended"),
     "amended": Sentence(
         "the protocol was amended on %(date)s, after %(n)s of %(all)s runs: %(rules)s"

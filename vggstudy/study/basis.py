@@ -20,6 +20,7 @@ from vggstudy.study.past import Registration, Stage, amendments, began, registra
 from vggstudy.study.receipts import Trusted, receipt_remarks
 from vggstudy.study.remarks import SHORT, Remark
 from vggstudy.study.study import Study
+from vggstudy.study.versions import version_remarks
 
 MOST_NAMED = 6
 """So many planned runs are named one by one."""
@@ -134,6 +135,7 @@ def basis_of(
     remarks = [
         *_digests(study.protocol.digest(), root, inputs_digest),
         *state.remarks(),
+        *version_remarks(told.environments),
         *_amended(past, told.total),
         *map(_hypothesis, registered.values()),
         *journal_remarks(told.journal, told.checksums, told.results, told.amendments),
@@ -168,6 +170,7 @@ class _Told:
     """What the ledger tells of a study."""
 
     rows: dict[str, IndexRow]
+    environments: list[tuple[dict[str, Any], int]]
     checksums: dict[str, str | None]
     starts: dict[str, datetime]
     results: frozenset[str]
@@ -182,6 +185,7 @@ def _told(study: Study) -> _Told:
     store, plan = study.store(), study.plan
     with store.index() as index:
         rows = {row.run_id: row for row in index.rows(curves=False)}
+        environments = index.environments()
     starts = {run: start for run, row in rows.items() if (start := began(row)) is not None}
     journal = read_journal(study.path)
     noted = set(journal.results()) if journal else set()
@@ -194,6 +198,7 @@ def _told(study: Study) -> _Told:
     )
     return _Told(
         rows=rows,
+        environments=environments,
         checksums=store.checksums(),
         starts=starts,
         results=frozenset(starts),
