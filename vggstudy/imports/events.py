@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from vggstudy.imports.runs import Scalar
-from vggstudy.imports.wire import DOUBLE, FLOAT, fields, inside, number_in
+from vggstudy.imports.wire import CUT, DOUBLE, FLOAT, fields, inside, number_in
 
 FLOAT32, FLOAT64, INT32, INT64, HALF = 1, 2, 3, 9, 19
 """Types of a tensor."""
@@ -70,11 +70,11 @@ def _records(data: bytes) -> Iterator[bytes]:
     at = 0
     while at < len(data):
         if at + 12 > len(data):
-            raise ValueError
+            raise ValueError(CUT)
         (length,) = struct.unpack_from("<Q", data, at)
         at += 12
         if at + length + 4 > len(data):
-            raise ValueError
+            raise ValueError(CUT)
         yield data[at : at + length]
         at += length + 4
 

@@ -91,7 +91,10 @@ def table_of(runs: Sequence[ImportedRun], columns: Sequence[Column]) -> RunsTabl
         labels[label] += 1
         fields = [None if bad else value for value, bad in zip(values, off, strict=True)]
         rows.append([*fields, *([number] if numbered else []), run.status, label, run.name])
-    own = [*(["replicate"] if numbered else []), "status", "label", "run"]
+    if set(labels) == {""}:  # an empty column says nothing
+        rows = [[*row[:-2], row[-1]] for row in rows]
+    labelled = [] if set(labels) == {""} else ["label"]
+    own = [*(["replicate"] if numbered else []), "status", *labelled, "run"]
     header = (*(column.name for column in order), *own)
     return RunsTable(header, rows, statuses, labels, tuple(infinite))
 

@@ -1,7 +1,7 @@
 """Weights & Biases: the folders of runs that were not synchronised, a file ``run-*.wandb`` in each.
 
-Such a file is a log of records as LevelDB writes it, behind a mark of seven bytes: blocks of 32 KiB,
-a record in one or more pieces (https://github.com/google/leveldb/blob/main/doc/log_format.md). Its
+Such a file is a log of records as LevelDB writes it, behind a mark of seven bytes: blocks of
+32 KiB, a record in pieces (https://github.com/google/leveldb/blob/main/doc/log_format.md). Its
 records are protocol buffers, ``Record`` of wandb/proto/wandb_internal.proto.
 """
 
@@ -24,7 +24,7 @@ from vggstudy.imports.runs import (
     unfolded,
 )
 from vggstudy.imports.sources import Place
-from vggstudy.imports.wire import fields, inside, number_in
+from vggstudy.imports.wire import CUT, fields, inside, number_in
 
 ENDING = ".wandb"
 MARK = b":W&B"
@@ -115,7 +115,7 @@ def _records(data: bytes, place: Place, file: PurePosixPath) -> Iterator[bytes]:
         _, length, kind = struct.unpack_from("<IHB", data, at)
         at += HEADER
         if kind not in (FULL, FIRST, MIDDLE, LAST) or at + length > len(data):
-            raise ValueError
+            raise ValueError(CUT)
         pieces = (
             data[at : at + length] if kind in (FULL, FIRST) else pieces + data[at : at + length]
         )
@@ -157,7 +157,7 @@ def _set(item: bytes, values: dict[str, Any]) -> None:
     try:
         value = json.loads(b"".join(inside(item, VALUE)))
     except RecursionError:
-        raise ValueError from None
+        raise ValueError(CUT) from None
     for part in path[:-1]:
         inner = values.setdefault(part, {})
         values = inner if isinstance(inner, dict) else {}

@@ -11,13 +11,15 @@ from collections.abc import Iterator
 VARINT, DOUBLE, BYTES, FLOAT = 0, 1, 2, 5
 """Wire types."""
 
+CUT = "ends within a field"
+
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """A number of variable length, and where it ends."""
     value = shift = 0
     while True:
         if at >= len(data) or shift > 63:
-            raise ValueError
+            raise ValueError(CUT)
         byte = data[at]
         value |= (byte & 0x7F) << shift
         at, shift = at + 1, shift + 7
@@ -45,7 +47,7 @@ def fields(data: bytes) -> Iterator[tuple[int, int, bytes | int]]:
         if wire == BYTES:
             size, at = _varint(data, at)
         if size is None or at + size > len(data):
-            raise ValueError
+            raise ValueError(CUT)
         yield number, wire, data[at : at + size]
         at += size
 
