@@ -34,14 +34,17 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    block: str | None = None,
     sensitivity: bool = False,
+    claims: Sequence[str] = (),
     **table: Unpack[TableArguments],
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
 
     How a table is read stands in `vggstudy.study.tables.TableAsked`.
 
-    With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
+    With `sensitivity`, the headline claims and verdicts are repeated under other label rules. The
+    ids, and patterns of ids, in `claims` are made besides those that are made unasked.
 
     Returns
     -------
@@ -54,12 +57,19 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
+        block=block,
         **table,
     )
-    return analyze_source(opened, sensitivity=sensitivity)
+    return analyze_source(opened, sensitivity=sensitivity, asked=claims)
 
 
-def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResult:
+def analyze_source(
+    source: Source,
+    *,
+    sensitivity: bool = False,
+    asked: Sequence[str] = (),
+    headline_only: bool = False,
+) -> AnalysisResult:
     """Estimate with the protocol's settings, and judge its hypotheses.
 
     Parameters
@@ -67,7 +77,12 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
     source : Source
     sensitivity : bool
         Whether to repeat the headline claims and verdicts under other label rules.
+    asked : sequence of str
+        Ids, and patterns of ids, of claims that are made besides.
+    headline_only : bool
+        Whether to make only those, and the headline claims, of the runs.
     """
+    from vggstudy.analysis import ClaimSet
     from vggstudy.analysis import analyze as estimate  # SciPy
     from vggstudy.analysis.sensitivity import compare_rules, to_analyse
 
@@ -75,11 +90,19 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
 
     def main() -> AnalysisResult:
         named = _source_claims(source)
-        return estimate(source.table, further=source.further, named=named, **settings)
+        return estimate(
+            source.table,
+            further=source.further,
+            named=named,
+            asked=asked,
+            headline_only=headline_only,
+            **settings,
+        )
 
     def headline(table: RunTable) -> AnalysisResult:
         further = _with_labels(source.further, table)
-        return estimate(table, further=further, headline_only=True, **settings)
+        found = estimate(table, further=further, headline_only=True, **settings)
+        return replace(found, claims=ClaimSet(found.claims.values()))  # these are only compared
 
     if not sensitivity:
         return main()
@@ -107,6 +130,7 @@ def _settings(source: Source) -> dict[str, Any]:
         "protocol_digest": protocol.digest() if protocol else None,
         "seeding": source.settings.seeding,
         "designed": source.designed,
+        "learning": source.settings.learning,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
         "models": ModelRequests(
@@ -134,7 +158,7 @@ def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:
         note = say("last_epoch_label")
         rules = specifications(curves=True)
         return _study_tables(source.study, source.settings.outcome, rules), note
-    if source.table.chances is None:
+    if source.table.chances is None or source.table.horizon is not None:
         return {}, say("no_other_rule")
     note = say("margin_only")
     return {one: relabelled(source.table, one) for one in specifications(curves=False)}, note
@@ -158,7 +182,8 @@ def _study_tables(
 def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunTable]:
     """Tables of further outcomes with the labels of the same runs under another rule.
 
-    Those of costs count every run anyway, and those of ensembles hold other rows: both stay.
+    Those of costs count every run anyway, those of ensembles hold other rows, and those of times
+    to a target have labels of their own: they stay.
     """
     import numpy as np
 
@@ -166,7 +191,8 @@ def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunT
 
     found = []
     for one in further:
-        if one.outcome not in COSTS and one.outcome not in ENSEMBLE_OUTCOMES:
+        timed = one.horizon is not None
+        if not timed and one.outcome not in COSTS and one.outcome not in ENSEMBLE_OUTCOMES:
             unknown = np.isnan(one.value) & (relabelled.label == 0)  # learned, but without a value
             one = replace(one, label=np.where(unknown, 1, relabelled.label))
         found.append(one)
