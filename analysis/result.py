@@ -114,14 +114,28 @@ class AnalysisResult:
         }
 
     def headline(self) -> list[Claim]:
-        """Grand means and unconditional contrasts, or what is offered in place of refused ones."""
+        """Grand means and unconditional contrasts, or what is offered in place of refused ones.
+
+        Of a factor whose levels are no numbers, every two levels are compared.
+        """
         found: dict[str, Claim] = {}
         for claim in self.claims.values():
-            if claim.conditions or claim.quantity not in HEADLINE:
+            if claim.quantity not in HEADLINE or not self._unconditional(claim):
                 continue
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
         return list(found.values())
+
+    def _unconditional(self, claim: Claim) -> bool:
+        """Whether it averages over the whole grid, and compares what its factor's name says.
+
+        Of factors with more levels than two, that are no numbers, all pairs are.
+        """
+        if not claim.conditions:
+            return True
+        if claim.quantity != "diff" or {*claim.conditions} != {*claim.factors}:
+            return False
+        return not self.table.is_numeric(claim.factors[0])
 
     def performance_profile(
         self, at: Mapping[str, Level] | None = None, *, thresholds: FloatArray | None = None
@@ -151,8 +165,8 @@ class AnalysisResult:
         """A plain text table of the headline claims, the counts and the warnings."""
         flow = self.flow
         lines = [
-            f"{flow.planned} runs planned, {flow.started} started, {flow.finished} finished, "
-            f"{flow.outcomes['converged']} converged",
+            f"{flow.planned} runs planned, {flow.started} started, {flow.finished} finished"
+            + (f", {flow.outcomes['converged']} converged" if self.table.judged else ""),
             *(f"warning: {note.text}" for note in self.warnings),
             "",
         ]
@@ -167,8 +181,10 @@ class AnalysisResult:
 
     def _rows(self) -> list[tuple[str, ...]]:
         """Heading and headline claims, and beside them what the other reading of seeds gives."""
-        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")
-        rows = [_summary_row(claim) for claim in self.headline()]
+        counted = "k/n" if self.table.judged else "n"
+        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", counted)
+        judged = self.table.judged
+        rows = [_summary_row(claim, judged=judged) for claim in self.headline()]
         if not self.otherwise:
             return [head, *rows]
         other = {claim.id: _interval_text(claim) for claim in self.otherwise}
@@ -192,10 +208,11 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
     return f"{hypothesis.id}: {hypothesis.verdict_in_words} ({hypothesis.text}){late}"
 
 
-def _summary_row(claim: Claim) -> tuple[str, str, str, str]:
-    """Id, estimate, interval or reason, and counts; rounded by the interval's width."""
+def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
+    """Id, estimate, interval or reason, and counts."""
     shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
-    return claim.id, shown, _interval_text(claim), f"{claim.k}/{claim.n}"
+    counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
+    return claim.id, shown, _interval_text(claim), counted
 
 
 def _interval_text(claim: Claim) -> str:

@@ -86,6 +86,12 @@ class AnalysisError(StudyError):
     exit_code = 3
 
 
+class TableOptionError(AnalysisError):
+    """What was asked of a table, or of a study, cannot be done so."""
+
+    exit_code = 2
+
+
 class AttestationError(StudyError):
     """Something that others attest, and that does not hold: a time stamp, a signature."""
 

@@ -69,7 +69,12 @@ def known(text: str, maker: ClaimMaker) -> Estimand | None:
 
 
 def outcomes_of(table: RunTable) -> list[str]:
-    """``converged``, the column, and ``expected`` where the column has bounds."""
+    """``converged``, the column, and ``expected`` where the column has bounds.
+
+    The column alone where nothing tells which runs converged.
+    """
+    if not table.judged:
+        return [table.outcome]
     return ["converged", table.outcome, *(["expected"] if table.bounds else [])]
 
 
@@ -106,7 +111,8 @@ def _levels(table: RunTable) -> Iterator[Estimand]:
             continue
         for stratum in strata_of(table, axis_for(table, name, None)):
             yield Estimand.level("peak", name, stratum, table)
-            yield Estimand.level("needed", name, stratum, table)
+            if table.judged:
+                yield Estimand.level("needed", name, stratum, table)
 
 
 def _associations(table: RunTable, main: RunTable, *, headline_only: bool) -> Iterator[Estimand]:

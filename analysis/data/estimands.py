@@ -124,7 +124,7 @@ class Estimand:
     @property
     def unit(self) -> str:
         """Of the estimate."""
-        own = "probability" if self.outcome == "converged" else unit(self.table.outcome)
+        own = "probability" if self.outcome == "converged" else self.table.unit
         return self.kind.unit or (own if self.along is None else unit(self.along))
 
     def groups(self, cells: Cells) -> list[Group]:
@@ -134,6 +134,8 @@ class Estimand:
 
 def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
     """A level of a numeric factor: one level of every other factor is held."""
+    if name.outcome == "needed" and not table.judged:
+        raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=_known(table)))
     along = "*".join(name.factors)
     axis = axis_for(table, along, None)
     held = conditions_of({part.factor: part for part in name.held}, table)
@@ -145,14 +147,21 @@ def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
 
 def _outcome(name: ClaimName, table: RunTable, text: str) -> str:
     """The outcome as the estimators know it."""
-    known = {"converged": "converged", outcome_id(table.outcome): table.outcome}
-    if table.bounds is not None or (
-        name.quantity in QUANTITIES and QUANTITIES[name.quantity].of_all
-    ):
+    known = _known(table)
+    if name.quantity in QUANTITIES and QUANTITIES[name.quantity].of_all and table.judged:
         known["expected"] = "expected"
     if name.outcome not in known:
         raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=known))
     return known[name.outcome]
+
+
+def _known(table: RunTable) -> dict[str, str]:
+    """Outcomes by the words of ids; nothing converges where nobody says what that means."""
+    known = {outcome_id(table.outcome): table.outcome}
+    if not table.judged:
+        return known
+    bounded = {} if table.bounds is None else {"expected": "expected"}
+    return {"converged": "converged", **known, **bounded}
 
 
 def _contrast(name: ClaimName, table: RunTable) -> Contrast:

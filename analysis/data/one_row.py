@@ -11,8 +11,8 @@ import numpy as np
 from vggstudy.analysis.data.files import TableFile
 from vggstudy.analysis.data.levels import Level, canonical_level, write_level
 from vggstudy.analysis.data.repeated_rows import advice
+from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS
 from vggstudy.analysis.data.spellings import one_spelling
-from vggstudy.analysis.data.table_checks import LABEL_COLUMNS, REPLICATE_COLUMNS
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.errors import AnalysisError
@@ -34,10 +34,18 @@ class OneRow:
         Column of numbers; the row with a run's greatest one counts.
     average_over : tuple of str
         Columns that number measurements; outcomes are averaged over them. After ``last``.
+    replicate : str or None
+        Column that tells the runs of a cell apart, where it has another name.
     """
 
     last: str | None = None
     average_over: tuple[str, ...] = ()
+    replicate: str | None = None
+
+    def replicate_in(self, columns: Iterable[object]) -> str | None:
+        """The column that tells runs apart; None where there is none."""
+        named = (self.replicate,) if self.replicate else REPLICATE_COLUMNS
+        return next((name for name in named if name in {*columns}), None)
 
     def __bool__(self) -> bool:
         return bool(self.last or self.average_over)
@@ -75,10 +83,10 @@ def one_row_a_run(
         return file, ()
     frame, notes = file.frame, []
     _check(frame, factors, outcomes, how)
-    key = [*factors, next((x for x in REPLICATE_COLUMNS if x in frame), "")]
+    key = [*factors, how.replicate_in(frame.columns) or ""]
     if how.last is not None:
         kept, note = _last(file, _runs(frame, key), how.last)
-        frame, notes = _only(frame, kept), [note]
+        frame, notes = only(frame, kept), [note]
     if how.average_over:
         averaged = _Mean(replace(file, frame=frame), key, outcomes, how.average_over)
         frame = averaged.frame()
@@ -103,8 +111,9 @@ def _check(
     if lost := [name for name in factors if name not in names]:
         hint = suggest(lost[0], names) or f"columns: {', '.join(names)}"
         raise AnalysisError(f"factor {lost[0]!r} is not a column ({hint})")
-    if not {*REPLICATE_COLUMNS} & {*names}:
-        msg = "no column 'replicate' or 'seed' tells which rows are of one run: add one"
+    if how.replicate_in(names) is None:
+        wanted = repr(how.replicate) if how.replicate else "'replicate' or 'seed'"
+        msg = f"no column {wanted} tells which rows are of one run: add one, or --replicate"
         raise AnalysisError(msg)
 
 
@@ -152,8 +161,7 @@ def _numbers(file: TableFile, name: str, rows: BoolArray) -> FloatArray:
     numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
     bad = np.flatnonzero(np.isnan(numbers) & ~column.isna().to_numpy() & rows)
     if bad.size:
-        place = f"{file.rows} {file.first + bad[0]}"
-        msg = f"{name!r} is not a number: {place} ({column.iloc[bad[0]]!r})"
+        msg = f"{name!r} is not a number: {file.names(int(bad[0]))} ({column.iloc[bad[0]]!r})"
         raise AnalysisError(msg)
     return numbers
 
@@ -163,7 +171,7 @@ def _last(file: TableFile, runs: IntArray, name: str) -> tuple[BoolArray, Note]:
     rows = runs >= 0
     numbers = _numbers(file, name, rows)
     if (lost := np.flatnonzero(np.isnan(numbers) & rows)).size:
-        raise AnalysisError(f"--last {name}: {name!r} is empty: {file.rows} {file.first + lost[0]}")
+        raise AnalysisError(f"--last {name}: {name!r} is empty: {file.names(int(lost[0]))}")
     greatest = np.full(runs.max(initial=-1) + 1, -np.inf)
     np.maximum.at(greatest, runs[rows], numbers[rows])
     kept = ~rows
@@ -175,7 +183,7 @@ def _last(file: TableFile, runs: IntArray, name: str) -> tuple[BoolArray, Note]:
     return kept, say("last_rows_differ", **said, high=float(high))
 
 
-def _only(frame: pd.DataFrame, kept: BoolArray) -> pd.DataFrame:
+def only(frame: pd.DataFrame, kept: BoolArray) -> pd.DataFrame:
     """The frame with its other rows blank; what is not a float stays what it is."""
     changed = {name: _open_to_gaps(frame[name]).where(kept) for name in frame.columns}
     return frame.assign(**changed)
@@ -233,7 +241,7 @@ class _Mean:
 
     def _place(self, row: int) -> str:
         """How a message names a row."""
-        return f"{self.file.rows} {self.file.first + row}"
+        return self.file.names(row)
 
     def frame(self) -> pd.DataFrame:
         """The table, each run's mean in its first row."""
@@ -245,7 +253,7 @@ class _Mean:
         lost = [name for name in frame.columns if name not in fixed and self._differs(name)]
         self._refuse_labels(lost)
         means = {name: self._mean(name) for name in self.averaged}
-        return _only(frame.drop(columns=lost).assign(**means), first)
+        return only(frame.drop(columns=lost).assign(**means), first)
 
     def _differs(self, name: str) -> bool:
         """Whether a column has several values in one run."""

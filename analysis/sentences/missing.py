@@ -121,6 +121,7 @@ MISSING = {
     "no_curve_to_fit": Sentence(
         "no numeric factor has three levels or more, so there is no curve to fit"
     ),
+    "not_judged": Sentence("nothing tells which runs converged, so none is judged"),
     "no_run_failed": Sentence("no run failed, so there are no odds of failing to compare"),
     "no_cell_of_model": Sentence("no cell of the model has labelled runs"),
     "terms_aliased": Sentence(

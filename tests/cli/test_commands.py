@@ -8,13 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from vggstudy.cli import _invoke
+from tests.cli.conftest import Cli
 from vggstudy.cli.results import DESPITE
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
@@ -34,32 +32,6 @@ name = "digits"
 [training]
 epochs = 20
 """
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command line in an empty working folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> Done:
-        code = _invoke([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        assert "Traceback" not in captured.err
-        return Done(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture
@@ -256,8 +228,8 @@ def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
     )
     (tmp_path / "runs.csv").write_text(f"a,seed,val_accuracy,val_loss\n{rows}\n")
     table = ("runs.csv", "--factors", "a", "--outcome", "val_accuracy")
-    refused = cli("analyze", *table)
-    assert (refused.code, "--chance" in refused.err) == (3, True)
+    unjudged = cli("analyze", *table)
+    assert (unjudged.code, "converged" in unjudged.out) == (0, False)
     done = cli("analyze", *table, "--chance", "0.1", "--outcome", "val_loss")
     assert done.code == 0, done.err
     assert "8/10" in done.out

@@ -14,6 +14,7 @@ from scipy.stats import ttest_ind
 import vggstudy as vs
 from vggstudy.analysis.data.files import TableFile
 from vggstudy.analysis.data.one_row import OneRow, one_row_a_run
+from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.cli import _invoke
 from vggstudy.errors import AnalysisError
 from vggstudy.study.sources import open_source
@@ -48,7 +49,7 @@ def refusal(frame: pd.DataFrame, **asked: Any) -> str:
 def test_episodes_are_told_from_a_factor(capfd: pytest.CaptureFixture[str]) -> None:
     assert _invoke(["analyze", str(EPISODES), "--factors", "algo"]) == 3
     said = capfd.readouterr().err
-    assert "algo=A, replicate 0: line 2, 3 and 18 more" in said
+    assert "algo=A, replicate 0: line 2, line 3 and 18 more" in said
     assert "every run has the same 20 values of 'episode'" in said
     assert "--average-over episode" in said
     assert "is it a factor" not in said
@@ -227,7 +228,7 @@ def test_what_cannot_be_made_one_row_is_refused_with_the_place(
 
 
 def test_blank_rows_and_missing_levels_stay_for_the_table_s_own_checks() -> None:
-    frame = TableFile(curves().astype({"algo": object}), "row", 1)
+    frame = TableFile(curves().astype({"algo": object}), RowNames())
     frame.frame.loc[0, "algo"] = None
     made, _ = one_row_a_run(frame, ["algo"], ["test_accuracy"], OneRow(average_over=("epoch",)))
     assert made.frame.test_accuracy.notna().tolist()[:3] == [True, True, False]

@@ -107,7 +107,8 @@ def report_command(
             if output is None:
                 raise
             console.warn(str(error))
-    context = report_context(opened)
+    spoken = ["--lang", language] if language != "en" else []
+    context = report_context(opened, ["vggstudy", "report", source, *table.arguments(), *spoken])
     target = output or _report_path(opened)
     path = write_report(result, target, context=context, language=language)
     if console.as_json:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol
@@ -15,6 +15,7 @@ from vggstudy.stated.models import ModelRequests
 from vggstudy.study.runs import recorded_rows, relabelled_frame
 from vggstudy.study.sources import Source, open_source, study_table
 from vggstudy.study.study import Study
+from vggstudy.study.tables import TableArguments
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -33,13 +34,12 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
-    outcomes: Sequence[str] = (),
-    chance: float | None = None,
-    last: str | None = None,
-    average_over: Sequence[str] = (),
     sensitivity: bool = False,
+    **table: Unpack[TableArguments],
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
+
+    How a table is read stands in `vggstudy.study.tables.TableAsked`.
 
     With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
 
@@ -54,10 +54,7 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
-        outcomes=outcomes,
-        chance=chance,
-        last=last,
-        average_over=average_over,
+        **table,
     )
     return analyze_source(opened, sensitivity=sensitivity)
 

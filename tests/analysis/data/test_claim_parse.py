@@ -75,7 +75,8 @@ def test_levels_in_words_must_say_which_two_are_compared(make_table: TableMaker)
     with pytest.raises(AnalysisError, match="a has 3 levels: say which two"):
         Estimand.parse("accuracy.diff.a", table)
     asked = Estimand.parse("accuracy.diff.a@a=adam..sgd", table)
-    assert asked.contrast.pairs == ((0, 2),)
+    assert asked.contrast.pairs == ((0, 1),)
+    assert Estimand.parse("accuracy.diff.a@a=lion..adam", table).contrast.pairs == ((2, 0),)
 
 
 @pytest.mark.parametrize("name", ["main", "degenerate"])
