@@ -1,4 +1,4 @@
-"""A claim of one study beside the same claim of another: does the second replicate the first?"""
+"""A claim of one study beside the same claim of another: whether the second replicates it."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def like(first: Claim, second: Claim, *, margin: float | None = None) -> Like | 
         return None
     if (first.level, first.unit) != (second.level, second.unit):
         msg = (
-            f"{first.id} is in {first.unit} at {first.level:g} in one study and in {second.unit} at "
-            f"{second.level:g} in the other"
+            f"{first.id} is in {first.unit} at {first.level:g} in one study and in "
+            f"{second.unit} at {second.level:g} in the other"
         )
         raise AnalysisError(msg)
     least, most = range_of(first)

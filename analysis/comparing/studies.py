@@ -8,10 +8,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-import numpy as np
-
 from vggstudy.analysis.claims.claim import Claim
-from vggstudy.analysis.comparing.like import Finding, Like, interval_of, likes
+from vggstudy.analysis.comparing.like import Finding, Like, likes
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 
