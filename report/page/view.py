@@ -148,7 +148,7 @@ class ClaimIndex:
     """
 
     def __init__(self, claims: Mapping[str, Claim], table: RunTable) -> None:
-        self._claims = claims
+        self._claims = dict(claims)  # those that were made: a report asks for no other
         self._table = table
 
     def __iter__(self) -> Iterator[Claim]:
