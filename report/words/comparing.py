@@ -16,16 +16,13 @@ if TYPE_CHECKING:
     from vggstudy.analysis.numbers.intervals import Interval
 
 FINDINGS = {
-    Finding.DIFFERS: mark("differs"),
     Finding.REVERSED: mark("reversed"),
+    Finding.DIFFERS: mark("differs"),
     Finding.OPEN: mark("open"),
     Finding.AGREES: mark("agrees"),
     Finding.REPLICATED: mark("replicated"),
 }
 """In the order in which they are read: what does not fit stands first."""
-
-COMPARED = {"p": "diff", "mean": "diff", "diff": "did"}
-"""Quantity whose unit of print a difference between studies has."""
 
 
 def shown(claim: Claim) -> str:
@@ -77,8 +74,8 @@ def sentences(comparison: Comparison) -> list[str]:
         )
         % {"n": inside, "all": total, "should": f"{at_level:.0f}"},
         gettext(
-            "%(n)s of %(all)s intervals of the first study hold the second's estimate; about "
-            "%(should)s should."
+            "%(n)s of %(all)s intervals of the first study hold the second's estimate; if both "
+            "measured one thing, about %(should)s would, and more where runs are few."
         )
         % {"n": captured, "all": total, "should": f"{should:.0f}"},
     ]
@@ -121,5 +118,5 @@ def _as_claim(claim: Claim, interval: Interval, *, between: bool = False) -> Cla
     changed = replace(claim, estimate=interval.estimate, low=interval.low, high=interval.high)
     if not between:
         return changed
-    quantity = COMPARED.get(claim.quantity, claim.quantity)
+    quantity = "did" if claim.quantity in ("diff", "did") else "diff"  # for the unit of print
     return replace(changed, quantity=quantity, reference=0.0, levels_run=None)
