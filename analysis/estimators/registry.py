@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.association import association
+from vggstudy.analysis.estimators.best import best
 from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
@@ -54,6 +55,7 @@ ESTIMATORS = {
     "prediction": Entry(prediction),
     "association": Entry(association),
     "peak": Entry(peak),
+    "best": Entry(best),
     "needed": Entry(needed),
     "tolerated": Entry(tolerated),
 }

@@ -66,6 +66,7 @@ NAMES = {
 
 METHODS = {
     "basic_bootstrap": mark("basic bootstrap"),
+    "best_by_comparisons": mark("comparisons with the best"),
     "bca_bootstrap": mark("BCa bootstrap"),
     "calibrated_bootstrap": mark("calibrated bootstrap"),
     "cells_t": mark("Student t on cells"),
