@@ -30,6 +30,7 @@ from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.seeds import replicates_of
+from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.notes import ModelCaution, Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.intervals import Interval
@@ -103,7 +104,7 @@ def best(cells: Cells, asked: Estimand, how: How) -> Finding:
     """The levels that may hold the best mean among converged runs, in one stratum."""
     axis = axis_for(cells.table, str(asked.along), None)
     found = best_levels(
-        cells,
+        of_means(cells),
         axis,
         asked.contrast.conditions,
         confidence=how.confidence,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
 from vggstudy.analysis.data.design import Terms, build_design
@@ -20,6 +21,7 @@ from vggstudy.analysis.estimators.needed import OF_DIRECTION, other_direction
 from vggstudy.analysis.estimators.peak import PeakTest, peak_test
 from vggstudy.analysis.estimators.threshold import shared_lines
 from vggstudy.analysis.estimators.threshold_difference import shift_of
+from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.estimators.turning_point import estimate_turning_point, fit_of, fits
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.verdicts import (
@@ -143,7 +145,7 @@ class _Stratum:
         """The three tests, or why there are none."""
         how = self.maker.how
         return peak_test(
-            self.maker.cells,
+            self.cells,
             self.axis,
             self.where,
             seed=how.resampling.seed,
@@ -153,8 +155,13 @@ class _Stratum:
 
     def best(self, level: float) -> BestLevels | Note:
         """The set of best levels."""
-        cells, shared = self.maker.cells, self.maker.how.shared_seeds
-        return best_levels(cells, self.axis, self.where, confidence=level, shared_seeds=shared)
+        shared = self.maker.how.shared_seeds
+        return best_levels(self.cells, self.axis, self.where, confidence=level, shared_seeds=shared)
+
+    @property
+    def cells(self) -> Cells:
+        """Those whose means are claimed."""
+        return of_means(self.maker.cells)
 
     def verdict(self, level: float) -> Verdict:
         """Of this stratum alone at a level."""
@@ -177,7 +184,7 @@ class _Stratum:
         notes = () if isinstance(best, Note) else (best.note(),)
         found = Evidence(name, _rule(table), verdict, level, cautions=notes)
         turning = estimate_turning_point(
-            maker.cells, self.axis, self.where, confidence=level, resampling=maker.how.resampling
+            self.cells, self.axis, self.where, confidence=level, resampling=maker.how.resampling
         )
         if isinstance(turning, Note):
             return found

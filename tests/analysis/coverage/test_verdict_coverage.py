@@ -175,7 +175,7 @@ def _excludes_0(cells: Cells, direction: Direction) -> bool:
 def test_an_order_of_equal_levels_is_seldom_decided(
     runs: Runs, falls: bool, simulated: Callable[..., None]
 ) -> None:
-    studies, quantity = 150, "tolerated" if falls else "needed"
+    studies, quantity = 500, "tolerated" if falls else "needed"
     supported, contradicted, _ = _order(quantity, runs, studies, falls=falls)
     for what, share in (("supported", supported), ("contradicted", contradicted)):
         case = f"order of equal levels {quantity}, {_name(runs)}: {what}"
