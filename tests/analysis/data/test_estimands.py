@@ -46,7 +46,8 @@ def seconds(make_table: TableMaker) -> RunTable:
         ("needed.b@a=0", "b at which half of the runs converge, at a = 0"),
         (
             "peak.b@a=0",
-            "b at the vertex of a quadratic in the mean test_accuracy among converged runs, at a = 0",
+            "b at the vertex of a quadratic in the mean test_accuracy among converged runs, "
+            "at a = 0",
         ),
         ("seconds.diff.a", "difference in mean seconds of all runs, a 1 minus 0, averaged over b"),
         (
