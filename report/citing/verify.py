@@ -29,7 +29,7 @@ END_ERRORS = 4 * math.sqrt(2)
 MOST_TOLD = 1_000
 """So many findings on a paper are listed."""
 
-UNCOMPARED = {"display", "levels_run", "claim_digest", "inputs_digest", "code_version"}
+UNCOMPARED = {"display", "levels_run", "survives", "claim_digest", "inputs_digest", "code_version"}
 """Fields of a claim that are no finding."""
 
 
