@@ -11,6 +11,8 @@ cells        means in each cell; the probability of converging at every two leve
 comparisons  differences between the levels of a factor in matched cells, and at each
              level of one other factor
 curves       levels of a factor along which one can be told
+times        log-rank tests, and the share of each cell that reached a target (`of_times`)
+blocks       ranks of levels over blocks, and their pairs (`over_blocks`)
 ===========  ===========================================================================
 
 The numbers of claims grow as those of levels and cells: `MOST_PAIRS`, `MOST_CELLS`, and a factor in
@@ -23,12 +25,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from itertools import chain
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.of_times import of_times
+from vggstudy.analysis.claims.over_blocks import over_blocks
 from vggstudy.analysis.data.contrasts import (
+    Condition,
     Contrast,
     count_pairs,
     differences,
@@ -37,13 +43,15 @@ from vggstudy.analysis.data.contrasts import (
     marginal_means,
     simple_effects,
 )
-from vggstudy.analysis.data.curves import MIN_LEVELS, axis_for, strata_of
+from vggstudy.analysis.data.curves import MIN_LEVELS, Axis, axis_for, strata_of
 from vggstudy.analysis.data.estimands import Estimand, same_runs
 from vggstudy.analysis.data.outcomes import COSTS
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.learning import OF_ONE_KIND, learning_along
 from vggstudy.analysis.estimators.secondary import OF_ONE_CELL, OF_TWO_CELLS
-from vggstudy.analysis.notes import Reason
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.errors import AnalysisError
+from vggstudy.quantities import LEVELS
 
 MOST_PAIRS = 100
 """Pairs of levels of a factor, or of pairs of two factors, that are compared unasked."""
@@ -71,13 +79,19 @@ def made_by_default(
     table = maker.cells.table
     for outcome in outcomes_of(table):
         yield from _contrasts(outcome, table, headline_only=headline_only)
-    if not headline_only:
+    if table.horizon is not None:
+        yield from of_times(table, headline_only=headline_only)
+    elif not headline_only:
         yield Estimand(table.outcome, "iqm", Contrast(), table)
         if claims_cells(table):
-            yield from _levels(table, along)
+            yield from _levels(maker, along)
+        yield from over_blocks(maker.cells)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
-        yield from _associations(other, table, headline_only=headline_only)
+        if other.horizon is None:
+            yield from _associations(other, table, headline_only=headline_only)
+        else:
+            yield from of_times(other, headline_only=headline_only)
 
 
 def everything(maker: ClaimMaker) -> Iterator[Estimand]:
@@ -87,10 +101,18 @@ def everything(maker: ClaimMaker) -> Iterator[Estimand]:
         for outcome in outcomes_of(own) if own is table else [own.outcome]:
             for contrast in chain(marginal_means(own), differences(own), interactions(own)):
                 yield Estimand.of(outcome, contrast, own)
-        yield from _associations(own, table, headline_only=False)
+        if own.horizon is not None:
+            yield from of_times(own, headline_only=False)
+        else:
+            yield from _associations(own, table, headline_only=False)
+    if table.horizon is not None:
+        return
     yield from _of_cells(table)
     yield from (Estimand(table.outcome, "iqm", x, table) for x in marginal_means(table, {0, 1}))
-    yield from _levels(table, table.factors)
+    yield from over_blocks(maker.cells)
+    for axis, stratum in _strata(table, table.factors):
+        for quantity in LEVELS if table.judged else ("peak",):
+            yield Estimand.level(quantity, axis.factor, stratum, table)
 
 
 def default_claims(
@@ -213,16 +235,39 @@ def _of_cells(table: RunTable) -> Iterator[Estimand]:
                 yield from (Estimand(table.outcome, x, contrast, table) for x in quantities)
 
 
-def _levels(table: RunTable, along: Collection[str]) -> Iterator[Estimand]:
-    """Turning points and levels needed along every numeric factor with levels enough."""
+def _levels(maker: ClaimMaker, along: Collection[str]) -> Iterator[Estimand]:
+    """Along every numeric factor with levels enough: turning points, levels needed or tolerated."""
+    table = maker.cells.table
+    for axis, stratum in _strata(table, along):
+        yield Estimand.level("peak", axis.factor, stratum, table)
+        if table.judged:
+            yield from _half_learning(maker, axis, stratum)
+
+
+def _strata(
+    table: RunTable, along: Collection[str]
+) -> Iterator[tuple[Axis, tuple[Condition, ...]]]:
+    """Every numeric factor with levels enough, in every stratum of the others."""
     for name in table.factors:
         fewest = MIN_LEVELS if name in along else CURVE_LEVELS
         if not table.is_numeric(name) or len(table.levels[name]) < fewest:
             continue
-        for stratum in strata_of(table, axis_for(table, name, None)):
-            yield Estimand.level("peak", name, stratum, table)
-            if table.judged:
-                yield Estimand.level("needed", name, stratum, table)
+        axis = axis_for(table, name, None)
+        yield from ((axis, stratum) for stratum in strata_of(table, axis))
+
+
+def _half_learning(
+    maker: ClaimMaker, axis: Axis, stratum: tuple[Condition, ...]
+) -> Iterator[Estimand]:
+    """The level needed, or the one tolerated; none where all runs or none converged.
+
+    Where neither direction is established, that of the level needed says why.
+    """
+    asked = Estimand.level("needed", axis.factor, stratum, maker.cells.table)
+    found = learning_along(maker.cells, axis, stratum, maker.how)
+    if isinstance(found, Note) and found.code in OF_ONE_KIND:
+        return
+    yield replace(asked, quantity="tolerated") if found == "decreasing" else asked
 
 
 def _associations(table: RunTable, main: RunTable, *, headline_only: bool) -> Iterator[Estimand]:

@@ -211,7 +211,7 @@ class ClaimIndex:
         ]
 
     def of_quantity(self, outcome: str) -> list[Claim]:
-        """The claims about a level of a numeric factor: ``needed`` or ``peak``."""
+        """The claims about a level of a numeric factor: ``needed``, ``tolerated`` or ``peak``."""
         return [claim for claim in self if claim.outcome == outcome]
 
     def _find(self, outcome: str, contrast: Contrast) -> Claim | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis.data.seeding import SeedReading, Taken
     from vggstudy.analysis.data.table import RunTable, Seeding
+    from vggstudy.protocol.model.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,17 @@ class Source:
 
         return read_seeds(self.table, self.settings.seeding, designed=self.designed)
 
+    def blocked(self, block: str | None) -> Source:
+        """The same runs over the blocks that are asked for, or else those of the protocol."""
+        if block is not None and self.study is not None:
+            msg = (
+                f"{self.study.path} is a study: its blocks stand in its protocol ([analysis] block)"
+            )
+            raise TableOptionError(msg)
+        stated = self.settings.block if block is None else block
+        further = tuple(one.blocked(stated) for one in self.further)
+        return replace(self, table=self.table.blocked(stated), further=further)
+
 
 def open_source(
     source: str | Path | Study | pd.DataFrame,
@@ -76,6 +88,7 @@ def open_source(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    block: str | None = None,
     **table: Unpack[TableArguments],
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
@@ -93,6 +106,9 @@ def open_source(
     seeding : str, optional
         For a CSV or a data frame: whether runs of different cells share their seeds (auto,
         independent, shared or crossed); by default what the protocol says, else auto.
+    block : str, optional
+        For a CSV or a data frame: the factor whose levels, such as data sets or tasks, stand for
+        others of their kind; a column that is not among `factors` is added to them.
     **table
         How a CSV or a data frame is read: the attributes of `TableAsked`.
 
@@ -103,9 +119,11 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
+    if block is not None and factors and block not in factors:
+        factors = (*factors, block)
     opened = _open(source, protocol, factors, TableAsked.of(**table))
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    opened = replace(opened, table=opened.table.directed(stated))
+    opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
         return opened
     if opened.study is not None:
@@ -161,7 +179,21 @@ def _from_study(study: Study) -> Source:
     for outcome in names:
         _require_measured(frames[outcome], outcome)
     first, *further = (study_table(study, name, own) for name, own in frames.items())
+    if settings.target is not None:
+        further.append(_study_times(study, settings.target, frame))
     return Source(first, settings, study=study, protocol=study.protocol, further=counted(further))
+
+
+def _study_times(study: Study, target: Target, frame: pd.DataFrame) -> RunTable:
+    """How long a study's runs took to its target."""
+    from vggstudy.analysis.data.times import TimesAsked, table_of_times
+
+    return table_of_times(
+        frame,
+        TimesAsked(*target.columns, target.horizon),
+        factors=study.plan.factors,
+        levels=study.protocol.design.factors,
+    )
 
 
 def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
