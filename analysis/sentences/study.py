@@ -16,6 +16,9 @@ STUDY = {
     "no_longer_planned": Sentence(
         "%(n)s recorded runs are no longer planned by the protocol: %(names)s"
     ),
+    "trainer_code_differs": Sentence(
+        "the trainer's code is not the same in all runs, but one of %(n)s: %(names)s"
+    ),
     "never_amended": Sentence("the protocol was never amended"),
     "amended": Sentence(
         "the protocol was amended on %(date)s, after %(n)s of %(all)s runs: %(rules)s"

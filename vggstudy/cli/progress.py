@@ -95,7 +95,7 @@ class LiveProgress(PlainProgress):
     def started(self, run: PlannedRun, *, worker: int) -> None:
         """Add the run's bar."""
         super().started(run, worker=worker)
-        epochs = run.recipe.training.epochs
+        epochs = run.recipe.epochs
         name = printable(bar_name(run, self.progress.console.width))
         self.tasks[run.run_id] = self.progress.add_task(name, total=epochs, info="")
 

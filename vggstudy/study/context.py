@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
-from vggstudy.protocol import LabelRule, Protocol, resolve
+from vggstudy.protocol import LabelRule, Protocol, Recipe, setting_of
 from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
 from vggstudy.stated.base import write_level
 from vggstudy.study.basis import basis_of
+from vggstudy.study.codes import code_words
 from vggstudy.study.runs import labeller, measured
 from vggstudy.study.study import Study
 
@@ -50,7 +52,7 @@ def report_context(source: Source) -> ReportContext:
         protocol_digest=protocol.digest(),
         factors=protocol.design.factors,
         settings=_settings_rows(study),
-        label_rule=_label_rows(protocol.label, store.comparisons),
+        label_rule=_label_rows(protocol.label, store.comparisons, own=protocol.trainer is not None),
         amendments=[
             {"date": a.date, "old_digest": a.old_digest, "new_digest": a.new_digest, "diff": a.diff}
             for a in store.amendments
@@ -96,35 +98,47 @@ def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:
     """The training curves that the report draws, of every run with a label."""
     label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
     found = []
+    analysis = study.protocol.analysis
+    asked = [name.removeprefix("final_") for name in (analysis.outcome, *analysis.outcomes)]
+    drawn = asked if study.protocol.trainer else ()
     for row in rows:
         if row.reason is not None:
             continue
         run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
         result = {**summary.get("result", {}), "curves": curves}
         outcome = label(run, str(row.status), result).outcome
-        shown = {name: curves[name] for name in _shown_curves(curves)}
+        shown = {name: curves[name] for name in _shown_curves(curves, drawn)}
         if outcome in LABELLED and shown:
-            gap = measured(result, summary["timings"])["generalisation_gap"]
+            network = isinstance(run.recipe, Recipe)
+            gap = measured(result, summary["timings"])["generalisation_gap"] if network else None
             found.append(RunCurves(levels=run.levels, outcome=outcome, curves=shown, gap=gap))
     return found
 
 
-def _shown_curves(curves: Mapping[str, Any]) -> list[str]:
-    """Accuracy on data that are not trained on, and the loss on those that are."""
+def _shown_curves(curves: Mapping[str, Any], asked: Sequence[str]) -> list[str]:
+    """Of what was asked for, else accuracy on data that are not trained on, and training loss."""
+    if own := [name for name in dict.fromkeys(asked) if name in curves]:
+        return own
     unseen = next((name for name in ("val_accuracy", "test_accuracy") if name in curves), None)
-    return [name for name in (unseen, "train_loss") if name in curves and name is not None]
+    named = [name for name in (unseen, "train_loss") if name in curves and name is not None]
+    return named or list(curves)[:2]
 
 
 def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
     """The base recipe, setting by setting; factors are shown elsewhere."""
-    varied = {resolve(name) for name in study.plan.factors}
+    varied = {setting_of(study.protocol, name) for name in study.plan.factors}
     recipe = study.plan.runs[0].recipe.model_dump(mode="json")
     rows = []
     for section, settings in recipe.items():
         for path, value in _leaves(settings, ()):
             if (section, *path) not in varied and value is not None:
-                rows.append((section, ".".join(path), write_level(value)))
+                rows.append((section, ".".join(path), _setting_text(value)))
     return rows
+
+
+def _setting_text(value: Any) -> str:
+    """A value as the report shows it; a command as JSON."""
+    return json.dumps(value) if isinstance(value, list) else write_level(value)
 
 
 def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
@@ -138,11 +152,16 @@ def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tupl
     return found
 
 
-def _label_rows(rule: LabelRule, registered: Comparisons) -> list[tuple[str, str]]:
+def _label_rows(rule: LabelRule, registered: Comparisons, *, own: bool) -> list[tuple[str, str]]:
     """The label rule, name by name; whose epochs count where that is not the first rule's."""
+    if own:
+        name = "rule" if rule.succeeds is None else "succeeds"
+        if rule.rule != "accuracy":
+            return [(name, rule.succeeds or "none")]
     stated = rule.model_dump(exclude={"comparisons"})
     if (whose := rule.comparisons or registered) == "run" or rule.comparisons:
         stated["comparisons"] = whose
+    stated = {name: value for name, value in stated.items() if value is not None}
     return [(name, str(value)) for name, value in stated.items()]
 
 
@@ -158,6 +177,8 @@ def _environment_rows(
         parts: list[str | None] = [device, f"Python {environment.get('python')}"]
         parts += [f"{n} {packages[n]}" for n in ("torch", "torchvision", "numpy") if n in packages]
         parts.append(f"vggstudy {environment.get('vggstudy')}")
+        if "trainer" in environment:
+            parts.append(code_words(environment))
         rows.append((count, parts))
     return rows
 
@@ -165,7 +186,7 @@ def _environment_rows(
 def _notes(study: Study) -> list[Note]:
     """What a reader must know before the results."""
     notes = []
-    recipes = [run.recipe for run in study.plan.runs]
+    recipes = [run.recipe for run in study.plan.runs if isinstance(run.recipe, Recipe)]
     if any(recipe.training.selected_by.startswith("test_") for recipe in recipes) or any(
         recipe.training.monitored.startswith("test_") for recipe in recipes
     ):

@@ -13,7 +13,9 @@ from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
 from vggstudy.protocol.grid.cells import CellRecipe, Place, grid
+from vggstudy.protocol.grid.trainers import trainer_warnings
 from vggstudy.protocol.model.factors import resolve
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import SCHEMA_VERSION
 from vggstudy.protocol.model.statement import Statement
 from vggstudy.protocol.model.wording import KIND_NEEDS, MAX_PROBLEMS, problems_of, shown
@@ -226,7 +228,7 @@ def _source(
 def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
     """What can be run but is seldom meant."""
     found = []
-    recipes = [cell.recipe for cell in cells]
+    recipes = [cell.recipe for cell in cells if isinstance(cell.recipe, Recipe)]
     if protocol.design.replicates < 3:
         found.append(
             f"design.replicates = {protocol.design.replicates}: "
@@ -237,6 +239,7 @@ def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
         for name in protocol.design.factors
         if (path := resolve(name)) is not None and protocol.states(path)
     ]
+    found += trainer_warnings(protocol)
     if any(r.training.uses_test_every_epoch and "test" in r.training.selected_by for r in recipes):
         found.append(
             "the test set selects the checkpoint: its accuracy is no longer a fair estimate"
