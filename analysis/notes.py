@@ -29,6 +29,8 @@ class Reason(StrEnum):
     FAILED_VALUE_UNKNOWN = "failed_value_unknown"
     UNKNOWN_ESTIMAND = "unknown_estimand"
     SHARED_SEEDS = "shared_seeds"
+    TOO_FEW_BLOCKS = "too_few_blocks"
+    NO_COMMON_UNIT = "no_common_unit"
 
 
 class Caution(StrEnum):
@@ -50,6 +52,10 @@ class Caution(StrEnum):
     HALF_LEARNED = "half_learned"
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
+    FEW_BLOCKS = "few_blocks"
+    BLOCKS_LEFT_OUT = "blocks_left_out"
+    LEVELS_ABSENT = "levels_absent"
+    HETEROGENEITY = "heterogeneity"
 
 
 class ModelReason(StrEnum):
@@ -61,6 +67,10 @@ class ModelReason(StrEnum):
     UNBOUNDED = "unbounded"
     TOO_FEW_SEEDS = "too_few_seeds"
     RESAMPLES_FAILED = "resamples_failed"
+    ALL_CONVERGED = "all_converged"
+    NO_DIRECTION = "no_direction"
+    NOT_MONOTONE = "not_monotone"
+    OTHER_DIRECTION = "other_direction"
 
 
 class ModelCaution(StrEnum):

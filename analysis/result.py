@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.cells import Cells
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
+
+MOST_ROWS = 40
+"""Headline claims that a summary prints."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,14 +118,28 @@ class AnalysisResult:
         }
 
     def headline(self) -> list[Claim]:
-        """Grand means and unconditional contrasts, or what is offered in place of refused ones."""
+        """Grand means and unconditional contrasts, or what is offered in place of refused ones.
+
+        Of a factor whose levels are no numbers, every two levels are compared.
+        """
         found: dict[str, Claim] = {}
         for claim in self.claims.values():
-            if claim.conditions or claim.quantity not in HEADLINE:
+            if claim.quantity not in HEADLINE or not self._unconditional(claim):
                 continue
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
         return list(found.values())
+
+    def _unconditional(self, claim: Claim) -> bool:
+        """Whether it averages over the whole grid, and compares what its factor's name says.
+
+        Of factors with more levels than two, that are no numbers, all pairs are.
+        """
+        if not claim.conditions:
+            return True
+        if claim.quantity != "diff" or {*claim.conditions} != {*claim.factors}:
+            return False
+        return not self.table.is_numeric(claim.factors[0])
 
     def performance_profile(
         self, at: Mapping[str, Level] | None = None, *, thresholds: FloatArray | None = None
@@ -129,6 +147,13 @@ class AnalysisResult:
         """Share of runs above each value of the outcome in a part of the grid (`profile_of`)."""
         confidence = float(self.settings["confidence"])
         return profile_of(self.table, at or {}, confidence=confidence, thresholds=thresholds)
+
+    @property
+    def block_tables(self) -> list[BlockTable]:
+        """The claims over blocks, and the ranks that they come from, an outcome and factor each."""
+        if self.table.block is None:
+            return []
+        return list(block_tables(Cells.from_table(self.table.independent()), self.claims))
 
     def level_band(
         self, factor: str, at: Mapping[str, Level] | None = None, *, pooled: bool = False
@@ -151,8 +176,8 @@ class AnalysisResult:
         """A plain text table of the headline claims, the counts and the warnings."""
         flow = self.flow
         lines = [
-            f"{flow.planned} runs planned, {flow.started} started, {flow.finished} finished, "
-            f"{flow.outcomes['converged']} converged",
+            f"{flow.planned} runs planned, {flow.started} started, {flow.finished} finished"
+            + (f", {flow.outcomes['converged']} converged" if self.table.judged else ""),
             *(f"warning: {note.text}" for note in self.warnings),
             "",
         ]
@@ -161,19 +186,30 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
+        lines += block_lines(self.block_tables)
+        lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
 
     def _rows(self) -> list[tuple[str, ...]]:
         """Heading and headline claims, and beside them what the other reading of seeds gives."""
-        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", "k/n")
-        rows = [_summary_row(claim) for claim in self.headline()]
+        counted = "k/n" if self.table.judged else "n"
+        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", counted)
+        judged = self.table.judged
+        rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
             return [head, *rows]
         other = {claim.id: _interval_text(claim) for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
+
+    def _others(self) -> str:
+        """How many claims the summary leaves out."""
+        listed = min(len(self.headline()), MOST_ROWS)
+        return (
+            f"{len(self.claims) - listed} more claims were made; any other is estimated by its id"
+        )
 
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
@@ -192,10 +228,11 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
     return f"{hypothesis.id}: {hypothesis.verdict_in_words} ({hypothesis.text}){late}"
 
 
-def _summary_row(claim: Claim) -> tuple[str, str, str, str]:
-    """Id, estimate, interval or reason, and counts; rounded by the interval's width."""
+def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
+    """Id, estimate, interval or reason, and counts."""
     shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
-    return claim.id, shown, _interval_text(claim), f"{claim.k}/{claim.n}"
+    counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
+    return claim.id, shown, _interval_text(claim), counted
 
 
 def _interval_text(claim: Claim) -> str:

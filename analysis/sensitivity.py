@@ -14,9 +14,9 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.data.labelling import chance_rule
 from vggstudy.analysis.data.outcomes import CONVERGED, FAILED_TO_LEARN
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.data.table_checks import chance_rule
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.notes import Note
 

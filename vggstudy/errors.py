@@ -76,10 +76,20 @@ class DataError(StudyError):
     exit_code = 3
 
 
+class UntrainableError(DataError):
+    """A network that cannot train on its cell's images; other cells may well."""
+
+
 class AnalysisError(StudyError):
     """Input that cannot be analysed: a damaged table, a missing column."""
 
     exit_code = 3
+
+
+class TableOptionError(AnalysisError):
+    """What was asked of a table, or of a study, cannot be done so."""
+
+    exit_code = 2
 
 
 class AttestationError(StudyError):

@@ -18,6 +18,13 @@ class Form(StrEnum):
     CELLS = "a column among converged runs, in single cells"
     BESIDE = "a further column and the outcome, of the same runs"
     LEVEL = "a level of a numeric factor, with all others held"
+    BLOCKS = "any outcome, compared within every block"
+    VALUES_OF_BLOCKS = "a column among converged runs, compared within every block"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it is over blocks that stand for others of their kind."""
+        return self in (Form.BLOCKS, Form.VALUES_OF_BLOCKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,9 @@ class Quantity:
         None where it is that of the outcome, or of the factor.
     reference : float or None
         Value that says "no difference".
+    of_all : bool
+        Whether it can be of all runs too, failed ones worst: its outcome is then ``expected``, over
+        any cells.
     """
 
     words: str
@@ -43,6 +53,7 @@ class Quantity:
     compares: int = 0
     unit: str | None = None
     reference: float | None = None
+    of_all: bool = False
 
 
 WHAT = "%(what)s"
@@ -75,7 +86,9 @@ QUANTITIES = {
         compares=1,
         unit="probability",
         reference=0.5,
+        of_all=True,
     ),
+    "prediction": Quantity("%(measure)s of one more run that converges", Form.CELLS),
     "association": Quantity(
         "rank correlation (Kendall's tau-b) of %(measure)s and %(other)s within cells among "
         "converged runs",
@@ -84,9 +97,33 @@ QUANTITIES = {
         reference=0.0,
     ),
     "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
+    "tolerated": Quantity("largest %(factor)s at which half of the runs converge", Form.LEVEL),
     "peak": Quantity(
         "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
     ),
+    "block_diff": Quantity("difference in %(what)s", Form.BLOCKS, compares=1, reference=0.0),
+    "block_ratio": Quantity(
+        "ratio of the %(what)s (geometric mean)",
+        Form.VALUES_OF_BLOCKS,
+        compares=1,
+        unit="ratio",
+        reference=1.0,
+    ),
+    "block_scaled": Quantity(
+        "difference in %(what)s as a share of the range of all levels",
+        Form.VALUES_OF_BLOCKS,
+        compares=1,
+        unit="share of the range",
+        reference=0.0,
+    ),
+    "block_wins": Quantity(
+        "probability of a better %(what)s",
+        Form.BLOCKS,
+        compares=1,
+        unit="probability",
+        reference=0.5,
+    ),
+    "block_rank": Quantity("mean rank by %(what)s", Form.BLOCKS, unit="rank"),
 }
 """By their names in ids."""
 

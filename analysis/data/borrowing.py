@@ -15,7 +15,6 @@ from scipy.special import fdtrc
 
 from vggstudy.analysis.data.cells import Cells, pool
 from vggstudy.analysis.data.levels import is_numeric
-from vggstudy.analysis.data.outcomes import is_fraction
 from vggstudy.analysis.notes import Named, Note, Reason, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 
@@ -138,7 +137,7 @@ def _unit_known(cells: Cells, varies: BoolArray) -> BoolArray:
     """Cells that share a unit with one that varies, as far as names and levels tell."""
     known = np.ones(len(cells), dtype=bool)
     table = cells.table
-    if is_fraction(table.outcome):
+    if table.is_fraction:
         return known
     for factor, name in enumerate(table.factors):
         if all(isinstance(level, bool) or is_numeric(level) for level in table.levels[name]):

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from vggstudy.analysis.data.blocks import can_compare
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group, is_headline
 from vggstudy.analysis.data.curves import axis_for, strata_of
@@ -90,7 +91,7 @@ class Estimand:
         if kind.form == Form.BESIDE and same_runs(own, table):
             found = replace(found, beside=table)
         if not _fits(found):
-            raise NotedError(_misfit(kind.form, text, name.quantity))
+            raise NotedError(_misfit(kind.form, text, name.quantity, own.block))
         return found
 
     @cached_property
@@ -124,7 +125,7 @@ class Estimand:
     @property
     def unit(self) -> str:
         """Of the estimate."""
-        own = "probability" if self.outcome == "converged" else unit(self.table.outcome)
+        own = "probability" if self.outcome == "converged" else self.table.unit
         return self.kind.unit or (own if self.along is None else unit(self.along))
 
     def groups(self, cells: Cells) -> list[Group]:
@@ -134,6 +135,8 @@ class Estimand:
 
 def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
     """A level of a numeric factor: one level of every other factor is held."""
+    if name.outcome == "needed" and not table.judged:
+        raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=_known(table)))
     along = "*".join(name.factors)
     axis = axis_for(table, along, None)
     held = conditions_of({part.factor: part for part in name.held}, table)
@@ -145,12 +148,21 @@ def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
 
 def _outcome(name: ClaimName, table: RunTable, text: str) -> str:
     """The outcome as the estimators know it."""
-    known = {"converged": "converged", outcome_id(table.outcome): table.outcome}
-    if table.bounds is not None:
+    known = _known(table)
+    if name.quantity in QUANTITIES and QUANTITIES[name.quantity].of_all and table.judged:
         known["expected"] = "expected"
     if name.outcome not in known:
         raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=known))
     return known[name.outcome]
+
+
+def _known(table: RunTable) -> dict[str, str]:
+    """Outcomes by the words of ids; nothing converges where nobody says what that means."""
+    known = {outcome_id(table.outcome): table.outcome}
+    if not table.judged:
+        return known
+    bounded = {} if table.bounds is None else {"expected": "expected"}
+    return {"converged": "converged", **known, **bounded}
 
 
 def _contrast(name: ClaimName, table: RunTable) -> Contrast:
@@ -170,8 +182,14 @@ def _compares(name: ClaimName, count: int) -> bool:
 def _fits(asked: Estimand) -> bool:
     """Whether the quantity is of that outcome and of so many cells."""
     form = asked.kind.form
+    if form.blocks:
+        any_outcome = form == Form.BLOCKS or asked.outcome == asked.table.outcome
+        ranks = not asked.kind.compares
+        return any_outcome and can_compare(asked.contrast, asked.table, ranks=ranks)
     if form == Form.OUTCOME:
         return asked.quantity == plain_quantity(asked.outcome, len(asked.contrast.factors))
+    if asked.kind.of_all and asked.outcome == "expected":
+        return True
     if form == Form.BESIDE:
         return asked.outcome == asked.table.outcome and asked.beside is not None
     allowed = zip(asked.table.factors, asked.contrast.allowed(asked.table), strict=True)
@@ -179,8 +197,12 @@ def _fits(asked: Estimand) -> bool:
     return asked.outcome == asked.table.outcome and (form == Form.VALUES or alone)
 
 
-def _misfit(form: Form, text: str, quantity: str) -> Note:
+def _misfit(form: Form, text: str, quantity: str, block: str | None) -> Note:
     """That a quantity is not of its outcome or cells."""
+    if form.blocks and block is None:
+        return say("no_block", claim=text)
+    if form.blocks:
+        return say("not_within_blocks", claim=text, factor=block)
     if form == Form.BESIDE:
         return say("association_of_further", claim=text)
     name = "no_quantity" if form == Form.OUTCOME else "of_single_cells"

@@ -24,6 +24,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
 from vggstudy.analysis.data.number_texts import with_numbers
+from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.errors import AnalysisError
 from vggstudy.files import explain, open_ordinary
 
@@ -50,6 +51,10 @@ _BOMS = {
 }
 
 
+LINES = RowNames("line", 2)
+"""Rows of a text whose first line is a header."""
+
+
 @dataclass(frozen=True, slots=True)
 class TableFile:
     """A table that was read from a file, and how its rows are counted in messages.
@@ -57,15 +62,11 @@ class TableFile:
     Attributes
     ----------
     frame : DataFrame
-    rows : str
-        What a row is called: ``line`` of a text, ``row`` otherwise.
-    first : int
-        Number of the first one.
+    names : RowNames
     """
 
     frame: pd.DataFrame
-    rows: str = "line"
-    first: int = 2
+    names: RowNames = LINES
 
 
 def read_table_file(
@@ -89,14 +90,14 @@ def read_table_file(
     """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes[-1:] == [".parquet"]:
-        return TableFile(_parquet(path), "row", 1)
+        return TableFile(_parquet(path), RowNames("row", 1))
     data = _content(path, next((end for end in suffixes[-1:] if end in _OPENERS), None))
     text, encoding = _decoded(data, path)
     start = text.lstrip()[:1]
     if start == "[" and ".csv" not in suffixes:
-        found, kind = TableFile(_json_array(text, path), "row", 1), "a JSON array"
+        found, kind = TableFile(_json_array(text, path), RowNames("row", 1)), "a JSON array"
     elif start == "{":
-        found, kind = TableFile(_json_lines(text, path), "line", 1), "JSON Lines"
+        found, kind = TableFile(_json_lines(text, path), RowNames("line", 1)), "JSON Lines"
     else:
         frame, separator = _csv(text, path, factors)
         found, kind = TableFile(frame), f"CSV, columns separated by a {NAMED[separator]}"
@@ -107,7 +108,7 @@ def read_table_file(
     frame, notes = with_numbers(found.frame, decimal, str(path))
     for note in notes:
         logger.info("%s: %s", path, note)
-    return TableFile(frame, found.rows, found.first)
+    return TableFile(frame, found.names)
 
 
 def _content(path: Path, ending: str | None) -> bytes:

@@ -53,20 +53,29 @@ def is_numeric(level: Level) -> bool:
 
 
 def ordered_levels(values: Iterable[Level], declared: Sequence[Level] | None = None) -> list[Level]:
-    """Distinct levels in order: declared ones first, then false < true, numbers, text.
+    """Distinct levels in order: declared ones, false < true, numbers by value, texts as they come.
 
-    Levels are the same when their texts are, so that 11 and "11" do not make two cells.
+    Levels are the same when their texts are, so that 11 and "11" do not make two cells. Of texts
+    the first to come is the earlier level: nothing says that ``old`` follows ``new``.
     """
     order = {write_level(canonical_level(level)): i for i, level in enumerate(declared or ())}
     distinct: dict[str, Level] = {}
-    for level in sorted(map(canonical_level, values), key=_natural):
-        distinct.setdefault(write_level(level), level)
+    place: dict[str, int] = {}
+    for level in map(canonical_level, values):
+        text = write_level(level)
+        place.setdefault(text, len(place))
+        if text not in distinct or _rank(level) < _rank(distinct[text]):
+            distinct[text] = level
     return sorted(
         distinct.values(),
-        key=lambda level: (order.get(write_level(level), len(order)), _natural(level)),
+        key=lambda level: (
+            order.get(write_level(level), len(order)),
+            *_rank(level),
+            place[write_level(level)],
+        ),
     )
 
 
-def _natural(level: Level) -> tuple[int, float, str]:
-    """Sort key: booleans and numbers by value, then text by its characters."""
-    return (1, 0.0, level) if isinstance(level, str) else (0, float(level), "")
+def _rank(level: Level) -> tuple[int, float]:
+    """Sort key: booleans and numbers by value, then texts."""
+    return (1, 0.0) if isinstance(level, str) else (0, float(level))

@@ -20,9 +20,16 @@ OUTCOMES = {
 AMONG_CONVERGED = Words("mean %(measure)s among converged runs")
 OF_ALL = Words("mean %(measure)s of all runs")
 LOWER = Words("probability of a lower %(measure)s among converged runs")
+BETTER = {
+    False: Words("probability that a run has the higher %(measure)s, failed runs being worst"),
+    True: Words("probability that a run has the lower %(measure)s, failed runs being worst"),
+}
+"""By whether lower is better: of all runs."""
+
 COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
 AT = Words("at %(factor)s = %(level)s")
 AVERAGED = Words("averaged over %(factors)s with equal weights")
+OVER_BLOCKS = Words("over %(factors)s, which stand for others of their kind")
 POOLED = Words("pooled over %(factors)s with equal weights")
 
 
@@ -71,8 +78,13 @@ def _what(asked: Estimand, voice: Voice) -> str:
         "other": voice.name(asked.beside.outcome) if asked.beside else "",
         "factor": voice.name(asked.along or ""),
     }
-    lower = asked.quantity == "improvement" and table.lower_is_better
-    return voice.text(LOWER if lower else QUANTITIES[asked.quantity].words) % gaps
+    words = QUANTITIES[asked.quantity].words
+    if asked.quantity == "improvement":
+        if asked.outcome == "expected":
+            words = BETTER[table.lower_is_better]
+        elif table.lower_is_better:
+            words = LOWER
+    return voice.text(words) % gaps
 
 
 def _compared(asked: Estimand, voice: Voice) -> list[str]:
@@ -100,6 +112,10 @@ def _places(asked: Estimand, voice: Voice) -> list[str]:
     ]
     named = {*contrast.factors, *(c.factor for c in contrast.conditions), asked.along}
     free = [voice.name(x) for x in table.factors if x not in named and len(table.levels[x]) > 1]
+    blocks = QUANTITIES[asked.quantity].form.blocks
+    if blocks and table.block in table.factors and table.block not in named:
+        free.remove(voice.name(table.block))
+        phrases.append(voice.text(OVER_BLOCKS) % {"factors": voice.name(table.block)})
     free += [_some(asked, c, voice) for c in contrast.conditions if len(c.levels) > 1]
     if free:
         over = POOLED if QUANTITIES[asked.quantity].form == Form.VALUES else AVERAGED

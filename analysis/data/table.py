@@ -19,9 +19,12 @@ from vggstudy.analysis.data.outcomes import (
     NOT_DATA,
     is_fraction,
     lower_by_name,
+    unit,
 )
-from vggstudy.analysis.data.table_checks import TableRequest, build_table
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.data.request import TableRequest
+from vggstudy.analysis.data.row_names import RowNames
+from vggstudy.analysis.data.table_checks import build_table
+from vggstudy.analysis.notes import Note, NotedError, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
 
@@ -42,6 +45,10 @@ class TableSettings(TypedDict, total=False):
     levels: Mapping[str, Sequence[Level]] | None
     lower_is_better: bool | None
     seeding: Seeding
+    replicate: str | None
+    label: str | None
+    succeeds: str | None
+    percent: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +88,10 @@ class RunTable:
         What to know of how the table was read, e.g. of spellings of one level.
     lower_is_better : bool
         Whether the best value of the outcome is the lowest one.
+    block : str or None
+        The factor whose levels stand for others of their kind, such as data sets or tasks.
+    percent : bool
+        Whether the input gave the outcome in per cent; `value` holds fractions.
     """
 
     factors: tuple[str, ...]
@@ -98,6 +109,8 @@ class RunTable:
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
     lower_is_better: bool = False
+    block: str | None = None
+    percent: bool = False
 
     @classmethod
     def from_frame(
@@ -112,8 +125,11 @@ class RunTable:
         levels: Mapping[str, Sequence[Level]] | None = None,
         lower_is_better: bool | None = None,
         seeding: Seeding = "auto",
-        rows: str = "row",
-        first: int = 1,
+        replicate: str | None = None,
+        label: str | None = None,
+        succeeds: str | None = None,
+        percent: bool = False,
+        names: RowNames | None = None,
     ) -> RunTable:
         """Check a data frame, one row a run, and freeze it.
 
@@ -121,7 +137,8 @@ class RunTable:
         ----------
         frame : DataFrame
             The factors' columns; ``replicate`` or ``seed``; the outcome's column; ``outcome`` or
-            ``label`` with the values of `LABELS`.
+            ``label`` with the values of `LABELS`. Where nothing tells which runs converged, neither
+            labels nor a chance level, all of them count and none is judged.
         factors : sequence of str
             Columns whose combinations are the cells.
         outcome : str
@@ -140,8 +157,17 @@ class RunTable:
         seeding : str
             Whether runs of different cells share their seeds: auto (the column ``seed`` tells),
             independent, shared, or crossed.
-        rows, first : str, int
-            What messages call a row, and the number of the first one.
+        replicate : str, optional
+            Column that tells the runs of a cell apart; by default ``replicate`` or ``seed``.
+        label : str, optional
+            Column of labels, or of true and false; by default ``outcome`` or ``label``.
+        succeeds : str, optional
+            Condition that runs meet which converged, such as ``val_loss < 3.28``: see
+            `conditions.read_condition`. It is held against the values as the frame has them.
+        percent : bool
+            Whether the outcome, and other columns of fractions, are in per cent.
+        names : RowNames, optional
+            What messages call a row; ``row 1`` by default.
 
         Raises
         ------
@@ -149,9 +175,18 @@ class RunTable:
             If anything is wrong; every problem is listed, with its row.
         """
         request = TableRequest(
-            tuple(factors), outcome, margin, chance, dict(levels or {}), judged or outcome
+            tuple(factors),
+            outcome,
+            margin,
+            chance,
+            dict(levels or {}),
+            judged or outcome,
+            replicate=replicate,
+            label=label,
+            succeeds=succeeds,
+            percent=percent,
         )
-        made = cls(**build_table(frame, request, rows=rows, first=first), seeding=seeding)
+        made = cls(**build_table(frame, request, names or RowNames()), seeding=seeding)
         return made.directed(lower_is_better)
 
     @classmethod
@@ -181,14 +216,28 @@ class RunTable:
             If the file cannot be read as a table, or its content is wrong.
         """
         file = read_table_file(Path(path), factors, decimal=decimal)
-        return cls.from_frame(
-            file.frame, factors=factors, rows=file.rows, first=file.first, **asked
-        )
+        return cls.from_frame(file.frame, factors=factors, names=file.names, **asked)
 
     def directed(self, lower_is_better: bool | None) -> RunTable:
         """The same runs, with which values are better; None goes by the outcome's name."""
         lower = lower_by_name(self.outcome) if lower_is_better is None else lower_is_better
         return self if lower == self.lower_is_better else replace(self, lower_is_better=lower)
+
+    def blocked(self, block: str | None) -> RunTable:
+        """The same runs, with the factor whose levels are blocks; None leaves it as it is.
+
+        Raises
+        ------
+        AnalysisError
+            If it is no factor, or there is none to compare within its levels.
+        """
+        if block is None or block == self.block:
+            return self
+        if block not in self.factors:
+            raise NotedError(say("no_factor", name=block, names=self.factors))
+        if len(self.factors) < 2:
+            raise NotedError(say("block_alone", factor=block))
+        return replace(self, block=block)
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -200,7 +249,22 @@ class RunTable:
     @property
     def bounds(self) -> tuple[float, float] | None:
         """The range that the outcome cannot leave: [0, 1] for accuracies, otherwise None."""
-        return (0.0, 1.0) if is_fraction(self.outcome) else None
+        return (0.0, 1.0) if self.is_fraction else None
+
+    @property
+    def is_fraction(self) -> bool:
+        """Whether the outcome is a fraction in [0, 1]: by its name, or given in per cent."""
+        return self.percent or is_fraction(self.outcome)
+
+    @property
+    def unit(self) -> str:
+        """Unit of the outcome."""
+        return "fraction" if self.is_fraction else unit(self.outcome)
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything tells runs that converged from runs that failed."""
+        return self.label_rule != EVERY_RUN
 
     def count(self, label: str) -> int:
         """Number of runs with a label."""
@@ -299,6 +363,10 @@ class RunTable:
             further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
         if self.lower_is_better != lower_by_name(self.outcome):
             further["lower_is_better"] = self.lower_is_better
+        if self.block is not None:
+            further["block"] = self.block
+        if self.percent:
+            further["percent"] = True
         return digest(
             {
                 **further,

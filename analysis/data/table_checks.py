@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vggstudy.analysis.data.labelling import chance_of, judges, labels_of, outcome_numbers
 from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
-from vggstudy.analysis.data.outcomes import (
-    CONVERGED,
-    FAILED_TO_LEARN,
-    LABELS,
-    NOT_DATA,
-    is_fraction,
-    lower_by_name,
-)
-from vggstudy.analysis.data.repeated_rows import hint, unnamed_columns
+from vggstudy.analysis.data.outcomes import CONVERGED, DIVERGED, EVERY_RUN, NOT_DATA, is_fraction
+from vggstudy.analysis.data.problems import SHOWN, Problems
+from vggstudy.analysis.data.repeated_rows import advice, measurements, unnamed_columns
+from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS, TableRequest
+from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.spellings import one_spelling
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
 from vggstudy.suggest import suggest
@@ -27,105 +23,60 @@ from vggstudy.suggest import suggest
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 5
-"""Rows named per kind of problem; the rest are counted."""
-
-SAME_CHANCE = 1e-9
-"""Majority rates that differ by less are one, written differently."""
+MAX_RUNS = 2_000_000
+"""Runs of a table: one row each."""
 
 LARGEST = 1e70
 """The largest outcome that is analysed."""
 
-LABEL_COLUMNS = ("outcome", "label")
-REPLICATE_COLUMNS = ("replicate", "seed")
 SEED_COLUMN = "seed"
 """What a run was seeded with: where its values recur in other cells, runs depend on one another."""
+SUMMARIES = frozenset({"mean", "avg", "average"})
+SPREADS = frozenset({"std", "sd", "stdev", "stddev", "se", "sem", "stderr", "std_dev", "ci"})
+"""Columns of tables that have a row for several runs."""
 STREAM_COLUMNS = ("init_seed", "data_seed")
 """Seed of the initialisation, and seed of everything else, where a design crosses them."""
 
 
-@dataclass(frozen=True, slots=True)
-class TableRequest:
-    """What the caller asked to be analysed."""
-
-    factors: tuple[str, ...]
-    outcome: str
-    margin: float
-    chance: float | None
-    levels: Mapping[str, Sequence[Level]]
-    judged: str
-    """Column by which runs without labels are labelled."""
-
-
-@dataclass(slots=True)
-class _Problems:
-    """Collects what is wrong; rows are named as the reader finds them."""
-
-    rows: str
-    first: int
-    found: list[str] = field(default_factory=list)
-
-    def add(self, message: str) -> None:
-        self.found.append(message)
-
-    def add_rows(
-        self, where: Iterable[int], message: str, values: ObjectArray | None = None
-    ) -> None:
-        """One line for all rows with the same problem, the first few of them named."""
-        places = list(where)
-        if not places:
-            return
-        named = [
-            f"{self.rows} {self.first + i}" + (f" ({values[i]!r})" if values is not None else "")
-            for i in places[:SHOWN]
-        ]
-        more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
-        self.add(f"{message}: {', '.join(named)}{more}")
-
-    def raise_if_any(self) -> None:
-        if self.found:
-            raise AnalysisError("\n".join(self.found))
-
-
-def build_table(
-    frame: pd.DataFrame, request: TableRequest, *, rows: str, first: int
-) -> dict[str, Any]:
+def build_table(frame: pd.DataFrame, request: TableRequest, names: RowNames) -> dict[str, Any]:
     """The fields of a `RunTable`, in canonical order.
 
     Parameters
     ----------
     frame : DataFrame
     request : TableRequest
-    rows, first : str, int
-        How messages name a row, and the number of the first one.
+    names : RowNames
+        How messages name a row.
 
     Raises
     ------
     AnalysisError
         Listing every problem.
     """
-    problems = _Problems(rows, first)
+    problems = Problems(names)
     _check_columns(frame, request, problems)
     problems.raise_if_any()
-    blank = frame.isna().all(axis=1).to_numpy()
-    places = np.flatnonzero(~blank)
-    if not places.size:
-        raise AnalysisError("the table has no runs")
+    places = _places(frame)
     columns, notes = _factor_columns(frame, request, places, problems)
-    chance, own = _chance(frame, request, places, problems)
-    label, rule = _labels(frame, request, places, (chance, own), problems)
-    value = _values(frame, request.outcome, label, places, problems)
-    replicate = _replicates(frame, places, problems)
+    chance, own = chance_of(frame, request, places, problems)
+    label, rule = labels_of(frame, request, places, (chance, own), problems)
+    if rule == EVERY_RUN:
+        chance = own = None
+    value = _values(frame, request, label, places, problems)
+    replicate = _replicates(frame, request, places, problems)
     problems.raise_if_any()
     levels = {
         name: tuple(ordered_levels(columns[name].values(), request.levels.get(name)))
         for name in request.factors
     }
     codes = _codes(columns, levels, places)
-    _check_duplicates(
-        codes, replicate, places, levels, problems, frame.drop(columns=request.outcome)
-    )
+    others = frame.drop(columns=[request.outcome, request.replicate_in(frame.columns)])
+    _check_duplicates(codes, replicate, places, levels, problems, others)
     problems.raise_if_any()
+    notes += [
+        say("measurements_as_factor", factor=name, n=len(levels[name]))
+        for name in measurements(request.factors, codes, replicate)
+    ]
     order = _canonical_order(codes, replicate)
     return {
         "factors": request.factors,
@@ -138,10 +89,25 @@ def build_table(
         "chance": chance,
         "label_rule": rule,
         "streams": _streams(frame, request, places, order),
-        "seeds": _seeds(frame, places, order),
+        "seeds": _seeds(frame, request, places, order),
         "own_chance": None if own is None else own[places][order],
         "notes": tuple(notes),
+        "percent": request.in_percent(request.outcome),
     }
+
+
+def _places(frame: pd.DataFrame) -> IntArray:
+    """The rows that are runs: those that are not blank."""
+    used = ~frame.isna().all(axis=1).to_numpy()
+    if not used.any():
+        raise AnalysisError("the table has no runs")
+    if (count := int(used.sum())) > MAX_RUNS:
+        msg = (
+            f"{count:,} rows; at most {MAX_RUNS:,} runs are analysed. Rows that measure one run "
+            "again and again are no runs: keep one row a run, or some of them with --where"
+        )
+        raise AnalysisError(msg)
+    return np.flatnonzero(used)
 
 
 def _streams(
@@ -155,9 +121,11 @@ def _streams(
     return np.stack(codes, axis=1).astype(np.int64)[order]
 
 
-def _seeds(frame: pd.DataFrame, places: IntArray, order: list[int]) -> tuple[str, ...] | None:
+def _seeds(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, order: list[int]
+) -> tuple[str, ...] | None:
     """What each run was seeded with; None without such a column. An unknown seed is no other's."""
-    if SEED_COLUMN not in frame:
+    if SEED_COLUMN not in frame or SEED_COLUMN in request.factors:
         return None
     raw = frame[SEED_COLUMN].to_numpy(dtype=object)[places]
     found = []
@@ -169,7 +137,7 @@ def _seeds(frame: pd.DataFrame, places: IntArray, order: list[int]) -> tuple[str
     return tuple(found)
 
 
-def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Problems) -> None:
+def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: Problems) -> None:
     """Every needed column exists once and plays one part."""
     names = [str(name) for name in frame.columns]
     for name in sorted({x for x in request.factors if request.factors.count(x) > 1}):
@@ -178,28 +146,48 @@ def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: _Proble
         problems.add(f"column {name!r} occurs more than once")
     roles = [("factor", name) for name in request.factors]
     roles += [("outcome", name) for name in dict.fromkeys([request.outcome, request.judged])]
+    roles += [("replicate", request.replicate)] if request.replicate else []
+    roles += [("label", request.label)] if request.label else []
     for role, wanted in roles:
         if wanted not in names:
-            problems.add(f"{role} {wanted!r} is not a column{_suggestion(wanted, names)}")
-    taken = {request.outcome, *REPLICATE_COLUMNS, "label"} & set(request.factors)
+            problems.add(f"{role} {wanted!r} is not a column{_suggestion(role, wanted, names)}")
+    parts = [request.replicate] if request.replicate else [*REPLICATE_COLUMNS]
+    taken = {request.outcome, *parts, request.label or "label"} & set(request.factors)
     for name in sorted(taken):
         problems.add(f"column {name!r} cannot be a factor: it has another part in the table")
-    if not set(REPLICATE_COLUMNS) & set(names):
-        problems.add("no column 'replicate' or 'seed': add one that numbers the runs of a cell")
+    if {request.replicate, request.label} & {request.outcome}:
+        problems.add(f"outcome {request.outcome!r} cannot tell runs apart, nor label them")
+    if request.replicate is None and request.replicate_in(names) is None:
+        problems.add(_no_replicate(names))
     if not 0 <= request.margin < 1:
         problems.add(f"margin must be in [0, 1), got {request.margin}")
     if request.chance is not None and not 0 <= request.chance < 1:
         problems.add(f"chance must be in [0, 1), got {request.chance}")
 
 
-def _suggestion(wanted: str, names: Sequence[str]) -> str:
-    """A close name, or the list of those there are."""
+def _suggestion(role: str, wanted: str, names: Sequence[str]) -> str:
+    """A close name, or the list of those there are, with the option that names another."""
     hint = suggest(wanted, names) or f"columns: {', '.join(names)}"
-    return f" ({hint})"
+    option = "; --outcome COLUMN names another" if role == "outcome" else ""
+    return f" ({hint}{option})"
+
+
+def _no_replicate(names: Sequence[str]) -> str:
+    """That nothing numbers the runs, and what the table seems to be."""
+    lower = {name.lower() for name in names}
+    if lower & SUMMARIES and lower & SPREADS:
+        return (
+            "the rows seem to be summaries (mean, std, n), not runs: a table needs one row a run, "
+            "with the outcome of each and a column 'seed' or 'replicate' that numbers them"
+        )
+    return (
+        "no column 'replicate' or 'seed': say which column numbers the runs of a cell "
+        "(--replicate COLUMN), or add one"
+    )
 
 
 def _factor_columns(
-    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: Problems
 ) -> tuple[dict[str, dict[int, Level]], list[Note]]:
     """Canonical level of every run, by factor and row; which spellings were taken as one."""
     columns: dict[str, dict[int, Level]] = {}
@@ -229,97 +217,48 @@ def _scalars(column: pd.Series[Any]) -> Sequence[Any]:
     return list(column.to_numpy(dtype=dtype, na_value=np.nan) if narrow else column.to_numpy(dtype))
 
 
-def _labels(
+def _values(
     frame: pd.DataFrame,
     request: TableRequest,
+    label: IntArray,
     places: IntArray,
-    chances: tuple[float | None, FloatArray | None],
-    problems: _Problems,
-) -> tuple[IntArray, str]:
-    """Index into `LABELS` per row of the frame, and where it comes from."""
-    chance, own = chances
-    label = np.full(len(frame), -1, dtype=np.int64)
-    columns = set(frame.columns) - {request.outcome, request.judged}
-    column = next((name for name in LABEL_COLUMNS if name in columns), None)
-    if column is None and lower_by_name(request.judged):
-        problems.add(
-            f"no column 'outcome' or 'label', and less of {request.judged!r} is better: no margin "
-            "above chance tells which runs learned, so add such a column"
-        )
-        return label, ""
-    if column is None:
-        if chance is None and own is None:
-            problems.add(
-                "no column 'outcome' or 'label', and no chance level to tell which runs learned: "
-                "add such a column (converged, failed_to_learn, diverged, crashed or missing), "
-                "a column 'majority_rate', or give the chance level (--chance)"
-            )
-            return label, ""
-        numbers, _ = _numbers(frame, request.judged)
-        level = np.full(len(frame), chance, dtype=np.float64) if own is None else own
-        unknown = [i for i in places.tolist() if np.isnan(level[i])]
-        problems.add_rows(unknown, "'majority_rate' is missing for a run without a label")
-        with np.errstate(invalid="ignore"):
-            learned = numbers > level + request.margin
-        label[:] = np.where(learned, CONVERGED, FAILED_TO_LEARN)
-        return label, chance_rule(request.judged, chance, request.margin)
-    raw = frame[column].to_numpy(dtype=object)
-    known = {name: i for i, name in enumerate(LABELS)}
-    for i in places.tolist():
-        label[i] = known.get(str(raw[i]).strip(), -1)
-    unknown = [i for i in places.tolist() if label[i] < 0]
-    hint = f"{column!r} must be one of {', '.join(LABELS)}"
-    problems.add_rows(unknown, hint, raw)
-    return label, f"column {column!r}"
-
-
-def chance_rule(outcome: str, chance: float | None, margin: float) -> str:
-    """The rule without labels in words; None is each run's own majority rate."""
-    level = "its majority_rate" if chance is None else f"{chance:g}"
-    return f"{outcome} above {level} + {margin:g}"
-
-
-def _chance(
-    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: _Problems
-) -> tuple[float | None, FloatArray | None]:
-    """The majority-class rate: as given, that of all rows, or else each row's own."""
-    if request.chance is not None or "majority_rate" not in frame:
-        return request.chance, None
-    numbers, bad = _numbers(frame, "majority_rate")
-    used = numbers[places]
-    outside = [i for i in places.tolist() if numbers[i] < 0 or numbers[i] >= 1 or i in bad]
-    problems.add_rows(outside, "'majority_rate' must be a fraction in [0, 1)")
-    present = used[np.isfinite(used)]
-    if not present.size:
-        return None, None
-    if np.ptp(present) > SAME_CHANCE:
-        return None, numbers
-    return float(present.mean()), None
-
-
-def _values(
-    frame: pd.DataFrame, outcome: str, label: IntArray, places: IntArray, problems: _Problems
+    problems: Problems,
 ) -> FloatArray:
     """The outcome per row; a converged run must have one, and fractions must be fractions."""
-    numbers, bad = _numbers(frame, outcome)
+    outcome, judged = request.outcome, judges(request, frame)
+    in_percent = request.in_percent(outcome)
+    numbers, bad = outcome_numbers(frame, request)
     raw = frame[outcome].to_numpy(dtype=object)
     data = [i for i in places.tolist() if label[i] not in NOT_DATA]
     problems.add_rows([i for i in data if i in bad], f"{outcome!r} is not a number", raw)
+    hint = "" if judged else UNKNOWN_FATE % {"outcome": outcome}
+    numbers[(label == DIVERGED) & np.isinf(numbers)] = np.nan
     infinite = [i for i in data if np.isinf(numbers[i])]
-    problems.add_rows(infinite, f"{outcome!r} is infinite")
+    problems.add_rows(infinite, f"{outcome!r} is infinite{hint}")
     _check_size(numbers, outcome, [i for i in data if np.isfinite(numbers[i])], problems, raw)
     missing = [i for i in data if label[i] == CONVERGED and np.isnan(numbers[i]) and i not in bad]
-    problems.add_rows(missing, f"{outcome!r} is missing for a run that converged")
-    if is_fraction(outcome):
+    problems.add_rows(
+        missing, f"{outcome!r} is missing" + (" for a run that converged" if judged else hint)
+    )
+    if in_percent or is_fraction(outcome):
         outside = [i for i in data if numbers[i] < 0 or numbers[i] > 1]
-        hint = "; divide percentages by 100" if any(numbers[i] > 1 for i in outside) else ""
-        problems.add_rows(outside, f"{outcome!r} must be a fraction in [0, 1]{hint}", raw)
+        what = "a percentage in [0, 100]" if in_percent else "a fraction in [0, 1]"
+        over = not in_percent and any(numbers[i] > 1 for i in outside)
+        hint = "; divide percentages by 100 (--percent)" if over else ""
+        problems.add_rows(outside, f"{outcome!r} must be {what}{hint}", raw)
     numbers[np.isin(label, NOT_DATA)] = np.nan
     return numbers
 
 
+UNKNOWN_FATE = (
+    ', and nothing tells which runs failed: say --label COLUMN or --succeeds "%(outcome)s < '
+    '...", or leave such runs out with --where "%(outcome)s < inf"'
+)
+"""What settles whether a run without a finite value failed."""
+
+
 def _check_size(
-    numbers: FloatArray, outcome: str, rows: list[int], problems: _Problems, raw: ObjectArray
+    numbers: FloatArray, outcome: str, rows: list[int], problems: Problems, raw: ObjectArray
 ) -> None:
     """Values whose fourth power, which degrees of freedom take, is a number of 64 bits."""
     large = [i for i in rows if abs(numbers[i]) > LARGEST]
@@ -329,19 +268,11 @@ def _check_size(
         problems.add(f"{outcome!r} is nowhere beyond {1 / LARGEST:g}; give it in another unit")
 
 
-def _numbers(frame: pd.DataFrame, name: str) -> tuple[FloatArray, set[int]]:
-    """A column as numbers (NaN where it has none) and the rows whose text is not a number."""
-    import pandas as pd
-
-    column = frame[name]
-    numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
-    bad = np.isnan(numbers) & ~column.isna().to_numpy()
-    return numbers, set(np.flatnonzero(bad).tolist())
-
-
-def _replicates(frame: pd.DataFrame, places: IntArray, problems: _Problems) -> list[str]:
+def _replicates(
+    frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: Problems
+) -> list[str]:
     """The text that tells the runs of a cell apart, for the rows in use."""
-    name = next(column for column in REPLICATE_COLUMNS if column in frame)
+    name = request.replicate_in(frame.columns)
     raw = frame[name].to_numpy(dtype=object)
     found: list[str] = []
     bad: list[int] = []
@@ -372,7 +303,7 @@ def _check_duplicates(
     replicate: Sequence[str],
     places: IntArray,
     levels: Mapping[str, Sequence[Level]],
-    problems: _Problems,
+    problems: Problems,
     frame: pd.DataFrame,
 ) -> None:
     """Two rows of one cell never share a replicate; a factor that was not named looks like that."""
@@ -387,15 +318,24 @@ def _check_duplicates(
                 for factor, code in zip(levels, row, strict=True)
             )
             text[i] = f"{cell}, replicate {name}"
-    named = "; ".join(text[i] for i in again[:SHOWN])
+    if not again:
+        return
+    at = places.tolist().index(again[0])
+    first = seen[*codes[at].tolist(), replicate[at]]
+    known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
+    runs = {run: number for number, run in enumerate(seen)}
+    keys = zip(codes.tolist(), replicate, strict=True)
+    numbers = np.array([runs[*row, name] for row, name in keys], dtype=np.int64)
+    if why := advice(frame.iloc[places], numbers, known):
+        alike = int((numbers == numbers[at]).sum()) - 2
+        more = f" and {alike} more" if alike else ""
+        rows = f"{problems.names(first)}, {problems.names(again[0])}{more}"
+        problems.add(f"several rows are one run ({text[again[0]]}: {rows}): {why}")
+        return
+    named = "; ".join(list(dict.fromkeys(text.values()))[:SHOWN])
     problems.add_rows(again, f"replicates must differ within a cell ({named})")
-    if again:
-        at = places.tolist().index(again[0])
-        first = seen[*codes[at].tolist(), replicate[at]]
-        runs = [(*row, name) for row, name in zip(codes.tolist(), replicate, strict=True)]
-        known = {*levels, *REPLICATE_COLUMNS, *LABEL_COLUMNS}
-        for name in unnamed_columns(frame, first, again[0], known):
-            problems.add(hint(name, frame[name].to_numpy(dtype=object)[places].tolist(), runs))
+    for name in unnamed_columns(frame, first, again[0], known):
+        problems.add(f"column {name!r} differs between these rows: is it a factor, too?")
 
 
 def _canonical_order(codes: IntArray, replicate: Sequence[str]) -> list[int]:

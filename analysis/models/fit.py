@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+NOT_JUDGED = "not_judged"
+"""Name of the note that stands for the model of converging where nothing tells what converged."""
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class FittedModels:
     """What was fitted to the runs besides cell means.
@@ -52,6 +56,11 @@ class FittedModels:
     components: Components
     cautions: tuple[Note, ...] = ()
 
+    @property
+    def judged(self) -> bool:
+        """Whether anything told which runs converged."""
+        return not (isinstance(self.failure, Note) and self.failure.name == NOT_JUDGED)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; a model that was not fitted is ``{"reason": ..., "text": ...}``."""
         return {
@@ -70,9 +79,10 @@ class FittedModels:
 
     def summary(self) -> str:
         """All models as plain text."""
+        outcome = "model of the outcome" + (" among converged runs" if self.judged else "")
         parts = [
-            ("model of converging", self.failure),
-            ("model of the outcome among converged runs", self.accuracy),
+            *([("model of converging", self.failure)] if self.judged else []),
+            (outcome, self.accuracy),
             ("components of variance", self.components),
         ]
         texts = [
@@ -85,7 +95,11 @@ class FittedModels:
         """Odds ratios, lack of fit and the spread between runs, a line each."""
         found = []
         if isinstance(self.failure, Note):
-            found.append(f"model of converging: not available ({self.failure.text})")
+            found += (
+                []
+                if not self.judged
+                else [f"model of converging: not available ({self.failure.text})"]
+            )
         else:
             found += [
                 f"odds ratio, {e.name}: {e.odds_ratio.estimate:.3g} "
@@ -158,6 +172,8 @@ def fit_models(
 
 def _failure(cells: Cells, request: ModelRequest, confidence: float) -> FailureModel | Note:
     """The failure model, as far as the cells with runs allow; none where no run failed."""
+    if not cells.table.judged:
+        return say(NOT_JUDGED, ModelReason.NOT_ESTIMABLE)
     terms = failure_terms(cells.table, request)
     count = sum(len(cells.table.levels[name]) - 1 for name in terms.factors)
     if count >= MAX_TERMS:

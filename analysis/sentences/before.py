@@ -18,6 +18,10 @@ BEFORE = {
     "unplanned_cells": Sentence(
         "%(n)s of %(cells)s combinations of levels are not in the table: %(names)s"
     ),
+    "cells_on_demand": Sentence(
+        "the %(n)s cells are too many for a claim each: claims of cells, and comparisons of them, "
+        "are made when they are asked for by id"
+    ),
     "cells_without_converged": Sentence("no run converged in %(n)s of %(cells)s cells"),
     "flat_cell": Sentence("the converged runs of one cell have one and the same value"),
     "flat_cells": Sentence("the converged runs of %(n)s cells each have one and the same value"),
@@ -27,6 +31,26 @@ BEFORE = {
         "if they are one"
     ),
     "lower_is_better": Sentence("lower values of %(factor)s are better"),
+    "rows_averaged": Sentence(
+        "%(n)s rows are averaged over %(names)s to %(runs)s runs of %(k)s rows each",
+        names=Kind.FACTORS,
+    ),
+    "rows_averaged_unequal": Sentence(
+        "%(n)s rows are averaged over %(names)s to %(runs)s runs of %(least)s to %(most)s rows",
+        names=Kind.FACTORS,
+    ),
+    "last_rows": Sentence(
+        "of %(n)s rows the last by %(factor)s of each of %(runs)s runs counts; all of them end "
+        "with %(low)s"
+    ),
+    "last_rows_differ": Sentence(
+        "of %(n)s rows the last by %(factor)s of each of %(runs)s runs counts; they end between "
+        "%(low)s and %(high)s"
+    ),
+    "measurements_as_factor": Sentence(
+        "every run has the same %(n)s values of %(factor)s: if they number measurements of one "
+        "run, they are no levels to compare, and averaging over them leaves one row a run"
+    ),
     "seeds_crossed": Sentence(
         "seeds are crossed: %(n)s of %(all)s runs, no two of a cell with a common seed, enter the "
         "estimates; all of them enter the components of variance"

@@ -30,6 +30,12 @@ CAUTIONS = {
     ),
     "only_converged_in_cell": Sentence("only %(n)s converged runs in a cell"),
     "only_converged": Sentence("only %(n)s converged runs"),
+    "only_runs_in_cell": Sentence("only %(n)s runs in a cell"),
+    "predicted_as_normal": Sentence(
+        "the next run is predicted as of a normal distribution, and the runs of the cell do not "
+        "look like one: the interval may hold it less often"
+    ),
+    "improvement_takes_independent": Sentence("runs that share seeds are taken as independent"),
     "only_seeds": Sentence("only %(n)s seeds"),
     "few_seeds_complete": Sentence(
         "only %(n)s of %(seeds)s seeds have a run in every cell: each is a cluster of those it has"
@@ -78,6 +84,12 @@ CAUTIONS = {
     "needed_above": Sentence(
         "the %(factor)s needed is > %(level)s, outside those run", level=Kind.NUMBER
     ),
+    "tolerated_below": Sentence(
+        "the %(factor)s tolerated is < %(level)s, outside those run", level=Kind.NUMBER
+    ),
+    "tolerated_above": Sentence(
+        "the %(factor)s tolerated is > %(level)s, outside those run", level=Kind.NUMBER
+    ),
     "same_probability": Sentence("the probability is %(p)s at every %(factor)s", p=Kind.NUMBER),
     "one_sided_below": Sentence(
         "one-sided: < %(level)s at %(p)s confidence; the levels of %(factor)s that were run bound "
@@ -105,6 +117,37 @@ CAUTIONS = {
     "curves_do_not_fit": Sentence("the curves do not fit the cell means (p = %(p)s)"),
     "outlier": Sentence("a run of %(names)s is an outlier (p = %(p)s for the largest of all)"),
     "run_determines_fit": Sentence("a run determines its own fit, so equal variances are assumed"),
+    "few_blocks": Sentence("only %(n)s blocks (%(factor)s) stand for all of their kind"),
+    "blocks_left_out": Sentence(
+        "%(n)s of %(all)s blocks (%(factor)s) lack one of the two levels and are left out"
+    ),
+    "blocks_incomplete": Sentence(
+        "%(n)s of %(all)s blocks (%(factor)s) lack a level and are left out of the ranks"
+    ),
+    "levels_absent": Sentence(
+        "%(n)s levels ran in fewer than half of the blocks (%(factor)s) and are not ranked"
+    ),
+    "blocks_differ": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it has the sign of the mean; between blocks it "
+        "varies with a standard deviation of %(other)s (I² = %(p)s)",
+        p=Kind.PERCENT,
+        other=Kind.ROUNDED_2,
+    ),
+    "blocks_differ_unmeasured": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it has the sign of the mean; how much blocks differ "
+        "beyond that is not known, because runs of some cells do not vary"
+    ),
+    "blocks_differ_by_factor_unmeasured": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it lies on the same side of 1 as the mean; how much "
+        "blocks differ beyond that is not known, because runs of some cells do not vary"
+    ),
+    "blocks_differ_by_factor": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it lies on the same side of 1 as the mean; between "
+        "blocks it varies by a factor of %(other)s, one standard deviation of its logarithm "
+        "(I² = %(p)s)",
+        p=Kind.PERCENT,
+        other=Kind.ROUNDED_3,
+    ),
     # What a model says of its own fit.
     "no_test_of_fit": Sentence("lack of fit cannot be tested: no cell or no replicate to spare"),
     "no_lack_of_fit": Sentence(

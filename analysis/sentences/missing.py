@@ -38,6 +38,24 @@ MISSING = {
     "needs_labelled_seeds": Sentence(
         "needs at least %(least)s seeds with labelled runs in every cell, has %(n)s of %(seeds)s"
     ),
+    "needs_blocks": Sentence(
+        "needs at least %(least)s blocks (%(factor)s) with what is compared, has %(n)s"
+    ),
+    "blocks_do_not_vary": Sentence("all blocks give the same value"),
+    "blocks_differ_in_unit": Sentence(
+        "blocks (%(factor)s) have scales of their own, %(other)s times apart, so that "
+        "differences of %(name)s have no mean: take block_ratio, block_scaled, block_wins or "
+        "block_rank",
+        other=Kind.ROUNDED_2,
+    ),
+    "ratio_of_signs": Sentence(
+        "the means of %(names)s are zero or lie on both sides of it and have no ratio: take "
+        "block_scaled"
+    ),
+    "scale_needs_levels": Sentence(
+        "the range of %(n)s levels of %(factor)s is no scale for their difference: it takes three"
+    ),
+    "not_ranked": Sentence("it ran in fewer than half of the blocks (%(factor)s)"),
     "seeds_do_not_vary": Sentence("all seeds give the same value"),
     "peak_needs_levels": Sentence(
         "a peak needs %(least)s converged levels of %(factor)s, has %(n)s"
@@ -50,6 +68,31 @@ MISSING = {
         "has %(n)s (%(levels)s)"
     ),
     "line_needs_levels": Sentence("needs runs at 2 levels of %(factor)s or more, has %(n)s"),
+    "all_of_runs_converged": Sentence("all of the %(n)s runs converged"),
+    "no_direction": Sentence(
+        "whether learning rises or falls along %(factor)s is not established (p = %(a)s of a "
+        "rise, %(b)s of a fall)",
+        a=Kind.ROUNDED_2,
+        b=Kind.ROUNDED_2,
+    ),
+    "learning_rises_and_falls": Sentence(
+        "learning both rises and falls along %(factor)s (p = %(a)s of a rise, %(b)s of a fall): no "
+        "level is needed or tolerated",
+        a=Kind.ROUNDED_2,
+        b=Kind.ROUNDED_2,
+    ),
+    "declared_rises": Sentence(
+        "learning was declared to rise along %(factor)s, and falls somewhere (p = %(p)s)"
+    ),
+    "declared_falls": Sentence(
+        "learning was declared to fall along %(factor)s, and rises somewhere (p = %(p)s)"
+    ),
+    "learning_rises": Sentence(
+        "learning rises along %(factor)s: a level is needed, none is the largest tolerated"
+    ),
+    "learning_falls": Sentence(
+        "learning falls along %(factor)s: a level is tolerated, none is needed"
+    ),
     "fit_failed": Sentence("the fit failed: %(what)s"),
     "penalised_fit_failed": Sentence("the penalised fit failed: %(what)s"),
     "no_level_excluded": Sentence("no %(factor)s among those run can be excluded"),
@@ -121,6 +164,7 @@ MISSING = {
     "no_curve_to_fit": Sentence(
         "no numeric factor has three levels or more, so there is no curve to fit"
     ),
+    "not_judged": Sentence("nothing tells which runs converged, so none is judged"),
     "no_run_failed": Sentence("no run failed, so there are no odds of failing to compare"),
     "no_cell_of_model": Sentence("no cell of the model has labelled runs"),
     "terms_aliased": Sentence(

@@ -19,6 +19,9 @@ STUDY = {
     "trainer_code_differs": Sentence(
         "the trainer's code is not the same in all runs, but one of %(n)s: %(names)s"
     ),
+    "versions_differ": Sentence(
+        "the runs were not all made by the same code, but by %(n)s versions: %(names)s"
+    ),
     "never_amended": Sentence("the protocol was never amended"),
     "amended": Sentence(
         "the protocol was amended on %(date)s, after %(n)s of %(all)s runs: %(rules)s"

@@ -140,12 +140,13 @@ def unit_of(claim: Claim) -> Unit:
         return CORRELATION
     if claim.unit not in SHARES:
         return PLAIN
-    return {"diff": POINTS, "did": POINTS_OF_POINTS}.get(claim.quantity, PERCENT)
+    points = {"diff": POINTS, "block_diff": POINTS, "did": POINTS_OF_POINTS}
+    return points.get(claim.quantity, PERCENT)
 
 
 def size_of(claim: Claim) -> int:
     """The runs behind a claim: those that converged for an accuracy among converged runs."""
-    return claim.n if claim.outcome in ("converged", "expected", "needed") else claim.k
+    return claim.n if claim.outcome in ("converged", "expected", "needed", "tolerated") else claim.k
 
 
 def display(claim: Claim) -> Display | None:

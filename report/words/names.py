@@ -66,6 +66,7 @@ NAMES = {
 
 METHODS = {
     "basic_bootstrap": mark("basic bootstrap"),
+    "blocks_t": mark("Student t on blocks"),
     "bca_bootstrap": mark("BCa bootstrap"),
     "calibrated_bootstrap": mark("calibrated bootstrap"),
     "cells_t": mark("Student t on cells"),
@@ -77,6 +78,7 @@ METHODS = {
     "feng_cliff": mark("Feng and Cliff"),
     "fieller_cell": mark("Fieller"),
     "fieller_firth": mark("Fieller on Firth's estimates"),
+    "hartung_knapp": mark("random effects, Hartung and Knapp"),
     "hedges_g_hedges_olkin": mark("Hedges and Olkin"),
     "hettmansperger_sheather": mark("Hettmansperger and Sheather"),
     "influence_t": mark("t on influence values"),
@@ -91,6 +93,7 @@ METHODS = {
     "mover_product": mark("MOVER"),
     "mover_wilson": mark("MOVER on Wilson limits"),
     "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),
+    "next_block_t": mark("a new block"),
     "newcombe": mark("Newcombe"),
     "newcombe_effective": mark("Newcombe on the effective number of runs"),
     "paired_seeds": mark("Student t on seeds, at least MOVER on pairs"),
@@ -106,6 +109,7 @@ METHODS = {
     "tost_by_seed": mark("two one-sided t tests by seed"),
     "tost_by_pair": mark("two one-sided t tests by pair"),
     "welch": mark("Welch"),
+    "within_blocks": mark("these blocks alone"),
     "wilson": mark("Wilson"),
 }
 """How an interval was made; every other name loses its underscores."""

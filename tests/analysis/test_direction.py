@@ -152,7 +152,7 @@ def test_the_report_says_that_lower_is_better() -> None:
     assert not any("better" in x.text for x in analyze(models("score"), resamples=99).warnings)
 
 
-def test_a_loss_without_labels_cannot_say_what_learned() -> None:
+def test_no_chance_level_says_which_runs_of_a_loss_learned() -> None:
     frame = models().to_frame().drop(columns="outcome")
-    with pytest.raises(AnalysisError, match="less of 'loss' is better: no margin"):
+    with pytest.raises(AnalysisError, match="less of 'loss' is better, so no chance level"):
         RunTable.from_frame(frame, factors=["model"], outcome="loss", chance=0.1)

@@ -8,13 +8,11 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from vggstudy.cli import _invoke
+from tests.cli.conftest import Cli
 from vggstudy.cli.results import DESPITE
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
@@ -34,32 +32,6 @@ name = "digits"
 [training]
 epochs = 20
 """
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command line came to."""
-
-    code: int
-    out: str
-    err: str
-
-
-Cli = Callable[..., Done]
-
-
-@pytest.fixture
-def cli(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Cli:
-    """Runs a command line in an empty working folder."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str | Path) -> Done:
-        code = _invoke([str(argument) for argument in arguments])
-        captured = capfd.readouterr()
-        assert "Traceback" not in captured.err
-        return Done(code, captured.out, captured.err)
-
-    return call
 
 
 @pytest.fixture
@@ -256,8 +228,8 @@ def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
     )
     (tmp_path / "runs.csv").write_text(f"a,seed,val_accuracy,val_loss\n{rows}\n")
     table = ("runs.csv", "--factors", "a", "--outcome", "val_accuracy")
-    refused = cli("analyze", *table)
-    assert (refused.code, "--chance" in refused.err) == (3, True)
+    unjudged = cli("analyze", *table)
+    assert (unjudged.code, "converged" in unjudged.out) == (0, False)
     done = cli("analyze", *table, "--chance", "0.1", "--outcome", "val_loss")
     assert done.code == 0, done.err
     assert "8/10" in done.out
@@ -279,6 +251,31 @@ def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
     cli("analyze", "small")
     refused = cli("cite", study / "claims.json", "--chance", "0.1", "--seeding", "shared")
     assert (refused.code, "--seeding, --chance are for a CSV" in refused.err) == (2, True)
+
+
+def test_blocks_are_an_option_of_a_table_and_those_of_a_study_its_protocols(
+    cli: Cli, tmp_path: Path, study: Path
+) -> None:
+    assert study.is_dir()
+    rows = "\n".join(
+        f"{a},set {b},{s},converged,{0.4 + 0.05 * a + 0.02 * a * (b % 3) + b / 50 + s / 100}"
+        for a in (1, 2, 4)
+        for b in range(6)
+        for s in range(3)
+    )
+    (tmp_path / "runs.csv").write_text(f"batch_size,task,seed,label,test_accuracy\n{rows}\n")
+    table = ("runs.csv", "--factors", "batch_size")
+    done = cli("analyze", *table, "--block", "task")
+    assert done.code == 0, done.err
+    assert "over task, 6 blocks: Friedman's chi-square(2) = 12," in done.out
+    pair = "accuracy.block_diff.batch_size@batch_size=1..2"
+    assert "in 6 of 6 blocks" in cli("cite", *table, pair, "--block", "task", "--as", "json").out
+    without = cli("cite", "runs.csv", pair, "--factors", "batch_size,task")
+    assert (without.code, "did you mean" in without.err or "no claim" in without.err) == (3, True)
+    wrong = cli("analyze", *table, "--block", "game")
+    assert (wrong.code, "'game' is not a column" in wrong.err) == (3, True)
+    refused = cli("analyze", "small", "--block", "depth")
+    assert (refused.code, "[analysis] block" in refused.err) == (2, True)
 
 
 def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:

@@ -105,8 +105,35 @@ def test_runs_that_saw_other_images_are_told_of_everywhere(
     assert words in capsys.readouterr().err
     assert _invoke(["doctor", str(study)]) == 0
     assert words in capsys.readouterr().out
+    assert _invoke(["doctor", str(study), "--json"]) == 0
+    (sentence,) = json.loads(capsys.readouterr().out)["different_images"]
+    assert words in sentence
+    assert _invoke(["run", str(study / "protocol.toml"), "--study", str(study)]) == 0
+    assert words in capsys.readouterr().err
     assert _invoke(["export", str(study)]) == 0
     assert words in capsys.readouterr().err
+
+
+def newer(record: dict[str, Any]) -> None:
+    record["provenance"]["environment"]["packages"]["torch"] = "2.15.0"
+    record["provenance"]["environment"]["git"] = {"commit": "0123456789abcdef", "dirty": True}
+
+
+def test_runs_made_by_other_versions_of_the_code_are_told_of(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify = ["verify", str(study)]
+    assert _invoke([*verify, "--strict"]) == 0
+    edit(study, newer)
+    capsys.readouterr()
+    words = (
+        "not all made by the same code, but by 2 versions: commit=unknown, torch=2.14.1, runs=199; "
+        "commit=0123456789ab+, torch=2.15.0, runs=1"
+    )
+    assert _invoke(["doctor", str(study)]) == 0
+    assert words in capsys.readouterr().out
+    assert _invoke(verify) == 0
+    assert _invoke([*verify, "--strict"]) != 0
 
 
 def test_a_recipe_without_a_setting_that_came_later_is_its_cell_s(study: Path) -> None:

@@ -43,7 +43,7 @@ seen = []
 
 def hook(event, arguments):
     if event.split(".")[0] in ("subprocess", "os") or event == "import":
-        if "marker" in repr(arguments) and "of" in repr(arguments) and "stranger" in repr(arguments):
+        if "marker" in repr(arguments) and "stranger" in repr(arguments):
             seen.append((event, repr(arguments)[:200]))
 
 sys.addaudithook(hook)

@@ -11,7 +11,8 @@ import pytest
 
 from vggstudy.ledger import Attempt, RunRecord, StudyStore
 from vggstudy.plan import make_plan
-from vggstudy.protocol import Protocol
+from vggstudy.protocol import Protocol, load_protocol
+from vggstudy.study.outcomes import check_outcomes
 from vggstudy.study.runs import FINAL, MEASURED, curve_stability, measured, study_frame
 from vggstudy.training.results import CURVES, TEST_CURVES
 
@@ -113,3 +114,21 @@ def test_a_factor_keeps_its_name_where_something_measured_has_it_too(tmp_path: P
     frame = frame_of(tmp_path, {"epochs": 7}, factors={"epochs": [9, 18]}, outcomes=[])
     assert list(frame.columns).count("epochs") == 1
     assert frame["epochs"].tolist() == [9, 18]
+
+
+def outcomes_of(quickstart: Protocol, outcome: str, *further: str) -> Protocol:
+    analysis = quickstart.analysis.model_copy(
+        update={"outcome": outcome, "outcomes": list(further)}
+    )
+    return quickstart.model_copy(update={"analysis": analysis})
+
+
+def test_outcomes_that_no_run_records_are_said_before_training() -> None:
+    protocol = load_protocol("quickstart").protocol
+    assert check_outcomes(protocol) == []
+    recorded = outcomes_of(protocol, "worst_recall", "class_3_recall", "ensemble_gain", "seconds")
+    assert check_outcomes(recorded) == []
+    first, second = check_outcomes(outcomes_of(protocol, "balanced_accuracy", "seconds", "f1"))
+    assert first.startswith("analysis.outcome 'balanced_accuracy' is not recorded")
+    assert first.endswith("(did you mean 'test_balanced_accuracy'?)")
+    assert second.startswith("analysis.outcomes 'f1' is not recorded")

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass, fields
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from vggstudy.cli.console import Console
+from vggstudy.stated.base import Level, write_level
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
     from vggstudy.analysis.data.table import Seeding
     from vggstudy.study.sources import Source
+    from vggstudy.study.tables import TableArguments
 
 
 @dataclass(frozen=True, slots=True)
 class TableChoice:
-    """How a command was told to read a table of runs.
+    """How a command was told to read a table of runs: a field for each of `TABLE_OPTIONS`.
 
     Attributes
     ----------
@@ -32,60 +35,230 @@ class TableChoice:
         Whether runs of different cells share seeds.
     lower_is_better : bool or None
         Whether less of the outcome is better.
-    outcomes : tuple of str
-        Columns that are analysed, the main one first.
-    chance : float or None
-        Outcome of a run that guesses.
+    block : str or None
+        The factor whose levels stand for others of their kind.
+    outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
+    last, average_over
+        See `vggstudy.study.tables.TableAsked`.
     """
 
     factors: tuple[str, ...] = ()
     protocol_file: str | None = None
     seeding: Seeding | None = None
     lower_is_better: bool | None = None
+    block: str | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
+    replicate: str | None = None
+    label: str | None = None
+    succeeds: str | None = None
+    percent: bool = False
+    where: str | None = None
+    wide: str | None = None
+    levels: Mapping[str, Sequence[Level]] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
+
+    def given(self) -> dict[str, Any]:
+        """What was said, by the names of the fields."""
+        values = ((each, getattr(self, each.name)) for each in fields(self))
+        return {each.name: x for each, x in values if x not in (each.default, {})}
+
+    def asked(self) -> TableArguments:
+        """What says how the rows are read."""
+        from vggstudy.study.tables import TableArguments
+
+        known = TableArguments.__annotations__
+        return cast(
+            "TableArguments", {name: x for name, x in self.given().items() if name in known}
+        )
+
+    def arguments(self) -> list[str]:
+        """The options that say the same, to be quoted for a shell."""
+        return [text for name, value in self.given().items() for text in _written(name, value)]
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
-        given = {
-            "--seeding": self.seeding,
-            "--lower-is-better": self.lower_is_better,
-            "--outcome": self.outcomes or None,
-            "--chance": self.chance,
-        }
-        if names := [name for name, value in given.items() if value is not None]:
+        given = [name for name in self.given() if name not in ("factors", "protocol_file")]
+        if names := [TABLE_OPTIONS[name][0].partition("/")[0] for name in given]:
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
             raise click.UsageError(f"{path} holds claims, no runs: {said}")
 
 
-_TABLE_OPTIONS = (
-    click.option(
-        "--factors", default="", metavar="A,B,...", help="Columns of a CSV that are factors."
+def _written(name: str, value: Any) -> Iterator[str]:
+    """An option as it is typed, one text an argument."""
+    yes, _, no = TABLE_OPTIONS[name][0].partition("/")
+    if isinstance(value, bool):
+        yield yes if value else no
+    elif isinstance(value, Mapping):
+        for factor, levels in value.items():
+            yield from (yes, f"{factor}={','.join(map(write_level, levels))}")
+    elif name == "factors":
+        yield from (yes, ",".join(value))
+    elif isinstance(value, tuple):
+        for one in value:
+            yield from (yes, str(one))
+    else:
+        yield from (yes, f"{value:g}" if isinstance(value, float) else str(value))
+
+
+def _levels(
+    _context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]
+) -> dict[str, list[Level]]:
+    """``method=old,new`` of every factor that is named."""
+    found: dict[str, list[Level]] = {}
+    for text in values:
+        factor, equals, levels = text.rpartition("=")
+        if not equals or not split(levels):
+            raise click.BadParameter(
+                f"write FACTOR=LEVEL,LEVEL,... as in method=old,new, not {text!r}"
+            )
+        found[factor.strip()] = [_level(one) for one in split(levels)]
+    return found
+
+
+def _level(text: str) -> Level:
+    """A level as an id writes it: true, 19, 0.001; anything else is text."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text
+    return value if isinstance(value, (bool, int, float)) else text
+
+
+TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "factors": (
+        "--factors",
+        {
+            "default": "",
+            "metavar": "A,B,...",
+            "callback": lambda _context, _parameter, text: tuple(split(text)),
+            "help": "Columns of a CSV that are factors.",
+        },
     ),
-    click.option("--protocol", "protocol_file", help="Protocol that says how to analyse a CSV."),
-    click.option(
+    "protocol_file": ("--protocol", {"help": "Protocol that says how to analyse a CSV."}),
+    "outcomes": (
         "--outcome",
-        "outcomes",
-        multiple=True,
-        metavar="COLUMN",
-        help="Column of a CSV that is analysed (test_accuracy); repeated, the first is the main "
-        "one.",
+        {
+            "multiple": True,
+            "metavar": "COLUMN",
+            "help": "Column of a CSV that is analysed (test_accuracy); repeated, the first is the "
+            "main one.",
+        },
     ),
-    click.option(
+    "replicate": (
+        "--replicate",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV that tells the runs of a cell apart (replicate or seed).",
+        },
+    ),
+    "where": (
+        "--where",
+        {
+            "metavar": "CONDITION",
+            "help": "Rows of a CSV that are used: 'phase = test and lr <= 0.1'.",
+        },
+    ),
+    "wide": (
+        "--wide",
+        {
+            "metavar": "PATTERN",
+            "help": "Columns of a CSV that each hold the outcome of a run: 'seed_*'.",
+        },
+    ),
+    "also": (
+        "--and",
+        {
+            "multiple": True,
+            "metavar": "FILE",
+            "help": "A further CSV of the same table; repeatable.",
+        },
+    ),
+    "levels": (
+        "--levels",
+        {
+            "multiple": True,
+            "metavar": "FACTOR=A,B,...",
+            "callback": _levels,
+            "help": "Order of a factor's levels in a CSV (numbers by value, texts as they come).",
+        },
+    ),
+    "percent": (
+        "--percent",
+        {"is_flag": True, "help": "The outcome of a CSV is in per cent: 93.2 means 0.932."},
+    ),
+    "label": (
+        "--label",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV that says which runs converged, in words or as true/false.",
+        },
+    ),
+    "succeeds": (
+        "--succeeds",
+        {
+            "metavar": "CONDITION",
+            "help": "What a run of a CSV meets that converged: 'val_loss < 3.28'.",
+        },
+    ),
+    "chance": (
         "--chance",
-        type=click.FloatRange(0, 1, max_open=True),
-        help="Outcome of a run that guesses, in a CSV without labels: others have learned.",
+        {
+            "type": click.FloatRange(0, 1, max_open=True),
+            "help": "Outcome of a run that guesses, in a CSV without labels: others have learned.",
+        },
     ),
-    click.option(
+    "last": (
+        "--last",
+        {
+            "metavar": "COLUMN",
+            "help": "Of a CSV with several rows a run, take those with a run's greatest COLUMN "
+            "(epoch).",
+        },
+    ),
+    "average_over": (
+        "--average-over",
+        {
+            "multiple": True,
+            "metavar": "COLUMN",
+            "help": "Of a CSV with several rows a run, take their mean over COLUMN (episode).",
+        },
+    ),
+    "lower_is_better": (
         "--lower-is-better/--higher-is-better",
-        default=None,
-        help="Whether less of the outcome is better; by default as its name says.",
+        {
+            "default": None,
+            "help": "Whether less of the outcome is better; by default as its name says.",
+        },
     ),
-    click.option(
+    "block": (
+        "--block",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV (data sets, tasks) whose levels stand for others of their "
+            "kind.",
+        },
+    ),
+    "seeding": (
         "--seeding",
-        type=click.Choice(["auto", "independent", "shared", "crossed"]),
-        help="Whether runs of different cells of a CSV share seeds; auto: its column 'seed' tells.",
+        {
+            "type": click.Choice(["auto", "independent", "shared", "crossed"]),
+            "help": "Whether runs of different cells of a CSV share seeds; auto: its column 'seed' "
+            "tells.",
+        },
     ),
+}
+"""The options on a table, by the names of the fields of `TableChoice`."""
+
+
+claims_option = click.option(
+    "--claims",
+    "asked",
+    multiple=True,
+    metavar="PATTERN",
+    help="Claims that are made besides: an id, or ids with * and ? for what may stand there.",
 )
 
 
@@ -93,12 +266,12 @@ def table_options(command: Callable[..., int | None]) -> Callable[..., int | Non
     """The options of every command that takes a table; it gets them as one ``table``."""
 
     @functools.wraps(command)
-    def chosen(*args: Any, factors: str, **given: Any) -> int | None:
-        asked = {each.name: given.pop(each.name) for each in fields(TableChoice)[1:]}
-        return command(*args, table=TableChoice(tuple(split(factors)), **asked), **given)
+    def chosen(*args: Any, **given: Any) -> int | None:
+        asked = {name: given.pop(name) for name in TABLE_OPTIONS}
+        return command(*args, table=TableChoice(**asked), **given)
 
-    for option in reversed(_TABLE_OPTIONS):
-        chosen = option(chosen)
+    for name, (flag, settings) in reversed(TABLE_OPTIONS.items()):
+        chosen = click.option(flag, name, **settings)(chosen)
     return chosen
 
 
@@ -118,23 +291,28 @@ def open_for(source: str, table: TableChoice) -> Source:
         factors=table.factors,
         seeding=table.seeding,
         lower_is_better=table.lower_is_better,
-        outcomes=table.outcomes,
-        chance=table.chance,
+        block=table.block,
+        **table.asked(),
     )
 
 
-def claims_of(console: Console, source: str, table: TableChoice) -> ClaimSet:
+def claims_of(
+    console: Console, source: str, table: TableChoice, asked: Sequence[str] = ()
+) -> ClaimSet:
     """Claims of a claims.json, or those that a study's records or a table's rows give now.
 
-    A study's own claims.json is never believed; where it says otherwise, that is told.
+    Those of records and rows know every id, made unasked or not. A study's own claims.json is never
+    believed; where it says otherwise, that is told.
     """
     from vggstudy.study.analyze import analyze_source
 
     if is_claims_file(source):
         table.refuse_claims(source)
+        if asked:
+            raise click.UsageError(f"{source} holds claims, no runs: --claims is for runs")
         return read_claims(Path(source))
     opened = open_for(source, table)
-    claims = analyze_source(opened).claims
+    claims = analyze_source(opened, asked=asked).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):
         _compare(console, known, claims)

@@ -71,12 +71,17 @@ def check_command(console: Console, protocols: tuple[str, ...], overrides: tuple
 
 def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str, object]:
     """Check one protocol and say what was found."""
+    from vggstudy.study.outcomes import check_outcomes
     from vggstudy.study.validation import check_validation
 
     try:
         loaded = load_protocol(name, overrides=overrides)
         plan = make_plan(loaded.protocol, loaded.cells)
-        warnings = [*loaded.warnings, *check_validation(plan, loaded)]
+        warnings = [
+            *loaded.warnings,
+            *check_outcomes(loaded.protocol),
+            *check_validation(plan, loaded),
+        ]
     except ProtocolError as error:
         if not console.as_json:
             click.echo(str(error), err=True)

@@ -65,12 +65,16 @@ def plan_command(
     Times come from the runs that the ledger holds, as the range over its cells, or from a pilot.
     """
     from vggstudy.study.cost import estimate_cost
+    from vggstudy.study.outcomes import check_outcomes
     from vggstudy.study.validation import check_validation
 
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
     progress = study.progress()
-    unsure = check_validation(study.plan, loaded, study.registered_comparisons)
+    unsure = [
+        *check_outcomes(loaded.protocol),
+        *check_validation(study.plan, loaded, study.registered_comparisons),
+    ]
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
     if console.as_json:
@@ -201,6 +205,7 @@ def run_command(
     checkpoint. The first Ctrl-C lets running runs write a checkpoint and stops. With --engine slurm
     it only stops waiting: the jobs go on, and the same command finds them again.
     """
+    from vggstudy.study.outcomes import check_outcomes
     from vggstudy.study.validation import check_validation
 
     choice = EngineChoice(
@@ -208,7 +213,10 @@ def run_command(
     )
     loaded = load_protocol(protocol, overrides=overrides)
     study = Study.load(loaded, folder)
-    unsure = check_validation(study.plan, loaded, study.registered_comparisons)
+    unsure = [
+        *check_outcomes(loaded.protocol),
+        *check_validation(study.plan, loaded, study.registered_comparisons),
+    ]
     for warning in (*loaded.warnings, *unsure):
         console.warn(warning)
     if dry_run:
@@ -286,6 +294,7 @@ def _execute(
     from vggstudy.cli.engines import RemoteProgress
     from vggstudy.cli.progress import LiveProgress, PlainProgress
     from vggstudy.execution.eta import Estimator
+    from vggstudy.study.agreement import planned_rows, warn_of_images
     from vggstudy.study.cost import seconds_by_cell
 
     def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
@@ -309,6 +318,7 @@ def _execute(
         allow_command=consent["allow_command"],
         trainer=consent["trainer"],
     )
+    warn_of_images(study.plan, planned_rows(study.plan, study.store()))
     progress = study.progress()
     if console.as_json:
         counts = {"executed": tally.finished, "interrupted": tally.interrupted}

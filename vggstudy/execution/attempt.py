@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.environment import capture
-from vggstudy.errors import LedgerError, StudyError
+from vggstudy.errors import LedgerError, StudyError, UntrainableError
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import Attempt, Failure, FailureKind, RunRecord, Status, StudyStore
 from vggstudy.plan import PlannedRun
@@ -61,6 +61,8 @@ def attempt_run(
             on_epoch=lambda report: on_epoch({"epoch": report.epoch, **report.values}),
             should_stop=should_stop,
         )
+    except UntrainableError as error:
+        return record_failure(run, store, error, begun, device=device)
     except (StudyError, Interrupted):
         raise
     except Exception as error:  # noqa: BLE001 - whatever breaks a run is recorded, then retried

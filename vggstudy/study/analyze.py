@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol
@@ -15,6 +15,7 @@ from vggstudy.stated.models import ModelRequests
 from vggstudy.study.runs import recorded_rows, relabelled_frame
 from vggstudy.study.sources import Source, open_source, study_table
 from vggstudy.study.study import Study
+from vggstudy.study.tables import TableArguments
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -33,13 +34,17 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
-    outcomes: Sequence[str] = (),
-    chance: float | None = None,
+    block: str | None = None,
     sensitivity: bool = False,
+    claims: Sequence[str] = (),
+    **table: Unpack[TableArguments],
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
 
-    With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
+    How a table is read stands in `vggstudy.study.tables.TableAsked`.
+
+    With `sensitivity`, the headline claims and verdicts are repeated under other label rules. The
+    ids, and patterns of ids, in `claims` are made besides those that are made unasked.
 
     Returns
     -------
@@ -52,13 +57,19 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
-        outcomes=outcomes,
-        chance=chance,
+        block=block,
+        **table,
     )
-    return analyze_source(opened, sensitivity=sensitivity)
+    return analyze_source(opened, sensitivity=sensitivity, asked=claims)
 
 
-def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResult:
+def analyze_source(
+    source: Source,
+    *,
+    sensitivity: bool = False,
+    asked: Sequence[str] = (),
+    headline_only: bool = False,
+) -> AnalysisResult:
     """Estimate with the protocol's settings, and judge its hypotheses.
 
     Parameters
@@ -66,7 +77,12 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
     source : Source
     sensitivity : bool
         Whether to repeat the headline claims and verdicts under other label rules.
+    asked : sequence of str
+        Ids, and patterns of ids, of claims that are made besides.
+    headline_only : bool
+        Whether to make only those, and the headline claims, of the runs.
     """
+    from vggstudy.analysis import ClaimSet
     from vggstudy.analysis import analyze as estimate  # SciPy
     from vggstudy.analysis.sensitivity import compare_rules, to_analyse
 
@@ -74,11 +90,19 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
 
     def main() -> AnalysisResult:
         named = _source_claims(source)
-        return estimate(source.table, further=source.further, named=named, **settings)
+        return estimate(
+            source.table,
+            further=source.further,
+            named=named,
+            asked=asked,
+            headline_only=headline_only,
+            **settings,
+        )
 
     def headline(table: RunTable) -> AnalysisResult:
         further = _with_labels(source.further, table)
-        return estimate(table, further=further, headline_only=True, **settings)
+        found = estimate(table, further=further, headline_only=True, **settings)
+        return replace(found, claims=ClaimSet(found.claims.values()))  # these are only compared
 
     if not sensitivity:
         return main()
@@ -106,6 +130,7 @@ def _settings(source: Source) -> dict[str, Any]:
         "protocol_digest": protocol.digest() if protocol else None,
         "seeding": source.settings.seeding,
         "designed": source.designed,
+        "learning": source.settings.learning,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
         "models": ModelRequests(

@@ -21,6 +21,7 @@ from vggstudy.study.past import Registration, Stage, amendments, began, registra
 from vggstudy.study.receipts import Trusted, receipt_remarks
 from vggstudy.study.remarks import SHORT, Remark
 from vggstudy.study.study import Study
+from vggstudy.study.versions import version_remarks
 
 MOST_NAMED = 6
 """So many planned runs are named one by one."""
@@ -136,6 +137,7 @@ def basis_of(
         *_digests(study.protocol.digest(), root, inputs_digest),
         *state.remarks(),
         *(code_remarks(study.store()) if study.protocol.trainer else ()),
+        *version_remarks(told.environments),
         *_amended(past, told.total),
         *map(_hypothesis, registered.values()),
         *journal_remarks(told.journal, told.checksums, told.results, told.amendments),
@@ -170,6 +172,7 @@ class _Told:
     """What the ledger tells of a study."""
 
     rows: dict[str, IndexRow]
+    environments: list[tuple[dict[str, Any], int]]
     checksums: dict[str, str | None]
     starts: dict[str, datetime]
     results: frozenset[str]
@@ -184,6 +187,7 @@ def _told(study: Study) -> _Told:
     store, plan = study.store(), study.plan
     with store.index() as index:
         rows = {row.run_id: row for row in index.rows(curves=False)}
+        environments = index.environments()
     starts = {run: start for run, row in rows.items() if (start := began(row)) is not None}
     journal = read_journal(study.path)
     noted = set(journal.results()) if journal else set()
@@ -196,6 +200,7 @@ def _told(study: Study) -> _Told:
     )
     return _Told(
         rows=rows,
+        environments=environments,
         checksums=store.checksums(),
         starts=starts,
         results=frozenset(starts),

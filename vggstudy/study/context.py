@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,17 +24,23 @@ if TYPE_CHECKING:
 LABELLED = ("converged", "failed_to_learn", "diverged")
 
 
-def report_context(source: Source) -> ReportContext:
-    """What a report says besides the results: protocol, amendments, environment, commands."""
+def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
+    """What a report says besides the results: protocol, amendments, environment, commands.
+
+    Parameters
+    ----------
+    source : Source
+    given : sequence of str
+        The command that was given, of a table.
+    """
     if source.study is None:
         name = source.path.name if source.path else "data frame"
-        factors = ",".join(source.table.factors)
         return ReportContext(
             source="csv",
             source_name=name,
             title=source.protocol.title or None if source.protocol else None,
             question=source.protocol.question or None if source.protocol else None,
-            commands=(f"vggstudy report {name} --factors {factors}{_direction(source)}",),
+            commands=(shlex.join(given or _command(source, name)),),
             **_source(source.protocol),
         )
     study = source.study
@@ -69,14 +76,26 @@ def report_context(source: Source) -> ReportContext:
     )
 
 
-def _direction(source: Source) -> str:
+def _command(source: Source, name: str) -> list[str]:
+    """A command that reports a table, where none was given."""
+    return [
+        "vggstudy",
+        "report",
+        name,
+        "--factors",
+        ",".join(source.table.factors),
+        *_better(source),
+    ]
+
+
+def _better(source: Source) -> list[str]:
     """The option that says which outcomes are better, where neither name nor protocol do."""
     from vggstudy.analysis.data.outcomes import lower_by_name
 
     lower, stated = source.table.lower_is_better, source.settings.lower_is_better
     if lower == (lower_by_name(source.table.outcome) if stated is None else stated):
-        return ""
-    return " --lower-is-better" if lower else " --higher-is-better"
+        return []
+    return ["--lower-is-better" if lower else "--higher-is-better"]
 
 
 def _source(protocol: Protocol | None) -> dict[str, Any]:

@@ -5,26 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Unpack
 
-from vggstudy.errors import AnalysisError
-from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
+from vggstudy.errors import AnalysisError, TableOptionError
+from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
-from vggstudy.suggest import suggest
+from vggstudy.study.tables import TableArguments, TableAsked, counted, tables_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.analysis.data.files import TableFile
     from vggstudy.analysis.data.seeding import SeedReading, Taken
     from vggstudy.analysis.data.table import RunTable, Seeding
-
-
-class TableOptionError(AnalysisError):
-    """A study was to be read in another way than its protocol says."""
-
-    exit_code = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +68,17 @@ class Source:
 
         return read_seeds(self.table, self.settings.seeding, designed=self.designed)
 
+    def blocked(self, block: str | None) -> Source:
+        """The same runs over the blocks that are asked for, or else those of the protocol."""
+        if block is not None and self.study is not None:
+            msg = (
+                f"{self.study.path} is a study: its blocks stand in its protocol ([analysis] block)"
+            )
+            raise TableOptionError(msg)
+        stated = self.settings.block if block is None else block
+        further = tuple(one.blocked(stated) for one in self.further)
+        return replace(self, table=self.table.blocked(stated), further=further)
+
 
 def open_source(
     source: str | Path | Study | pd.DataFrame,
@@ -82,8 +87,8 @@ def open_source(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
-    outcomes: Sequence[str] = (),
-    chance: float | None = None,
+    block: str | None = None,
+    **table: Unpack[TableArguments],
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -100,11 +105,11 @@ def open_source(
     seeding : str, optional
         For a CSV or a data frame: whether runs of different cells share their seeds (auto,
         independent, shared or crossed); by default what the protocol says, else auto.
-    outcomes : sequence of str
-        For a CSV or a data frame: the columns that are analysed, the main one first; by default
-        what the protocol says, else ``test_accuracy``.
-    chance : float, optional
-        For a CSV or a data frame without labels: the outcome of a run that guesses.
+    block : str, optional
+        For a CSV or a data frame: the factor whose levels, such as data sets or tasks, stand for
+        others of their kind; a column that is not among `factors` is added to them.
+    **table
+        How a CSV or a data frame is read: the attributes of `TableAsked`.
 
     Raises
     ------
@@ -113,9 +118,11 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
-    opened = _open(source, protocol, factors, TableAsked(tuple(outcomes), chance))
+    if block is not None and factors and block not in factors:
+        factors = (*factors, block)
+    opened = _open(source, protocol, factors, TableAsked.of(**table))
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    opened = replace(opened, table=opened.table.directed(stated))
+    opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
         return opened
     if opened.study is not None:
@@ -125,39 +132,6 @@ def open_source(
         )
         raise TableOptionError(msg)
     return replace(opened, settings=opened.settings.model_copy(update={"seeding": seeding}))
-
-
-@dataclass(frozen=True, slots=True)
-class TableAsked:
-    """What is asked of a table besides its factors.
-
-    Attributes
-    ----------
-    outcomes : tuple of str
-        Columns, the main one first; none, what the protocol says.
-    chance : float or None
-        Outcome of a run that guesses.
-    """
-
-    outcomes: tuple[str, ...] = ()
-    chance: float | None = None
-
-    def settings(self, protocol: Protocol | None) -> AnalysisSettings:
-        """The protocol's settings, or the default ones, with the outcomes that are asked for."""
-        found = protocol.analysis if protocol else AnalysisSettings()
-        if not self.outcomes:
-            return found
-        first, *others = self.outcomes
-        return found.model_copy(update={"outcome": first, "outcomes": others})
-
-    def refuse_study(self, study: Study) -> None:
-        """A study's outcome and label rule are its protocol's."""
-        if self.outcomes or self.chance is not None:
-            msg = (
-                f"{study.path} is a study: its outcomes and its label rule stand in its protocol "
-                "([analysis] outcome, outcomes; [label])"
-            )
-            raise TableOptionError(msg)
 
 
 def _open(
@@ -172,12 +146,25 @@ def _open(
         return _from_study(source)
     if isinstance(source, (str, Path)):
         if is_file(source) and Path(source).name != "study.json":
-            return _from_file(Path(source), protocol, factors, asked)
+            return _of_table(Path(source), protocol, factors, asked)
         if Path(source).suffix in {".csv", ".tsv", ".txt"}:
             msg = f"{source}: there is no such file"
             raise AnalysisError(msg)
         return _open(Study.open(find_study(source)), protocol, factors, asked)
-    return _from_frame(source, protocol, factors, asked)
+    return _of_table(source, protocol, factors, asked)
+
+
+def _of_table(
+    source: Path | pd.DataFrame,
+    protocol: Protocol | None,
+    factors: Sequence[str],
+    asked: TableAsked,
+) -> Source:
+    """Runs of a file, whose name does not matter, or of a data frame."""
+    path = source if isinstance(source, Path) else None
+    settings = asked.settings(protocol)
+    table, *further = tables_of(source, protocol, factors, asked, settings)
+    return Source(table, settings, path=path, protocol=protocol, further=counted(further))
 
 
 def _from_study(study: Study) -> Source:
@@ -191,14 +178,7 @@ def _from_study(study: Study) -> Source:
     for outcome in names:
         _require_measured(frames[outcome], outcome)
     first, *further = (study_table(study, name, own) for name, own in frames.items())
-    return Source(first, settings, study=study, protocol=study.protocol, further=_counted(further))
-
-
-def _counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
-    """Tables of further outcomes; those of costs count every run, whatever it has learned."""
-    from vggstudy.analysis.data.outcomes import COSTS
-
-    return tuple(one.of_every_run() if one.outcome in COSTS else one for one in further)
+    return Source(first, settings, study=study, protocol=study.protocol, further=counted(further))
 
 
 def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
@@ -221,66 +201,7 @@ def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
     )
 
 
-def _from_file(
-    path: Path, protocol: Protocol | None, factors: Sequence[str], asked: TableAsked
-) -> Source:
-    """Runs of a file, whose name does not matter."""
-    from vggstudy.analysis.data.files import read_table_file
-
-    names = _factors(protocol, factors, str(path))
-    return replace(_from_table(read_table_file(path, names), protocol, names, asked), path=path)
-
-
-def _from_frame(
-    frame: pd.DataFrame, protocol: Protocol | None, factors: Sequence[str], asked: TableAsked
-) -> Source:
-    """Runs of a data frame."""
-    from vggstudy.analysis.data.files import TableFile
-
-    names = _factors(protocol, factors, "the data frame")
-    return _from_table(TableFile(frame, "row", 1), protocol, names, asked)
-
-
-def _from_table(
-    file: TableFile, protocol: Protocol | None, factors: tuple[str, ...], asked: TableAsked
-) -> Source:
-    """Runs of a table, once for each outcome; the main one labels them all."""
-    from vggstudy.analysis.data.table import RunTable
-
-    settings, rule = asked.settings(protocol), protocol.label if protocol else LabelRule()
-    table, *further = (
-        RunTable.from_frame(
-            file.frame,
-            factors=factors,
-            outcome=outcome,
-            margin=rule.margin,
-            chance=asked.chance,
-            judged=settings.outcome,
-            levels=dict(protocol.design.factors) if protocol else None,
-            rows=file.rows,
-            first=file.first,
-        )
-        for outcome in (settings.outcome, *settings.outcomes)
-    )
-    return Source(table, settings, protocol=protocol, further=_counted(further))
-
-
-def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> tuple[str, ...]:
-    """The factors of a table that is no study's."""
-    if protocol is None and not factors:
-        msg = (
-            f"{where}: which columns are factors? "
-            "Say --factors depth,batch_size,... or --protocol FILE"
-        )
-        raise AnalysisError(msg)
-    return tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
-
-
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
     """The protocol's outcome must be something that runs record."""
-    from vggstudy.study.runs import MEASURED
-
     if outcome not in frame.columns:
-        hint = suggest(outcome, MEASURED)
-        msg = f"analysis.outcome '{outcome}' is not recorded; recorded: {', '.join(MEASURED)}"
-        raise AnalysisError(f"{msg} ({hint})" if hint else msg)
+        raise AnalysisError(not_recorded("analysis.outcome", outcome))

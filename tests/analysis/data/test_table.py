@@ -47,7 +47,11 @@ INVALID: list[tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = [
         lambda d: d.assign(test_accuracy=d.test_accuracy.where(d.test_accuracy < 0.5)),
         "missing for a run that converged",
     ),
-    ("no labels", lambda d: d.drop(columns="label"), "add such a column"),
+    (
+        "summaries",
+        lambda d: d.drop(columns="seed").assign(mean=0.9, std=0.1, n=5),
+        "one row a run",
+    ),
 ]
 
 
@@ -252,8 +256,8 @@ def test_a_missing_level_is_no_level(value: object) -> None:
 def test_levels_are_ordered_by_value_and_merged_by_text() -> None:
     assert ordered_levels([100, 9, 20.0, 20, "11", 11]) == [9, 11, 20, 100]
     assert ordered_levels([True, False]) == [False, True]
-    assert ordered_levels(["vgg19", "vgg11"]) == ["vgg11", "vgg19"]
-    assert ordered_levels(["b", "a", "c"], declared=["c", "a"]) == ["c", "a", "b"]
+    assert ordered_levels(["vgg19", "vgg11"]) == ["vgg19", "vgg11"]  # as they come
+    assert ordered_levels(["b", "a", "c", "B"], declared=["c", "a"]) == ["c", "a", "b", "B"]
 
 
 def test_characters_of_the_id_grammar_are_encoded() -> None:

@@ -257,6 +257,28 @@ def test_missing_data_stop_the_study_with_one_sentence(
     assert not results(tmp_path / "studies" / "tiny")
 
 
+@pytest.mark.parametrize("lanes", [(), ("--lanes", "2", "-j", "1", "--threads", "1")])
+def test_a_cell_that_cannot_train_does_not_keep_the_others_from_it(
+    tiny: Write, tmp_path: Path, lanes: tuple[str, ...]
+) -> None:
+    """AlexNet's pooling leaves nothing of an image of 32 pixels."""
+    protocol = tiny(replicates=1, epochs=1)
+    text = protocol.read_text().replace(
+        "batch_size = [16, 32]",
+        '"model.name" = ["torchvision:alexnet", "torchvision:squeezenet1_1"]',
+    )
+    protocol.write_text(text[: text.index("[model]")] + text[text.index("[training]") :])
+    done = run_cli("run", protocol, *lanes, "--retries", "0", cwd=tmp_path)
+    assert done.returncode == 4
+    assert "Traceback" not in done.stderr
+    store = StudyStore.open(tmp_path / "studies" / "tiny")
+    said = {record.levels["model.name"]: record for record in store.records()}
+    assert said["torchvision:squeezenet1_1"].status != "crashed"
+    failure = said["torchvision:alexnet"].attempts[-1]["failure"]
+    assert failure is not None
+    assert "cannot train on batches of 64 images of 32 x 32 pixels" in failure["message"]
+
+
 def test_a_data_set_that_torchvision_lacks_is_a_mistake_in_the_protocol(
     tiny: Write, tmp_path: Path
 ) -> None:

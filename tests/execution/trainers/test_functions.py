@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.execution.trainers.conftest import processes, records, run
 
+from tests.execution.trainers.conftest import processes, records, run
 from vggstudy.errors import ExecutionError
 from vggstudy.execution import resolve_options
 from vggstudy.execution.trainers.functions import place_of
@@ -168,9 +168,10 @@ def test_a_function_is_called_only_where_it_is_handed_over(
     (tmp_path / "mine.py").write_text("raise RuntimeError('broken')")
     with pytest.raises(ExecutionError, match="cannot be imported: RuntimeError: broken"):
         execute(study, jobs=1)
+    text = study.text.replace('function = "mine:train"', 'command = ["x{how}{size}{seed}"]')
+    other = Study(parse_protocol(text), tmp_path / "other")
     with pytest.raises(ConsentError, match="protocol's trainer is a command"):
-        text = study.text.replace('function = "mine:train"', 'command = ["x{how}{size}{seed}"]')
-        Study(parse_protocol(text), tmp_path / "other").run(trainer="mine:train")
+        other.run(trainer="mine:train")
 
 
 SCRIPT = """

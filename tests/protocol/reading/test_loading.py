@@ -121,6 +121,11 @@ MISTAKES: dict[str, tuple[str, str]] = {
         "9:8: name must be cifar10, digits, imagefolder, synthetic or torchvision:NAME, "
         "got 'digit' (did you mean 'digits'?)",
     ),
+    "model without its source": (
+        BASE + '[model]\nname = "resnet18"\n',
+        "11:8: name must be vgg or torchvision:NAME, got 'resnet18' "
+        "(did you mean 'torchvision:resnet18'?)",
+    ),
     "empty text": (BASE + 'root = ""\n', "10:8: root must have at least 1 character, got ''"),
     "newer schema": (
         BASE.replace("schema = 1", "schema = 2\nnew = 1"),

@@ -21,6 +21,7 @@ from vggstudy.errors import DataError
 from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training import prepare_data
 from vggstudy.training.data import archives
+from vggstudy.training.data.decode import decode_rgb
 
 Tree = dict[str, bytes]
 
@@ -293,8 +294,29 @@ def png_header(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + checksum + data
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "RGBA"])
-def test_an_image_that_is_not_rgb_is_refused_by_name(
+@pytest.mark.parametrize("mode", ["L", "1"])
+def test_a_greyscale_image_has_three_equal_channels(
+    mode: str,
+    tmp_path: Path,
+    image_tree: Callable[..., Tree],
+    write_tree: Callable[..., Path],
+) -> None:
+    from PIL import Image
+
+    grey = Image.linear_gradient("L").resize((8, 8)).convert(mode)
+    file = tmp_path / "grey.png"
+    grey.save(file)
+    pixels = decode_rgb(file.read_bytes(), "grey.png", resize=None)
+    expected = np.asarray(grey.convert("L"))
+    assert np.ptp(expected) > 0
+    assert (pixels == expected[:, :, None]).all()
+    root = write_tree(image_tree())
+    grey.save(root / "train/class-0/000.png")
+    prepare_data(settings(root), cache_dir=tmp_path / "cache")
+
+
+@pytest.mark.parametrize("mode", ["P", "RGBA", "LA", "I;16"])
+def test_an_image_that_is_neither_rgb_nor_greyscale_is_refused_by_name(
     mode: str,
     tmp_path: Path,
     image_tree: Callable[..., Tree],
@@ -304,7 +326,7 @@ def test_an_image_that_is_not_rgb_is_refused_by_name(
 
     root = write_tree(image_tree())
     Image.new(mode, (8, 8)).save(root / "train/class-0/000.png")
-    with pytest.raises(DataError, match=rf"000\.png is not an RGB image \(mode {mode}\)"):
+    with pytest.raises(DataError, match=rf"000\.png is neither .* \(mode {mode}\)"):
         prepare_data(settings(root), cache_dir=tmp_path / "cache")
 
 

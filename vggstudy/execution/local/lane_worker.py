@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.errors import ExecutionError, StudyError
+from vggstudy.errors import ExecutionError, StudyError, UntrainableError
 from vggstudy.execution.attempt import Begun, record_failure, record_result
 from vggstudy.execution.local.worker import Worker
 from vggstudy.plan import PlannedRun
@@ -113,7 +113,9 @@ class LaneWorker(Worker):
         del self.runs[outcome.key]
         if isinstance(outcome.error, Interrupted):
             self.connection.send(("interrupted", outcome.key))
-        elif isinstance(outcome.error, StudyError):
+        elif isinstance(outcome.error, StudyError) and not isinstance(
+            outcome.error, UntrainableError
+        ):
             self.refuse(outcome.error, outcome.key)
         else:
             self.record(run, begun, outcome)

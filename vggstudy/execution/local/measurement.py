@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from vggstudy.errors import ExecutionError
+from vggstudy.errors import ExecutionError, UntrainableError
 from vggstudy.execution.local.layout import geometric_mean
 from vggstudy.execution.local.pool import refusal
 from vggstudy.execution.local.process import WorkerProcess
@@ -73,8 +73,8 @@ def measure_divisions(
         except OSError as error:
             msg = f"a worker process cannot be started: {error.strerror}"
             raise ExecutionError(msg) from None
-        except _DeadWorkerError as death:
-            note(f"workers and threads could not be measured: {death}")
+        except (_DeadWorkerError, UntrainableError) as reason:
+            note(f"workers and threads could not be measured: {reason}")
             return ()
 
 

@@ -120,6 +120,10 @@ class AnalysisSettings(Settings):
     """Whether less of the outcome is better: in ranks, turning points, improvement and hypotheses.
     By default as its name says: true of losses, errors, seconds and memory. Further outcomes go by
     their names."""
+    block: Annotated[str, Field(min_length=1, max_length=300, pattern=ONE_LINE)] | None = None
+    """The factor whose levels, such as data sets or tasks, stand for others of their kind: all
+    other factors are compared within each of its levels, and intervals are for new levels of it,
+    too. None by default."""
     ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
     """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
     replicates of a cell are cut into disjoint ensembles of this size."""
@@ -132,6 +136,10 @@ class AnalysisSettings(Settings):
     """How the seeds of runs are read: as one block wherever runs share one (shared), as unrelated
     (independent), as initialisations crossed with data seeds in every cell (crossed); auto: as the
     design says, and of a table as its column seed tells."""
+    learning: dict[str, Literal["rises", "falls"]] = Field(default_factory=dict)
+    """Numeric factors along which convergence is declared to rise, or to fall, e.g.
+    {batch_size = "rises", lr = "falls"}: half of the runs then need a level, or tolerate one. By
+    default the runs decide, and where they do not, nothing is claimed of a level."""
     resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
     """Bootstrap resamples."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from vggstudy.errors import Problem
 from vggstudy.protocol.model.conflicts import ConflictError
-from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME
+from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME, TORCHVISION_PREFIX
 from vggstudy.protocol.model.statement import COLUMN_NAME, PLAIN_NAME, SUCCESS, Statement
 from vggstudy.protocol.model.trainer import FUNCTION_NAME
 from vggstudy.stated.base import ONE_LINE, PROSE
@@ -184,6 +184,9 @@ def _pattern(mistake: _Mistake) -> Problem:
     """A text that has characters it may not, or is none of the names there are."""
     pattern = mistake.context["pattern"]
     hint = suggest(mistake.value, _NAMES.get(pattern, ()))
+    whole = f"{TORCHVISION_PREFIX}{mistake.value}"
+    if not hint and pattern == MODEL_NAME and re.fullmatch(MODEL_NAME, whole):
+        hint = f"did you mean '{whole}'?"
     return Problem(_rule(mistake, rule_for(pattern)), path=mistake.path, suggestion=hint)
 
 

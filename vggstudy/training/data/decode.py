@@ -18,12 +18,15 @@ Pixels = NDArray[np.uint8]
 MAX_PIXELS = 64 * 2**20
 """Largest image that is decoded, in pixels."""
 
+GREYSCALE = ("L", "1")
+"""Pillow's modes that become RGB without loss."""
+
 _CORRUPT = (OSError, SyntaxError, ValueError, IndexError, EOFError, Warning)
 """What Pillow raises for damaged files, its plug-ins' parsers included."""
 
 
 def decode_rgb(data: bytes, name: str, *, resize: int | None) -> Pixels:
-    """Pixels of an RGB image file.
+    """Pixels of an RGB image file; a greyscale one's three channels are equal.
 
     Parameters
     ----------
@@ -41,18 +44,22 @@ def decode_rgb(data: bytes, name: str, *, resize: int | None) -> Pixels:
     Raises
     ------
     DataError
-        If the file is damaged, too large, or not an RGB image.
+        If the file is damaged, too large, or of another kind: what transparency, a palette or
+        16 bits would become is for its owner to say.
     """
     try:
         with Image.open(io.BytesIO(data)) as image:
-            if image.mode != "RGB":
-                msg = f"{name} is not an RGB image (mode {image.mode}): convert it, or remove it"
+            if image.mode not in {"RGB", *GREYSCALE}:
+                msg = (
+                    f"{name} is neither an RGB nor a greyscale image (mode {image.mode}): "
+                    "convert it, or remove it"
+                )
                 raise DataError(msg)
             if image.width * image.height > MAX_PIXELS:
                 msg = f"{name} has {image.width} x {image.height} pixels, above {MAX_PIXELS}"
                 raise DataError(msg)
             image.load()
-            return resized(image, resize)
+            return resized(image if image.mode == "RGB" else image.convert("RGB"), resize)
     except UnidentifiedImageError as error:
         msg = f"{name} is not an image, or is damaged"
         raise DataError(msg) from error

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from vggstudy.errors import DataError
+from vggstudy.errors import UntrainableError
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import ModelSettings
 from vggstudy.training.data.datasets import locate
@@ -50,8 +50,10 @@ def build_model(
 
     Raises
     ------
+    UntrainableError
+        If the images are too small for it.
     DataError
-        If the images are too small for it, or its pretrained weights cannot be had.
+        If its pretrained weights cannot be had.
     ProtocolError
         If torchvision has no such model or weights.
     """
@@ -117,7 +119,7 @@ def check_batches(model: nn.Module, *, side: int, sizes: Sequence[int]) -> None:
 
     Raises
     ------
-    DataError
+    UntrainableError
         If the images are too small for it, or batch normalisation would see one value a channel.
     """
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
@@ -127,7 +129,7 @@ def check_batches(model: nn.Module, *, side: int, sizes: Sequence[int]) -> None:
         try:
             functional_call(model, shapes, (images,))
         except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-            raise DataError(_refusal(size, side, sizes, error)) from error
+            raise UntrainableError(_refusal(size, side, sizes, error)) from error
 
 
 def _refusal(size: int, side: int, sizes: Sequence[int], error: Exception) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from vggstudy.errors import DataError
+from vggstudy.errors import UntrainableError
 from vggstudy.protocol.model.settings import ModelSettings
 from vggstudy.training.nets.layers import SeededDropout
 
@@ -49,7 +49,7 @@ class Vgg(nn.Module):
 
     Raises
     ------
-    DataError
+    UntrainableError
         If the images are too small.
     """
 
@@ -60,7 +60,7 @@ class Vgg(nn.Module):
                 f"vgg halves images five times and needs {REDUCTION} pixels a side, got {side}: "
                 f"set data.resize = {REDUCTION}"
             )
-            raise DataError(msg)
+            raise UntrainableError(msg)
         if settings.depth is None:
             msg = "model.depth is needed for vgg"
             raise ValueError(msg)

@@ -1,0 +1,57 @@
+"""Tables of anybody, from the command line."""
+
+from __future__ import annotations
+
+import html
+import re
+import shlex
+from pathlib import Path
+
+from tests.cli.conftest import Cli
+
+ALGOS = "seed,algo,ret value,label\n" + "".join(
+    f"{seed},{algo},{100 * i + 7 * seed},converged\n"
+    for i, algo in enumerate(("PPO", "DDPG", "SAC"))
+    for seed in range(5)
+)
+
+
+def reproduced(page: str) -> list[str]:
+    """The command that a report prints, as a shell takes it apart."""
+    (command,) = re.findall(r"vggstudy report [^<]*", page)
+    return shlex.split(html.unescape(command))
+
+
+def test_the_command_that_a_report_prints_is_the_one_given_and_works_when_pasted(
+    cli: Cli, tmp_path: Path
+) -> None:
+    """Trial 10."""
+    options: tuple[str, ...] = (
+        "--factors",
+        "algo",
+        "--outcome",
+        "ret value",
+        "--where",
+        "algo != 'SAC' and seed<4",
+    )
+    options += ("--lower-is-better", "--seeding", "shared", "--levels", "algo=PPO,DDPG")
+    (tmp_path / "my runs").mkdir()
+    (tmp_path / "my runs" / "in.csv").write_text(ALGOS)
+    done = cli("report", "my runs/in.csv", *options, "-o", "r.html")
+    assert done.code == 0, done.err
+    first = (tmp_path / "r.html").read_text("utf-8")
+    said = reproduced(first)
+    assert said[:3] == ["vggstudy", "report", "my runs/in.csv"]
+    assert sorted(said[3:]) == sorted(options)
+    again = cli(*said[1:])
+    assert again.code == 0, again.err
+    assert (tmp_path / "in-report.html").read_text("utf-8") == first
+
+
+def test_orders_of_levels_are_options(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(ALGOS)
+    table = ("in.csv", "--factors", "algo", "--outcome", "ret value")
+    assert "algo=PPO..DDPG" in cli("cite", *table).out
+    assert "algo=SAC..PPO" in cli("cite", *table, "--levels", "algo=SAC,PPO").out
+    assert cli("cite", *table, "--levels", "algo").code == 2
+    assert cli("cite", *table, "--levels", "algo=SAC,APO").code == 2

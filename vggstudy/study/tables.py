@@ -1,0 +1,240 @@
+"""Tables of runs that are no study's: what is asked of them, and how they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from vggstudy.errors import AnalysisError, TableOptionError
+from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
+from vggstudy.suggest import suggest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vggstudy.analysis.data.files import TableFile
+    from vggstudy.analysis.data.levels import Level
+    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.study.study import Study
+
+
+class TableArguments(TypedDict, total=False):
+    """The attributes of `TableAsked` as arguments."""
+
+    outcomes: Sequence[str]
+    chance: float | None
+    replicate: str | None
+    label: str | None
+    succeeds: str | None
+    percent: bool
+    where: str | None
+    wide: str | None
+    levels: Mapping[str, Sequence[Level]]
+    also: Sequence[str | Path]
+    last: str | None
+    average_over: str | Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableAsked:
+    """What is asked of a table besides its factors.
+
+    Attributes
+    ----------
+    outcomes : tuple of str
+        Columns, the main one first; none, what the protocol says, or else ``test_accuracy``.
+    chance : float or None
+        Of a table without labels: outcome of a run that guesses.
+    replicate : str or None
+        Column that tells the runs of a cell apart; by default ``replicate`` or ``seed``.
+    label : str or None
+        Column of labels, or of true and false; by default ``outcome`` or ``label``.
+    succeeds : str or None
+        Condition that runs meet which converged: ``val_loss < 3.28``.
+    percent : bool
+        Whether the main outcome, and others that are fractions by their names, are in per cent.
+    where : str or None
+        Condition that rows meet which belong to the table: ``phase = test and lr <= 0.1``.
+    wide : str or None
+        Pattern of columns, such as ``seed_*``, each of which holds the outcome of a run.
+    levels : mapping of str to sequence
+        Order of a factor's levels; by default numbers by value, texts as they come first.
+    also : tuple of path
+        Further files whose rows belong to the table.
+    last : str or None
+        Of several rows a run: column of numbers, such as ``epoch``; the row with a run's greatest
+        one is taken.
+    average_over : tuple of str
+        The same: columns, such as ``episode``, that number measurements of a run, whose mean is
+        taken (after ``last``).
+    """
+
+    outcomes: tuple[str, ...] = ()
+    chance: float | None = None
+    replicate: str | None = None
+    label: str | None = None
+    succeeds: str | None = None
+    percent: bool = False
+    where: str | None = None
+    wide: str | None = None
+    levels: Mapping[str, Sequence[Level]] | None = None
+    also: tuple[str | Path, ...] = ()
+    last: str | None = None
+    average_over: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, **table: Unpack[TableArguments]) -> TableAsked:
+        """From arguments of Python.
+
+        Raises
+        ------
+        TypeError
+            If one is unknown.
+        """
+        given: dict[str, Any] = dict(table)
+        if unknown := given.keys() - {each.name for each in fields(cls)}:
+            msg = f"unexpected argument {min(unknown)!r}"
+            raise TypeError(msg)
+        for name in ("outcomes", "also", "average_over"):
+            if name in given:
+                one = isinstance(given[name], (str, Path))
+                given[name] = (given[name],) if one else tuple(given[name])
+        return cls(**given)
+
+    def settings(self, protocol: Protocol | None) -> AnalysisSettings:
+        """The protocol's settings, or the default ones, with the outcomes that are asked for."""
+        found = protocol.analysis if protocol else AnalysisSettings()
+        if not self.outcomes:
+            return found
+        first, *others = self.outcomes
+        return found.model_copy(update={"outcome": first, "outcomes": others})
+
+    def refuse_study(self, study: Study) -> None:
+        """A study's outcome and label rule are its protocol's."""
+        if self != TableAsked():
+            msg = (
+                f"{study.path} is a study: its outcomes, its label rule and its runs stand in its "
+                "protocol ([analysis] outcome, outcomes; [label]; [design])"
+            )
+            raise TableOptionError(msg)
+
+
+def tables_of(
+    source: Path | pd.DataFrame,
+    protocol: Protocol | None,
+    factors: Sequence[str],
+    asked: TableAsked,
+    settings: AnalysisSettings,
+) -> list[RunTable]:
+    """Runs of a file or a data frame, once for each outcome; the main one labels them all.
+
+    Raises
+    ------
+    AnalysisError
+        If the table cannot be read or analysed, or nothing says what its factors are.
+    """
+    from vggstudy.analysis.data.one_row import OneRow, one_row_a_run
+    from vggstudy.analysis.data.table import RunTable
+
+    where = str(source) if isinstance(source, Path) else "the data frame"
+    names = _factors(protocol, factors, where)
+    outcomes = (settings.outcome, *settings.outcomes)
+    file = _chosen(_read(source, names, asked, settings), asked.where)
+    how = OneRow(asked.last, asked.average_over, asked.replicate)
+    file, notes = one_row_a_run(file, names, outcomes, how)
+    declared = dict(protocol.design.factors) if protocol else {}
+    rule = protocol.label if protocol else LabelRule()
+    tables = [
+        RunTable.from_frame(
+            file.frame,
+            factors=names,
+            outcome=outcome,
+            margin=rule.margin,
+            chance=asked.chance,
+            judged=settings.outcome,
+            levels={**declared, **(asked.levels or {})},
+            replicate=asked.replicate,
+            label=asked.label,
+            succeeds=asked.succeeds,
+            percent=asked.percent,
+            names=file.names,
+        )
+        for outcome in outcomes
+    ]
+    _check_levels(asked.levels or {}, tables[0])
+    tables[0] = replace(tables[0], notes=(*notes, *tables[0].notes))
+    return tables
+
+
+def _check_levels(asked: Mapping[str, Sequence[Level]], table: RunTable) -> None:
+    """An order is of factors and levels that the table has."""
+    from vggstudy.analysis.data.levels import canonical_level, write_level
+
+    for name, levels in asked.items():
+        if name not in table.factors:
+            hint = suggest(name, table.factors) or f"factors: {', '.join(table.factors)}"
+            raise TableOptionError(f"--levels: {name!r} is no factor ({hint})")
+        known = [write_level(level) for level in table.levels[name]]
+        for text in (write_level(canonical_level(level)) for level in levels):
+            if text not in known:
+                hint = suggest(text, known) or f"levels: {', '.join(known[:8])}"
+                raise TableOptionError(f"--levels: {name!r} has no level {text!r} ({hint})")
+
+
+def counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
+    """Tables of further outcomes; those of costs count every run, whatever it has learned."""
+    from vggstudy.analysis.data.outcomes import COSTS
+
+    return tuple(one.of_every_run() if one.outcome in COSTS else one for one in further)
+
+
+def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> tuple[str, ...]:
+    """The factors of a table that is no study's."""
+    if protocol is None and not factors:
+        msg = (
+            f"{where}: which columns are factors? "
+            "Say --factors depth,batch_size,... or --protocol FILE"
+        )
+        raise AnalysisError(msg)
+    return tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
+
+
+def _read(
+    source: Path | pd.DataFrame,
+    factors: Sequence[str],
+    asked: TableAsked,
+    settings: AnalysisSettings,
+) -> TableFile:
+    """One row a run, of all files together."""
+    from vggstudy.analysis.data.conditions import read_condition
+    from vggstudy.analysis.data.files import TableFile, read_table_file
+    from vggstudy.analysis.data.joined import joined
+    from vggstudy.analysis.data.row_names import RowNames
+    from vggstudy.analysis.data.wide import unfolded
+
+    compared = [one.column for one in read_condition(asked.where)] if asked.where else []
+    texts = [*factors, *compared]
+    if isinstance(source, Path):
+        file = read_table_file(source, texts)
+    else:
+        file = TableFile(source, RowNames())
+    if asked.also:
+        first = str(source) if isinstance(source, Path) else "data frame"
+        more = {str(path): read_table_file(Path(path), texts) for path in asked.also}
+        file = joined({first: file, **more})
+    return unfolded(file, asked.wide, settings.outcome) if asked.wide else file
+
+
+def _chosen(file: TableFile, where: str | None) -> TableFile:
+    """The rows that belong to the table, others blank; all of them where nothing says."""
+    from vggstudy.analysis.data.conditions import rows_that_meet
+    from vggstudy.analysis.data.one_row import only
+
+    if where is None:
+        return file
+    kept = rows_that_meet(file.frame, where)
+    if not kept.any():
+        raise TableOptionError(f"no row of the table meets {where!r}")
+    return replace(file, frame=only(file.frame, kept))
