@@ -16,9 +16,6 @@ STUDY = {
     "no_longer_planned": Sentence(
         "%(n)s recorded runs are no longer planned by the protocol: %(names)s"
     ),
-    "trainer_code_differs": Sentence(
-        "the trainer's code is not the same in all runs, but one of %(n)s: %(names)s"
-    ),
     "versions_differ": Sentence(
         "the runs were not all made by the same code, but by %(n)s versions: %(names)s"
     ),

@@ -15,7 +15,6 @@ from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan
 from vggstudy.stated.base import write_level
 from vggstudy.study.chronicle import journal_remarks
-from vggstudy.study.codes import code_remarks
 from vggstudy.study.manifests import manifest_remarks
 from vggstudy.study.past import Registration, Stage, amendments, began, registrations, stages
 from vggstudy.study.receipts import Trusted, receipt_remarks
@@ -136,7 +135,6 @@ def basis_of(
     remarks = [
         *_digests(study.protocol.digest(), root, inputs_digest),
         *state.remarks(),
-        *(code_remarks(study.store()) if study.protocol.trainer else ()),
         *version_remarks(told.environments),
         *_amended(past, told.total),
         *map(_hypothesis, registered.values()),

@@ -6,9 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.notes import Named, say
 from vggstudy.environment import capture
-from vggstudy.study.remarks import Remark
 
 if TYPE_CHECKING:
     from vggstudy.execution.options import TrainerSite
@@ -56,12 +54,3 @@ def changed_code(store: StudyStore, site: TrainerSite) -> str | None:
         return None
     listed = ", ".join(f"{count} of {name}" for name, count in others.items())
     return f"the trainer's code has changed: this study has runs {listed}; from here on {now}"
-
-
-def code_remarks(store: StudyStore) -> Iterable[Remark]:
-    """What is odd about the code of a study's runs."""
-    with store.index() as index:
-        codes = codes_of(index.environments())
-    if len(codes) > 1:
-        names = Named(tuple((("code", f"{name} ({count})"),) for name, count in codes.items()), 0)
-        yield Remark(say("trainer_code_differs", n=len(codes), names=names), odd=True)

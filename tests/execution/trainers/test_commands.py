@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -225,7 +224,7 @@ def test_a_changed_code_is_said(study: Make, tmp_path: Path) -> None:
     script = HEAD + "\nfinish(val_loss=float(given.lr))\n"
     made = study(script, {"lr": [0.1, 0.2]}, change=("[trainer]", '[trainer]\ncode = ["*.py"]'))
     made.run(limit=1, allow_command=made.protocol.command_digest())
-    assert not [note for note in basis_of(made).odd if note.name == "trainer_code_differs"]
+    assert not [note for note in basis_of(made).odd if note.name == "versions_differ"]
     (tmp_path / "train.py").write_text(script + "# changed\n")
     told: list[str] = []
 
@@ -238,7 +237,7 @@ def test_a_changed_code_is_said(study: Make, tmp_path: Path) -> None:
         listener=lambda *_: contextlib.nullcontext(Listening()),
     )
     assert any("the trainer's code has changed" in text for text in told)
-    assert [note.name for note in basis_of(made).odd] == ["trainer_code_differs"]
+    assert [note.name for note in basis_of(made).odd] == ["versions_differ"]
 
 
 def test_every_worker_sees_its_device(study: Make, monkeypatch: pytest.MonkeyPatch) -> None:
