@@ -156,7 +156,9 @@ def analyze(
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     claims = ClaimsOnDemand(registered(made, hypotheses, judged, maker).values(), maker)
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
-    fitted = None if headline_only else _models(maker, table, models)
+    # Models of the runs that reached a target say nothing of the time to it.
+    apart = headline_only or table.horizon is not None
+    fitted = None if apart else _models(maker, table, models)
     flow = Flow.of(table)
     each = not headline_only and claims_cells(table)
     result = AnalysisResult(

@@ -20,6 +20,11 @@ from vggstudy.analysis.data.seeding import UNRELATED, SeedReading
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.estimators.times import (
+    SurvivalCurve,
+    of_means,
+    survival_curves,
+)
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note
@@ -148,6 +153,21 @@ class AnalysisResult:
         confidence = float(self.settings["confidence"])
         return profile_of(self.table, at or {}, confidence=confidence, thresholds=thresholds)
 
+    def survival(self) -> list[SurvivalCurve]:
+        """How many runs of each cell have not reached the target, over time: Kaplan and Meier's.
+
+        Empty where the table has no times to a target.
+        """
+        tables = [one for one in (self.table, *self.further) if one.horizon is not None]
+        confidence = float(self.settings["confidence"])
+        return [
+            curve
+            for table in tables
+            for curve in survival_curves(
+                Cells.from_table(table.independent()), confidence=confidence
+            )
+        ]
+
     @property
     def block_tables(self) -> list[BlockTable]:
         """The claims over blocks, and the ranks that they come from, an outcome and factor each."""
@@ -163,7 +183,7 @@ class AnalysisResult:
         See `vggstudy.analysis.estimators.bands.level_band`.
         """
         return level_band(
-            Cells.from_table(self.table.independent()),
+            of_means(Cells.from_table(self.table.independent())),
             factor,
             at or {},
             confidence=float(self.settings["confidence"]),

@@ -18,6 +18,7 @@ class Form(StrEnum):
     CELLS = "a column among converged runs, in single cells"
     BESIDE = "a further column and the outcome, of the same runs"
     LEVEL = "a level of a numeric factor, with all others held"
+    TIMES = "a time until a target is reached"
     BLOCKS = "any outcome, compared within every block"
     VALUES_OF_BLOCKS = "a column among converged runs, compared within every block"
 
@@ -35,7 +36,8 @@ class Quantity:
     ----------
     words : str
         With gaps: ``what`` (the outcome in words), ``measure`` (a column), ``other`` (the column
-        that it goes together with), ``factor`` (the one whose level it is).
+        that it goes together with), ``factor`` (the one whose level it is), ``horizon`` (the time
+        up to which a time to a target counts).
     form : Form
     compares : int
         Number of factors whose levels are compared.
@@ -95,6 +97,18 @@ QUANTITIES = {
         Form.BESIDE,
         unit="correlation",
         reference=0.0,
+    ),
+    "reached": Quantity(
+        "probability of reaching the target by %(measure)s %(horizon)s",
+        Form.TIMES,
+        unit="probability",
+    ),
+    "logrank": Quantity(
+        "ratio of the rates at which runs reach the target (log-rank), by %(measure)s",
+        Form.TIMES,
+        compares=1,
+        unit="ratio",
+        reference=1.0,
     ),
     "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
     "tolerated": Quantity("largest %(factor)s at which half of the runs converge", Form.LEVEL),

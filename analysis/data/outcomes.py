@@ -49,6 +49,10 @@ EVERY_RUN = "every run that gave data"
 """The label rule of a table in which all of them count."""
 
 
+TO_TARGET = "_to_target"
+"""What the columns of times to a target end in, where a study's records give them."""
+
+
 def is_fraction(column: str) -> bool:
     """Whether a column holds fractions in [0, 1], by its name."""
     return column == "accuracy" or column.endswith(("_accuracy", "_recall"))
@@ -81,4 +85,4 @@ def unit(column: str) -> str:
         return "fraction"
     if column.endswith("_loss"):
         return "nats"
-    return UNITS.get(column, f"{_UNKNOWN}{column}")
+    return UNITS.get(column.removesuffix(TO_TARGET), f"{_UNKNOWN}{column}")

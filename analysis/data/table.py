@@ -88,6 +88,10 @@ class RunTable:
         What to know of how the table was read, e.g. of spellings of one level.
     lower_is_better : bool
         Whether the best value of the outcome is the lowest one.
+    horizon : float or None
+        Where the outcome is a time until a target is reached (`times.table_of_times`): the time up
+        to which its means count. Converged are then the runs that reached it; a failed one was
+        followed until its value.
     block : str or None
         The factor whose levels stand for others of their kind, such as data sets or tasks.
     percent : bool
@@ -109,6 +113,7 @@ class RunTable:
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
     lower_is_better: bool = False
+    horizon: float | None = None
     block: str | None = None
     percent: bool = False
 
@@ -363,6 +368,8 @@ class RunTable:
             further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
         if self.lower_is_better != lower_by_name(self.outcome):
             further["lower_is_better"] = self.lower_is_better
+        if self.horizon is not None:
+            further["horizon"] = self.horizon
         if self.block is not None:
             further["block"] = self.block
         if self.percent:

@@ -21,6 +21,7 @@ from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.needed import needed, tolerated
 from vggstudy.analysis.estimators.next_runs import improvement, prediction, with_two
 from vggstudy.analysis.estimators.secondary import robust, with_enough
+from vggstudy.analysis.estimators.times import rate_ratio, reached
 from vggstudy.analysis.estimators.turning_point import peak
 from vggstudy.analysis.numbers.arrays import BoolArray
 
@@ -55,6 +56,8 @@ ESTIMATORS = {
     "improvement": Entry(improvement, with_two),
     "prediction": Entry(prediction),
     "association": Entry(association),
+    "reached": Entry(reached),
+    "logrank": Entry(rate_ratio),
     "peak": Entry(peak),
     "needed": Entry(needed),
     "block_diff": Entry(block_effect),

@@ -44,6 +44,11 @@ CAUTIONS = {
     "seeds_not_everywhere": Sentence(
         "%(n)s of %(seeds)s seeds did not run in every cell and are left out"
     ),
+    "some_did_not_reach": Sentence("%(k)s of %(n)s runs reached the target by %(number)s"),
+    "log_rank_p": Sentence("log-rank test: p = %(p)s"),
+    "log_rank_takes_unrelated": Sentence(
+        "the log-rank test takes runs that share seeds as unrelated"
+    ),
     "k_of_n_converged": Sentence("%(k)s of %(n)s runs converged"),
     "cells_at_most_one": Sentence("in %(n)s of %(cells)s cells at most one run converged"),
     "pooled_for_flat": Sentence(

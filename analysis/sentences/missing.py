@@ -23,6 +23,12 @@ MISSING = {
         "runs share seeds across cells: an association has an interval in single cells only"
     ),
     "band_shares_seeds": Sentence("runs share seeds across cells: a band holds single cells only"),
+    "not_followed": Sentence(
+        "no run of %(names)s was followed to %(number)s, and not all of them reached the target"
+    ),
+    "times_tell_nothing": Sentence(
+        "no time tells the two apart: no run reached the target, or all did at once"
+    ),
     "needs_runs": Sentence("needs at least %(least)s %(what)s, has %(n)s"),
     "runs_do_not_vary": Sentence("all runs of all cells have the same value"),
     "no_cell_of_its_scale": Sentence(

@@ -58,9 +58,9 @@ def main() -> None:
         order.set_state(state["order"])
         first = state["epoch"] + 1
     for epoch in range(first, given.epochs + 1):
-        for batch in torch.randperm(N_TRAIN, generator=order).split(64):
+        for batch in torch.split(torch.randperm(N_TRAIN, generator=order), 64):
             optimizer.zero_grad()
-            nn.functional.cross_entropy(model(x[batch]), y[batch]).backward()
+            torch.autograd.backward(nn.functional.cross_entropy(model(x[batch]), y[batch]))
             optimizer.step()
         train_loss, _ = loss_and_accuracy(model, x[train], y[train])
         val_loss, val_accuracy = loss_and_accuracy(model, x[validation], y[validation])

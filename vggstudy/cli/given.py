@@ -38,7 +38,7 @@ class TableChoice:
     block : str or None
         The factor whose levels stand for others of their kind.
     outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
-    last, average_over
+    last, average_over, time, reached, horizon
         See `vggstudy.study.tables.TableAsked`.
     """
 
@@ -59,6 +59,9 @@ class TableChoice:
     also: tuple[str, ...] = ()
     last: str | None = None
     average_over: tuple[str, ...] = ()
+    time: str | None = None
+    reached: str | None = None
+    horizon: float | None = None
 
     def given(self) -> dict[str, Any]:
         """What was said, by the names of the fields."""
@@ -225,6 +228,24 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "metavar": "COLUMN",
             "help": "Of a CSV with several rows a run, take their mean over COLUMN (episode).",
         },
+    ),
+    "time": (
+        "--time",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV: the time to a target, or until the run was lost.",
+        },
+    ),
+    "reached": (
+        "--reached",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV: whether the run reached the target then (true or false).",
+        },
+    ),
+    "horizon": (
+        "--horizon",
+        {"type": float, "help": "Time up to which means of times to a target count."},
     ),
     "lower_is_better": (
         "--lower-is-better/--higher-is-better",

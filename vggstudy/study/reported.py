@@ -36,7 +36,8 @@ def reported(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
 
 def reported_columns(rows: Iterable[Mapping[str, Any]], plan: Plan) -> tuple[str, ...]:
     """Quantities of any run, in the order in which they were reported, those known of all last."""
-    known = {*OTHERS, *plan.factors}
+    target = plan.protocol.analysis.target
+    known = {*OTHERS, *plan.factors, *(target.columns if target else ())}
     names = dict.fromkeys(name for row in rows for name in row if name not in known)
     return (*(name for name in names if name not in ALWAYS), *ALWAYS)
 

@@ -19,9 +19,12 @@ from vggstudy.protocol import LabelRule, Recipe, network
 from vggstudy.study.agreement import refuse_strangers, warn_of_images
 from vggstudy.study.labels import Label, label_run, label_trained
 from vggstudy.study.reported import reported, reported_columns, warn_of_gaps
+from vggstudy.study.times import time_to_target
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from vggstudy.protocol.model.target import Target
 
 METRICS = (
     "test_accuracy",
@@ -183,7 +186,8 @@ def study_frame(
     label = labeller(plan, rule or plan.protocol.label, store.comparisons)
     records = recorded_rows(plan, store) if rows is None else rows
     recalls = _recalls_asked(plan)
-    entries = [_row(run, records.get(run.run_id), label, recalls) for run in plan.runs]
+    target = plan.protocol.analysis.target
+    entries = [_row(run, records.get(run.run_id), label, recalls, target) for run in plan.runs]
     quantities = MEASURED if plan.protocol.trainer is None else reported_columns(entries, plan)
     frame = pd.DataFrame(entries, columns=columns(plan, quantities))
     if plan.protocol.trainer is not None:
@@ -212,6 +216,7 @@ def columns(plan: Plan, quantities: Sequence[str] = MEASURED) -> list[str]:
         "completion",
         *(name for name in quantities if name not in plan.factors),
         *_recalls_asked(plan),
+        *(plan.protocol.analysis.target.columns if plan.protocol.analysis.target else ()),
         "attempts",
         "majority_rate",
     ]
@@ -241,6 +246,7 @@ def _row(
     record: IndexRow | None,
     label: Labeller,
     recalls: Sequence[str],
+    target: Target | None,
 ) -> dict[str, Any]:
     """The row of one planned run."""
     base: dict[str, Any] = {
@@ -263,6 +269,7 @@ def _row(
         "completion": given.completion,
         **measure(result, summary["timings"]),
         **{name: _class_recall(result, name) for name in recalls},
+        **(time_to_target(target, run, result, summary["timings"]) if target else {}),
         **run.levels,
         "attempts": len(summary["attempts"]),
         "majority_rate": result.get("data", {}).get("majority_rate"),

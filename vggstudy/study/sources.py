@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis.data.seeding import SeedReading, Taken
     from vggstudy.analysis.data.table import RunTable, Seeding
+    from vggstudy.protocol.model.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +179,21 @@ def _from_study(study: Study) -> Source:
     for outcome in names:
         _require_measured(frames[outcome], outcome)
     first, *further = (study_table(study, name, own) for name, own in frames.items())
+    if settings.target is not None:
+        further.append(_study_times(study, settings.target, frame))
     return Source(first, settings, study=study, protocol=study.protocol, further=counted(further))
+
+
+def _study_times(study: Study, target: Target, frame: pd.DataFrame) -> RunTable:
+    """How long a study's runs took to its target."""
+    from vggstudy.analysis.data.times import TimesAsked, table_of_times
+
+    return table_of_times(
+        frame,
+        TimesAsked(*target.columns, target.horizon),
+        factors=study.plan.factors,
+        levels=study.protocol.design.factors,
+    )
 
 
 def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
 
 from vggstudy.errors import Problem
@@ -30,6 +30,10 @@ def trainer_problems(protocol: Statement) -> Iterator[Problem]:
         **{name: ("design", "factors", name) for name in protocol.design.factors},
     }
     yield from _name_problems(protocol, places)
+    target = protocol.analysis.target
+    if target is not None and target.time != "epochs":
+        message = "analysis.target.time must be epochs with a trainer of your own"
+        yield Problem(message, path=("analysis", "target", "time"))
     command = protocol.trainer.command
     if command is None:
         return
@@ -45,7 +49,12 @@ def trainer_problems(protocol: Statement) -> Iterator[Problem]:
             message = f"the {kind} {shown(name)} has no place in trainer.command"
             hint = f"write {{{name}}} where it belongs, or {{parameters}} for all of them"
             yield Problem(message, path=place, suggestion=hint)
-    if protocol.design.seeding == "crossed" and not used.issuperset(SEEDS[1:]):
+    yield from _seed_problems(protocol, used)
+
+
+def _seed_problems(protocol: Statement, used: Collection[str]) -> Iterator[Problem]:
+    """Crossed seeds need both kinds in the command, and no other."""
+    if protocol.design.seeding == "crossed" and not {*SEEDS[1:]} <= {*used}:
         message = "crossed seeding needs {init_seed} and {data_seed} in trainer.command"
         yield Problem(message, path=("trainer", "command"))
     elif protocol.design.seeding == "crossed" and "seed" in used:

@@ -12,6 +12,7 @@ from vggstudy.identity import digest
 from vggstudy.protocol.model.conflicts import ConflictError, section_conflicts
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
+from vggstudy.protocol.model.target import Target
 from vggstudy.protocol.model.trainer import TrainerSettings, command_digest
 from vggstudy.stated.base import ONE_LINE, PROSE, Integral, Level, Settings
 from vggstudy.stated.hypotheses import Hypothesis
@@ -120,6 +121,9 @@ class AnalysisSettings(Settings):
     """Whether less of the outcome is better: in ranks, turning points, improvement and hypotheses.
     By default as its name says: true of losses, errors, seconds and memory. Further outcomes go by
     their names."""
+    target: Target | None = None
+    """A value that runs are to reach: the time until they do is analysed besides, e.g. {value =
+    0.8, curve = "val_accuracy", time = "epochs"}."""
     block: Annotated[str, Field(min_length=1, max_length=300, pattern=ONE_LINE)] | None = None
     """The factor whose levels, such as data sets or tasks, stand for others of their kind: all
     other factors are compared within each of its levels, and intervals are for new levels of it,
