@@ -9,19 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol, Recipe, setting_of
-from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.report.page.context import ReportContext, SourceClaim
 from vggstudy.stated.base import write_level
 from vggstudy.study.basis import basis_of
 from vggstudy.study.codes import code_words
-from vggstudy.study.runs import labeller, measured
+from vggstudy.study.curves import curves_of
 from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
     from vggstudy.ledger.marker import Comparisons
-    from vggstudy.ledger.rows import IndexRow
     from vggstudy.study.sources import Source
-
-LABELLED = ("converged", "failed_to_learn", "diverged")
 
 
 def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
@@ -69,7 +66,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
             f"vggstudy run {protocol.name}.toml --study {study.path.name}",
             f"vggstudy report {study.path.name}",
         ),
-        curves=_curves(study, rows),
+        curves=curves_of(study, rows),
         **_source(protocol),
         basis=[(remark.note, remark.odd) for remark in basis_of(study).remarks],
         notes=_notes(study),
@@ -111,36 +108,6 @@ def _source(protocol: Protocol | None) -> dict[str, Any]:
             for figure in source.figures
         ),
     }
-
-
-def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:
-    """The training curves that the report draws, of every run with a label."""
-    label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
-    found = []
-    analysis = study.protocol.analysis
-    asked = [name.removeprefix("final_") for name in (analysis.outcome, *analysis.outcomes)]
-    drawn = asked if study.protocol.trainer else ()
-    for row in rows:
-        if row.reason is not None:
-            continue
-        run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
-        result = {**summary.get("result", {}), "curves": curves}
-        outcome = label(run, str(row.status), result).outcome
-        shown = {name: curves[name] for name in _shown_curves(curves, drawn)}
-        if outcome in LABELLED and shown:
-            network = isinstance(run.recipe, Recipe)
-            gap = measured(result, summary["timings"])["generalisation_gap"] if network else None
-            found.append(RunCurves(levels=run.levels, outcome=outcome, curves=shown, gap=gap))
-    return found
-
-
-def _shown_curves(curves: Mapping[str, Any], asked: Sequence[str]) -> list[str]:
-    """Of what was asked for, else accuracy on data that are not trained on, and training loss."""
-    if own := [name for name in dict.fromkeys(asked) if name in curves]:
-        return own
-    unseen = next((name for name in ("val_accuracy", "test_accuracy") if name in curves), None)
-    named = [name for name in (unseen, "train_loss") if name in curves and name is not None]
-    return named or list(curves)[:2]
 
 
 def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
