@@ -212,7 +212,6 @@ class Note:
             no text.
         """
         if not isinstance(data["code"], str):
-            raise ValueError("the code of a note must be a text")  # noqa: TRY004 - a damaged claim, not a caller
             raise ValueError("the code of a note must be a text")  # noqa: TRY004 -- as of other data
         if "name" not in data:
             return cls.written(str(data["code"]), str(data["text"]))
