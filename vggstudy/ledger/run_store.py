@@ -86,7 +86,7 @@ class RunStore:
         ExecutionError
             If the folder cannot be made.
         """
-        folder = self._make_run_dir(run_id)
+        folder = self._make_run_dir(run_id, sync=False)  # a record's folder is synchronised later
         files, report = folder / FILES_NAME, folder / REPORT_NAME
         try:
             for path in (files, report):
@@ -105,14 +105,15 @@ class RunStore:
         with contextlib.suppress(OSError):
             (folder / REPORT_NAME).unlink()
 
-    def _make_run_dir(self, run_id: str) -> Path:
+    def _make_run_dir(self, run_id: str, *, sync: bool = True) -> Path:
         """The folder of a run, made durable; never one that a link moves out of the study."""
         folder = self.run_dir(run_id)
         if self.readonly:
             return folder
         try:
             folder.mkdir(exist_ok=True)
-            sync_folder(folder.parent)
+            if sync:
+                sync_folder(folder.parent)
         except OSError as error:
             raise ExecutionError(explain(error, folder, "created")) from error
         if folder.is_symlink():
