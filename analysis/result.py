@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
+from vggstudy.analysis.claims.many import Exploratory
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.parsing import check_factor
 from vggstudy.analysis.data.seeding import UNRELATED, SeedReading
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.estimators.ranking import Ranking
+from vggstudy.analysis.estimators.side_by_side import MOST_COMPARED, side_by_side, told_apart
 from vggstudy.analysis.estimators.times import (
     SurvivalCurve,
     of_means,
@@ -30,6 +34,7 @@ from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
+from vggstudy.errors import AnalysisError
 from vggstudy.quantities import PLAIN
 
 if TYPE_CHECKING:
@@ -100,6 +105,11 @@ class AnalysisResult:
         """
         return Estimand.parse(claim_id, self.table, self.further)
 
+    @property
+    def exploratory(self) -> Exploratory:
+        """How many exploratory claims compare something, and how many stand up to their number."""
+        return Exploratory.of(self.claims.values())
+
     def to_frame(self) -> pd.DataFrame:
         """One row a claim."""
         return self.claims.to_frame()
@@ -113,6 +123,7 @@ class AnalysisResult:
             "flow": self.flow.to_dict(),
             "warnings": [note.text for note in self.warnings],
             "claims": [claim.to_dict() for claim in self.claims.values()],
+            "exploratory": asdict(self.exploratory),
             "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
             "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
             "models": self.models.to_dict() if self.models else None,
@@ -192,6 +203,28 @@ class AnalysisResult:
             shared_seeds=self.seeds.shared,
         )
 
+    def rankings(self, *factors: str) -> tuple[Ranking, ...]:
+        """The combinations of some factors ranked by accuracy, by reliability and by both.
+
+        See `vggstudy.analysis.estimators.side_by_side`.
+
+        Raises
+        ------
+        AnalysisError
+            If no factor is named, or one that the table does not have.
+        """
+        if not factors:
+            raise AnalysisError("name the factors whose combinations are ranked")
+        for name in factors:
+            check_factor(name, self.table)
+        return side_by_side(
+            of_means(Cells.from_table(self.table.independent())),
+            factors,
+            confidence=float(self.settings["confidence"]),
+            seed=int(self.settings["seed"]),
+            shared_seeds=self.seeds.shared,
+        )
+
     def summary(self) -> str:
         """A plain text table of the headline claims, the counts and the warnings."""
         flow = self.flow
@@ -208,6 +241,8 @@ class AnalysisResult:
         ]
         lines += block_lines(self.block_tables)
         lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
+        lines += self._told_apart()
+        lines += _many(self.exploratory)
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
@@ -223,6 +258,17 @@ class AnalysisResult:
         other = {claim.id: _interval_text(claim) for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
+
+    def _told_apart(self) -> list[str]:
+        """How many pairs of levels in words are told apart, by what."""
+        if not self.table.judged or self.models is None:
+            return []
+        words = [
+            name
+            for name in self.table.factors
+            if not self.table.is_numeric(name) and 2 < len(self.table.levels[name]) <= MOST_COMPARED
+        ]
+        return [told_apart(name, self.rankings(name)) for name in words]
 
     def _others(self) -> str:
         """How many claims the summary leaves out."""
@@ -252,7 +298,19 @@ def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
     shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
     counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
-    return claim.id, shown, _interval_text(claim), counted
+    interval = _interval_text(claim) + (" *" if claim.survives else "")
+    return claim.id, shown, interval, counted
+
+
+def _many(found: Exploratory) -> list[str]:
+    """How many exploratory claims there are, and what their number alone does."""
+    if not found.claims:
+        return []
+    return [
+        f"{found.claims} exploratory claims compare something with a reference: "
+        f"{found.by_chance:.3g} would exclude it by chance alone; {found.beyond} do, and "
+        f"{found.surviving} of those survive Benjamini and Hochberg's correction (*)"
+    ]
 
 
 def _interval_text(claim: Claim) -> str:

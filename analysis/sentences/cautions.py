@@ -66,6 +66,9 @@ CAUTIONS = {
         "%(k)s of %(n)s converged runs of %(names)s have the highest value: the interval of a mean "
         "and differences of means are of what the measure can tell"
     ),
+    "simultaneous": Sentence(
+        "the interval holds together with those of all %(n)s claims that %(name)s matches"
+    ),
     "bootstrap_narrow": Sentence("%(method)s intervals are too narrow with %(n)s runs in a cell"),
     "studentized_wide": Sentence(
         "studentized intervals are much too wide with %(n)s runs in a cell"
@@ -111,6 +114,10 @@ CAUTIONS = {
     "bound_on_neither_side": Sentence(
         "the levels of %(factor)s that were run bound it on neither side"
     ),
+    "best_among": Sentence(
+        "with %(p)s confidence the best %(factor)s is one of %(levels)s", p=Kind.PERCENT
+    ),
+    "best_with_gaps": Sentence("some %(factor)s between the ends is told apart from the best"),
     "levels_left_out": Sentence("%(factor)s %(levels)s: fewer than 3 converged runs, left out"),
     "no_curvature": Sentence("the curvature is not significant (p = %(p)s)"),
     "minimum": Sentence("the curve turns upwards: a minimum"),

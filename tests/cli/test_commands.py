@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -287,6 +286,31 @@ def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) ->
     assert "did you mean" in wrong.err
 
 
+def test_a_family_of_a_table_holds_together(cli: Cli, tmp_path: Path) -> None:
+    rows = [
+        f"{a},{b},{i},converged,{0.7 + a / 50 + i / 300 + b * i / 900:.4f}"
+        for a in (0, 1)
+        for b in (0, 1)
+        for i in range(5)
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(["a,b,replicate,label,test_accuracy", *rows, ""]))
+    base, name = ["runs.csv", "--factors", "a,b"], "accuracy.diff.a@b=0"
+    plain = cli("cite", *base, name, "--as", "apa").out
+    family = [*base, "--simultaneous", "accuracy.diff.a@*"]
+    cited = cli("cite", *family, name, "--as", "apa").out
+    assert "(caution: simultaneous with the others of its family)" in cited
+    assert cited.partition("]")[0] != plain.partition("]")[0]
+    assert cli("analyze", *family, "-o", "claims.json").code == 0
+    written = json.loads((tmp_path / "claims.json").read_text())["claims"]
+    assert [x["id"] for x in written if x["method"] == "max_t"] == [name, "accuracy.diff.a@b=1"]
+    none = cli("analyze", *base, "--simultaneous", "accuracy.diff.c*")
+    assert (none.code, none.err.count("\n")) == (2, 1)
+    assert "a family needs two claims: 'accuracy.diff.c*' matches no claim" in none.err
+    on_file = cli("cite", "claims.json", "--simultaneous", "*")
+    assert on_file.code == 2
+    assert "--simultaneous needs runs" in on_file.err
+
+
 def test_cite_refuses_a_claims_file_that_was_edited(cli: Cli, study: Path) -> None:
     cli("analyze", "small")
     path = study / "claims.json"
@@ -335,24 +359,18 @@ def test_every_command_on_a_table_takes_a_reading_of_its_seeds(cli: Cli, tmp_pat
     assert "if those of one number shared a seed" in (tmp_path / "r.html").read_text("utf-8")
 
 
-def test_a_claim_that_fails_its_check_is_cited_despite_it_only(cli: Cli, tmp_path: Path) -> None:
+def test_a_vertex_that_is_the_worst_is_no_claim_to_cite(cli: Cli, tmp_path: Path) -> None:
     means = {8: 0.8, 16: 0.7, 32: 0.68, 64: 0.75}
     rows = [f"{b},{i},converged,{m + 0.003 * i:.4f}" for b, m in means.items() for i in range(4)]
     text = "batch_size,replicate,label,test_accuracy\n" + "\n".join(rows) + "\n"
     (tmp_path / "runs.csv").write_text(text)
-    peak = ("cite", "runs.csv", "--factors", "batch_size", "peak.batch_size")
-    refused = cli(*peak)
+    asked = ("cite", "runs.csv", "--factors", "batch_size")
+    refused = cli(*asked, "peak.batch_size", "--despite", "minimum")
     assert refused.code == 3
-    codes = re.findall(r"--despite (\w+)", refused.err)
-    assert "minimum" in codes
-    assert cli(*peak, "--as", "json").code == 3
-    told = [x for code in codes for x in ("--despite", code)]
-    assert "the curve has a minimum there" in cli(*peak, *told).out
-    assert "the curve has a minimum there" in cli(*peak[:-1]).out
-    files = ("--export", "a.tex", "--export", "b.tex")
-    assert cli(*peak[:-1], *files[:2]).code == cli(*peak[:-1], *told, *files[2:]).code == 0
-    assert "peak.batch" not in (tmp_path / "a.tex").read_text()
-    assert "peak.batch" in (tmp_path / "b.tex").read_text()
+    assert "not available and cannot be cited: the curve turns upwards" in refused.err
+    assert cli(*asked, "best.batch_size", "--as", "apa").out.startswith("8, 95% CI [8, 8]")
+    assert cli(*asked, "--export", "a.tex").code == 0
+    assert "best.batch" in (tmp_path / "a.tex").read_text()
     assert set(DESPITE) == {*CHECKS, *OF_A_PEAK}
 
 

@@ -38,6 +38,7 @@ def build(view: StudyView) -> Section:
         "converged": converged,
         "runs": sum(cell.n for cell in view.cells),
         "picture": None if axis is None or not converged else _picture(view, axis),
+        "best": threshold_picture(view, "best"),
         "peak": threshold_picture(view, "peak"),
         "associations": associations_table(view),
     }
