@@ -15,10 +15,11 @@ from vggstudy.errors import OutputError
 from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.sections.registry import BUILDERS
+from vggstudy.report.page.sections.registry import builders
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.names import CLAIM_ID
 from vggstudy.report.words.text import clean
+from vggstudy.report.words.unjudged import UNJUDGED
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -54,13 +55,13 @@ def render(
         If the flow of runs does not add up, or the language is unknown.
     """
     context = context or ReportContext()
-    with speaking(language):
+    with speaking(language, None if result.table.judged else UNJUDGED):
         view = study_view(result, context)
         html = (
             _environment()
             .get_template("base.html.j2")
             .render(
-                sections=together([partial(build, view) for build in BUILDERS]),
+                sections=together([partial(build, view) for build in builders(view)]),
                 context=context,
                 title=_title(context),
                 language=language,

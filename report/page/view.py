@@ -56,6 +56,11 @@ class Factor:
         )
 
     @property
+    def is_worded(self) -> bool:
+        """Whether there are several levels of which no two are first and last."""
+        return not self.is_numeric and len(self.levels) > 2
+
+    @property
     def is_geometric(self) -> bool:
         """Whether all levels are powers of two, as batch sizes are."""
         return self.is_numeric and all(
@@ -241,8 +246,18 @@ class StudyView:
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The outcomes of claims as they name them: convergence, the column, the expected value."""
+        """The outcomes of claims as they name them: convergence, the column, the expected value.
+
+        The column alone where nothing tells which runs converged.
+        """
+        if not self.judged:
+            return (self.outcome,)
         return ("converged", self.outcome, "expected")
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything tells which runs converged."""
+        return self.result.table.judged
 
     @cached_property
     def axis(self) -> Factor | None:

@@ -39,3 +39,11 @@ BUILDERS: tuple[Callable[[StudyView], Section], ...] = (
     s12_source.build,
     s13_cite.build,
 )
+
+JUDGING = (s03_convergence.build, s11_sensitivity.build)
+"""Sections on which runs converged, and by which rule."""
+
+
+def builders(view: StudyView) -> list[Callable[[StudyView], Section]]:
+    """The sections of a report: none on convergence where nothing tells which runs converged."""
+    return [build for build in BUILDERS if view.judged or build not in JUDGING]
