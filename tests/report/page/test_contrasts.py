@@ -133,5 +133,5 @@ def test_names_and_levels_that_ids_encode_are_printed_as_the_data_write_them() -
     ]
     assert labels == ["50% against x+y", "c..d against x+y", "c..d against 50%"]
     needed = view.claims.of_quantity("needed")
-    assert [view.place(claim) for claim in needed] == ["kind 50%", "kind c..d", "kind x+y"]
+    assert [view.place(claim) for claim in needed] == ["kind x+y", "kind 50%", "kind c..d"]
     assert 'data-claim="needed.n%2Am@kind=x%2By"' in render(result, context=ReportContext())
