@@ -9,16 +9,22 @@ from typing import get_args
 
 import numpy as np
 
-from vggstudy.analysis.claims.catalogue import default_claims, known, outcomes_of
+from vggstudy.analysis.claims.catalogue import (
+    asked_for,
+    claims_cells,
+    default_claims,
+    known,
+    outcomes_of,
+)
 from vggstudy.analysis.claims.claim import Claim
-from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.on_demand import ClaimsOnDemand
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.seeding import SeedReading, Taken, read_seeds
 from vggstudy.analysis.data.table import RunTable, Seeding
 from vggstudy.analysis.estimators.converged import ProbabilityInterval
-from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.estimators.how import Declared, How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import judge
@@ -32,7 +38,7 @@ from vggstudy.analysis.numbers.variance import CellPlusSeed
 from vggstudy.analysis.result import AnalysisResult, cell_frame
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
-from vggstudy.stated.hypotheses import Hypothesis
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 from vggstudy.stated.models import ModelRequests
 
 logger = logging.getLogger(__name__)
@@ -56,9 +62,11 @@ def analyze(
     late: Mapping[str, Note] | None = None,
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
+    asked: Sequence[str] = (),
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
+    learning: Mapping[str, Declared] | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -96,6 +104,9 @@ def analyze(
     named : sequence of str
         Ids of claims that are made besides, e.g. those that a source study's figures are set
         against; an id of what the table does not have makes none.
+    asked : sequence of str
+        Ids, and patterns of ids with ``*`` and ``?``, of claims that are made besides. Any other
+        is estimated when ``result.claims[id]`` is read.
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
@@ -105,6 +116,9 @@ def analyze(
     lower_is_better : bool, optional
         Whether less of the outcome is better, in ranks, turning points and hypotheses; by default
         as the table says.
+    learning : mapping of str to str, optional
+        Numeric factors along which convergence is declared: ``rises`` or ``falls``. Of others the
+        runs decide whether a level is needed or tolerated.
 
     Returns
     -------
@@ -113,7 +127,7 @@ def analyze(
     Raises
     ------
     AnalysisError
-        If a setting is out of range, or `models` name what the table does not have.
+        If a setting is out of range, or `models` or `asked` name what the table does not have.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
@@ -125,22 +139,30 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
         Cells.from_table(table.independent()),
-        How(confidence, resampling, seeds.shared, probability_interval),
+        How(confidence, resampling, seeds.shared, probability_interval, learning or {}),
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
     )
-    made = default_claims(maker, named, headline_only=headline_only)
+    wanted = asked_for(asked, maker)
+    along = _declared(models, hypotheses)
+    made = default_claims(maker, named, headline_only=headline_only, along=along)
+    made |= {one.id: one for one in maker.claims(wanted).values() if one.id not in made}
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
-    claims = ClaimSet(registered(made, hypotheses, judged, maker).values())
+    claims = ClaimsOnDemand(registered(made, hypotheses, judged, maker).values(), maker)
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
     fitted = None if headline_only else _models(maker, table, models)
     flow = Flow.of(table)
+    each = not headline_only and claims_cells(table)
     result = AnalysisResult(
         table=table,
-        cells=cell_frame(maker.cells, claims, [] if headline_only else outcomes_of(table)),
+        cells=cell_frame(maker.cells, claims, outcomes_of(table) if each else []),
         claims=claims,
         flow=flow,
-        warnings=(*_seeds(seeds, fitted), *_warnings(maker.cells, table, flow)),
+        warnings=(
+            *_seeds(seeds, fitted),
+            *_warnings(maker.cells, table, flow),
+            *([] if each or headline_only else [say("cells_on_demand", n=len(maker.cells))]),
+        ),
         settings=_settings(table, maker.how),
         inputs_digest=maker.inputs_digest,
         hypotheses=judged,
@@ -153,6 +175,13 @@ def analyze(
     return replace(result, otherwise=_otherwise(result, maker, raw))
 
 
+def _declared(models: ModelRequests | None, hypotheses: Sequence[Hypothesis]) -> set[str]:
+    """Factors along which a curve was asked for."""
+    said = [] if models is None else [models.failure.along, models.accuracy.along]
+    said += [getattr(part, "along", None) for one in hypotheses for part in parts_of(one)]
+    return {name for name in said if name is not None}
+
+
 def _settings(table: RunTable, how: How) -> dict[str, object]:
     """What the numbers were made with."""
     return {
@@ -162,6 +191,7 @@ def _settings(table: RunTable, how: How) -> dict[str, object]:
         "method": how.resampling.method,
         "outcome": table.outcome,
         "label_rule": table.label_rule,
+        **({"learning": dict(how.learning)} if how.learning else {}),
     }
 
 

@@ -61,6 +61,10 @@ class ModelReason(StrEnum):
     UNBOUNDED = "unbounded"
     TOO_FEW_SEEDS = "too_few_seeds"
     RESAMPLES_FAILED = "resamples_failed"
+    ALL_CONVERGED = "all_converged"
+    NO_DIRECTION = "no_direction"
+    NOT_MONOTONE = "not_monotone"
+    OTHER_DIRECTION = "other_direction"
 
 
 class ModelCaution(StrEnum):

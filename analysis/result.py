@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
 
+MOST_ROWS = 40
+"""Headline claims that a summary prints."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnalysisResult:
@@ -175,6 +178,7 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
+        lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
@@ -184,12 +188,19 @@ class AnalysisResult:
         counted = "k/n" if self.table.judged else "n"
         head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", counted)
         judged = self.table.judged
-        rows = [_summary_row(claim, judged=judged) for claim in self.headline()]
+        rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
             return [head, *rows]
         other = {claim.id: _interval_text(claim) for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
+
+    def _others(self) -> str:
+        """How many claims the summary leaves out."""
+        listed = min(len(self.headline()), MOST_ROWS)
+        return (
+            f"{len(self.claims) - listed} more claims were made; any other is estimated by its id"
+        )
 
     def _repr_html_(self) -> str:
         """The same table for notebooks."""

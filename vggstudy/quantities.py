@@ -90,6 +90,7 @@ QUANTITIES = {
         reference=0.0,
     ),
     "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
+    "tolerated": Quantity("largest %(factor)s at which half of the runs converge", Form.LEVEL),
     "peak": Quantity(
         "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
     ),

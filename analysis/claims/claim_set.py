@@ -39,6 +39,10 @@ class ClaimSet(Mapping[str, Claim]):
     def __len__(self) -> int:
         return len(self._claims)
 
+    def searched(self) -> list[Claim]:
+        """Further claims among which a number is searched for that names none: here none."""
+        return []
+
     def to_json(self) -> str:
         """The claims file: format, version, and one object a claim."""
         content = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -102,6 +103,24 @@ class ClaimMaker:
             for claim in () if asked.id in made else self._with_offer(asked):
                 made.setdefault(claim.id, claim)
         return made
+
+    def demanded(self, asked: Estimand) -> Claim:
+        """The claim as `claims` has it, whether it is asked for itself or offered for another."""
+        for whole in self._wholes(asked):
+            if self._part(whole) == asked and self.claim(whole).reason == Reason.MISSING_CELLS:
+                return self.claim(asked, *self._part_notes(whole, asked))
+        return next(self._with_offer(asked))
+
+    def _wholes(self, asked: Estimand) -> Iterator[Estimand]:
+        """What an average over some levels only can be offered for, the widest first."""
+        held = {condition.factor: condition for condition in asked.contrast.conditions}
+        if all(len(condition.levels) == 1 for condition in held.values()):
+            return
+        alone = [x for x in asked.table.factors if x in held and len(held[x].levels) == 1]
+        for count in range(len(alone) + 1):
+            for names in itertools.combinations(alone, count):
+                kept = tuple(held[name] for name in sorted(names))
+                yield replace(asked, contrast=replace(asked.contrast, conditions=kept))
 
     def _with_offer(self, asked: Estimand) -> Iterator[Claim]:
         """The claim, and where its cells are incomplete the one on the largest complete part."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -118,6 +119,10 @@ class Cells:
             run_seed=np.asarray(seed, dtype=np.int64),
             seed_names=tuple(names.tolist()),
         )
+
+    def __reduce__(self) -> tuple[Callable[[RunTable], Cells], tuple[RunTable]]:
+        """To another process goes the table alone; what was kept to save work stays here."""
+        return Cells.from_table, (self.table,)
 
     def oriented(self) -> Cells:
         """The same cells, where lower is better with every value negated: best is then highest."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,6 +112,12 @@ def headline_pairs(table: RunTable, factor: str) -> list[Pair]:
     return list(itertools.combinations(range(size), 2))
 
 
+def count_pairs(table: RunTable, factor: str) -> int:
+    """How many headline pairs there are."""
+    size = len(table.levels[factor])
+    return int(size > 1) if size == 2 or table.is_numeric(factor) else math.comb(size, 2)
+
+
 def all_pairs(table: RunTable, factor: str) -> list[Pair]:
     """The headline pairs, then neighbouring levels of a numeric factor."""
     found = headline_pairs(table, factor)
@@ -126,15 +132,21 @@ def is_headline(table: RunTable, factor: str, pair: Pair) -> bool:
     return pair == (0, size - 1) and (size == 2 or table.is_numeric(factor))
 
 
-def marginal_means(table: RunTable) -> Iterator[Contrast]:
+def marginal_means(table: RunTable, orders: Collection[int] | None = None) -> Iterator[Contrast]:
     """Means on every cell and every margin, the grand mean first.
 
     Beyond `MAX_MARGINS` combinations: the cells, and margins of at most two factors.
+
+    Parameters
+    ----------
+    table : RunTable
+    orders : collection of int, optional
+        Numbers of factors that are held; by default all.
     """
     total = math.prod(len(table.levels[name]) + 1 for name in table.factors)
     count = len(table.factors)
-    orders = set(range(count + 1)) if total <= MAX_MARGINS else {0, 1, min(2, count), count}
-    for order in sorted(orders):
+    made = set(range(count + 1)) if total <= MAX_MARGINS else {0, 1, min(2, count), count}
+    for order in sorted(made if orders is None else made.intersection(orders)):
         for names in itertools.combinations(table.factors, order):
             yield from (Contrast(conditions=c) for c in _conditions(table, names))
 
@@ -142,20 +154,37 @@ def marginal_means(table: RunTable) -> Iterator[Contrast]:
 def differences(table: RunTable) -> Iterator[Contrast]:
     """Main effects; simple effects at each level of one other factor; matched cells."""
     for factor in table.factors:
-        others = [name for name in table.factors if name != factor]
-        for pair in all_pairs(table, factor):
-            yield Contrast((factor,), (pair,))
-        orders = sorted({1, len(others)} - {0}) if others else []
-        for order, pair in itertools.product(orders, headline_pairs(table, factor)):
-            for names in itertools.combinations(others, order):
-                yield from (
-                    Contrast((factor,), (pair,), held) for held in _conditions(table, names)
-                )
+        yield from main_effects(table, factor)
+        yield from simple_effects(table, factor)
 
 
-def interactions(table: RunTable) -> Iterator[Contrast]:
-    """Differences in differences of every two factors, averaged over the others."""
+def main_effects(table: RunTable, factor: str) -> Iterator[Contrast]:
+    """Differences between levels of a factor, averaged over all others."""
+    for pair in all_pairs(table, factor):
+        yield Contrast((factor,), (pair,))
+
+
+def simple_effects(table: RunTable, factor: str) -> Iterator[Contrast]:
+    """The headline pairs of a factor at each level of one other factor, and in matched cells."""
+    others = [name for name in table.factors if name != factor]
+    orders = sorted({1, len(others)} - {0}) if others else []
+    for order, pair in itertools.product(orders, headline_pairs(table, factor)):
+        for names in itertools.combinations(others, order):
+            yield from (Contrast((factor,), (pair,), held) for held in _conditions(table, names))
+
+
+def interactions(table: RunTable, most: int | None = None) -> Iterator[Contrast]:
+    """Differences in differences of every two factors, averaged over the others.
+
+    Parameters
+    ----------
+    table : RunTable
+    most : int, optional
+        Of two factors with more of them there are none.
+    """
     for names in itertools.combinations(sorted(table.factors), 2):
+        if most is not None and math.prod(count_pairs(table, name) for name in names) > most:
+            continue
         choices = [headline_pairs(table, name) for name in names]
         for pairs in itertools.product(*choices):
             yield Contrast(names, pairs)

@@ -1,7 +1,7 @@
-"""Levels needed: from a grid to the thresholds of its strata, in the form in which claims are made.
+"""Levels needed, and levels tolerated: from a grid to the thresholds of its strata, as claims.
 
-A stratum's threshold needs runs on both sides of it. Without them the result is one-sided: all runs
-converged, "< 8"; none did, "> 1024".
+Where learning rises along a factor, half of the runs need a level to converge; where it falls, they
+tolerate one. A threshold beyond the levels that were run is one-sided: "< 8", "> 1024".
 """
 
 from __future__ import annotations
@@ -15,11 +15,21 @@ from vggstudy.analysis.data.curves import Axis, axis_for
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
+from vggstudy.analysis.estimators.learning import learning_along
 from vggstudy.analysis.estimators.threshold import Direction, Limits, limits_of, separate_lines
 from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, say
 from vggstudy.analysis.numbers.fieller import FiellerSet
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.profile import METHOD
+
+OF_DIRECTION = {"increasing": "needed", "decreasing": "tolerated"}
+"""The quantity that a level is, by how learning runs along its factor."""
+
+OUTSIDE = {
+    "increasing": ("needed_below", "needed_above"),
+    "decreasing": ("tolerated_below", "tolerated_above"),
+}
+"""What is said of an estimate below, or above, the levels that were run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +118,12 @@ class Threshold:
         """What lies outside the levels that were run."""
         code, factor = ModelCaution.OUTSIDE_RANGE, self.needed.axis.factor
         low, high = (self.needed.axis.to_original(x) for x in self.limits.range)
+        below, above = OUTSIDE[self.needed.direction]
         notes = []
         if self.estimate is None and self.limits.position == "below":
-            notes.append(say("needed_below", code, factor=factor, level=low))
+            notes.append(say(below, code, factor=factor, level=low))
         elif self.estimate is None and self.limits.position == "above":
-            notes.append(say("needed_above", code, factor=factor, level=high))
+            notes.append(say(above, code, factor=factor, level=high))
         elif self.limits.position == "nowhere":
             p = self.needed.probability
             notes.append(say("same_probability", code, p=p, factor=factor))
@@ -143,15 +154,37 @@ class Threshold:
 
 
 def needed(cells: Cells, asked: Estimand, how: How) -> Finding:
-    """The level at which half of the runs converge, in one stratum.
+    """The level from which on half of the runs converge, in one stratum.
 
-    Convergence is taken not to fall along the factor. A limit beyond the levels that were run is
-    infinite: the claim is then one-sided, and a caution says so in words.
+    Refused unless learning rises along the factor (`learning_along`). A limit beyond the levels
+    that were run is infinite: the claim is then one-sided, and a caution says so in words.
     """
+    return _threshold(cells, asked, how, "increasing")
+
+
+def tolerated(cells: Cells, asked: Estimand, how: How) -> Finding:
+    """The level up to which half of the runs converge: `needed` where learning falls."""
+    return _threshold(cells, asked, how, "decreasing")
+
+
+def _threshold(cells: Cells, asked: Estimand, how: How, direction: Direction) -> Finding:
+    """The level at which half converge, where learning runs in the direction that it needs."""
     axis = axis_for(cells.table, str(asked.along), None)
-    half, held = Needed(axis, 0.5, "increasing"), asked.contrast.conditions
-    found = estimate_threshold(cells, half, held, confidence=how.confidence)
-    return Finding(None, None, found) if isinstance(found, Note) else found.finding()
+    held = asked.contrast.conditions
+    found = learning_along(cells, axis, held, how)
+    if isinstance(found, Note):
+        return Finding(None, None, found)
+    if found != direction:
+        return Finding(None, None, other_direction(axis.factor, found))
+    half = Needed(axis, 0.5, direction)
+    level = estimate_threshold(cells, half, held, confidence=how.confidence)
+    return Finding(None, None, level) if isinstance(level, Note) else level.finding()
+
+
+def other_direction(factor: str, found: Direction) -> Note:
+    """That learning runs the other way than the quantity asks."""
+    name = "learning_rises" if found == "increasing" else "learning_falls"
+    return say(name, ModelReason.OTHER_DIRECTION, factor=factor)
 
 
 def estimate_threshold(

@@ -16,7 +16,7 @@ from vggstudy.analysis.estimators.association import association
 from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
-from vggstudy.analysis.estimators.needed import needed
+from vggstudy.analysis.estimators.needed import needed, tolerated
 from vggstudy.analysis.estimators.next_runs import improvement, prediction, with_two
 from vggstudy.analysis.estimators.secondary import robust, with_enough
 from vggstudy.analysis.estimators.turning_point import peak
@@ -55,5 +55,6 @@ ESTIMATORS = {
     "association": Entry(association),
     "peak": Entry(peak),
     "needed": Entry(needed),
+    "tolerated": Entry(tolerated),
 }
 """By the names of `vggstudy.quantities.QUANTITIES`."""

@@ -215,7 +215,7 @@ KINDS: Mapping[str, Judgement] = {
     ),
     "threshold_order": Judgement(
         lambda found, part, level: needed(part, found.maker, level),
-        lambda part: f"needed.diff.{part.compare}",
+        lambda part: f"{part.quantity or 'needed'}.diff.{part.compare}",
     ),
     "peak": Judgement(
         lambda found, part, level: peak(part, found.maker, level),

@@ -13,6 +13,8 @@ from vggstudy.analysis.data.estimands import named
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.parsing import check_factor, conditions_at, level_index
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.learning import learning_along
+from vggstudy.analysis.estimators.needed import OF_DIRECTION, other_direction
 from vggstudy.analysis.estimators.peak import PeakTest, peak_test
 from vggstudy.analysis.estimators.threshold import shared_lines
 from vggstudy.analysis.estimators.threshold_difference import shift_of
@@ -173,23 +175,32 @@ def _stratum(
 def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     """Difference of the levels at which half of the runs converge, inside one penalised model.
 
-    A level out of range enters as a one-sided bound; the interval then has an infinite end.
+    Learning must run along the factor as the quantity asks, in both arms together. A level out of
+    range enters as a one-sided bound; the interval then has an infinite end.
     """
     table = maker.cells.table
     held = conditions_at(part.at, table)
-    name = named(("needed", "diff", part.compare, part.along), held, table)
+    quantity = part.quantity or "needed"
+    name = named((quantity, "diff", part.compare, part.along), held, table)
     threshold = part.threshold or 0.0
     rule = say(part.direction, claim=name, other=threshold)
     earlier, later = _compared(part, table)
+    axis = axis_for(table, part.along, part.scale)
     design = build_design(maker.cells, _needed_terms(part, table, held), where=held)
     strata = tuple(
         tuple(sorted((*held, Condition(part.compare, (i,))), key=lambda c: c.factor))
         for i in (later, earlier)
     )
-    lines = shared_lines(maker.cells, design, strata, probability=0.5, direction="increasing")
+    arms = (*held, Condition(part.compare, (earlier, later)))
+    along = learning_along(maker.cells, axis, arms, maker.how, confidence=level)
+    if isinstance(along, Note):
+        return not_estimable(name, rule, level, along)
+    if OF_DIRECTION[along] != quantity:
+        return not_estimable(name, rule, level, other_direction(part.along, along))
+    lines = shared_lines(maker.cells, design, strata, probability=0.5, direction=along)
     if isinstance(lines, Note):
         return not_estimable(name, rule, level, lines)
-    found = shift_of(lines, 0, 1, direction="increasing", confidence=level)
+    found = shift_of(lines, 0, 1, direction=along, confidence=level)
     if isinstance(found, Note):
         return not_estimable(name, rule, level, found)
     interval = Interval(math.nan, found.low, found.high, "profile_penalised_likelihood")

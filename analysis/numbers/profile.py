@@ -57,10 +57,14 @@ class Restricted:
     coefficients : ndarray of shape (P,)
     objective : float
         Penalised log-likelihood.
+    converged : bool
+        Whether this is its maximum: far out, where probabilities of 0 or 1 lie within rounding, the
+        information has no inverse.
     """
 
     coefficients: FloatArray
     objective: float
+    converged: bool = True
 
 
 def root_drop(top: float, value: float) -> float:
@@ -95,7 +99,8 @@ def fit_restricted(
     fixed = right[:rank].T @ ((left[:, :rank].T @ values) / singular[:rank])
     start = None if near is None else basis.T @ (near - fixed)
     found = _fit(model, Span(model.X @ fixed, model.X @ basis), k, start)
-    return Restricted(fixed + basis @ found.g, found.objective)
+    converged = found.converged and bool(np.isfinite(found.objective))
+    return Restricted(fixed + basis @ found.g, found.objective, converged)
 
 
 def _fit(model: Binomial, span: Span, k: FloatArray, start: FloatArray | None) -> SpanFit:
@@ -125,8 +130,8 @@ def profile_interval(
     Returns
     -------
     Interval
-        An end is infinite where the likelihood never falls far enough: only under maximum
-        likelihood with separation, as the penalty bounds everything else.
+        An end is infinite where the likelihood never falls far enough: under maximum likelihood
+        with separation; and where it does so beyond what double precision can tell.
     """
     estimate = float(row @ fit.coefficients)
     se = float(np.sqrt(row @ fit.covariance @ row))
@@ -135,6 +140,8 @@ def profile_interval(
 
     def height(value: float) -> float:
         found = fit_restricted(model, k, row[None], np.array([value]), near=near[0])
+        if not found.converged:
+            return np.nan
         near[0] = found.coefficients
         return root_drop(top, found.objective) - target
 
@@ -144,13 +151,23 @@ def profile_interval(
 
 
 def _walk(height: Callable[[float], float], start: float, step: float) -> float:
-    """The zero of a function that rises from `start` on; infinite where there is none."""
-    inside = start
-    for doubling in range(DOUBLINGS):
-        outside = start + step * 2.2 * 2.0**doubling
-        if height(outside) > 0:
-            return float(brentq(height, inside, outside, xtol=1e-11 * abs(step), rtol=1e-13))
-        inside = outside
+    """The zero of a function that rises from `start` on; infinite where there is none.
+
+    Where the function cannot be told (NaN), its zero is looked for on this side of that.
+    """
+    inside, reach = start, step * 2.2
+    for _ in range(DOUBLINGS):
+        outside = start + reach
+        reached = height(outside)
+        if np.isnan(reached):
+            reach = (inside + outside) / 2 - start
+        elif reached > 0:
+            try:
+                return float(brentq(height, inside, outside, xtol=1e-11 * abs(step), rtol=1e-13))
+            except ValueError:  # NaN between two that can be told
+                break
+        else:
+            inside, reach = outside, 2 * reach
     return float(np.copysign(np.inf, step))
 
 

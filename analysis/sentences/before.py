@@ -18,6 +18,10 @@ BEFORE = {
     "unplanned_cells": Sentence(
         "%(n)s of %(cells)s combinations of levels are not in the table: %(names)s"
     ),
+    "cells_on_demand": Sentence(
+        "the %(n)s cells are too many for a claim each: claims of cells, and comparisons of them, "
+        "are made when they are asked for by id"
+    ),
     "cells_without_converged": Sentence("no run converged in %(n)s of %(cells)s cells"),
     "flat_cell": Sentence("the converged runs of one cell have one and the same value"),
     "flat_cells": Sentence("the converged runs of %(n)s cells each have one and the same value"),

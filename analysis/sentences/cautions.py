@@ -84,6 +84,12 @@ CAUTIONS = {
     "needed_above": Sentence(
         "the %(factor)s needed is > %(level)s, outside those run", level=Kind.NUMBER
     ),
+    "tolerated_below": Sentence(
+        "the %(factor)s tolerated is < %(level)s, outside those run", level=Kind.NUMBER
+    ),
+    "tolerated_above": Sentence(
+        "the %(factor)s tolerated is > %(level)s, outside those run", level=Kind.NUMBER
+    ),
     "same_probability": Sentence("the probability is %(p)s at every %(factor)s", p=Kind.NUMBER),
     "one_sided_below": Sentence(
         "one-sided: < %(level)s at %(p)s confidence; the levels of %(factor)s that were run bound "

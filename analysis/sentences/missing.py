@@ -53,6 +53,31 @@ MISSING = {
         "has %(n)s (%(levels)s)"
     ),
     "line_needs_levels": Sentence("needs runs at 2 levels of %(factor)s or more, has %(n)s"),
+    "all_of_runs_converged": Sentence("all of the %(n)s runs converged"),
+    "no_direction": Sentence(
+        "whether learning rises or falls along %(factor)s is not established (p = %(a)s of a "
+        "rise, %(b)s of a fall)",
+        a=Kind.ROUNDED_2,
+        b=Kind.ROUNDED_2,
+    ),
+    "learning_rises_and_falls": Sentence(
+        "learning both rises and falls along %(factor)s (p = %(a)s of a rise, %(b)s of a fall): no "
+        "level is needed or tolerated",
+        a=Kind.ROUNDED_2,
+        b=Kind.ROUNDED_2,
+    ),
+    "declared_rises": Sentence(
+        "learning was declared to rise along %(factor)s, and falls somewhere (p = %(p)s)"
+    ),
+    "declared_falls": Sentence(
+        "learning was declared to fall along %(factor)s, and rises somewhere (p = %(p)s)"
+    ),
+    "learning_rises": Sentence(
+        "learning rises along %(factor)s: a level is needed, none is the largest tolerated"
+    ),
+    "learning_falls": Sentence(
+        "learning falls along %(factor)s: a level is tolerated, none is needed"
+    ),
     "fit_failed": Sentence("the fit failed: %(what)s"),
     "penalised_fit_failed": Sentence("the penalised fit failed: %(what)s"),
     "no_level_excluded": Sentence("no %(factor)s among those run can be excluded"),

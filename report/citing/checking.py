@@ -12,7 +12,15 @@ from vggstudy.report.citing.columns import Columns
 from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
 from vggstudy.report.citing.fit import Printed, misfit, printed_of
 from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
-from vggstudy.report.citing.latex import DEFINITION, FORMS, despite_of, macros, tex_key
+from vggstudy.report.citing.latex import (
+    DEFINITION,
+    FORMS,
+    cited,
+    claim_id_of,
+    despite_of,
+    macros,
+    tex_key,
+)
 from vggstudy.report.citing.latex_definitions import CHANGES
 from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
@@ -41,24 +49,29 @@ class Checker:
         self.checked = 0
         self.found: list[Mismatch] = []
         self._claims, self._path = claims, path
-        self._keys = {tex_key(claim.id): claim for claim in claims.values()}
+        self._keys: dict[str, Claim] = {}
         self._printed: dict[tuple[str | None, str | None], list[Printed]] = defaultdict(list)
-        for claim in claims.values():
-            shown = display(claim)
-            if shown is not None and claim.available:
-                self._printed[shown.rounded.low, shown.rounded.high].append(
-                    printed_of(claim, shown)
-                )
+        self._parted: set[tuple[str, str]] = set()
+        self._searched = False
         self._folder = Folder(path.parent, allowed, trusted)
-        self._parted = {
-            (name[:at], name[at + 1 :])
-            for name in claims
-            for at, sign in enumerate(name)
-            if sign in ".@="
-        }
+        for claim in claims.values():
+            self._take(claim)
         self._uses = 0
         self._exports = 0
         self._first_use: tuple[Path, int] | None = None
+
+    def _take(self, claim: Claim) -> None:
+        """Let a claim's numbers be found without its id."""
+        key = tex_key(claim.id)
+        if key in self._keys:
+            return
+        self._keys[key] = claim
+        shown = display(claim)
+        if shown is not None and claim.available:
+            ends = shown.rounded.low, shown.rounded.high
+            self._printed[ends].append(printed_of(claim, shown))
+        name = claim.id
+        self._parted |= {(name[:at], name[at + 1 :]) for at, x in enumerate(name) if x in ".@="}
 
     def run(self) -> None:
         """Check the paper and what it inputs, each file once."""
@@ -106,7 +119,7 @@ class Checker:
     def _check_export(self, file: Path, content: str) -> None:
         """The file of macros must be what an export gives now, but for the version's number."""
         self._exports += 1
-        fresh = self._fresh(despite_of(content))
+        fresh = self._fresh(content)
         lines, ours = content.split("\n"), fresh.split("\n")
         self.checked += sum(line.startswith("\\vgg@def{") for line in lines)
         lines[0], ours[0] = (_MADE_BY.sub("made by vggstudy;", text[0]) for text in (lines, ours))
@@ -127,10 +140,18 @@ class Checker:
             text = "this file of macros is not what an export gives now: export it again"
             self._say(file, 1, text, UNCLEAR)
 
-    def _fresh(self, despite: Sequence[str]) -> str:
-        """The file of macros as it would be exported, in spite of the checks that it names."""
-        digest = next((claim.inputs_digest for claim in self._claims.values()), "")
-        return macros(self._claims.values(), inputs_digest=digest, despite=despite)
+    def _fresh(self, content: str) -> str:
+        """The file of macros as it would be exported, in spite of the checks that it names.
+
+        It holds the claims that are made unasked; one that holds others too was asked for them.
+        """
+        made = list(self._claims.values())
+        digest, despite = next((claim.inputs_digest for claim in made), ""), despite_of(content)
+        found = (DEFINITION.match(line) for line in content.split("\n"))
+        named = {one["key"]: None for one in found if one is not None}
+        held = [claim for key in named if (claim := self._defined(key)) is not None]
+        whole = {claim.id for claim in held}.issuperset(c.id for c in made if cited(c, despite))
+        return macros(held if whole else made, inputs_digest=digest, despite=despite)
 
     # -- LaTeX ----------------------------------------------------------------------------------
 
@@ -157,7 +178,7 @@ class Checker:
 
     def _print(self, form: str, key: str) -> str:
         """What the study prints for a macro; nothing where it makes no such claim."""
-        claim = self._keys.get(key)
+        claim = self._defined(key)
         shown = display(claim) if claim is not None and claim.available else None
         if claim is None or shown is None:
             return ""
@@ -170,7 +191,7 @@ class Checker:
         self.checked += 1
         self._uses += 1
         self._first_use = self._first_use or (file, use.line)
-        claim = self._keys.get(use.id)
+        claim = self._defined(use.id)
         if claim is None:
             self._say(file, use.line, f"the study makes no claim {use.id}")
         elif not claim.available:
@@ -214,26 +235,44 @@ class Checker:
         self, place: tuple[Path, int], one: Interval, said: Said, quoted: str
     ) -> None:
         """One interval with what stands beside it."""
-        candidates = list(self._printed.get((one.low, one.high), ()))
-        if one.other_high is not None:
-            candidates += self._printed.get((one.low, one.other_high), ())
-        known = False
+        code, text = self._judge(one, said, quoted)
+        if code not in (None, WARNING) and self._search():
+            code, text = self._judge(one, said, quoted)
+        if code is not None:
+            self._say(*place, text, code)
+
+    def _judge(self, one: Interval, said: Said, quoted: str) -> tuple[int | None, str]:
+        """What is wrong with an interval; None where nothing is."""
         meant = [name for name in said.words if self._mistyped(name)]
+        ids: set[str] = set()
         for name in (*said.ids, *meant):
             claim = self._known(name)
             if claim is None:
-                self._say(*place, f"the study makes no claim {name}")
-                return
-            candidates = [printed for printed in candidates if printed.id == claim.id]
-            known = True
-        code, reason = misfit(one, said, candidates, labelled=known)
+                return WRONG, f"the study makes no claim {name}"
+            self._take(claim)
+            ids.add(claim.id)
+        candidates = list(self._printed.get((one.low, one.high), ()))
+        if one.other_high is not None:
+            candidates += self._printed.get((one.low, one.other_high), ())
+        if ids:
+            candidates = [x for x in candidates if {x.id} == ids]
+        code, reason = misfit(one, said, candidates, labelled=bool(ids))
         if code == WARNING:
-            self._say(*place, f"{one.said.strip()!r} has no estimate beside it", code)
-        elif code == WRONG:
+            return code, f"{one.said.strip()!r} has no estimate beside it"
+        if code == WRONG:
             why = f": {reason}" if reason else ""
-            self._say(*place, f"no claim of the study prints {quoted!r}{why}", code)
-        elif code is not None:
-            self._say(*place, f"{quoted!r} cannot be checked: {reason}", code)
+            return code, f"no claim of the study prints {quoted!r}{why}"
+        return code, f"{quoted!r} cannot be checked: {reason}"
+
+    def _search(self) -> bool:
+        """Take the claims that nobody asked for, once: a typed number need not name its claim."""
+        if self._searched:
+            return False
+        self._searched = True
+        found = self._claims.searched()
+        for claim in found:
+            self._take(claim)
+        return bool(found)
 
     def _mistyped(self, word: str) -> bool:
         """Whether a word is an id but for its only sign."""
@@ -241,4 +280,11 @@ class Checker:
 
     def _known(self, name: str) -> Claim | None:
         """The claim of an id, as it is or as a macro writes it."""
-        return self._claims.get(name) or self._keys.get(name)
+        return self._claims.get(name) or self._defined(name)
+
+    def _defined(self, key: str) -> Claim | None:
+        """The claim that a macro writes so."""
+        if key in self._keys:
+            return self._keys[key]
+        claim = self._claims.get(claim_id_of(key))
+        return claim if claim is not None and tex_key(claim.id) == key else None

@@ -46,6 +46,15 @@ def tex_key(claim_id: str) -> str:
     )
 
 
+def claim_id_of(key: str) -> str:
+    """The id that `tex_key` writes so."""
+    return re.sub(
+        r"(?:![0-9A-F]{2})+",
+        lambda match: bytes.fromhex(match[0].replace("!", "")).decode(errors="replace"),
+        key,
+    )
+
+
 DESPITE = "% despite "
 """Begins the line that names the checks in spite of which claims are defined."""
 
@@ -74,7 +83,7 @@ def macros(claims: Iterable[Claim], *, inputs_digest: str, despite: Collection[s
     ]
     seen: dict[str, str] = {}
     for claim in claims:
-        if not claim.available or refused_checks(claim, despite):
+        if not cited(claim, despite):
             continue
         key = tex_key(claim.id)
         if seen.setdefault(key, claim.id) != claim.id:
@@ -82,6 +91,11 @@ def macros(claims: Iterable[Claim], *, inputs_digest: str, despite: Collection[s
             raise AnalysisError(msg)
         lines += definitions(claim, despite)
     return "\n".join([*lines, r"\makeatother", ""])
+
+
+def cited(claim: Claim, despite: Collection[str]) -> bool:
+    """Whether a file of macros has the numbers of a claim."""
+    return claim.available and not refused_checks(claim, despite)
 
 
 def despite_of(file: str) -> tuple[str, ...]:
@@ -93,7 +107,7 @@ def despite_of(file: str) -> tuple[str, ...]:
 def definitions(claim: Claim, despite: Collection[str] = ()) -> Iterator[str]:
     """The lines that define a claim; none of one that is not to be cited."""
     shown = display(claim)
-    if shown is None or not claim.available or refused_checks(claim, despite):
+    if shown is None or not cited(claim, despite):
         return
     texts = (cite(claim, "latex", despite=despite), *_parts(claim, shown))
     for form, text in zip(FORMS, texts, strict=True):

@@ -153,7 +153,7 @@ class ClaimIndex:
     """
 
     def __init__(self, claims: Mapping[str, Claim], table: RunTable) -> None:
-        self._claims = claims
+        self._claims = dict(claims)  # those that were made: a report asks for no other
         self._table = table
 
     def __iter__(self) -> Iterator[Claim]:
@@ -215,7 +215,7 @@ class ClaimIndex:
         ]
 
     def of_quantity(self, outcome: str) -> list[Claim]:
-        """The claims about a level of a numeric factor: ``needed`` or ``peak``."""
+        """The claims about a level of a numeric factor: ``needed``, ``tolerated`` or ``peak``."""
         return [claim for claim in self if claim.outcome == outcome]
 
     def _find(self, outcome: str, contrast: Contrast) -> Claim | None:

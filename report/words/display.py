@@ -145,7 +145,7 @@ def unit_of(claim: Claim) -> Unit:
 
 def size_of(claim: Claim) -> int:
     """The runs behind a claim: those that converged for an accuracy among converged runs."""
-    return claim.n if claim.outcome in ("converged", "expected", "needed") else claim.k
+    return claim.n if claim.outcome in ("converged", "expected", "needed", "tolerated") else claim.k
 
 
 def display(claim: Claim) -> Display | None:

@@ -242,6 +242,15 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
 """The options on a table, by the names of the fields of `TableChoice`."""
 
 
+claims_option = click.option(
+    "--claims",
+    "asked",
+    multiple=True,
+    metavar="PATTERN",
+    help="Claims that are made besides: an id, or ids with * and ? for what may stand there.",
+)
+
+
 def table_options(command: Callable[..., int | None]) -> Callable[..., int | None]:
     """The options of every command that takes a table; it gets them as one ``table``."""
 
@@ -275,18 +284,23 @@ def open_for(source: str, table: TableChoice) -> Source:
     )
 
 
-def claims_of(console: Console, source: str, table: TableChoice) -> ClaimSet:
+def claims_of(
+    console: Console, source: str, table: TableChoice, asked: Sequence[str] = ()
+) -> ClaimSet:
     """Claims of a claims.json, or those that a study's records or a table's rows give now.
 
-    A study's own claims.json is never believed; where it says otherwise, that is told.
+    Those of records and rows know every id, made unasked or not. A study's own claims.json is never
+    believed; where it says otherwise, that is told.
     """
     from vggstudy.study.analyze import analyze_source
 
     if is_claims_file(source):
         table.refuse_claims(source)
+        if asked:
+            raise click.UsageError(f"{source} holds claims, no runs: --claims is for runs")
         return read_claims(Path(source))
     opened = open_for(source, table)
-    claims = analyze_source(opened).claims
+    claims = analyze_source(opened, asked=asked).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):
         _compare(console, known, claims)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common, inert_json
-from vggstudy.cli.given import TableChoice, claims_of, open_for, table_options
+from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 from vggstudy.extras import lacks
@@ -40,6 +40,12 @@ def _write(path: Path, text: str) -> None:
 
 @click.command("analyze")
 @click.argument("source")
+@claims_option
+@click.option(
+    "--headline-only",
+    is_flag=True,
+    help="Make only the claims over the whole grid, and fit no model: for very large tables.",
+)
 @table_options
 @output_option
 @common
@@ -48,17 +54,22 @@ def analyze_command(
     source: str,
     table: TableChoice,
     output: Path | None,
+    asked: tuple[str, ...],
+    *,
+    headline_only: bool,
 ) -> None:
     """Estimate what SOURCE (a study, or a CSV with one row a run) says.
 
-    Prints the claims. Those of a study are also written to its claims.json, those of a CSV to
-    the file named with -o.
+    Prints the headline claims: means and differences over the whole grid. Besides, those of cells,
+    of levels and of comparisons between cells are made; any other one when it is asked for by its
+    id, here with --claims or by 'cite'. All that were made are also written: those of a study to
+    its claims.json, those of a CSV to the file named with -o.
     """
     from vggstudy.study.analyze import analyze_source, published_claims
 
     opened = open_for(source, table)
-    result = analyze_source(opened)
-    target = output or opened.claims_path
+    result = analyze_source(opened, asked=asked, headline_only=headline_only)
+    target = output or (None if headline_only else opened.claims_path)
     text = published_claims(result).to_json()
     if console.as_json:
         console.text(inert_json(text))
@@ -71,6 +82,7 @@ def analyze_command(
 
 @click.command("report")
 @click.argument("source")
+@claims_option
 @table_options
 @output_option
 @click.option(
@@ -88,6 +100,7 @@ def report_command(
     table: TableChoice,
     output: Path | None,
     language: str,
+    asked: tuple[str, ...],
 ) -> None:
     """Render the HTML report of SOURCE (a study, or a CSV with one row a run).
 
@@ -99,7 +112,7 @@ def report_command(
     from vggstudy.study.context import report_context
 
     opened = open_for(source, table)
-    result = analyze_source(opened, sensitivity=True)
+    result = analyze_source(opened, sensitivity=True, asked=asked)
     if opened.claims_path is not None:
         try:
             _write(opened.claims_path, published_claims(result).to_json())
@@ -167,6 +180,7 @@ cite_command.add_command(verify_command)
     type=click.Choice(DESPITE),
     help="A check of their own that claims may fail and yet be cited; the caution stays with them.",
 )
+@claims_option
 @table_options
 @common
 def show_command(
@@ -176,16 +190,18 @@ def show_command(
     style: Style,
     exports: tuple[Path, ...],
     despite: tuple[str, ...],
+    asked: tuple[str, ...],
     table: TableChoice,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
-    SOURCE is a study, a claims.json, or a CSV. A claim that fails a check of its own, such as a
-    turning point of a curve that does not fit, is cited only --despite it.
+    SOURCE is a study, a claims.json, or a CSV. Of runs any id is known, whether its claim is listed
+    or not; --claims lists and exports more of them. A claim that fails a check of its own, such as
+    a turning point of a curve that does not fit, is cited only --despite it.
     """
     from vggstudy.report.citing.cite import LISTED, cite, find_claim, list_claims
 
-    claims = claims_of(console, source, table)
+    claims = claims_of(console, source, table, asked)
     if exports:
         _export_claims(console, claims, exports, source, despite)
     elif claim_id is not None:
@@ -241,6 +257,7 @@ def _title(source: str) -> str | None:
     show_default=True,
     help="parquet needs the extra of that name and -o.",
 )
+@claims_option
 @table_options
 @output_option
 @common
@@ -251,13 +268,14 @@ def export_command(
     kind: str,
     table: TableChoice,
     output: Path | None,
+    asked: tuple[str, ...],
 ) -> None:
     """Write the runs, cells or claims of SOURCE as a table.
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
     opened = open_for(source, table)
-    frame = _frame(opened, what)
+    frame = _frame(opened, what, asked)
     if kind == "parquet":
         _write_parquet(frame, output)
     else:
@@ -270,13 +288,13 @@ def export_command(
         console.say(f"{len(frame)} rows: {output}")
 
 
-def _frame(opened: Source, what: str) -> pd.DataFrame:
+def _frame(opened: Source, what: str, asked: tuple[str, ...]) -> pd.DataFrame:
     """The table that is exported."""
     from vggstudy.study.analyze import analyze_source
 
     if what == "runs":
         return opened.study.to_frame() if opened.study else opened.table.to_frame()
-    result: AnalysisResult = analyze_source(opened)
+    result: AnalysisResult = analyze_source(opened, asked=asked)
     return result.cells if what == "cells" else result.to_frame()
 
 

@@ -103,6 +103,9 @@ class NeededPart(_Fitted):
 
     kind: Literal["threshold_order"]
     """the level needed to converge, compared"""
+    quantity: Literal["needed", "tolerated"] | None = None
+    """the level needed (default), where learning rises along the factor, or tolerated, where it
+    falls; with the other direction, or none, the hypothesis is not estimable."""
     compare: Line
     """the factor whose later level is set against its earlier one."""
     levels: Annotated[list[Level], Field(min_length=2, max_length=2)] | None = None

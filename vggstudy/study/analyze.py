@@ -35,13 +35,15 @@ def analyze(
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
     sensitivity: bool = False,
+    claims: Sequence[str] = (),
     **table: Unpack[TableArguments],
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
 
     How a table is read stands in `vggstudy.study.tables.TableAsked`.
 
-    With `sensitivity`, the headline claims and verdicts are repeated under other label rules.
+    With `sensitivity`, the headline claims and verdicts are repeated under other label rules. The
+    ids, and patterns of ids, in `claims` are made besides those that are made unasked.
 
     Returns
     -------
@@ -56,10 +58,16 @@ def analyze(
         seeding=seeding,
         **table,
     )
-    return analyze_source(opened, sensitivity=sensitivity)
+    return analyze_source(opened, sensitivity=sensitivity, asked=claims)
 
 
-def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResult:
+def analyze_source(
+    source: Source,
+    *,
+    sensitivity: bool = False,
+    asked: Sequence[str] = (),
+    headline_only: bool = False,
+) -> AnalysisResult:
     """Estimate with the protocol's settings, and judge its hypotheses.
 
     Parameters
@@ -67,7 +75,12 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
     source : Source
     sensitivity : bool
         Whether to repeat the headline claims and verdicts under other label rules.
+    asked : sequence of str
+        Ids, and patterns of ids, of claims that are made besides.
+    headline_only : bool
+        Whether to make only those, and the headline claims, of the runs.
     """
+    from vggstudy.analysis import ClaimSet
     from vggstudy.analysis import analyze as estimate  # SciPy
     from vggstudy.analysis.sensitivity import compare_rules, to_analyse
 
@@ -75,11 +88,19 @@ def analyze_source(source: Source, *, sensitivity: bool = False) -> AnalysisResu
 
     def main() -> AnalysisResult:
         named = _source_claims(source)
-        return estimate(source.table, further=source.further, named=named, **settings)
+        return estimate(
+            source.table,
+            further=source.further,
+            named=named,
+            asked=asked,
+            headline_only=headline_only,
+            **settings,
+        )
 
     def headline(table: RunTable) -> AnalysisResult:
         further = _with_labels(source.further, table)
-        return estimate(table, further=further, headline_only=True, **settings)
+        found = estimate(table, further=further, headline_only=True, **settings)
+        return replace(found, claims=ClaimSet(found.claims.values()))  # these are only compared
 
     if not sensitivity:
         return main()
@@ -107,6 +128,7 @@ def _settings(source: Source) -> dict[str, Any]:
         "protocol_digest": protocol.digest() if protocol else None,
         "seeding": source.settings.seeding,
         "designed": source.designed,
+        "learning": source.settings.learning,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
         "models": ModelRequests(

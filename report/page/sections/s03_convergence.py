@@ -47,6 +47,7 @@ def build(view: StudyView) -> Section:
             else None,
             "cells": _cell_picture(view) if labelled else None,
             "needed": threshold_picture(view, "needed"),
+            "tolerated": threshold_picture(view, "tolerated"),
         },
     )
 

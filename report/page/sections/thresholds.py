@@ -37,12 +37,17 @@ MOST_ALIKE = 3
 
 QUESTIONS = {
     "needed": mark("Which %(factor)s is needed for half of the runs to converge?"),
+    "tolerated": mark("Which %(factor)s do half of the runs tolerate?"),
     "peak": mark("At which %(factor)s are the runs that converged most accurate?"),
 }
 CAPTIONS = {
     "needed": mark(
         "The %(factor)s at which half of the runs converge; an end beyond the levels that were "
         "run is open, and its bar runs to the edge."
+    ),
+    "tolerated": mark(
+        "The largest %(factor)s at which half of the runs still converge; an end beyond the levels "
+        "that were run is open, and its bar runs to the edge."
     ),
     "peak": mark(
         "The turning point of a quadratic in the %(factor)s among runs that converged. An "
@@ -56,7 +61,7 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
 
     Parameters
     ----------
-    outcome : {"needed", "peak"}
+    outcome : {"needed", "tolerated", "peak"}
     """
     claims = view.claims.of_quantity(outcome)
     if not any(claim.available for claim in claims):

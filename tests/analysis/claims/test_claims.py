@@ -139,9 +139,10 @@ def test_versions_differ_in_nothing_but_how_notes_are_written(
     def made(claim: Claim) -> object:
         return claim.low, claim.high, claim.method, [note.code for note in claim.warnings]
 
-    alike = [x for x in ClaimSet.from_json(old_file).values() if made(x) == made(claims[x.id])]
+    both = [x for x in ClaimSet.from_json(old_file).values() if x.id in claims]
+    alike = [x for x in both if made(x) == made(claims[x.id])]
     old = [x for x in alike if all(note.code != "selection" for note in x.warnings)]
-    assert len(old) > 1_000
+    assert len(old) > 500
     assert verify_claims(tmp_path / "old.json", ClaimSet(old), claims).mismatches == ()
 
 

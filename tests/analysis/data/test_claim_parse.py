@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from vggstudy.analysis.claims.catalogue import everything
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
@@ -22,10 +23,13 @@ TableMaker = Callable[..., RunTable]
 @pytest.mark.parametrize("name", ["main", "degenerate"])
 def test_every_claim_is_read_back(name: str, analysed: Callable[[str], AnalysisResult]) -> None:
     result = analysed(name)
-    assert len(result.claims) > 1_000
     for claim in result.claims.values():
         asked = Estimand.parse(claim.id, result.table)
         assert (asked.id, asked.words, asked.held) == (claim.id, claim.estimand, claim.conditions)
+    how = How(0.95, Resampling("calibrated", 99, 1, 131_072))
+    made = list(everything(ClaimMaker(Cells.from_table(result.table), how, "inputs")))
+    assert len(made) > 1_000
+    assert [Estimand.parse(one.id, result.table) for one in made] == made
 
 
 def test_truth_values_stand_for_one_and_zero(ledger: Callable[[str], RunTable]) -> None:

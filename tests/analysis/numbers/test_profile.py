@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -112,3 +114,21 @@ def test_limits_of_a_monotone_function_are_the_function_of_the_limits() -> None:
     line = profile_interval(MODEL, K, FIT, row, confidence=0.95)
     assert found is not None
     assert (found.low, found.high) == pytest.approx(tuple(expit([line.low, line.high])), rel=1e-4)
+
+
+def test_a_limit_before_the_reach_of_double_precision_is_found() -> None:
+    """One run in most cells and an effect that separates: twice as far out nothing can be told."""
+    levels = product((-0.5, 0.5), (-2.0, -1.0, 0.0, 1.0, 2.0), (0.0, 1.0), (0.0, 1.0))
+    x = np.array([(1.0, *level) for level in levels])
+    n = np.array([2.0] * 7 + [1.0] * 33)
+    learned = (x[:, 1] < 0) | (x[:, 4] > 0)
+    k = np.where(learned, n, 0.0)
+    k[0] = 0.0
+    model = Binomial(x, n)
+    fit, row = fit_logistic(model, k), np.eye(5)[1]
+    found = profile_interval(model, k, fit, row, confidence=0.95)
+    best = fit_restricted(model, k, row[None], np.array([found.low]))
+    assert best.converged
+    drop = 2 * (fit.penalised_log_likelihood - best.objective)
+    assert drop == pytest.approx(3.841458820694124, rel=1e-6)
+    assert found.low < -20

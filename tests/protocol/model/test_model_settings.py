@@ -78,6 +78,8 @@ def test_the_default_models_leave_the_protocol_s_digest_as_it_was() -> None:
         ('[analysis.failure_model]\nalong = "depht"', "'depht' is no factor"),
         ('[analysis.accuracy_model]\ninteractions = ["depth*kernel"]', "'kernel' is no factor"),
         ('[analysis.accuracy_model]\ninteractions = ["depth"]', "names two factors as in"),
+        ('[analysis.learning]\ndepht = "falls"', "'depht' is no factor"),
+        ('[analysis.learning]\ndepth = "up"', "rises"),
     ],
 )
 def test_models_that_name_what_the_design_lacks_are_refused(asked: str, message: str) -> None:

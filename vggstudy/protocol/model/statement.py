@@ -116,6 +116,10 @@ class AnalysisSettings(Settings):
     """How the seeds of runs are read: as one block wherever runs share one (shared), as unrelated
     (independent), as initialisations crossed with data seeds in every cell (crossed); auto: as the
     design says, and of a table as its column seed tells."""
+    learning: dict[str, Literal["rises", "falls"]] = Field(default_factory=dict)
+    """Numeric factors along which convergence is declared to rise, or to fall, e.g.
+    {batch_size = "rises", lr = "falls"}: half of the runs then need a level, or tolerate one. By
+    default the runs decide, and where they do not, nothing is claimed of a level."""
     resamples: Annotated[int, Field(ge=99, le=1_000_000), Integral] = 9999
     """Bootstrap resamples."""
     seed: Annotated[int, Field(ge=0, lt=2**63), Integral] = 0

@@ -51,6 +51,8 @@ def hypothesis_problems(protocol: Statement) -> list[Problem]:
             problems += names.problems(part, (*place, "parts", at))
     for key in ("failure_model", "accuracy_model"):
         problems += names.problems(getattr(protocol.analysis, key), ("analysis", key))
+    for factor in protocol.analysis.learning:
+        problems += names.along_problems(factor, ("analysis", "learning", factor))
     for index, figure in enumerate(protocol.source.figures if protocol.source else ()):
         problems += names.claim_problems(figure.claim, ("source", "figures", index, "claim"))
     return problems
@@ -70,11 +72,10 @@ class _Names:
         said: dict[str, Any] = {key: value for key, value in part if value is not None}
         if "claim" in said:
             yield from self.claim_problems(said["claim"], (*place, "claim"))
-        for key in ("along", "compare"):
-            if key in said:
-                yield from self._factor(said[key], (*place, key))
-        if said.get("along") in self.factors:
-            yield from self._numeric(said["along"], (*place, "along"))
+        if "compare" in said:
+            yield from self._factor(said["compare"], (*place, "compare"))
+        if "along" in said:
+            yield from self.along_problems(said["along"], (*place, "along"))
         for at, name in enumerate(said.get("factors", ())):
             yield from self._factor(name, (*place, "factors", at))
         for at, pair in enumerate(said.get("interactions", ())):
@@ -86,6 +87,13 @@ class _Names:
         for at, level in enumerate(said.get("levels", ())):
             if said["compare"] in self.factors:
                 yield from self._level(said["compare"], level, (*place, "levels", at))
+
+    def along_problems(self, name: str, place: Place) -> Iterator[Problem]:
+        """A factor along which something runs: there is one, and its levels are numbers."""
+        if name in self.factors:
+            yield from self._numeric(name, place)
+        else:
+            yield from self._factor(name, place)
 
     def _wrong_quantity(self, name: ClaimName) -> str | None:
         """What the quantity should have been; None where it fits."""
