@@ -305,7 +305,9 @@ def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
         found.append(say("lower_is_better", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
-        found.append(say("flat_cell") if flat == 1 else say("flat_cells", n=flat))
+        suffix = "" if cells.table.judged else "_unjudged"
+        one, several = f"flat_cell{suffix}", f"flat_cells{suffix}"
+        found.append(say(one) if flat == 1 else say(several, n=flat))
     return tuple(found)
 
 

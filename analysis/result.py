@@ -21,7 +21,7 @@ from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.quantities import PLAIN
@@ -119,7 +119,8 @@ class AnalysisResult:
     def headline(self) -> list[Claim]:
         """Grand means and unconditional contrasts, or what is offered in place of refused ones.
 
-        Of a factor whose levels are no numbers, every two levels are compared.
+        Of a factor whose levels are no numbers, every two levels are compared. A difference that
+        cannot be made on any part is followed by what can (`stand_ins`).
         """
         found: dict[str, Claim] = {}
         for claim in self.claims.values():
@@ -127,7 +128,20 @@ class AnalysisResult:
                 continue
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
+            found |= {one.id: one for one in self.stand_ins(shown) if one.id not in found}
         return list(found.values())
+
+    def stand_ins(self, claim: Claim) -> list[Claim]:
+        """Differences of the same factor that can be made, where one lacks cells, as in nests."""
+        if claim.quantity != "diff" or claim.reason != Reason.MISSING_CELLS or claim.offered:
+            return []
+        return [
+            other
+            for other in self.claims.values()
+            if (other.outcome, other.quantity) == (claim.outcome, "diff")
+            and other.factors == claim.factors
+            and other.available
+        ]
 
     def _unconditional(self, claim: Claim) -> bool:
         """Whether it averages over the whole grid, and compares what its factor's name says.

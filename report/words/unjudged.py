@@ -84,12 +84,6 @@ UNJUDGED = {
     "converged runs": mark("runs"),
     "only %(n)s converged runs": mark("only %(n)s runs"),
     "only %(n)s converged runs in a cell": mark("only %(n)s runs in a cell"),
-    "the converged runs of one cell have one and the same value": mark(
-        "the runs of one cell have one and the same value"
-    ),
-    "the converged runs of %(n)s cells each have one and the same value": mark(
-        "the runs of %(n)s cells each have one and the same value"
-    ),
     "it lies outside the converged range, %(factor)s %(low)s to %(high)s": mark(
         "it lies outside the levels that were run, %(factor)s %(low)s to %(high)s"
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -131,7 +132,7 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "default": "",
             "metavar": "A,B,...",
             "callback": lambda _context, _parameter, text: tuple(split(text)),
-            "help": "Columns of a CSV that are factors.",
+            "help": "Columns of a CSV that are factors; auto takes those that look like some.",
         },
     ),
     "protocol_file": ("--protocol", {"help": "Protocol that says how to analyse a CSV."}),
@@ -280,8 +281,14 @@ def open_for(source: str, table: TableChoice) -> Source:
         factors=table.factors,
         seeding=table.seeding,
         lower_is_better=table.lower_is_better,
+        decide=_ask if sys.stdin is not None and sys.stdin.isatty() else None,
         **table.asked(),
     )
+
+
+def _ask(column: str) -> bool:
+    """Whether a column is a factor, from whoever sits at the terminal."""
+    return click.confirm(f"Is {column!r} a factor?", default=True, err=True)
 
 
 def claims_of(

@@ -49,14 +49,15 @@ def headline_claims(view: StudyView) -> list[Headline]:
 
 
 def _pairs(view: StudyView, chosen: Mapping[str, Headline]) -> list[Headline]:
-    """The differences of the outcome between levels in words, factor by factor."""
-    found: list[Headline] = [
-        (view.claims.offered(claim), None)
-        for factor in view.factors
-        if factor.is_worded
-        for claim in view.claims.contrasts(view.outcome, factor)
-    ]
-    return [one for one in found if one[0].id not in chosen][:MOST_PAIRS]
+    """The differences of the outcome between levels in words, and what stands in for others."""
+    found: dict[str, Headline] = {}
+    for factor in view.factors:
+        effect = view.claims.effect(view.outcome, factor)
+        pairs = view.claims.contrasts(view.outcome, factor) if factor.is_worded else []
+        for claim in [*pairs, *([] if effect is None else [effect])]:
+            own = [view.claims.offered(claim)] if claim in pairs else []
+            found |= {one.id: (one, None) for one in (*own, *view.result.stand_ins(claim))}
+    return [one for key, one in found.items() if key not in chosen][:MOST_PAIRS]
 
 
 def pairs_left_out(view: StudyView) -> int:
