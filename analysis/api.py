@@ -66,6 +66,7 @@ def analyze(
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
+    block: str | None = None,
     learning: Mapping[str, Declared] | None = None,
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
@@ -116,6 +117,9 @@ def analyze(
     lower_is_better : bool, optional
         Whether less of the outcome is better, in ranks, turning points and hypotheses; by default
         as the table says.
+    block : str, optional
+        The factor whose levels (data sets, tasks) stand for others of their kind; by default what
+        the table says (`RunTable.blocked`).
     learning : mapping of str to str, optional
         Numeric factors along which convergence is declared: ``rises`` or ``falls``. Of others the
         runs decide whether a level is needed or tolerated.
@@ -134,6 +138,8 @@ def analyze(
         load_ahead()
     if lower_is_better is not None:
         table = table.directed(lower_is_better)
+    if block is not None:
+        table, *further = (one.blocked(block) for one in (table, *further))
     raw, seeds = (table, *further), read_seeds(table, seeding, designed=designed)
     table, *further = map(seeds.applied, raw)
     resampling = Resampling(method, resamples, seed, chunk_draws)
@@ -150,7 +156,9 @@ def analyze(
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     claims = ClaimsOnDemand(registered(made, hypotheses, judged, maker).values(), maker)
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
-    fitted = None if headline_only else _models(maker, table, models)
+    # Models of the runs that reached a target say nothing of the time to it.
+    apart = headline_only or table.horizon is not None
+    fitted = None if apart else _models(maker, table, models)
     flow = Flow.of(table)
     each = not headline_only and claims_cells(table)
     result = AnalysisResult(

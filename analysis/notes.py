@@ -29,6 +29,9 @@ class Reason(StrEnum):
     FAILED_VALUE_UNKNOWN = "failed_value_unknown"
     UNKNOWN_ESTIMAND = "unknown_estimand"
     SHARED_SEEDS = "shared_seeds"
+    NOT_FOLLOWED = "not_followed"
+    TOO_FEW_BLOCKS = "too_few_blocks"
+    NO_COMMON_UNIT = "no_common_unit"
 
 
 class Caution(StrEnum):
@@ -50,6 +53,12 @@ class Caution(StrEnum):
     HALF_LEARNED = "half_learned"
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
+    CENSORED = "censored"
+    LOG_RANK = "log_rank"
+    FEW_BLOCKS = "few_blocks"
+    BLOCKS_LEFT_OUT = "blocks_left_out"
+    LEVELS_ABSENT = "levels_absent"
+    HETEROGENEITY = "heterogeneity"
 
 
 class ModelReason(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.data.cells import Cells
@@ -19,6 +20,11 @@ from vggstudy.analysis.data.seeding import UNRELATED, SeedReading
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.estimators.times import (
+    SurvivalCurve,
+    of_means,
+    survival_curves,
+)
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note, Reason
@@ -161,6 +167,28 @@ class AnalysisResult:
         confidence = float(self.settings["confidence"])
         return profile_of(self.table, at or {}, confidence=confidence, thresholds=thresholds)
 
+    def survival(self) -> list[SurvivalCurve]:
+        """How many runs of each cell have not reached the target, over time: Kaplan and Meier's.
+
+        Empty where the table has no times to a target.
+        """
+        tables = [one for one in (self.table, *self.further) if one.horizon is not None]
+        confidence = float(self.settings["confidence"])
+        return [
+            curve
+            for table in tables
+            for curve in survival_curves(
+                Cells.from_table(table.independent()), confidence=confidence
+            )
+        ]
+
+    @property
+    def block_tables(self) -> list[BlockTable]:
+        """The claims over blocks, and the ranks that they come from, an outcome and factor each."""
+        if self.table.block is None:
+            return []
+        return list(block_tables(Cells.from_table(self.table.independent()), self.claims))
+
     def level_band(
         self, factor: str, at: Mapping[str, Level] | None = None, *, pooled: bool = False
     ) -> Band:
@@ -169,7 +197,7 @@ class AnalysisResult:
         See `vggstudy.analysis.estimators.bands.level_band`.
         """
         return level_band(
-            Cells.from_table(self.table.independent()),
+            of_means(Cells.from_table(self.table.independent())),
             factor,
             at or {},
             confidence=float(self.settings["confidence"]),
@@ -192,6 +220,7 @@ class AnalysisResult:
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
+        lines += block_lines(self.block_tables)
         lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []

@@ -18,6 +18,14 @@ class Form(StrEnum):
     CELLS = "a column among converged runs, in single cells"
     BESIDE = "a further column and the outcome, of the same runs"
     LEVEL = "a level of a numeric factor, with all others held"
+    TIMES = "a time until a target is reached"
+    BLOCKS = "any outcome, compared within every block"
+    VALUES_OF_BLOCKS = "a column among converged runs, compared within every block"
+
+    @property
+    def blocks(self) -> bool:
+        """Whether it is over blocks that stand for others of their kind."""
+        return self in (Form.BLOCKS, Form.VALUES_OF_BLOCKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +36,8 @@ class Quantity:
     ----------
     words : str
         With gaps: ``what`` (the outcome in words), ``measure`` (a column), ``other`` (the column
-        that it goes together with), ``factor`` (the one whose level it is).
+        that it goes together with), ``factor`` (the one whose level it is), ``horizon`` (the time
+        up to which a time to a target counts).
     form : Form
     compares : int
         Number of factors whose levels are compared.
@@ -89,11 +98,46 @@ QUANTITIES = {
         unit="correlation",
         reference=0.0,
     ),
+    "reached": Quantity(
+        "probability of reaching the target by %(measure)s %(horizon)s",
+        Form.TIMES,
+        unit="probability",
+    ),
+    "logrank": Quantity(
+        "ratio of the rates at which runs reach the target (log-rank), by %(measure)s",
+        Form.TIMES,
+        compares=1,
+        unit="ratio",
+        reference=1.0,
+    ),
     "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
     "tolerated": Quantity("largest %(factor)s at which half of the runs converge", Form.LEVEL),
     "peak": Quantity(
         "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
     ),
+    "block_diff": Quantity("difference in %(what)s", Form.BLOCKS, compares=1, reference=0.0),
+    "block_ratio": Quantity(
+        "ratio of the %(what)s (geometric mean)",
+        Form.VALUES_OF_BLOCKS,
+        compares=1,
+        unit="ratio",
+        reference=1.0,
+    ),
+    "block_scaled": Quantity(
+        "difference in %(what)s as a share of the range of all levels",
+        Form.VALUES_OF_BLOCKS,
+        compares=1,
+        unit="share of the range",
+        reference=0.0,
+    ),
+    "block_wins": Quantity(
+        "probability of a better %(what)s",
+        Form.BLOCKS,
+        compares=1,
+        unit="probability",
+        reference=0.5,
+    ),
+    "block_rank": Quantity("mean rank by %(what)s", Form.BLOCKS, unit="rank"),
 }
 """By their names in ids."""
 

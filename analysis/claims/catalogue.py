@@ -11,6 +11,8 @@ cells        means in each cell; the probability of converging at every two leve
 comparisons  differences between the levels of a factor in matched cells, and at each
              level of one other factor
 curves       levels of a factor along which one can be told
+times        log-rank tests, and the share of each cell that reached a target (`of_times`)
+blocks       ranks of levels over blocks, and their pairs (`over_blocks`)
 ===========  ===========================================================================
 
 The numbers of claims grow as those of levels and cells: `MOST_PAIRS`, `MOST_CELLS`, and a factor in
@@ -29,6 +31,8 @@ from itertools import chain
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.of_times import of_times
+from vggstudy.analysis.claims.over_blocks import over_blocks
 from vggstudy.analysis.data.contrasts import (
     Condition,
     Contrast,
@@ -75,13 +79,19 @@ def made_by_default(
     table = maker.cells.table
     for outcome in outcomes_of(table):
         yield from _contrasts(outcome, table, headline_only=headline_only)
-    if not headline_only:
+    if table.horizon is not None:
+        yield from of_times(table, headline_only=headline_only)
+    elif not headline_only:
         yield Estimand(table.outcome, "iqm", Contrast(), table)
         if claims_cells(table):
             yield from _levels(maker, along)
+        yield from over_blocks(maker.cells)
     for other in (cells.table for cells in maker.further.values()):
         yield from _contrasts(other.outcome, other, headline_only=headline_only)
-        yield from _associations(other, table, headline_only=headline_only)
+        if other.horizon is None:
+            yield from _associations(other, table, headline_only=headline_only)
+        else:
+            yield from of_times(other, headline_only=headline_only)
 
 
 def everything(maker: ClaimMaker) -> Iterator[Estimand]:
@@ -91,9 +101,15 @@ def everything(maker: ClaimMaker) -> Iterator[Estimand]:
         for outcome in outcomes_of(own) if own is table else [own.outcome]:
             for contrast in chain(marginal_means(own), differences(own), interactions(own)):
                 yield Estimand.of(outcome, contrast, own)
-        yield from _associations(own, table, headline_only=False)
+        if own.horizon is not None:
+            yield from of_times(own, headline_only=False)
+        else:
+            yield from _associations(own, table, headline_only=False)
+    if table.horizon is not None:
+        return
     yield from _of_cells(table)
     yield from (Estimand(table.outcome, "iqm", x, table) for x in marginal_means(table, {0, 1}))
+    yield from over_blocks(maker.cells)
     for axis, stratum in _strata(table, table.factors):
         for quantity in LEVELS if table.judged else ("peak",):
             yield Estimand.level(quantity, axis.factor, stratum, table)

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from vggstudy.analysis.data.blocks import can_compare
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast, Group, is_headline
 from vggstudy.analysis.data.curves import axis_for, strata_of
@@ -90,7 +91,9 @@ class Estimand:
         if kind.form == Form.BESIDE and same_runs(own, table):
             found = replace(found, beside=table)
         if not _fits(found):
-            raise NotedError(_misfit(kind.form, text, name.quantity))
+            timed = own.horizon is not None
+            form = Form.OUTCOME if timed != (kind.form == Form.TIMES) else kind.form
+            raise NotedError(_misfit(form, text, name.quantity, own.block))
         return found
 
     @cached_property
@@ -137,6 +140,8 @@ def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
     if name.outcome != "peak" and not table.judged:
         raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=_known(table)))
     along = "*".join(name.factors)
+    if table.horizon is not None:
+        raise NotedError(say("no_quantity", claim=text, name=name.quantity))
     axis = axis_for(table, along, None)
     held = conditions_of({part.factor: part for part in name.held}, table)
     if held not in strata_of(table, axis):
@@ -180,7 +185,13 @@ def _compares(name: ClaimName, count: int) -> bool:
 
 def _fits(asked: Estimand) -> bool:
     """Whether the quantity is of that outcome and of so many cells."""
-    form = asked.kind.form
+    form, timed = asked.kind.form, asked.table.horizon is not None
+    if form != Form.OUTCOME and timed != (form == Form.TIMES):
+        return False
+    if form.blocks:
+        any_outcome = form == Form.BLOCKS or asked.outcome == asked.table.outcome
+        ranks = not asked.kind.compares
+        return any_outcome and can_compare(asked.contrast, asked.table, ranks=ranks)
     if form == Form.OUTCOME:
         return asked.quantity == plain_quantity(asked.outcome, len(asked.contrast.factors))
     if asked.kind.of_all and asked.outcome == "expected":
@@ -189,11 +200,16 @@ def _fits(asked: Estimand) -> bool:
         return asked.outcome == asked.table.outcome and asked.beside is not None
     allowed = zip(asked.table.factors, asked.contrast.allowed(asked.table), strict=True)
     alone = all(len(x) == 1 for name, x in allowed if name not in asked.contrast.factors)
-    return asked.outcome == asked.table.outcome and (form == Form.VALUES or alone)
+    anywhere = form == Form.VALUES or asked.quantity == "logrank"
+    return asked.outcome == asked.table.outcome and (anywhere or alone)
 
 
-def _misfit(form: Form, text: str, quantity: str) -> Note:
+def _misfit(form: Form, text: str, quantity: str, block: str | None) -> Note:
     """That a quantity is not of its outcome or cells."""
+    if form.blocks and block is None:
+        return say("no_block", claim=text)
+    if form.blocks:
+        return say("not_within_blocks", claim=text, factor=block)
     if form == Form.BESIDE:
         return say("association_of_further", claim=text)
     name = "no_quantity" if form == Form.OUTCOME else "of_single_cells"

@@ -31,6 +31,9 @@ UNITS = {
 """Units of recorded columns whose name does not say them."""
 
 
+_UNKNOWN = "unit of "
+
+
 COSTS = (
     "seconds",
     "seconds_per_epoch",
@@ -44,6 +47,10 @@ over all runs that gave data."""
 
 EVERY_RUN = "every run that gave data"
 """The label rule of a table in which all of them count."""
+
+
+TO_TARGET = "_to_target"
+"""What the columns of times to a target end in, where a study's records give them."""
 
 
 def is_fraction(column: str) -> bool:
@@ -67,10 +74,15 @@ def outcome_id(column: str) -> str:
     return "accuracy" if column in {"test_accuracy", "accuracy"} else column
 
 
+def unit_known(column: str) -> bool:
+    """Whether a column's name says its unit."""
+    return not unit(column).startswith(_UNKNOWN)
+
+
 def unit(column: str) -> str:
     """Unit of a column's values."""
     if is_fraction(column):
         return "fraction"
     if column.endswith("_loss"):
         return "nats"
-    return UNITS.get(column, f"unit of {column}")
+    return UNITS.get(column.removesuffix(TO_TARGET), f"{_UNKNOWN}{column}")

@@ -19,6 +19,8 @@ OUTCOMES = {
 }
 AMONG_CONVERGED = Words("mean %(measure)s among converged runs")
 OF_ALL = Words("mean %(measure)s of all runs")
+RESTRICTED = Words("restricted mean of %(measure)s until the target is reached, up to %(horizon)s")
+REACHING = Words("probability of reaching the target before a run ends")
 LOWER = Words("probability of a lower %(measure)s among converged runs")
 BETTER = {
     False: Words("probability that a run has the higher %(measure)s, failed runs being worst"),
@@ -41,8 +43,10 @@ OF_EVERY_RUN = {
 }
 """What quantities of runs that converged are where nothing tells which did."""
 COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
+OVER = Words("%(factor)s %(later)s over %(earlier)s")
 AT = Words("at %(factor)s = %(level)s")
 AVERAGED = Words("averaged over %(factors)s with equal weights")
+OVER_BLOCKS = Words("over %(factors)s, which stand for others of their kind")
 POOLED = Words("pooled over %(factors)s with equal weights")
 
 
@@ -83,11 +87,12 @@ def phrase(asked: Estimand, voice: Voice) -> str:
 def _what(asked: Estimand, voice: Voice) -> str:
     """What is estimated, without where."""
     table = asked.table
-    mean = OF_ALL if table.label_rule == EVERY_RUN else AMONG_CONVERGED
-    measure = {"measure": voice.name(table.outcome)}
+    measure = {"measure": voice.name(table.outcome), "horizon": ""}
+    if table.horizon is not None:
+        measure["horizon"] = write_level(table.horizon)
     gaps = {
         **measure,
-        "what": voice.text(OUTCOMES.get(asked.outcome, mean)) % measure,
+        "what": voice.text(_outcome(asked)) % measure,
         "other": voice.name(asked.beside.outcome) if asked.beside else "",
         "factor": voice.name(asked.along or ""),
     }
@@ -102,11 +107,19 @@ def _what(asked: Estimand, voice: Voice) -> str:
     return voice.text(words) % gaps
 
 
+def _outcome(asked: Estimand) -> str:
+    """The words for the outcome's mean."""
+    if asked.table.horizon is not None:
+        return REACHING if asked.outcome == "converged" else RESTRICTED
+    mean = OF_ALL if asked.table.label_rule == EVERY_RUN else AMONG_CONVERGED
+    return OUTCOMES.get(asked.outcome, mean)
+
+
 def _compared(asked: Estimand, voice: Voice) -> list[str]:
     """The later level minus the earlier one, of each factor that is compared."""
-    contrast = asked.contrast
+    contrast, words = asked.contrast, OVER if asked.quantity == "logrank" else COMPARED
     return [
-        voice.text(COMPARED)
+        voice.text(words)
         % {
             "factor": voice.name(name),
             "earlier": _level(asked, name, pair[0], voice),
@@ -127,6 +140,10 @@ def _places(asked: Estimand, voice: Voice) -> list[str]:
     ]
     named = {*contrast.factors, *(c.factor for c in contrast.conditions), asked.along}
     free = [voice.name(x) for x in table.factors if x not in named and len(table.levels[x]) > 1]
+    blocks = QUANTITIES[asked.quantity].form.blocks
+    if blocks and table.block in table.factors and table.block not in named:
+        free.remove(voice.name(table.block))
+        phrases.append(voice.text(OVER_BLOCKS) % {"factors": voice.name(table.block)})
     free += [_some(asked, c, voice) for c in contrast.conditions if len(c.levels) > 1]
     if free:
         over = POOLED if QUANTITIES[asked.quantity].form == Form.VALUES else AVERAGED

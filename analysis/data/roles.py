@@ -52,8 +52,9 @@ def roles_of(frame: pd.DataFrame, known: Collection[str], replicate: str | None)
     """Tell factors from other columns.
 
     A factor has few levels that recur. It is one for sure where without it two runs would be the
-    same; or, where that tells none, if all combinations of levels occur, each with `ENOUGH` runs. Of columns that say
-    the same the first is taken; whether one that another column tells is a factor stays open.
+    same; or, where that tells none, if all combinations of levels occur, each with `ENOUGH` runs.
+    Of columns that say the same the first is taken; whether one that another column tells is a
+    factor stays open.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ from vggstudy.analysis.data.outcomes import (
 from vggstudy.analysis.data.request import TableRequest
 from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.table_checks import build_table
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, NotedError, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.identity import digest
 
@@ -88,6 +88,12 @@ class RunTable:
         What to know of how the table was read, e.g. of spellings of one level.
     lower_is_better : bool
         Whether the best value of the outcome is the lowest one.
+    horizon : float or None
+        Where the outcome is a time until a target is reached (`times.table_of_times`): the time up
+        to which its means count. Converged are then the runs that reached it; a failed one was
+        followed until its value.
+    block : str or None
+        The factor whose levels stand for others of their kind, such as data sets or tasks.
     percent : bool
         Whether the input gave the outcome in per cent; `value` holds fractions.
     """
@@ -107,6 +113,8 @@ class RunTable:
     own_chance: FloatArray | None = None
     notes: tuple[Note, ...] = ()
     lower_is_better: bool = False
+    horizon: float | None = None
+    block: str | None = None
     percent: bool = False
 
     @classmethod
@@ -219,6 +227,22 @@ class RunTable:
         """The same runs, with which values are better; None goes by the outcome's name."""
         lower = lower_by_name(self.outcome) if lower_is_better is None else lower_is_better
         return self if lower == self.lower_is_better else replace(self, lower_is_better=lower)
+
+    def blocked(self, block: str | None) -> RunTable:
+        """The same runs, with the factor whose levels are blocks; None leaves it as it is.
+
+        Raises
+        ------
+        AnalysisError
+            If it is no factor, or there is none to compare within its levels.
+        """
+        if block is None or block == self.block:
+            return self
+        if block not in self.factors:
+            raise NotedError(say("no_factor", name=block, names=self.factors))
+        if len(self.factors) < 2:
+            raise NotedError(say("block_alone", factor=block))
+        return replace(self, block=block)
 
     def __len__(self) -> int:
         return len(self.replicate)
@@ -344,6 +368,10 @@ class RunTable:
             further["own_chance"] = [None if np.isnan(x) else x for x in self.own_chance.tolist()]
         if self.lower_is_better != lower_by_name(self.outcome):
             further["lower_is_better"] = self.lower_is_better
+        if self.horizon is not None:
+            further["horizon"] = self.horizon
+        if self.block is not None:
+            further["block"] = self.block
         if self.percent:
             further["percent"] = True
         return digest(

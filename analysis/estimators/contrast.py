@@ -13,6 +13,7 @@ from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import estimate_mean
 from vggstudy.analysis.estimators.seeds import estimate_shared
 from vggstudy.analysis.estimators.selection import with_bounds
+from vggstudy.analysis.estimators.times import mean_time, restricted
 from vggstudy.analysis.numbers.arrays import BoolArray
 
 
@@ -20,7 +21,8 @@ def contrast(cells: Cells, asked: Estimand, how: How) -> Finding:
     """The estimator of the outcome; over seeds where several cells share them."""
     # The runs of one cell never share seeds with one another.
     shared = how.shared_seeds and sum(group.cells.size for group in asked.groups(cells)) > 1
-    estimate = {"converged": _converged, "expected": _expected}.get(asked.outcome, _mean)
+    mean = _mean if cells.table.horizon is None else mean_time
+    estimate = {"converged": _converged, "expected": _expected}.get(asked.outcome, mean)
     return estimate(cells, asked, replace(how, shared_seeds=shared))
 
 
@@ -28,6 +30,8 @@ def usable(cells: Cells, asked: Estimand) -> BoolArray:
     """Cells that an average of the outcome can include; shape (C,)."""
     if asked.outcome == "converged":
         return cells.n >= 1
+    if cells.table.horizon is not None:
+        return restricted(cells).n >= MIN_RUNS
     return (cells.n if asked.outcome == "expected" else cells.k) >= MIN_RUNS
 
 

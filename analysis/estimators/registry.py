@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.association import association
+from vggstudy.analysis.estimators.block_effects import block_effect, block_wins
+from vggstudy.analysis.estimators.block_ranks import block_rank
 from vggstudy.analysis.estimators.contrast import contrast, usable
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.needed import needed, tolerated
 from vggstudy.analysis.estimators.next_runs import improvement, prediction, with_two
 from vggstudy.analysis.estimators.secondary import robust, with_enough
+from vggstudy.analysis.estimators.times import rate_ratio, reached
 from vggstudy.analysis.estimators.turning_point import peak
 from vggstudy.analysis.numbers.arrays import BoolArray
 
@@ -53,8 +56,15 @@ ESTIMATORS = {
     "improvement": Entry(improvement, with_two),
     "prediction": Entry(prediction),
     "association": Entry(association),
+    "reached": Entry(reached),
+    "logrank": Entry(rate_ratio),
     "peak": Entry(peak),
     "needed": Entry(needed),
+    "block_diff": Entry(block_effect),
+    "block_ratio": Entry(block_effect),
+    "block_scaled": Entry(block_effect),
+    "block_wins": Entry(block_wins),
+    "block_rank": Entry(block_rank),
     "tolerated": Entry(tolerated),
 }
 """By the names of `vggstudy.quantities.QUANTITIES`."""

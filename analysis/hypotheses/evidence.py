@@ -16,6 +16,7 @@ from vggstudy.analysis.estimators.equivalence import spread_by_cell, tost
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
 from vggstudy.analysis.estimators.seeds import difference_over_seeds
+from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.hypotheses.model_evidence import needed, peak, slope
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
@@ -84,7 +85,7 @@ class Evaluator:
         adjusted: str = part.adjust or "cell"
         if adjusted == "cell" and self.maker.how.shared_seeds:
             adjusted = "seed"
-        estimate, spread = _difference(self.maker.cells_of(asked), asked, adjusted)
+        estimate, spread = _difference(of_means(self.maker.cells_of(asked)), asked, adjusted)
         test = tost(
             estimate,
             spread,
@@ -113,7 +114,7 @@ class Evaluator:
         if outcome == "expected" and table.bounds is None:
             raise NotedError(say("no_bounds", name=table.outcome))
         ranking = rank_models(
-            self.maker.cells,
+            of_means(self.maker.cells),
             tuple(part.factors),
             outcome=outcome,
             confidence=level,

@@ -18,6 +18,7 @@ from vggstudy.analysis.estimators.needed import OF_DIRECTION, other_direction
 from vggstudy.analysis.estimators.peak import PeakTest, peak_test
 from vggstudy.analysis.estimators.threshold import shared_lines
 from vggstudy.analysis.estimators.threshold_difference import shift_of
+from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.estimators.turning_point import estimate_turning_point
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, beyond, conjunction
@@ -155,7 +156,7 @@ def _stratum(
     if isinstance(test, Note):
         return not_estimable(name, _rule(maker.cells.table), level, test)
     turning = estimate_turning_point(
-        maker.cells, axis, stratum, confidence=level, resampling=maker.how.resampling
+        of_means(maker.cells), axis, stratum, confidence=level, resampling=maker.how.resampling
     )
     found = Evidence(name, _rule(maker.cells.table), _peak_verdict(test, level), level)
     if isinstance(turning, Note):

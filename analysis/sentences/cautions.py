@@ -44,6 +44,11 @@ CAUTIONS = {
     "seeds_not_everywhere": Sentence(
         "%(n)s of %(seeds)s seeds did not run in every cell and are left out"
     ),
+    "some_did_not_reach": Sentence("%(k)s of %(n)s runs reached the target by %(number)s"),
+    "log_rank_p": Sentence("log-rank test: p = %(p)s"),
+    "log_rank_takes_unrelated": Sentence(
+        "the log-rank test takes runs that share seeds as unrelated"
+    ),
     "k_of_n_converged": Sentence("%(k)s of %(n)s runs converged"),
     "cells_at_most_one": Sentence("in %(n)s of %(cells)s cells at most one run converged"),
     "pooled_for_flat": Sentence(
@@ -117,6 +122,37 @@ CAUTIONS = {
     "curves_do_not_fit": Sentence("the curves do not fit the cell means (p = %(p)s)"),
     "outlier": Sentence("a run of %(names)s is an outlier (p = %(p)s for the largest of all)"),
     "run_determines_fit": Sentence("a run determines its own fit, so equal variances are assumed"),
+    "few_blocks": Sentence("only %(n)s blocks (%(factor)s) stand for all of their kind"),
+    "blocks_left_out": Sentence(
+        "%(n)s of %(all)s blocks (%(factor)s) lack one of the two levels and are left out"
+    ),
+    "blocks_incomplete": Sentence(
+        "%(n)s of %(all)s blocks (%(factor)s) lack a level and are left out of the ranks"
+    ),
+    "levels_absent": Sentence(
+        "%(n)s levels ran in fewer than half of the blocks (%(factor)s) and are not ranked"
+    ),
+    "blocks_differ": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it has the sign of the mean; between blocks it "
+        "varies with a standard deviation of %(other)s (I² = %(p)s)",
+        p=Kind.PERCENT,
+        other=Kind.ROUNDED_2,
+    ),
+    "blocks_differ_unmeasured": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it has the sign of the mean; how much blocks differ "
+        "beyond that is not known, because runs of some cells do not vary"
+    ),
+    "blocks_differ_by_factor_unmeasured": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it lies on the same side of 1 as the mean; how much "
+        "blocks differ beyond that is not known, because runs of some cells do not vary"
+    ),
+    "blocks_differ_by_factor": Sentence(
+        "in %(k)s of %(n)s blocks (%(factor)s) it lies on the same side of 1 as the mean; between "
+        "blocks it varies by a factor of %(other)s, one standard deviation of its logarithm "
+        "(I² = %(p)s)",
+        p=Kind.PERCENT,
+        other=Kind.ROUNDED_3,
+    ),
     # What a model says of its own fit.
     "no_test_of_fit": Sentence("lack of fit cannot be tested: no cell or no replicate to spare"),
     "no_lack_of_fit": Sentence(

@@ -12,6 +12,17 @@ HYPOTHESES = {
     "no_outcome": Sentence(
         "'%(claim)s': no outcome '%(name)s'; there are %(names)s", names=Kind.FACTORS
     ),
+    "no_block": Sentence(
+        "'%(claim)s' is over blocks, and nothing says which factor they are: name it "
+        "(--block COLUMN, or block in [analysis])"
+    ),
+    "not_within_blocks": Sentence(
+        "'%(claim)s' compares levels within blocks (%(factor)s): hold or compare another factor, "
+        "over several blocks"
+    ),
+    "block_alone": Sentence(
+        "%(factor)s is the only factor: nothing is left to compare within its levels"
+    ),
     "no_quantity": Sentence(
         "'%(claim)s': '%(name)s' is no quantity that fits; p or mean without a factor, "
         "diff with one, did with two"

@@ -26,6 +26,12 @@ MISSING = {
         "runs share seeds across cells: an association has an interval in single cells only"
     ),
     "band_shares_seeds": Sentence("runs share seeds across cells: a band holds single cells only"),
+    "not_followed": Sentence(
+        "no run of %(names)s was followed to %(number)s, and not all of them reached the target"
+    ),
+    "times_tell_nothing": Sentence(
+        "no time tells the two apart: no run reached the target, or all did at once"
+    ),
     "needs_runs": Sentence("needs at least %(least)s %(what)s, has %(n)s"),
     "runs_do_not_vary": Sentence("all runs of all cells have the same value"),
     "no_cell_of_its_scale": Sentence(
@@ -41,6 +47,24 @@ MISSING = {
     "needs_labelled_seeds": Sentence(
         "needs at least %(least)s seeds with labelled runs in every cell, has %(n)s of %(seeds)s"
     ),
+    "needs_blocks": Sentence(
+        "needs at least %(least)s blocks (%(factor)s) with what is compared, has %(n)s"
+    ),
+    "blocks_do_not_vary": Sentence("all blocks give the same value"),
+    "blocks_differ_in_unit": Sentence(
+        "blocks (%(factor)s) have scales of their own, %(other)s times apart, so that "
+        "differences of %(name)s have no mean: take block_ratio, block_scaled, block_wins or "
+        "block_rank",
+        other=Kind.ROUNDED_2,
+    ),
+    "ratio_of_signs": Sentence(
+        "the means of %(names)s are zero or lie on both sides of it and have no ratio: take "
+        "block_scaled"
+    ),
+    "scale_needs_levels": Sentence(
+        "the range of %(n)s levels of %(factor)s is no scale for their difference: it takes three"
+    ),
+    "not_ranked": Sentence("it ran in fewer than half of the blocks (%(factor)s)"),
     "seeds_do_not_vary": Sentence("all seeds give the same value"),
     "peak_needs_levels": Sentence(
         "a peak needs %(least)s converged levels of %(factor)s, has %(n)s"

@@ -140,7 +140,8 @@ def unit_of(claim: Claim) -> Unit:
         return CORRELATION
     if claim.unit not in SHARES:
         return PLAIN
-    return {"diff": POINTS, "did": POINTS_OF_POINTS}.get(claim.quantity, PERCENT)
+    points = {"diff": POINTS, "block_diff": POINTS, "did": POINTS_OF_POINTS}
+    return points.get(claim.quantity, PERCENT)
 
 
 def size_of(claim: Claim) -> int:

@@ -253,6 +253,31 @@ def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
     assert (refused.code, "--seeding, --chance are for a CSV" in refused.err) == (2, True)
 
 
+def test_blocks_are_an_option_of_a_table_and_those_of_a_study_its_protocols(
+    cli: Cli, tmp_path: Path, study: Path
+) -> None:
+    assert study.is_dir()
+    rows = "\n".join(
+        f"{a},set {b},{s},converged,{0.4 + 0.05 * a + 0.02 * a * (b % 3) + b / 50 + s / 100}"
+        for a in (1, 2, 4)
+        for b in range(6)
+        for s in range(3)
+    )
+    (tmp_path / "runs.csv").write_text(f"batch_size,task,seed,label,test_accuracy\n{rows}\n")
+    table = ("runs.csv", "--factors", "batch_size")
+    done = cli("analyze", *table, "--block", "task")
+    assert done.code == 0, done.err
+    assert "over task, 6 blocks: Friedman's chi-square(2) = 12," in done.out
+    pair = "accuracy.block_diff.batch_size@batch_size=1..2"
+    assert "in 6 of 6 blocks" in cli("cite", *table, pair, "--block", "task", "--as", "json").out
+    without = cli("cite", "runs.csv", pair, "--factors", "batch_size,task")
+    assert (without.code, "did you mean" in without.err or "no claim" in without.err) == (3, True)
+    wrong = cli("analyze", *table, "--block", "game")
+    assert (wrong.code, "'game' is not a column" in wrong.err) == (3, True)
+    refused = cli("analyze", "small", "--block", "depth")
+    assert (refused.code, "[analysis] block" in refused.err) == (2, True)
+
+
 def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:
     assert study.is_dir()
     assert "converged.p@depth=11" in cli("cite", "small").out

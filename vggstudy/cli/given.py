@@ -36,8 +36,10 @@ class TableChoice:
         Whether runs of different cells share seeds.
     lower_is_better : bool or None
         Whether less of the outcome is better.
+    block : str or None
+        The factor whose levels stand for others of their kind.
     outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
-    last, average_over
+    last, average_over, time, reached, horizon
         See `vggstudy.study.tables.TableAsked`.
     """
 
@@ -45,6 +47,7 @@ class TableChoice:
     protocol_file: str | None = None
     seeding: Seeding | None = None
     lower_is_better: bool | None = None
+    block: str | None = None
     outcomes: tuple[str, ...] = ()
     chance: float | None = None
     replicate: str | None = None
@@ -57,6 +60,9 @@ class TableChoice:
     also: tuple[str, ...] = ()
     last: str | None = None
     average_over: tuple[str, ...] = ()
+    time: str | None = None
+    reached: str | None = None
+    horizon: float | None = None
 
     def given(self) -> dict[str, Any]:
         """What was said, by the names of the fields."""
@@ -224,11 +230,37 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "help": "Of a CSV with several rows a run, take their mean over COLUMN (episode).",
         },
     ),
+    "time": (
+        "--time",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV: the time to a target, or until the run was lost.",
+        },
+    ),
+    "reached": (
+        "--reached",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV: whether the run reached the target then (true or false).",
+        },
+    ),
+    "horizon": (
+        "--horizon",
+        {"type": float, "help": "Time up to which means of times to a target count."},
+    ),
     "lower_is_better": (
         "--lower-is-better/--higher-is-better",
         {
             "default": None,
             "help": "Whether less of the outcome is better; by default as its name says.",
+        },
+    ),
+    "block": (
+        "--block",
+        {
+            "metavar": "COLUMN",
+            "help": "Column of a CSV (data sets, tasks) whose levels stand for others of their "
+            "kind.",
         },
     ),
     "seeding": (
@@ -282,6 +314,7 @@ def open_for(source: str, table: TableChoice) -> Source:
         seeding=table.seeding,
         lower_is_better=table.lower_is_better,
         decide=_ask if sys.stdin is not None and sys.stdin.isatty() else None,
+        block=table.block,
         **table.asked(),
     )
 

@@ -247,10 +247,11 @@ def _title(source: str) -> str | None:
 @click.argument("source")
 @click.option(
     "--what",
-    type=click.Choice(["runs", "cells", "claims"]),
+    type=click.Choice(["runs", "cells", "claims", "survival"]),
     default="runs",
     show_default=True,
-    help="One row a planned run, a cell, or a claim.",
+    help="One row a planned run, a cell, a claim, or a time at which runs of a cell reached a "
+    "target.",
 )
 @click.option(
     "--format",
@@ -273,7 +274,7 @@ def export_command(
     output: Path | None,
     asked: tuple[str, ...],
 ) -> None:
-    """Write the runs, cells or claims of SOURCE as a table.
+    """Write the runs, cells, claims or times to a target of SOURCE as a table.
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
@@ -298,7 +299,19 @@ def _frame(opened: Source, what: str, asked: tuple[str, ...]) -> pd.DataFrame:
     if what == "runs":
         return opened.study.to_frame() if opened.study else opened.table.to_frame()
     result: AnalysisResult = analyze_source(opened, asked=asked)
+    if what == "survival":
+        return _survival(result)
     return result.cells if what == "cells" else result.to_frame()
+
+
+def _survival(result: AnalysisResult) -> pd.DataFrame:
+    """Kaplan and Meier's curves."""
+    from vggstudy.analysis.estimators.times import survival_frame
+
+    if not (curves := result.survival()):
+        msg = "there are no times to a target: --time and --reached, or [analysis] target, say them"
+        raise click.UsageError(msg)
+    return survival_frame(curves)
 
 
 def _frame_text(frame: pd.DataFrame, kind: str) -> str:

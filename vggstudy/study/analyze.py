@@ -34,6 +34,7 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    block: str | None = None,
     sensitivity: bool = False,
     claims: Sequence[str] = (),
     **table: Unpack[TableArguments],
@@ -56,6 +57,7 @@ def analyze(
         factors=factors,
         lower_is_better=lower_is_better,
         seeding=seeding,
+        block=block,
         **table,
     )
     return analyze_source(opened, sensitivity=sensitivity, asked=claims)
@@ -156,7 +158,7 @@ def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:
         note = say("last_epoch_label")
         rules = specifications(curves=True)
         return _study_tables(source.study, source.settings.outcome, rules), note
-    if source.table.chances is None:
+    if source.table.chances is None or source.table.horizon is not None:
         return {}, say("no_other_rule")
     note = say("margin_only")
     return {one: relabelled(source.table, one) for one in specifications(curves=False)}, note
@@ -180,7 +182,8 @@ def _study_tables(
 def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunTable]:
     """Tables of further outcomes with the labels of the same runs under another rule.
 
-    Those of costs count every run anyway, and those of ensembles hold other rows: both stay.
+    Those of costs count every run anyway, those of ensembles hold other rows, and those of times
+    to a target have labels of their own: they stay.
     """
     import numpy as np
 
@@ -188,7 +191,8 @@ def _with_labels(further: Sequence[RunTable], relabelled: RunTable) -> list[RunT
 
     found = []
     for one in further:
-        if one.outcome not in COSTS and one.outcome not in ENSEMBLE_OUTCOMES:
+        timed = one.horizon is not None
+        if not timed and one.outcome not in COSTS and one.outcome not in ENSEMBLE_OUTCOMES:
             unknown = np.isnan(one.value) & (relabelled.label == 0)  # learned, but without a value
             one = replace(one, label=np.where(unknown, 1, relabelled.label))
         found.append(one)

@@ -18,9 +18,12 @@ from vggstudy.plan import Plan, PlannedRun
 from vggstudy.protocol import LabelRule
 from vggstudy.study.agreement import refuse_strangers, warn_of_images
 from vggstudy.study.labels import Label, label_run
+from vggstudy.study.times import time_to_target
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from vggstudy.protocol.model.target import Target
 
 METRICS = (
     "test_accuracy",
@@ -179,7 +182,8 @@ def study_frame(
     label = labeller(plan, rule or plan.protocol.label, store.comparisons)
     records = recorded_rows(plan, store) if rows is None else rows
     recalls = _recalls_asked(plan)
-    entries = [_row(run, records.get(run.run_id), label, recalls) for run in plan.runs]
+    target = plan.protocol.analysis.target
+    entries = [_row(run, records.get(run.run_id), label, recalls, target) for run in plan.runs]
     return pd.DataFrame(entries, columns=columns(plan))
 
 
@@ -198,6 +202,7 @@ def columns(plan: Plan) -> list[str]:
         "completion",
         *(name for name in MEASURED if name not in plan.factors),
         *_recalls_asked(plan),
+        *(plan.protocol.analysis.target.columns if plan.protocol.analysis.target else ()),
         "attempts",
         "majority_rate",
     ]
@@ -227,6 +232,7 @@ def _row(
     record: IndexRow | None,
     label: Labeller,
     recalls: Sequence[str],
+    target: Target | None,
 ) -> dict[str, Any]:
     """The row of one planned run."""
     base: dict[str, Any] = {
@@ -248,6 +254,7 @@ def _row(
         "completion": given.completion,
         **measured(result, summary["timings"]),
         **{name: _class_recall(result, name) for name in recalls},
+        **(time_to_target(target, run, result, summary["timings"]) if target else {}),
         **run.levels,
         "attempts": len(summary["attempts"]),
         "majority_rate": result.get("data", {}).get("majority_rate"),

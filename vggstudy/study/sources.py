@@ -12,13 +12,14 @@ from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
-from vggstudy.study.tables import Decide, TableArguments, TableAsked, counted, tables_of
+from vggstudy.study.tables import AUTO, Decide, TableArguments, TableAsked, counted, tables_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.analysis.data.seeding import SeedReading, Taken
     from vggstudy.analysis.data.table import RunTable, Seeding
+    from vggstudy.protocol.model.target import Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,17 @@ class Source:
 
         return read_seeds(self.table, self.settings.seeding, designed=self.designed)
 
+    def blocked(self, block: str | None) -> Source:
+        """The same runs over the blocks that are asked for, or else those of the protocol."""
+        if block is not None and self.study is not None:
+            msg = (
+                f"{self.study.path} is a study: its blocks stand in its protocol ([analysis] block)"
+            )
+            raise TableOptionError(msg)
+        stated = self.settings.block if block is None else block
+        further = tuple(one.blocked(stated) for one in self.further)
+        return replace(self, table=self.table.blocked(stated), further=further)
+
 
 def open_source(
     source: str | Path | Study | pd.DataFrame,
@@ -77,6 +89,7 @@ def open_source(
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
     decide: Decide | None = None,
+    block: str | None = None,
     **table: Unpack[TableArguments],
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
@@ -98,6 +111,9 @@ def open_source(
     decide : callable, optional
         Answers, with `factors` auto, whether a column is a factor of which that is open; without
         it such a table is refused.
+    block : str, optional
+        For a CSV or a data frame: the factor whose levels, such as data sets or tasks, stand for
+        others of their kind; a column that is not among `factors` is added to them.
     **table
         How a CSV or a data frame is read: the attributes of `TableAsked`.
 
@@ -108,9 +124,11 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
+    if block is not None and factors and block not in factors and tuple(factors) != AUTO:
+        factors = (*factors, block)
     opened = _open(source, protocol, factors, TableAsked.of(**table), decide)
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    opened = replace(opened, table=opened.table.directed(stated))
+    opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
         return opened
     if opened.study is not None:
@@ -168,7 +186,21 @@ def _from_study(study: Study) -> Source:
     for outcome in names:
         _require_measured(frames[outcome], outcome)
     first, *further = (study_table(study, name, own) for name, own in frames.items())
+    if settings.target is not None:
+        further.append(_study_times(study, settings.target, frame))
     return Source(first, settings, study=study, protocol=study.protocol, further=counted(further))
+
+
+def _study_times(study: Study, target: Target, frame: pd.DataFrame) -> RunTable:
+    """How long a study's runs took to its target."""
+    from vggstudy.analysis.data.times import TimesAsked, table_of_times
+
+    return table_of_times(
+        frame,
+        TimesAsked(*target.columns, target.horizon),
+        factors=study.plan.factors,
+        levels=study.protocol.design.factors,
+    )
 
 
 def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:

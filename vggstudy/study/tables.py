@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.files import TableFile
     from vggstudy.analysis.data.levels import Level
     from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.data.times import TimesAsked
     from vggstudy.analysis.notes import Note
     from vggstudy.study.study import Study
 
@@ -43,6 +44,9 @@ class TableArguments(TypedDict, total=False):
     also: Sequence[str | Path]
     last: str | None
     average_over: str | Sequence[str]
+    time: str | None
+    reached: str | None
+    horizon: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,12 @@ class TableAsked:
     average_over : tuple of str
         The same: columns, such as ``episode``, that number measurements of a run, whose mean is
         taken (after ``last``).
+    time, reached : str or None
+        Columns of a time to a target, and of whether it was reached then: see
+        `analysis.data.times`. Without `outcomes` they are the outcome, else a further one; by
+        default those that the protocol's target names, where the table has them.
+    horizon : float or None
+        Time up to which means of it count.
     """
 
     outcomes: tuple[str, ...] = ()
@@ -91,6 +101,9 @@ class TableAsked:
     also: tuple[str | Path, ...] = ()
     last: str | None = None
     average_over: tuple[str, ...] = ()
+    time: str | None = None
+    reached: str | None = None
+    horizon: float | None = None
 
     @classmethod
     def of(cls, **table: Unpack[TableArguments]) -> TableAsked:
@@ -111,6 +124,28 @@ class TableAsked:
                 given[name] = (given[name],) if one else tuple(given[name])
         return cls(**given)
 
+    def times(self, settings: AnalysisSettings, columns: Collection[str]) -> TimesAsked | None:
+        """The columns of a time to a target.
+
+        Raises
+        ------
+        TableOptionError
+            If only one of them is named, or the time is another outcome already.
+        """
+        from vggstudy.analysis.data.times import TimesAsked
+
+        if self.time is not None and self.reached is not None:
+            if self.time in self.outcomes:
+                raise TableOptionError(f"--time: {self.time!r} is an outcome already")
+            return TimesAsked(self.time, self.reached, self.horizon)
+        if (self.time, self.reached, self.horizon) != (None, None, None):
+            msg = "--time and --reached name two columns together, --horizon a time of theirs"
+            raise TableOptionError(msg)
+        target = settings.target
+        if target is None or not set(target.columns) <= set(columns):
+            return None
+        return TimesAsked(*target.columns, target.horizon)
+
     def settings(self, protocol: Protocol | None) -> AnalysisSettings:
         """The protocol's settings, or the default ones, with the outcomes that are asked for."""
         found = protocol.analysis if protocol else AnalysisSettings()
@@ -124,7 +159,7 @@ class TableAsked:
         if self != TableAsked():
             msg = (
                 f"{study.path} is a study: its outcomes, its label rule and its runs stand in its "
-                "protocol ([analysis] outcome, outcomes; [label]; [design])"
+                "protocol ([analysis] outcome, outcomes, target; [label]; [design])"
             )
             raise TableOptionError(msg)
 
@@ -149,6 +184,7 @@ def tables_of(
     """
     from vggstudy.analysis.data.one_row import OneRow, one_row_a_run
     from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.data.times import table_of_times
 
     where = str(source) if isinstance(source, Path) else "the data frame"
     names = _factors(protocol, factors, where)
@@ -157,9 +193,14 @@ def tables_of(
         names, taken = _by_role(source, asked, settings, decide)
     outcomes = (settings.outcome, *settings.outcomes)
     file = _chosen(_read(source, names, asked, settings), asked.where)
+    times = asked.times(settings, [str(name) for name in file.frame.columns])
+    if asked.time is not None and not asked.outcomes:
+        outcomes = ()
     how = OneRow(asked.last, asked.average_over, asked.replicate)
-    file, notes = one_row_a_run(file, names, outcomes, how)
+    measured = (*outcomes, *([times.time] if times else []))
+    file, notes = one_row_a_run(file, names, measured, how)
     declared = dict(protocol.design.factors) if protocol else {}
+    levels = {**declared, **(asked.levels or {})}
     rule = protocol.label if protocol else LabelRule()
     tables = [
         RunTable.from_frame(
@@ -169,7 +210,7 @@ def tables_of(
             margin=rule.margin,
             chance=asked.chance,
             judged=settings.outcome,
-            levels={**declared, **(asked.levels or {})},
+            levels=levels,
             replicate=asked.replicate,
             label=asked.label,
             succeeds=asked.succeeds,
@@ -178,6 +219,17 @@ def tables_of(
         )
         for outcome in outcomes
     ]
+    if times is not None:
+        tables.append(
+            table_of_times(
+                file.frame,
+                times,
+                factors=names,
+                levels=levels,
+                replicate=asked.replicate,
+                names=file.names,
+            )
+        )
     _check_levels(asked.levels or {}, tables[0])
     tables[0] = replace(tables[0], notes=(*taken, *notes, *tables[0].notes))
     return tables
@@ -202,7 +254,10 @@ def counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
     """Tables of further outcomes; those of costs count every run, whatever it has learned."""
     from vggstudy.analysis.data.outcomes import COSTS
 
-    return tuple(one.of_every_run() if one.outcome in COSTS else one for one in further)
+    return tuple(
+        one.of_every_run() if one.outcome in COSTS and one.horizon is None else one
+        for one in further
+    )
 
 
 def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> tuple[str, ...]:

@@ -55,16 +55,16 @@ Key = tuple[float, str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class CurveBand:
-    """Runs of one cell that converged, epoch by epoch.
+    """A line and a band around it, epoch by epoch or over time.
 
     Attributes
     ----------
-    epochs : tuple of int
+    epochs : tuple of float
     low, middle, high : tuple of float
-        Smallest, median and largest value.
+        Lower end of the band, line, and upper end.
     """
 
-    epochs: tuple[int, ...]
+    epochs: tuple[float, ...]
     low: tuple[float, ...]
     middle: tuple[float, ...]
     high: tuple[float, ...]
@@ -80,7 +80,12 @@ class CurvePanel:
 
 
 def draw_curves(
-    panels: Sequence[CurvePanel], lines: Sequence[str], canvas: Canvas, *, percent: bool
+    panels: Sequence[CurvePanel],
+    lines: Sequence[str],
+    canvas: Canvas,
+    *,
+    percent: bool,
+    time: tuple[str, float] | None = None,
 ) -> Figure:
     """Draw the panels on common axes.
 
@@ -90,6 +95,8 @@ def draw_curves(
         What each line is, in the order of the panels' bands.
     percent : bool
         Whether the y axis counts percent.
+    time : (str, float), optional
+        Name of the x axis and where it begins; by default it counts epochs.
     """
     from matplotlib.figure import Figure
 
@@ -105,6 +112,7 @@ def draw_curves(
     figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
     figure.patch.set_visible(False)
     last = max(epoch for panel in panels for epoch in _epochs(panel))
+    ends = (0.5, last + 0.5) if time is None else (time[1], last)
     limits = _limits(
         [v for panel in panels for v in _values(panel)],
         [v for panel in panels for _, values in panel.failed for v in values],
@@ -118,20 +126,20 @@ def draw_curves(
 
         plot = figure.add_axes(box(top, PLOT))
         _draw_bands(plot, panel)
-        _dress(plot, limits, last, first=column == 0, percent=percent, numbered=not apart)
+        _dress(plot, limits, ends, first=column == 0, percent=percent, numbered=not apart)
         plot.set_title(title, loc="left", fontsize=TITLE, pad=5, linespacing=1.15, color=INK)
         if apart:
             below = figure.add_axes(box(top + PLOT + SPACE, apart))
             _draw_failed(below, panel)
             _dress(
-                below, limits, last, first=column == 0, percent=percent, numbered=True, apart=True
+                below, limits, ends, first=column == 0, percent=percent, numbered=True, apart=True
             )
     _draw_key(figure, keys, canvas, height)
     place = 0.5 + LEFT / 2 / canvas.width
     figure.text(
         place,
         8 / height,
-        gettext("Epoch"),
+        time[0] if time else gettext("Epoch"),
         ha="center",
         va="center",
         color=MUTED,
@@ -145,7 +153,7 @@ def _wrapped(lines: Sequence[str], width: float) -> list[str]:
     return [line for text in lines for line in wrapped(text, width, TITLE)] or [""]
 
 
-def _epochs(panel: CurvePanel) -> list[int]:
+def _epochs(panel: CurvePanel) -> list[float]:
     """Last epochs of everything in a panel."""
     ends = [band.epochs[-1] for band in panel.bands if band is not None]
     return [*ends, *(epochs[-1] for epochs, _ in panel.failed), 1]
@@ -188,7 +196,7 @@ def _draw_failed(axes: Axes, panel: CurvePanel) -> None:
 def _dress(
     axes: Axes,
     limits: tuple[float, float],
-    last: int,
+    ends: tuple[float, float],
     *,
     first: bool,
     percent: bool,
@@ -199,7 +207,7 @@ def _dress(
     from matplotlib.ticker import MaxNLocator
 
     axes.patch.set_visible(False)
-    axes.set_xlim(0.5, last + 0.5)
+    axes.set_xlim(*ends)
     axes.set_ylim(*limits)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
     locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10])

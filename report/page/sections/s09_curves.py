@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from statistics import median, stdev
 
 from vggstudy.report.page.context import RunCurves
-from vggstudy.report.page.figures.curves import MOST_LINES, CurveBand, CurvePanel, draw_curves
+from vggstudy.report.page.figures.curves import CurveBand, CurvePanel, draw_curves
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.target import lines_of, target_pictures
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.page.view import Cell, Level, StudyView
 from vggstudy.report.words.display import POINTS, read
@@ -37,7 +38,8 @@ def build(view: StudyView) -> Section:
     """Build the section."""
     runs = view.context.curves
     names = list(dict.fromkeys(name for run in runs for name in run.curves))
-    pictures = [_picture(view, runs, name, index) for index, name in enumerate(names)]
+    pictures: list[Picture | None] = [*target_pictures(view)]
+    pictures += [_picture(view, runs, name, index) for index, name in enumerate(names)]
     return Section(
         9,
         "curves",
@@ -49,7 +51,7 @@ def build(view: StudyView) -> Section:
 def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) -> Picture | None:
     """The curves of one measure; None where no run has a finite value."""
     scale = 100 if _is_share(name) else 1
-    lines = _lines(view)
+    lines = lines_of(view)
     panels = [
         panel
         for levels in (view.panels or ((),))
@@ -92,16 +94,6 @@ def _caption(measure: str, *, every: bool) -> str:
 def _is_share(name: str) -> bool:
     """Whether a measure is a fraction that is read in percent."""
     return name.endswith(SHARES)
-
-
-def _lines(view: StudyView) -> tuple[Level, ...]:
-    """The levels on the x axis of other figures that have a line here."""
-    if view.axis is None:
-        return (None,)
-    levels = view.axis.levels
-    if len(levels) <= MOST_LINES:
-        return levels
-    return (levels[0], levels[len(levels) // 2], levels[-1])
 
 
 def _panel(
@@ -233,7 +225,7 @@ def _number(values: Sequence[float], scale: int) -> str:
 def _band_rows(view: StudyView, runs: Sequence[RunCurves], name: str) -> list[tuple[object, ...]]:
     """What the bands show, cell by cell, unscaled and thinned as drawn."""
     rows: list[tuple[object, ...]] = []
-    lines = set(_lines(view))
+    lines = set(lines_of(view))
     for cell in view.cells:
         levels = dict(zip((f.name for f in view.factors), cell.levels, strict=True))
         if view.axis is not None and levels[view.axis.name] not in lines:

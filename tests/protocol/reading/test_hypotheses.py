@@ -222,6 +222,39 @@ def test_no_other_outcome_has_an_association(outcome: str, base: str, load: Load
     assert any("should be of a further outcome of single runs" in line for line in found), found
 
 
+BLOCKED = BASE.replace("[11, 19]", "[11, 19]\nlr = [0.1, 0.2, 0.4]") + "[analysis]\nblock = 'lr'\n"
+
+
+@pytest.mark.parametrize(
+    ("claim", "wrong"),
+    [
+        ("accuracy.block_diff.depth", None),
+        ("converged.block_wins.depth", None),
+        ("accuracy.block_rank@depth=11", None),
+        ("accuracy.block_rank@lr=0.1", "should be of another factor than lr"),
+        ("accuracy.block_diff.lr", "should be of another factor than lr"),
+        ("converged.block_ratio.depth", "should be of converged runs"),
+    ],
+)
+def test_claims_over_blocks_may_be_named(claim: str, wrong: str | None, load: Load) -> None:
+    text = BLOCKED + GOOD.replace("accuracy.diff.depth", claim)
+    if wrong is None:
+        assert claim_of(load(text)) == claim
+    else:
+        assert wrong in "\n".join(problems(load, text))
+
+
+def test_blocks_are_a_factor_and_leave_another_to_compare(load: Load) -> None:
+    assert load(BLOCKED).protocol.analysis.block == "lr"
+    assert load(BLOCKED).protocol.digest() != load(BLOCKED.split("[analysis]")[0]).protocol.digest()
+    found = problems(load, BLOCKED.replace("'lr'", "'model'"))
+    assert "'model' is no factor" in "\n".join(found)
+    only = BASE + "[analysis]\nblock = 'depth'\n"
+    assert "analysis.block is the only factor" in "\n".join(problems(load, only))
+    without = BASE + GOOD.replace("accuracy.diff", "accuracy.block_diff")
+    assert "of a protocol with analysis.block" in "\n".join(problems(load, without))
+
+
 def test_a_mistake_in_the_design_hides_no_other_and_invents_none(base: str, load: Load) -> None:
     text = base.replace("[11, 19]", "[11, 20]") + GOOD
     found = problems(load, text)

@@ -13,6 +13,7 @@ from vggstudy.report.page.building import study_view
 from vggstudy.report.page.figures.curves import _limits
 from vggstudy.report.page.sections import s09_curves
 from vggstudy.report.page.sections.s09_curves import MOST_POINTS, _band, _points
+from vggstudy.report.page.sections.target import lines_of
 
 
 def run(*values: float | None, outcome: str = "converged", **levels: object) -> RunCurves:
@@ -22,7 +23,7 @@ def run(*values: float | None, outcome: str = "converged", **levels: object) -> 
 def test_a_band_is_the_range_and_the_median_of_every_epoch() -> None:
     band = _band([run(0.1, 0.5), run(0.2, 0.7), run(0.6, 0.6)], "val_accuracy", 100)
     assert band is not None
-    assert band.epochs == (1, 2)
+    assert [*band.epochs] == [1, 2]
     assert band.low == pytest.approx((10, 50))
     assert band.middle == pytest.approx((20, 60))
     assert band.high == pytest.approx((60, 70))
@@ -66,7 +67,7 @@ def test_failed_runs_stand_apart_in_their_panel(
 ) -> None:
     view = study_view(tiny, context)
     assert view.axis is not None
-    lines = s09_curves._lines(view)
+    lines = lines_of(view)
     panels = [
         s09_curves._panel(view, context.curves, "val_accuracy", levels, lines, 100)
         for levels in view.panels

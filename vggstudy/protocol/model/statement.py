@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from vggstudy.identity import digest
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
+from vggstudy.protocol.model.target import Target
 from vggstudy.stated.base import ONE_LINE, PROSE, Integral, Level, Settings
 from vggstudy.stated.hypotheses import Hypothesis
 from vggstudy.stated.models import ModelRequest
@@ -104,6 +105,13 @@ class AnalysisSettings(Settings):
     """Whether less of the outcome is better: in ranks, turning points, improvement and hypotheses.
     By default as its name says: true of losses, errors, seconds and memory. Further outcomes go by
     their names."""
+    target: Target | None = None
+    """A value that runs are to reach: the time until they do is analysed besides, e.g. {value =
+    0.8, curve = "val_accuracy", time = "epochs"}."""
+    block: Annotated[str, Field(min_length=1, max_length=300, pattern=ONE_LINE)] | None = None
+    """The factor whose levels, such as data sets or tasks, stand for others of their kind: all
+    other factors are compared within each of its levels, and intervals are for new levels of it,
+    too. None by default."""
     ensemble_size: Annotated[int, Field(ge=2, le=1000), Integral] = 5
     """Replicates in an ensemble, for the outcomes ensemble_accuracy and ensemble_gain; the
     replicates of a cell are cut into disjoint ensembles of this size."""

@@ -14,7 +14,7 @@ from vggstudy.errors import Problem
 from vggstudy.identity import canonical_json
 from vggstudy.protocol.model.wording import shown
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
-from vggstudy.quantities import LEVELS, QUANTITIES, Form, plain_quantity
+from vggstudy.quantities import LEVELS, QUANTITIES, Form, Quantity, plain_quantity
 from vggstudy.suggest import suggest
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def hypothesis_problems(protocol: Statement) -> list[Problem]:
         problems += names.problems(hypothesis, place)
         for at, part in enumerate(hypothesis.parts if hypothesis.kind == "all" else ()):
             problems += names.problems(part, (*place, "parts", at))
+    problems += names.block_problems(("analysis", "block"))
     for key in ("failure_model", "accuracy_model"):
         problems += names.problems(getattr(protocol.analysis, key), ("analysis", key))
     for factor in protocol.analysis.learning:
@@ -66,6 +67,15 @@ class _Names:
         columns = [protocol.analysis.outcome, *protocol.analysis.outcomes]
         main = ["accuracy" if x in {"accuracy", "test_accuracy"} else x for x in columns]
         self.outcomes = ["converged", "expected", *main]
+        self.block = protocol.analysis.block
+
+    def block_problems(self, place: Place) -> Iterator[Problem]:
+        """Blocks that are no factor, or the only one."""
+        if self.block is None:
+            return
+        yield from self._factor(self.block, place)
+        if set(self.factors) == {self.block}:
+            yield Problem("analysis.block is the only factor: nothing varies within it", path=place)
 
     def problems(self, part: Part | Hypothesis | ModelRequest, place: Place) -> Iterator[Problem]:
         """Everything in a part, or a fitted model, that names what the design does not have."""
@@ -101,12 +111,24 @@ class _Names:
         if kind is None or kind.form in (Form.OUTCOME, Form.LEVEL) or kind.compares != count:
             expected = plain_quantity(name.outcome, count)
             return None if name.quantity == expected else expected
+        if kind.form.blocks:
+            return self._wrong_over_blocks(name, kind)
         if kind.form == Form.BESIDE:
             further = set(self.outcomes[3:]) - set(ENSEMBLE_OUTCOMES)
             return None if name.outcome in further else "of a further outcome of single runs"
         if name.outcome == "expected" and kind.of_all:
             return None
         return None if name.outcome not in {"converged", "expected"} else "of converged runs"
+
+    def _wrong_over_blocks(self, name: ClaimName, kind: Quantity) -> str | None:
+        """What keeps a quantity from being one over blocks."""
+        if self.block is None:
+            return "of a protocol with analysis.block"
+        others = {held.factor for held in name.held if not held.compared} | set(name.factors)
+        if self.block in name.factors or not others - {self.block}:
+            return f"of another factor than {self.block}"
+        of_values = kind.form == Form.VALUES_OF_BLOCKS and name.outcome in {"converged", "expected"}
+        return "of converged runs" if of_values else None
 
     def claim_problems(self, text: str, place: Place) -> Iterator[Problem]:
         """A claim's id: its grammar, outcome, quantity, factors and levels."""
