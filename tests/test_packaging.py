@@ -72,7 +72,7 @@ def test_symlink_leads_to_the_real_folder(repository: Path, folder: str) -> None
     assert link.readlink() == Path("..", folder)
 
 
-OPTIONAL = ("train", "slurm", "ray", "parquet", "tensorboard")
+OPTIONAL = ("train", "slurm", "ray", "parquet", "import")
 """Extras whose libraries the package itself imports."""
 
 

@@ -229,3 +229,13 @@ def remove_temporaries(folder: Path, *, older_than_s: float) -> Iterator[Path]:
             if own and now - path.lstat().st_mtime >= older_than_s:
                 path.unlink()
                 yield path
+
+
+def defused(value: object) -> object:
+    """A text that no spreadsheet takes for a formula; numbers, also as texts, stay as they are."""
+    if not isinstance(value, str) or value[:1] not in {"=", "+", "-", "@", "\t", "\r"}:
+        return value
+    with suppress(ValueError):
+        float(value)
+        return value
+    return f"'{value}"

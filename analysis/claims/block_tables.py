@@ -6,10 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.claims.over_blocks import compared_over_blocks
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
-from vggstudy.analysis.estimators.block_effects import fitting
+from vggstudy.analysis.estimators.block_effects import fitting, numbers_by_block
 from vggstudy.analysis.estimators.block_ranks import BlockRanks, block_ranks
 from vggstudy.analysis.numbers.blocks import Friedman
 
@@ -28,12 +29,15 @@ class BlockRow:
         None where there are two levels.
     size, wins : Claim or None
         Of the level and the first one: how far apart, and in how many blocks; None of that itself.
+    each : mapping of str to float
+        By block, the number whose mean `size` estimates, in its unit.
     """
 
     level: int
     rank: Claim | None
     size: Claim | None
     wins: Claim | None
+    each: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,16 +65,10 @@ class BlockTable:
 
 def block_tables(cells: Cells, claims: Mapping[str, Claim]) -> Iterator[BlockTable]:
     """One table an outcome and factor of which there are claims over blocks."""
-    table = cells.table
-    if table.block is None:
-        return
-    for outcome in (table.outcome, "converged"):
-        for factor in table.factors:
-            if factor == table.block:
-                continue
-            found = _table(cells, claims, outcome, factor)
-            if any(row.rank or row.size for row in found.rows):
-                yield found
+    for outcome, factor in compared_over_blocks(cells.table):
+        found = _table(cells, claims, outcome, factor)
+        if any(row.rank or row.size for row in found.rows):
+            yield found
 
 
 def _table(cells: Cells, claims: Mapping[str, Claim], outcome: str, factor: str) -> BlockTable:
@@ -83,16 +81,21 @@ def _table(cells: Cells, claims: Mapping[str, Claim], outcome: str, factor: str)
     order += [level for level in range(len(table.levels[factor])) if level not in ranked]
     size = fitting(cells, outcome, factor)
 
-    def pair(quantity: str, level: int) -> Claim | None:
+    def pair(quantity: str, level: int) -> Estimand:
         ends = (min(level, order[0]), max(level, order[0]))
-        asked = Estimand(outcome, quantity, Contrast((factor,), (ends,)), table)
-        return None if level == order[0] else claims.get(asked.id)
+        return Estimand(outcome, quantity, Contrast((factor,), (ends,)), table)
 
     rows = []
     for level in order:
         one = Contrast(conditions=(Condition(factor, (level,)),))
         rank = claims.get(Estimand(outcome, "block_rank", one, table).id)
-        rows.append(BlockRow(level, rank, pair(size, level), pair("block_wins", level)))
+        if level == order[0]:
+            rows.append(BlockRow(level, rank, None, None, {}))
+            continue
+        asked = pair(size, level)
+        made, wins = claims.get(asked.id), claims.get(pair("block_wins", level).id)
+        each = numbers_by_block(cells, asked) if made is not None and made.available else {}
+        rows.append(BlockRow(level, rank, made, wins, each))
     return BlockTable(outcome, factor, str(table.block), ranks, tuple(rows))
 
 

@@ -33,6 +33,9 @@ WORDS = {
 }
 """Labels as a column that somebody names may write them."""
 
+_BLANK = -2
+"""No label, in a column that names failures alone."""
+
 
 def label_column(request: TableRequest, frame: pd.DataFrame) -> str | None:
     """The column of labels; None where there is none, or where a condition stands for it."""
@@ -47,6 +50,11 @@ def judges(request: TableRequest, frame: pd.DataFrame) -> bool:
     """Whether anything tells runs that converged from runs that failed."""
     if request.succeeds is not None or label_column(request, frame) is not None:
         return True
+    return _has_level(request, frame)
+
+
+def _has_level(request: TableRequest, frame: pd.DataFrame) -> bool:
+    """Whether a chance level tells which runs learned."""
     if lower_by_name(request.judged):
         return False
     return request.chance is not None or "majority_rate" in frame
@@ -63,16 +71,36 @@ def labels_of(
     column = label_column(request, frame)
     if request.succeeds is not None:
         return _by_condition(frame, request, places, problems), request.succeeds
-    if column is not None:
-        return _by_column(frame, request, column, places, problems), f"column {column!r}"
-    if not judges(request, frame):
-        if request.chance is not None:
-            problems.add(
-                f"less of {request.judged!r} is better, so no chance level tells which runs "
-                "learned: say --succeeds or --label instead, or neither"
-            )
-        return np.full(len(frame), CONVERGED, dtype=np.int64), EVERY_RUN
-    return _by_chance(frame, request, places, chances, problems)
+    if column is None:
+        return _by_level(frame, request, places, chances, problems)
+    label = _by_column(frame, request, column, places, problems)
+    rest = places[label[places] == _BLANK]
+    if not rest.size:
+        return label, f"column {column!r}"
+    others, rule = _by_level(frame, request, rest, chances, problems)
+    label[rest] = others[rest]
+    if rule == EVERY_RUN:
+        failed = np.isin(label[places], FAILED).any()
+        return label, f"column {column!r}, other runs converged" if failed else EVERY_RUN
+    return label, f"column {column!r}, other runs by {rule}"
+
+
+def _by_level(
+    frame: pd.DataFrame,
+    request: TableRequest,
+    places: IntArray,
+    chances: tuple[float | None, FloatArray | None],
+    problems: Problems,
+) -> tuple[IntArray, str]:
+    """Labels by the chance level, or, without one, none that speaks against a run."""
+    if _has_level(request, frame):
+        return _by_chance(frame, request, places, chances, problems)
+    if request.chance is not None:
+        problems.add(
+            f"less of {request.judged!r} is better, so no chance level tells which runs "
+            "learned: say --succeeds or --label instead, or neither"
+        )
+    return np.full(len(frame), CONVERGED, dtype=np.int64), EVERY_RUN
 
 
 def _by_chance(
@@ -101,15 +129,22 @@ def _by_column(
     places: IntArray,
     problems: Problems,
 ) -> IntArray:
-    """Labels as a column says them; of one that somebody names, yes and no count too."""
+    """Labels as a column says them; of one that somebody names, yes and no count too.
+
+    Where a column names failures alone, a field that is empty is `_BLANK`: nothing that the column
+    knows speaks against the run. Beside labels of runs that converged it is a label forgotten.
+    """
     label = np.full(len(frame), -1, dtype=np.int64)
     raw = frame[column].to_numpy(dtype=object)
+    empty = frame[column].isna().to_numpy()
     known = {name: i for i, name in enumerate(LABELS)}
     for i in places.tolist():
         text = str(raw[i]).strip()
         found = known.get(text, -1)
         label[i] = WORDS.get(text.lower(), -1) if found < 0 and request.label else found
-    unknown = [i for i in places.tolist() if label[i] < 0]
+    if not (label[places] == CONVERGED).any():
+        label[empty] = _BLANK
+    unknown = [i for i in places.tolist() if label[i] == -1]
     hint = f"{column!r} must be one of {', '.join(LABELS)}"
     problems.add_rows(unknown, hint + (", or true or false" if request.label else ""), raw)
     return label

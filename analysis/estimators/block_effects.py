@@ -26,7 +26,7 @@ from vggstudy.analysis.data.blocks import (
 from vggstudy.analysis.data.borrowing import RATIO, lent_variance
 from vggstudy.analysis.data.cells import Cells, pool
 from vggstudy.analysis.data.estimands import Estimand
-from vggstudy.analysis.data.levels import is_numeric
+from vggstudy.analysis.data.levels import is_numeric, write_level
 from vggstudy.analysis.data.outcomes import unit_known
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.contrast import contrast
@@ -95,6 +95,20 @@ def block_effect(cells: Cells, asked: Estimand, how: How) -> Finding:
         runs=_runs(cells, asked, blocks),
     )
     return _on_scale(finding, asked)
+
+
+def numbers_by_block(cells: Cells, asked: Estimand) -> dict[str, float]:
+    """What `block_effect` takes the mean of, by block; of a ratio the ratio itself."""
+    score = scores(cells, asked.outcome)
+    blocks = compared(cells, asked.contrast, score)
+    found = _effects(cells, asked, blocks, score)
+    if isinstance(found, Note):
+        return {}
+    ratio = asked.quantity == "block_ratio"
+    values = np.exp(found.value) if ratio else found.value
+    levels = asked.table.levels[str(asked.table.block)]
+    names = [write_level(levels[i]) for i in blocks.block.tolist()]
+    return dict(zip(names, values.tolist(), strict=True))
 
 
 def block_wins(cells: Cells, asked: Estimand, how: How) -> Finding:
@@ -177,8 +191,6 @@ def _no_ratio(asked: Estimand, blocks: Blocked, mean: FloatArray) -> Note | None
 
 def _block_name(table: RunTable, index: int) -> tuple[tuple[str, str], ...]:
     """A block as the level of its factor."""
-    from vggstudy.analysis.data.levels import write_level
-
     name = str(table.block)
     return ((name, write_level(table.levels[name][index])),)
 

@@ -18,6 +18,7 @@ from vggstudy.analysis.data.blocks import (
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
+from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.estimators.block_effects import FEW_BLOCKS, too_few
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.how import How
@@ -41,6 +42,8 @@ class BlockRanks:
     absent : int
         Combinations that ran in fewer than half of the blocks and are not ranked.
     blocks : Blocked
+    blocks_named : tuple of str
+        Their levels, B of them.
     ranks : ndarray of shape (B, L)
         1 is the best mean; ties have their average rank.
     """
@@ -49,6 +52,7 @@ class BlockRanks:
     conditions: tuple[tuple[Condition, ...], ...]
     absent: int
     blocks: Blocked
+    blocks_named: tuple[str, ...]
     ranks: FloatArray
 
     @property
@@ -90,7 +94,7 @@ def _ranked(
     """`block_ranks`, once for the many claims on the same ranks."""
     score = scores(cells, outcome)
     blocks, taken = of_all_levels(cells, Contrast(conditions=others), factors, score)
-    means = blocks.means(score)
+    means, levels = blocks.means(score), cells.table.levels[str(cells.table.block)]
     order = means if lower_is_better(cells, outcome) else -means
     models = [m for m, kept in zip(models_of(cells.table, factors), taken, strict=True) if kept]
     return BlockRanks(
@@ -98,6 +102,7 @@ def _ranked(
         tuple(model.contrast.conditions for model in models),
         int((~taken).sum()),
         blocks,
+        tuple(write_level(levels[i]) for i in blocks.block.tolist()),
         np.asarray(rankdata(order, axis=1)) if order.size else order,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ from vggstudy.errors import OutputError
 from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.sections.registry import builders
+from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.registry import BUILDERS
+from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.names import CLAIM_ID
 from vggstudy.report.words.text import clean
@@ -61,7 +64,7 @@ def render(
             _environment()
             .get_template("base.html.j2")
             .render(
-                sections=together([partial(build, view) for build in builders(view)]),
+                sections=_sections(view),
                 context=context,
                 title=_title(context),
                 language=language,
@@ -71,6 +74,13 @@ def render(
             )
         )
     return clean(html.rstrip()) + "\n"
+
+
+def _sections(view: StudyView) -> list[Section]:
+    """The sections that there are, numbered as they stand."""
+    built = together([partial(build, view) for build in BUILDERS])
+    kept = [section for section in built if section is not None]
+    return [replace(section, number=number) for number, section in enumerate(kept)]
 
 
 def _title(context: ReportContext) -> str:

@@ -28,6 +28,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("runs", "Show the record of one run."),
     },
     "Results": {
+        "import": ("importing", "Make a table of runs of what another tool has recorded."),
         "analyze": ("results", "Estimate: write and print the claims of a study or a CSV."),
         "report": ("results", "Render the HTML report of a study or a CSV."),
         "cite": ("results", "List claims, or cite one in a paper."),

@@ -13,6 +13,7 @@ from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, 
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 from vggstudy.extras import lacks
+from vggstudy.files import defused
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -320,15 +321,9 @@ def _frame_text(frame: pd.DataFrame, kind: str) -> str:
         return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
     # select_dtypes knows "str" from pandas 3 on only, and has no name for it before
     texts = [str(name) for name in frame if frame[name].dtype.kind == "O"]
-    return frame.assign(**{name: frame[name].map(_defused) for name in texts}).to_csv(
+    return frame.assign(**{name: frame[name].map(defused) for name in texts}).to_csv(
         index=False, lineterminator="\n"
     )
-
-
-def _defused(value: object) -> object:
-    """A text that no spreadsheet takes for a formula."""
-    formula = isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r"}
-    return f"'{value}" if formula else value
 
 
 def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:

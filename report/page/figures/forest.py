@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.style import (
@@ -47,6 +47,8 @@ class ForestRow:
     low, high : float or None
         None where the interval has no such end. Where there is none on the axis, the bar runs to
         an arrow at the edge; an estimate beyond the axis has no mark.
+    dots : tuple of float
+        Single values behind the interval.
     """
 
     label: str
@@ -54,6 +56,7 @@ class ForestRow:
     estimate: float | None
     low: float | None
     high: float | None
+    dots: tuple[float, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +228,9 @@ def _draw_row(
     middle = top + layout.bar
     for place, colour, weight in marks:
         axes.plot([place] * 2, [middle - reach, middle + reach], color=colour, lw=weight, zorder=1)
+    if row.dots:
+        places = [x(dot) for dot in row.dots]
+        axes.plot(places, [middle] * len(places), "o", color=MUTED, ms=3.4, mec="none", alpha=0.5)
     _draw_interval(axes, row, middle, x, limits)
 
 
@@ -279,7 +285,7 @@ def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
     if group.limits is not None:
         low, high = group.limits
         return low, high, [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
-    values = [v for r in group.rows for v in (r.low, r.estimate, r.high) if v is not None]
+    values = [v for r in group.rows for v in (r.low, r.estimate, r.high, *r.dots) if v is not None]
     values += group.references
     low, high = min(values, default=0.0), max(values, default=1.0)
     pad = 0.04 * (high - low) or 1.0

@@ -8,6 +8,7 @@ from vggstudy.report.page.sections import (
     s00_abstract,
     s01_protocol,
     s02_flow,
+    s03_blocks,
     s03_convergence,
     s04_accuracy,
     s05_levels,
@@ -23,10 +24,11 @@ from vggstudy.report.page.sections import (
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.view import StudyView
 
-BUILDERS: tuple[Callable[[StudyView], Section], ...] = (
+BUILDERS: tuple[Callable[[StudyView], Section | None], ...] = (
     s00_abstract.build,
     s01_protocol.build,
     s02_flow.build,
+    s03_blocks.build,
     s03_convergence.build,
     s04_accuracy.build,
     s05_levels.build,
@@ -39,11 +41,3 @@ BUILDERS: tuple[Callable[[StudyView], Section], ...] = (
     s12_source.build,
     s13_cite.build,
 )
-
-JUDGING = (s03_convergence.build, s11_sensitivity.build)
-"""Sections on which runs converged, and by which rule."""
-
-
-def builders(view: StudyView) -> list[Callable[[StudyView], Section]]:
-    """The sections of a report: none on convergence where nothing tells which runs converged."""
-    return [build for build in BUILDERS if view.judged or build not in JUDGING]

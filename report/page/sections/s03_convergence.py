@@ -31,8 +31,10 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where nothing tells which runs converged."""
+    if not view.judged:
+        return None
     labelled = [cell for cell in view.cells if cell.n]
     levels = _levels(view)
     return Section(

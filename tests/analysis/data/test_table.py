@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,6 +54,40 @@ INVALID: list[tuple[str, Callable[[pd.DataFrame], pd.DataFrame], str]] = [
         "one row a run",
     ),
 ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "labels", "rule"),
+    [
+        ({"chance": 0.1}, "cfdx", "column 'label', other runs by test_accuracy above 0.1 + 0.05"),
+        ({}, "ccdx", "column 'label', other runs converged"),
+        ({"succeeds": "test_accuracy > 0.6"}, "cfdx", "test_accuracy > 0.6"),
+    ],
+)
+def test_a_column_that_names_failures_alone_leaves_the_others_to_the_rule(
+    asked: dict[str, Any], labels: str, rule: str
+) -> None:
+    frame = pd.DataFrame({"depth": 1, "seed": range(4), "test_accuracy": [0.9, 0.1, None, None]})
+    frame["label"] = [None, None, "diverged", "crashed"]
+    table = RunTable.from_frame(frame, factors=["depth"], **asked)
+    codes = {"c": "converged", "f": "failed_to_learn", "d": "diverged", "x": "crashed"}
+    assert [LABELS[i] for i in table.label] == [codes[label] for label in labels]
+    assert table.label_rule == rule
+
+
+def test_without_a_failure_among_labels_every_run_counts() -> None:
+    frame = pd.DataFrame({"depth": 1, "seed": range(3), "test_accuracy": [0.9, 0.1, None]})
+    frame["label"] = [None, None, "crashed"]
+    table = RunTable.from_frame(frame, factors=["depth"])
+    assert not table.judged
+    assert table.count("crashed") == 1
+
+
+def test_a_label_forgotten_beside_runs_that_converged_is_refused() -> None:
+    frame = pd.DataFrame({"depth": 1, "seed": range(2), "test_accuracy": [0.9, 0.8]})
+    frame["label"] = [None, "converged"]
+    with pytest.raises(AnalysisError, match=r"'label' must be one of .*: row 1"):
+        RunTable.from_frame(frame, factors=["depth"])
 
 
 @pytest.mark.parametrize(
