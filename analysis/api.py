@@ -18,6 +18,7 @@ from vggstudy.analysis.claims.catalogue import (
 )
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.claims.many import with_families, with_survivors
 from vggstudy.analysis.claims.on_demand import ClaimsOnDemand
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.flow import Flow
@@ -63,6 +64,7 @@ def analyze(
     models: ModelRequests | None = None,
     named: Sequence[str] = (),
     asked: Sequence[str] = (),
+    simultaneous: Sequence[str] = (),
     headline_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
@@ -108,6 +110,9 @@ def analyze(
     asked : sequence of str
         Ids, and patterns of ids with ``*`` and ``?``, of claims that are made besides. Any other
         is estimated when ``result.claims[id]`` is read.
+    simultaneous : sequence of str
+        Patterns of ids, with ``*`` and ``?``: the claims that one matches are a family, whose
+        intervals hold together.
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
@@ -131,7 +136,8 @@ def analyze(
     Raises
     ------
     AnalysisError
-        If a setting is out of range, or `models` or `asked` name what the table does not have.
+        If a setting is out of range, `models` or `asked` name what the table does not have, or
+        `simultaneous` no family.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
     if not headline_only:
@@ -154,7 +160,10 @@ def analyze(
     made = default_claims(maker, named, headline_only=headline_only, along=along)
     made |= {one.id: one for one in maker.claims(wanted).values() if one.id not in made}
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
-    claims = ClaimsOnDemand(registered(made, hypotheses, judged, maker).values(), maker)
+    made = with_families(registered(made, hypotheses, judged, maker), simultaneous, maker)
+    if not headline_only:
+        made = with_survivors(made, maker)
+    claims = ClaimsOnDemand(made.values(), maker)
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
     # Models of the runs that reached a target say nothing of the time to it.
     apart = headline_only or table.horizon is not None

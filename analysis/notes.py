@@ -53,6 +53,7 @@ class Caution(StrEnum):
     HALF_LEARNED = "half_learned"
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
+    SIMULTANEOUS = "simultaneous"
     CENSORED = "censored"
     LOG_RANK = "log_rank"
     FEW_BLOCKS = "few_blocks"

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
+from vggstudy.analysis.claims.many import Exploratory
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
@@ -100,6 +101,11 @@ class AnalysisResult:
         """
         return Estimand.parse(claim_id, self.table, self.further)
 
+    @property
+    def exploratory(self) -> Exploratory:
+        """How many exploratory claims compare something, and how many stand up to their number."""
+        return Exploratory.of(self.claims.values())
+
     def to_frame(self) -> pd.DataFrame:
         """One row a claim."""
         return self.claims.to_frame()
@@ -113,6 +119,7 @@ class AnalysisResult:
             "flow": self.flow.to_dict(),
             "warnings": [note.text for note in self.warnings],
             "claims": [claim.to_dict() for claim in self.claims.values()],
+            "exploratory": asdict(self.exploratory),
             "hypotheses": [hypothesis.to_dict() for hypothesis in self.hypotheses],
             "sensitivity": self.sensitivity.to_dict() if self.sensitivity else None,
             "models": self.models.to_dict() if self.models else None,
@@ -222,6 +229,7 @@ class AnalysisResult:
         ]
         lines += block_lines(self.block_tables)
         lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
+        lines += _many(self.exploratory)
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
         return "\n".join(lines) + "\n"
@@ -266,7 +274,19 @@ def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
     shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
     counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
-    return claim.id, shown, _interval_text(claim), counted
+    interval = _interval_text(claim) + (" *" if claim.survives else "")
+    return claim.id, shown, interval, counted
+
+
+def _many(found: Exploratory) -> list[str]:
+    """How many exploratory claims there are, and what their number alone does."""
+    if not found.claims:
+        return []
+    return [
+        f"{found.claims} exploratory claims compare something with a reference: "
+        f"{found.by_chance:.3g} would exclude it by chance alone; {found.beyond} do, and "
+        f"{found.surviving} of those survive Benjamini and Hochberg's correction (*)"
+    ]
 
 
 def _interval_text(claim: Claim) -> str:

@@ -6,6 +6,8 @@ Format history of ``vggstudy-claims``
        ``reason`` and ``reason_text``. Texts of such notes do not enter a claim's digest.
     3  `registration`, a note, where a hypothesis names the claim and was not stated before any run;
        such a claim is not `registered`. Claims without it have the same digest as in version 2.
+       `survives`, which is not in the digest: whether an exploratory claim stands up to their
+       number.
 """
 
 from __future__ import annotations
@@ -21,8 +23,12 @@ from vggstudy.identity import digest
 FORMAT = "vggstudy-claims"
 VERSION = 3
 READABLE = (1, 2, 3)
-UNDIGESTED = ("display", "claim_digest", "levels_run")
-"""Fields that do not enter a claim's digest: how it is shown, and the digest itself."""
+UNDIGESTED = ("display", "claim_digest", "levels_run", "survives")
+"""Fields that do not enter a claim's digest: how it is shown, what other claims there are, and the
+digest itself."""
+
+LEFT_OUT = ("levels_run", "survives")
+"""Fields that a file leaves out where they say nothing."""
 
 OF_REFUSAL = ("reason", "reason_text")
 """What a file says of a refusal in words."""
@@ -93,6 +99,9 @@ class Claim:
     levels_run : (float, float) or None
         Of a claim that is itself a level of a numeric factor: the least and the largest that were
         run, beyond which it is printed as such.
+    survives : bool or None
+        Whether the interval excludes its reference beyond what the number of exploratory claims
+        does by chance (`claims.many`); None where it is not one of them.
     display : mapping
         Rounded texts, filled by the report.
     inputs_digest, code_version, claim_digest : str
@@ -126,6 +135,7 @@ class Claim:
     warnings: tuple[Note, ...] = ()
     alternatives: tuple[Alternative, ...] = ()
     levels_run: tuple[float, float] | None = None
+    survives: bool | None = None
     display: Mapping[str, str] = field(default_factory=dict)
     inputs_digest: str = ""
     code_version: str = ""
@@ -157,7 +167,7 @@ class Claim:
                     found["registration"] = self.registration.to_dict(text=texts)
             elif item.name == "warnings":
                 found["warnings"] = [note.to_dict(text=texts) for note in self.warnings]
-            elif item.name != "levels_run" or self.levels_run is not None:
+            elif item.name not in LEFT_OUT or getattr(self, item.name) is not None:
                 found[item.name] = _plain(getattr(self, item.name))
         return found
 

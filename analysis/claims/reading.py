@@ -138,6 +138,7 @@ _TESTS: dict[str, Any] = {
     "level": _level,
     "levels_run": _range,
     "registered": lambda value: isinstance(value, bool),
+    "survives": lambda value: value is None or isinstance(value, bool),
     "registration": lambda value: value is None or isinstance(value, dict),
     "factors": _texts,
     "warnings": _objects,

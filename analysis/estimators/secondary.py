@@ -6,6 +6,7 @@ delta and the probability of improvement of two cells. Differences in the outcom
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -126,6 +127,10 @@ def _estimate(
     if quantity == "iqm":
         return _iqm(values[0], claim_id, confidence, resampling)
     if quantity == "median":
+        have, least = values[0].size, math.ceil(1 - math.log2(1 - confidence))
+        if have < least:  # the smallest and largest value hold it in 1 - 2^(1-n) of samples
+            what = {"least": least, "what": "converged runs", "n": have}
+            return refused(Reason.TOO_FEW_RUNS, "needs_runs", float(np.median(values[0])), **what)
         interval = median_interval(values[0], confidence=confidence)
     elif quantity == "hedges_g":
         interval = standardised_difference(values[0], values[1], confidence=confidence).interval

@@ -1,4 +1,4 @@
-"""Several statements at once: Holm's steps, and the maximum of several t statistics.
+"""Several statements at once: Holm's steps, false discoveries, the maximum of several t statistics.
 
 References
 ----------
@@ -8,6 +8,7 @@ References
    every contrast has its own degrees of freedom).
 .. [4] Tamhane (1979), Journal of the American Statistical Association 74, 471-480 (Welch's
    statistic at Sidak's level, T2).
+.. [5] Benjamini & Hochberg (1995), Journal of the Royal Statistical Society B 57, 289-300.
 """
 
 from __future__ import annotations
@@ -86,6 +87,33 @@ def holm_steps(
         if not new:
             break
     return Steps(tuple(levels), tuple(decided))
+
+
+def benjamini_hochberg(
+    decides: Sequence[Callable[[float], bool]], *, rate: float
+) -> tuple[bool, ...]:
+    """Benjamini and Hochberg's procedure without p-values: which members are discoveries [5]_.
+
+    Of m members all are asked at the level ``1 - rate``; if k of them decide, these are asked at
+    ``1 - rate k / m``, and so on until as many decide as were asked. The k that remains is the
+    largest with k p-values up to ``rate k / m``.
+
+    Parameters
+    ----------
+    decides : sequence of callables
+        Given a confidence level, whether that member decides; if it does at a level, it must at
+        every lower one.
+    rate : float
+        Expected share of false ones among the discoveries, at most, where members are independent
+        or depend positively.
+    """
+    check_confidence(1 - rate)
+    left, asked = list(range(len(decides))), len(decides) + 1
+    while left and len(left) < asked:
+        asked = len(left)
+        left = [i for i in left if decides[i](1 - rate * asked / len(decides))]
+    found = set(left)
+    return tuple(i in found for i in range(len(decides)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

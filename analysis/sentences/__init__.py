@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from vggstudy.analysis.sentences.before import BEFORE
 from vggstudy.analysis.sentences.cautions import CAUTIONS
+from vggstudy.analysis.sentences.comparing import COMPARING
 from vggstudy.analysis.sentences.hypotheses import HYPOTHESES
 from vggstudy.analysis.sentences.kinds import NUMBERS, Kind, Sentence, Words
 from vggstudy.analysis.sentences.missing import MISSING
@@ -16,7 +17,7 @@ __all__ = ["NUMBERS", "SENTENCES", "SUBJECTS", "WORDS", "WRITTEN", "Kind", "Sent
 
 WRITTEN = "written"
 
-SUBJECTS = (BEFORE, MISSING, CAUTIONS, HYPOTHESES, STUDY)
+SUBJECTS = (BEFORE, MISSING, CAUTIONS, HYPOTHESES, STUDY, COMPARING)
 
 SENTENCES = {name: sentence for subject in SUBJECTS for name, sentence in subject.items()}
 """Every sentence by the name that its notes carry; a name is never given to another sentence."""

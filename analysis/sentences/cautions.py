@@ -66,6 +66,9 @@ CAUTIONS = {
         "%(k)s of %(n)s converged runs of %(names)s have the highest value: the interval of a mean "
         "and differences of means are of what the measure can tell"
     ),
+    "simultaneous": Sentence(
+        "the interval holds together with those of all %(n)s claims that %(name)s matches"
+    ),
     "bootstrap_narrow": Sentence("%(method)s intervals are too narrow with %(n)s runs in a cell"),
     "studentized_wide": Sentence(
         "studentized intervals are much too wide with %(n)s runs in a cell"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
+from vggstudy.analysis.claims.many import excludes
 from vggstudy.analysis.notes import Caution, ModelCaution, Note
 from vggstudy.errors import AnalysisError
 
@@ -22,6 +23,7 @@ MEANINGS: dict[str, str] = {
     Caution.CELLS_LEFT_OUT: "some cells are left out",
     Caution.FAILED_VALUE_ASSUMED: "what failed runs score is assumed",
     Caution.PLAIN_BOOTSTRAP: "by a bootstrap that is known to fail here",
+    Caution.SIMULTANEOUS: "simultaneous with the others of its family",
     Caution.ZERO_VARIANCE: "with a variance pooled over cells",
     ModelCaution.LEVELS_LEFT_OUT: "some levels are left out",
     ModelCaution.SEEDS_LEFT_OUT: "some seeds are left out",
@@ -37,6 +39,9 @@ CHECKS: dict[str, str] = {
     ModelCaution.CURVATURE_NOT_SIGNIFICANT: "the curvature is not significant",
 }
 """Codes of checks that a claim makes of itself."""
+
+BY_CHANCE = "exploratory, and no more than so many claims exclude by chance"
+"""Behind an interval that excludes its reference and does not survive their number."""
 
 OF_A_PEAK: dict[str, str] = {
     ModelCaution.OUTSIDE_RANGE: "it lies outside the levels at which runs converged"
@@ -62,7 +67,8 @@ def cautions(claim: Claim) -> tuple[str, ...]:
     failed = [checks[code] for code in codes if code in checks]
     meanings = [MEANINGS[code] for code in codes if code in MEANINGS and code not in checks]
     late = [f"hypothesis {claim.registration.text}"] if claim.registration else []
-    return (*failed, *late, *meanings)
+    chance = [BY_CHANCE] if claim.survives is False and excludes(claim) else []
+    return (*failed, *late, *chance, *meanings)
 
 
 def said_behind(claim: Claim) -> str:

@@ -26,7 +26,7 @@ POINT_TOLERANCE = 1e-9
 END_ERRORS = 4 * math.sqrt(2)
 """Monte Carlo errors by which the ends of two draws may differ: each end has its own error."""
 
-UNCOMPARED = {"display", "levels_run", "claim_digest", "inputs_digest", "code_version"}
+UNCOMPARED = {"display", "levels_run", "survives", "claim_digest", "inputs_digest", "code_version"}
 """Fields of a claim that are no finding."""
 
 

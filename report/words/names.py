@@ -87,6 +87,7 @@ METHODS = {
     "hedges_g_hedges_olkin": mark("Hedges and Olkin"),
     "hettmansperger_sheather": mark("Hettmansperger and Sheather"),
     "influence_t": mark("t on influence values"),
+    "max_t": mark("max-t"),
     "kendall_score": mark("score interval of Kendall's tau"),
     "lee_bounds": mark("Lee bounds"),
     "mann_whitney_score": mark("score limits, at least Feng and Cliff's"),
@@ -95,6 +96,7 @@ METHODS = {
     "mover_clopper_pearson_effective": mark(
         "MOVER on Clopper-Pearson limits of the effective number of runs"
     ),
+    "mover_improvement": mark("MOVER on score limits"),
     "mover_product": mark("MOVER"),
     "mover_wilson": mark("MOVER on Wilson limits"),
     "mover_wilson_effective": mark("MOVER on Wilson limits of the effective number of runs"),
@@ -103,6 +105,8 @@ METHODS = {
     "newcombe_effective": mark("Newcombe on the effective number of runs"),
     "paired_seeds": mark("Student t on seeds, at least MOVER on pairs"),
     "percentile_bootstrap": mark("percentile bootstrap"),
+    "prediction_order_statistics": mark("order statistics"),
+    "prediction_t": mark("Student t of one more run"),
     "probability_of_improvement": mark("from Cliff's delta"),
     "profile_penalised_likelihood": mark("profile penalised likelihood"),
     "satterthwaite": mark("Satterthwaite"),
@@ -120,6 +124,9 @@ METHODS = {
 """How an interval was made; every other name loses its underscores."""
 
 
+BONFERRONI = "_bonferroni"
+"""Behind the method of an interval that has its share of a family's error."""
+
 CLAIM_ID = r"(?<![\w.])[A-Za-z][\w%]*\.[A-Za-z][\w%]*(?:[\w.*@=,+%-]*[\w%])?"
 """A claim's id within a sentence, without the punctuation that follows it."""
 
@@ -128,6 +135,9 @@ def method_words(method: str | None) -> str:
     """The method of an interval in words."""
     if method is None:
         return "–"
+    if method.endswith(BONFERRONI):
+        alone = method_words(method.removesuffix(BONFERRONI))
+        return gettext("%(method)s, Bonferroni") % {"method": alone}
     return gettext(METHODS[method]) if method in METHODS else method.replace("_", " ")
 
 

@@ -287,6 +287,31 @@ def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) ->
     assert "did you mean" in wrong.err
 
 
+def test_a_family_of_a_table_holds_together(cli: Cli, tmp_path: Path) -> None:
+    rows = [
+        f"{a},{b},{i},converged,{0.7 + a / 50 + i / 300 + b * i / 900:.4f}"
+        for a in (0, 1)
+        for b in (0, 1)
+        for i in range(5)
+    ]
+    (tmp_path / "runs.csv").write_text("\n".join(["a,b,replicate,label,test_accuracy", *rows, ""]))
+    base, name = ["runs.csv", "--factors", "a,b"], "accuracy.diff.a@b=0"
+    plain = cli("cite", *base, name, "--as", "apa").out
+    family = [*base, "--simultaneous", "accuracy.diff.a@*"]
+    cited = cli("cite", *family, name, "--as", "apa").out
+    assert "(caution: simultaneous with the others of its family)" in cited
+    assert cited.partition("]")[0] != plain.partition("]")[0]
+    assert cli("analyze", *family, "-o", "claims.json").code == 0
+    written = json.loads((tmp_path / "claims.json").read_text())["claims"]
+    assert [x["id"] for x in written if x["method"] == "max_t"] == [name, "accuracy.diff.a@b=1"]
+    none = cli("analyze", *base, "--simultaneous", "accuracy.diff.c*")
+    assert (none.code, none.err.count("\n")) == (2, 1)
+    assert "a family needs two claims: 'accuracy.diff.c*' matches no claim" in none.err
+    on_file = cli("cite", "claims.json", "--simultaneous", "*")
+    assert on_file.code == 2
+    assert "--simultaneous needs runs" in on_file.err
+
+
 def test_cite_refuses_a_claims_file_that_was_edited(cli: Cli, study: Path) -> None:
     cli("analyze", "small")
     path = study / "claims.json"

@@ -175,3 +175,31 @@ def test_nothing_is_written_without_being_asked(
     assert tomllib.loads(said.out)["setting"]["params_lr"] == "lr"
     assert "nothing is written without -o" in said.err
     assert list(tmp_path.iterdir()) == []
+
+
+BROWSERS = {
+    # The headers are those of the tools' browser pages, which only a server shows.
+    "mlflow-table": (
+        "Start Time,Duration,Run ID,Name,Source Type,Source Name,User,Status,lr,seed,acc\n"
+        "2026-11-28,1s,a1,run,LOCAL,x.py,me,FINISHED,0.1,0,0.5\n"
+        "2026-11-28,1s,a2,run,LOCAL,x.py,me,FAILED,0.1,1,\n"
+    ),
+    "wandb-table": (
+        '"Name","State","Notes","User","Tags","Created","Runtime","Sweep","lr","seed","acc"\n'
+        '"a1","finished","","me","","2026-11-28","9","","0.1","0","0.5"\n'
+        '"a2","crashed","","me","","2026-11-28","9","","0.1","1",""\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_the_tables_of_browsers_keep_every_column_that_may_be_either(
+    name: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "export.csv").write_text(BROWSERS[name])
+    target = tmp_path / "runs.csv"
+    assert _invoke(["import", str(tmp_path / "export.csv"), "-o", str(target)]) == 0
+    assert f"(--format {name})" in capfd.readouterr().err
+    first, second = csv.DictReader(io.StringIO(target.read_text()))
+    assert (first["lr"], first["seed"], first["acc"], first["label"]) == ("0.1", "0", "0.5", "")
+    assert (second["status"], second["label"], second["run"]) == ("failed", "crashed", "a2")

@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "import": ("importing", "Make a table of runs of what another tool has recorded."),
         "analyze": ("results", "Estimate: write and print the claims of a study or a CSV."),
         "report": ("results", "Render the HTML report of a study or a CSV."),
+        "compare": ("comparing", "Set studies side by side: does one replicate the other?"),
         "cite": ("results", "List claims, or cite one in a paper."),
         "export": ("results", "Write the runs as CSV, or the claims as CSV or JSON."),
         "verify": ("standing", "Say what a study rests on, and what is not as planned."),

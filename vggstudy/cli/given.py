@@ -6,7 +6,7 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -41,6 +41,8 @@ class TableChoice:
     outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
     last, average_over, time, reached, horizon
         See `vggstudy.study.tables.TableAsked`.
+    simultaneous : tuple of str
+        Patterns of claims whose intervals are to hold together; of a study's runs too.
     """
 
     factors: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ class TableChoice:
     also: tuple[str, ...] = ()
     last: str | None = None
     average_over: tuple[str, ...] = ()
+    simultaneous: tuple[str, ...] = ()
     time: str | None = None
     reached: str | None = None
     horizon: float | None = None
@@ -87,6 +90,8 @@ class TableChoice:
         given = [name for name in self.given() if name not in ("factors", "protocol_file")]
         if names := [TABLE_OPTIONS[name][0].partition("/")[0] for name in given]:
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
+            if given == ["simultaneous"]:
+                said = f"{names[0]} needs runs"
             raise click.UsageError(f"{path} holds claims, no runs: {said}")
 
 
@@ -271,6 +276,15 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "tells.",
         },
     ),
+    "simultaneous": (
+        "--simultaneous",
+        {
+            "multiple": True,
+            "metavar": "PATTERN",
+            "help": "Claims that are a family, their intervals holding together: "
+            "'accuracy.diff.*'.",
+        },
+    ),
 }
 """The options on a table, by the names of the fields of `TableChoice`."""
 
@@ -307,7 +321,7 @@ def open_for(source: str, table: TableChoice) -> Source:
     from vggstudy.protocol import load_protocol
     from vggstudy.study.sources import open_source
 
-    return open_source(
+    opened = open_source(
         source,
         protocol=load_protocol(table.protocol_file).protocol if table.protocol_file else None,
         factors=table.factors,
@@ -317,6 +331,7 @@ def open_for(source: str, table: TableChoice) -> Source:
         block=table.block,
         **table.asked(),
     )
+    return replace(opened, simultaneous=table.simultaneous)
 
 
 def _ask(column: str) -> bool:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from vggstudy.errors import AnalysisError
 from vggstudy.imports.mlflow_words import PARENT, STATUSES, imported, keep_experiment
-from vggstudy.imports.runs import ImportedRun, ImportedRuns, Scalar
+from vggstudy.imports.runs import MIXED, ImportedRun, ImportedRuns, Scalar
 from vggstudy.imports.sources import Place
 
 NEEDED = ("run_id", "status")
@@ -25,7 +27,8 @@ def read(place: Place) -> ImportedRuns:
     """Runs of the table, one a row."""
     rows = place.rows_of()
     if {*place.header} >= {*BROWSER}:
-        return imported([(_of_browser(row), None) for row in rows], place)
+        found = imported([(_of_browser(row), None) for row in rows], place)
+        return replace(found, notes=(MIXED,))
     if lost := [name for name in NEEDED if name not in place.header]:
         msg = f"{place.path}: no table of MLflow's runs: it lacks {', '.join(lost)}"
         raise AnalysisError(msg)

@@ -15,6 +15,9 @@ Status = Literal["finished", "failed", "killed", "running", "pruned", "unfinishe
 
 Scalar = bool | int | float | str | None
 
+MIXED = "the export does not tell settings from what was measured: all of it counts as measured"
+"""What to know of a table whose columns do not say what they are."""
+
 MAX_RUNS = 1_000_000
 MAX_COLUMNS = 10_000
 MAX_DEPTH = 20

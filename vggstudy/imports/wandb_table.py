@@ -14,6 +14,7 @@ from typing import Any
 
 from vggstudy.errors import AnalysisError
 from vggstudy.imports.runs import (
+    MIXED,
     ImportedRun,
     ImportedRuns,
     Scalar,
@@ -70,8 +71,7 @@ def read(place: Place) -> ImportedRuns:
         raise AnalysisError(msg)
     runs = [_run(row, number, place) for number, row in enumerate(rows, 1)]
     folded = names & {*FOLDED}
-    notes = () if folded else ("the export does not tell settings from what was measured",)
-    return ImportedRuns(tuple(runs), notes=notes)
+    return ImportedRuns(tuple(runs), notes=() if folded else (MIXED,))
 
 
 def _objects(place: Place) -> list[dict[str, Any]]:

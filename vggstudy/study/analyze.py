@@ -34,6 +34,7 @@ def analyze(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    simultaneous: Sequence[str] = (),
     block: str | None = None,
     sensitivity: bool = False,
     claims: Sequence[str] = (),
@@ -44,7 +45,9 @@ def analyze(
     How a table is read stands in `vggstudy.study.tables.TableAsked`.
 
     With `sensitivity`, the headline claims and verdicts are repeated under other label rules. The
-    ids, and patterns of ids, in `claims` are made besides those that are made unasked.
+    ids, and patterns of ids, in `claims` are made besides those that are made unasked. The claims
+    that a pattern of `simultaneous` matches, such as ``accuracy.diff.batch_norm@*``, are a family
+    whose intervals hold together.
 
     Returns
     -------
@@ -60,6 +63,7 @@ def analyze(
         block=block,
         **table,
     )
+    opened = replace(opened, simultaneous=tuple(simultaneous))
     return analyze_source(opened, sensitivity=sensitivity, asked=claims)
 
 
@@ -95,6 +99,7 @@ def analyze_source(
             further=source.further,
             named=named,
             asked=asked,
+            simultaneous=source.simultaneous,
             headline_only=headline_only,
             **settings,
         )

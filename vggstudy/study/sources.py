@@ -40,6 +40,8 @@ class Source:
         The protocol, where there is one.
     further : tuple of RunTable
         The same runs with the protocol's further outcomes.
+    simultaneous : tuple of str
+        Patterns of ids of claims whose intervals are to hold together.
     """
 
     table: RunTable
@@ -48,6 +50,7 @@ class Source:
     path: Path | None = None
     protocol: Protocol | None = None
     further: tuple[RunTable, ...] = ()
+    simultaneous: tuple[str, ...] = ()
 
     @property
     def claims_path(self) -> Path | None:

@@ -9,6 +9,8 @@ from vggstudy.report.page.flow import Step, steps_of
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import Column, Entry, Table, download, entry
 from vggstudy.report.page.view import Cell, StudyView
+from vggstudy.report.words.display import confidence_text
+from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext, ngettext
 from vggstudy.report.words.names import capitalise
 from vggstudy.report.words.notes import spoken
@@ -43,6 +45,9 @@ def build(view: StudyView) -> Section:
                 if amendment.get("diff")
             ],
             "exploratory": sum(not claim.registered for claim in view.claims),
+            "many": view.result.exploratory,
+            "by_chance": round_number(view.result.exploratory.by_chance, decimals=1),
+            "level": confidence_text(float(view.result.settings["confidence"])),
             "late": sum(claim.registration is not None for claim in view.claims),
             "registered": sum(claim.registered for claim in view.claims),
         },

@@ -118,6 +118,7 @@ def _claims(listed: list[Claim]) -> Table:
         Column(gettext("Id"), numeric=False),
         Column(gettext("Estimate")),
         Column(gettext("Interval")),
+        Column(gettext("Survives")),
         Column("n"),
         Column(gettext("Method"), numeric=False),
     )
@@ -126,6 +127,7 @@ def _claims(listed: list[Claim]) -> Table:
             entry(claim.id),
             estimate_entry(claim),
             interval_entry(claim),
+            entry("*" if claim.survives else ""),
             entry(size_of(claim)),
             entry(method_words(claim.method)),
         )

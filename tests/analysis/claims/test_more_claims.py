@@ -49,6 +49,19 @@ def test_a_median_needs_six_runs(make_table: TableMaker) -> None:
     assert found.claims["accuracy.median@a=0,b=1"].reason == "too_few_runs"
 
 
+def test_a_median_at_a_stricter_level_needs_more(make_table: TableMaker) -> None:
+    values = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95]
+    table, name = make_table({(0, 0): values}), "accuracy.median@a=0,b=0"
+    for confidence, least in ((0.96, 6), (0.97, 7), (0.999, 11)):
+        claim = analyze(table, resamples=99, confidence=confidence, named=[name]).claims[name]
+        assert claim.available is (least <= 6)
+        assert claim.estimate == 0.75
+        if least > 6:
+            # All runs but one side of the median: 2 / 2^n.
+            assert 2 / 2**least <= 1 - confidence < 2 / 2 ** (least - 1)
+            assert claim.reason_text == f"needs at least {least} converged runs, has 6"
+
+
 def test_effect_sizes_of_matched_cells_are_claims(make_table: TableMaker) -> None:
     rng = np.random.default_rng(2)
     first, second = 0.5 + 0.1 * rng.random(9), 0.6 + 0.1 * rng.random(8)

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.multiplicity import (
     CellMeans,
+    benjamini_hochberg,
     holm_steps,
     max_t,
     pairwise,
@@ -23,6 +25,20 @@ from vggstudy.analysis.numbers.multiplicity import (
 def _decides(p: float) -> Callable[[float], bool]:
     """A test that rejects at a level of confidence."""
     return lambda level: p <= 1 - level
+
+
+@given(st.lists(st.floats(1e-9, 1.0), min_size=1, max_size=40), st.sampled_from([0.01, 0.05, 0.2]))
+@settings(deadline=None, max_examples=200)
+def test_discoveries_are_those_of_statsmodels(p: list[float], rate: float) -> None:
+    found = benjamini_hochberg([_decides(x) for x in p], rate=rate)
+    assert list(found) == multipletests(p, alpha=rate, method="fdr_bh")[0].tolist()
+
+
+def test_discoveries_step_up_where_holm_stops() -> None:
+    p = [0.02, 0.03, 0.035, 0.04, 0.045]
+    assert all(benjamini_hochberg([_decides(x) for x in p], rate=0.05))
+    assert not any(holm_steps([_decides(x) for x in p], confidence=0.95).decided)
+    assert benjamini_hochberg([], rate=0.05) == ()
 
 
 def _holm(p: list[float]) -> FloatArray:

@@ -13,7 +13,7 @@ from vggstudy.analysis.claims.claim import Alternative
 from vggstudy.analysis.claims.claim_set import read_claims_file
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
-from vggstudy.report.citing.cautions import CHECKS, MEANINGS, OF_A_PEAK, cautions
+from vggstudy.report.citing.cautions import BY_CHANCE, CHECKS, MEANINGS, OF_A_PEAK, cautions
 from vggstudy.report.citing.cite import Style, cite, list_claims
 from vggstudy.report.citing.export import export
 from vggstudy.report.citing.latex import FORMS, macros, tex_key
@@ -87,8 +87,16 @@ def test_a_caution_that_changes_the_meaning_is_said_and_read_back(
 
 
 def test_no_caution_holds_a_digit_or_a_sign_of_latex() -> None:
-    for words in (*MEANINGS.values(), *CHECKS.values(), *OF_A_PEAK.values()):
+    for words in (BY_CHANCE, *MEANINGS.values(), *CHECKS.values(), *OF_A_PEAK.values()):
         assert words.replace(" ", "").replace(",", "").isalpha()
+
+
+def test_an_exploratory_claim_that_does_not_survive_says_so() -> None:
+    assert f"(caution: {BY_CHANCE})" in cite(claim(survives=False))
+    assert "caution" not in cite(claim(survives=True))
+    assert "caution" not in cite(claim(survives=None))
+    # What includes its reference claims no difference.
+    assert "caution" not in cite(claim(survives=False, low=-0.01))
 
 
 @pytest.mark.parametrize("code", ["few_runs", "wide", "few_seeds", "unbalanced"])

@@ -1,0 +1,1 @@
+"""Claims of several studies set side by side."""

@@ -1,0 +1,126 @@
+"""What a second study says of a first, claim by claim."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.comparing.like import Finding, Like, like
+from vggstudy.analysis.comparing.studies import compare
+from vggstudy.analysis.notes import say
+from vggstudy.errors import AnalysisError
+
+DIFFERENCE: dict[str, Any] = {"quantity": "diff", "factors": ("depth",), "reference": 0.0}
+
+
+def claim(estimate: float, half: float, **given: Any) -> Claim:
+    values: dict[str, Any] = {
+        "id": "accuracy.diff.depth",
+        "estimand": "difference",
+        "outcome": "test_accuracy",
+        "unit": "fraction",
+        "level": 0.95,
+        "n": 10,
+        "k": 10,
+        "estimate": estimate,
+        "low": estimate - half,
+        "high": estimate + half,
+        **DIFFERENCE,
+    }
+    return Claim(**{**values, **given})
+
+
+def both(first: Claim, second: Claim, **given: Any) -> Like:
+    found = like(first, second, **given)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "finding"),
+    [
+        ((0.10, 0.05), (0.08, 0.05), Finding.REPLICATED),
+        ((0.10, 0.05), (0.04, 0.05), Finding.OPEN),
+        ((0.02, 0.05), (0.04, 0.03), Finding.AGREES),
+        ((0.10, 0.05), (-0.10, 0.05), Finding.REVERSED),
+        ((0.10, 0.05), (0.30, 0.05), Finding.DIFFERS),
+        ((0.10, 0.05), (0.00, 0.05), Finding.DIFFERS),
+    ],
+)
+def test_findings(
+    first: tuple[float, float], second: tuple[float, float], finding: Finding
+) -> None:
+    assert both(claim(*first), claim(*second)).finding == finding
+
+
+def test_a_claim_without_a_reference_can_only_agree_or_differ() -> None:
+    mean: dict[str, Any] = {"quantity": "mean", "factors": (), "reference": None}
+    assert both(claim(0.9, 0.01, **mean), claim(0.89, 0.01, **mean)).finding == Finding.AGREES
+    assert both(claim(0.9, 0.01, **mean), claim(0.8, 0.01, **mean)).finding == Finding.DIFFERS
+
+
+def test_a_share_stays_one_and_its_difference_between_studies_too() -> None:
+    share: dict[str, Any] = {"quantity": "p", "factors": (), "reference": None}
+    found = both(
+        claim(1.0, 0, low=0.69, high=1.0, **share), claim(0.0, 0, low=0.0, high=0.31, **share)
+    )
+    assert found.expected.low == pytest.approx(0.562, abs=1e-3)
+    assert found.expected.high == 1.0
+    assert found.difference.low == -1.0
+    assert found.finding == Finding.DIFFERS
+
+
+def test_within_a_margin_is_shown_and_not_assumed() -> None:
+    close = claim(0.10, 0.001), claim(0.101, 0.001)
+    assert both(*close, margin=0.01).equivalent is True
+    assert both(claim(0.10, 0.05), claim(0.10, 0.05), margin=0.01).equivalent is False
+    assert both(*close).equivalent is None
+
+
+def test_what_has_no_interval_is_not_compared() -> None:
+    none = claim(
+        0.1, 0.05, low=None, high=None, status="not_available", refusal=say("no_run_converged")
+    )
+    assert like(none, claim(0.1, 0.05)) is None
+    assert like(claim(0.1, 0.05), none) is None
+
+
+def test_intervals_at_two_levels_are_refused() -> None:
+    with pytest.raises(AnalysisError, match=r"fraction at 0\.95 in one study .* at 0\.9 in the"):
+        like(claim(0.1, 0.05), claim(0.1, 0.05, level=0.9))
+
+
+def test_counts_of_a_comparison() -> None:
+    first = {name: claim(0.1, 0.05, id=name) for name in ("a.x", "a.y", "b.z", "c")}
+    second = {
+        "a.x": claim(0.1, 0.05, id="a.x"),
+        "a.y": claim(0.4, 0.05, id="a.y"),
+        "b.z": claim(0.04, 0.05, id="b.z"),
+        "d": claim(0.1, 0.05, id="d"),
+    }
+    found = compare(("one", "two"), first, second)
+    assert found.only == (("c",), ("d",))
+    assert found.counts == {
+        "replicated": 1,
+        "open": 1,
+        "agrees": 0,
+        "reversed": 0,
+        "differs": 1,
+    }
+    inside, of_all = found.expected
+    assert inside == 2
+    assert of_all == pytest.approx(3 * 0.95)
+    held, should = found.captured
+    assert held == 1  # 0.04 is outside [0.05, 0.15]
+    assert should == pytest.approx(3 * 0.8342, abs=1e-3)
+    some = compare(("one", "two"), first, second, match=["a.*"])
+    assert [one.first.id for one in some.likes] == ["a.x", "a.y"]
+
+
+def test_studies_with_nothing_in_common_are_refused() -> None:
+    with pytest.raises(AnalysisError, match="one and two have no claim in common"):
+        compare(("one", "two"), {"a": claim(0.1, 0.05)}, {"b": claim(0.1, 0.05)})
+    with pytest.raises(AnalysisError, match=r"in both that matches x\.\*$"):
+        compare(("one", "two"), {"a": claim(0, 1)}, {"a": claim(0, 1)}, match=["x.*"])
