@@ -322,8 +322,9 @@ def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
         found.append(say("lower_is_better", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
-        suffix = "" if cells.table.judged else "_unjudged"
-        one, several = f"flat_cell{suffix}", f"flat_cells{suffix}"
+        one, several = "flat_cell_unjudged", "flat_cells_unjudged"
+        if cells.table.judged:
+            one, several = "flat_cell", "flat_cells"
         found.append(say(one) if flat == 1 else say(several, n=flat))
     return tuple(found)
 
