@@ -202,8 +202,11 @@ class Note:
         Raises
         ------
         ValueError
-            If there is no sentence of that name, or the values do not fill its gaps.
+            If there is no sentence of that name, the values do not fill its gaps, or the code is
+            no text.
         """
+        if not isinstance(data["code"], str):
+            raise ValueError("the code of a note must be a text")
         if "name" not in data:
             return cls.written(str(data["code"]), str(data["text"]))
         name, values = data["name"], data.get("values", {})

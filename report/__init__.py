@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.analysis.data.run_curves import RunCurves
+from vggstudy.report.page.context import ReportContext, SourceClaim
 
 if TYPE_CHECKING:
     from vggstudy.report.page.document import render, write_report

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from vggstudy.protocol import Protocol as Protocol
     from vggstudy.study.analyze import analyze as analyze
     from vggstudy.study.analyze import report as report
+    from vggstudy.study.curves import curves as curves
     from vggstudy.study.study import Study as Study
 
 _HOME = {
@@ -41,6 +42,7 @@ _HOME = {
     "Study": "vggstudy.study.study",
     "StudyError": "vggstudy.errors",
     "analyze": "vggstudy.study.analyze",
+    "curves": "vggstudy.study.curves",
     "report": "vggstudy.study.analyze",
 }
 

@@ -26,6 +26,9 @@ POINT_TOLERANCE = 1e-9
 END_ERRORS = 4 * math.sqrt(2)
 """Monte Carlo errors by which the ends of two draws may differ: each end has its own error."""
 
+MOST_TOLD = 1_000
+"""So many findings on a paper are listed."""
+
 UNCOMPARED = {"display", "levels_run", "survives", "claim_digest", "inputs_digest", "code_version"}
 """Fields of a claim that are no finding."""
 
@@ -82,9 +85,20 @@ def verify_paper(
         raise AnalysisError(msg)
     return Verification(
         checker.checked,
-        tuple(one for one in found if one.code),
-        tuple(one for one in found if not one.code),
+        _told(path, [one for one in found if one.code]),
+        _told(path, [one for one in found if not one.code]),
     )
+
+
+def _told(path: Path, found: Sequence[Mismatch]) -> tuple[Mismatch, ...]:
+    """Each finding once, and of very many the first, with how many there are besides."""
+    once = [*dict.fromkeys(found)]
+    first, rest = once[:MOST_TOLD], once[MOST_TOLD:]
+    if rest:
+        codes = {one.code for one in rest}
+        code = WRONG if WRONG in codes else max(codes)
+        first.append(Mismatch(str(path), 0, f"and {len(rest):,} more of the kind", code))
+    return tuple(first)
 
 
 def verify_claims(path: Path, cited: ClaimSet, claims: ClaimSet) -> Verification:

@@ -6,31 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from vggstudy.analysis.data.run_curves import RunCurves
+
 if TYPE_CHECKING:
     from vggstudy.analysis.notes import Note
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunCurves:
-    """What a run recorded epoch by epoch.
-
-    Attributes
-    ----------
-    levels : mapping of str to level
-        Factor to level.
-    outcome : str
-        converged, failed_to_learn or diverged.
-    curves : mapping of str to sequence
-        Measure to its value after each epoch; None where it was not finite. The first measure is
-        drawn first.
-    gap : float or None
-        Accuracy on the training data less that on the test data, a fraction.
-    """
-
-    levels: Mapping[str, Any]
-    outcome: str
-    curves: Mapping[str, Sequence[float | None]]
-    gap: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

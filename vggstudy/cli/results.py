@@ -248,11 +248,11 @@ def _title(source: str) -> str | None:
 @click.argument("source")
 @click.option(
     "--what",
-    type=click.Choice(["runs", "cells", "claims", "survival"]),
+    type=click.Choice(["runs", "cells", "claims", "survival", "curves"]),
     default="runs",
     show_default=True,
-    help="One row a planned run, a cell, a claim, or a time at which runs of a cell reached a "
-    "target.",
+    help="One row a planned run, a cell, a claim, a time at which runs of a cell reached a target, "
+    "or a point of a cell's mean curves; curves of a CSV need --time and --outcome.",
 )
 @click.option(
     "--format",
@@ -275,12 +275,14 @@ def export_command(
     output: Path | None,
     asked: tuple[str, ...],
 ) -> None:
-    """Write the runs, cells, claims or times to a target of SOURCE as a table.
+    """Write the runs, cells, claims, times to a target or mean curves of SOURCE as a table.
 
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
     """
-    opened = open_for(source, table)
-    frame = _frame(opened, what, asked)
+    if what == "curves":
+        frame = _curves(source, table)
+    else:
+        frame = _frame(open_for(source, table), what, asked)
     if kind == "parquet":
         _write_parquet(frame, output)
     else:
@@ -303,6 +305,19 @@ def _frame(opened: Source, what: str, asked: tuple[str, ...]) -> pd.DataFrame:
     if what == "survival":
         return _survival(result)
     return result.cells if what == "cells" else result.to_frame()
+
+
+def _curves(source: str, table: TableChoice) -> pd.DataFrame:
+    """Mean curves of every cell with their bands; a table has one row a run and time."""
+    from vggstudy.study.curves import curves
+
+    return curves(
+        source,
+        factors=table.factors,
+        time=table.time,
+        outcomes=table.outcomes,
+        replicate=table.replicate,
+    ).to_frame()
 
 
 def _survival(result: AnalysisResult) -> pd.DataFrame:

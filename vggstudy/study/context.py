@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol, resolve
-from vggstudy.report.page.context import ReportContext, RunCurves, SourceClaim
+from vggstudy.report.page.context import ReportContext, SourceClaim
 from vggstudy.stated.base import write_level
 from vggstudy.study.basis import basis_of
-from vggstudy.study.runs import labeller, measured
+from vggstudy.study.curves import curves_of
 from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
     from vggstudy.ledger.marker import Comparisons
-    from vggstudy.ledger.rows import IndexRow
     from vggstudy.study.sources import Source
-
-LABELLED = ("converged", "failed_to_learn", "diverged")
 
 
 def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
@@ -67,7 +64,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
             f"vggstudy run {protocol.name}.toml --study {study.path.name}",
             f"vggstudy report {study.path.name}",
         ),
-        curves=_curves(study, rows),
+        curves=curves_of(study, rows),
         **_source(protocol),
         basis=[(remark.note, remark.odd) for remark in basis_of(study).remarks],
         notes=_notes(study),
@@ -109,29 +106,6 @@ def _source(protocol: Protocol | None) -> dict[str, Any]:
             for figure in source.figures
         ),
     }
-
-
-def _curves(study: Study, rows: Sequence[IndexRow]) -> list[RunCurves]:
-    """The training curves that the report draws, of every run with a label."""
-    label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
-    found = []
-    for row in rows:
-        if row.reason is not None:
-            continue
-        run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
-        result = {**summary.get("result", {}), "curves": curves}
-        outcome = label(run, str(row.status), result).outcome
-        shown = {name: curves[name] for name in _shown_curves(curves)}
-        if outcome in LABELLED and shown:
-            gap = measured(result, summary["timings"])["generalisation_gap"]
-            found.append(RunCurves(levels=run.levels, outcome=outcome, curves=shown, gap=gap))
-    return found
-
-
-def _shown_curves(curves: Mapping[str, Any]) -> list[str]:
-    """Accuracy on data that are not trained on, and the loss on those that are."""
-    unseen = next((name for name in ("val_accuracy", "test_accuracy") if name in curves), None)
-    return [name for name in (unseen, "train_loss") if name in curves and name is not None]
 
 
 def _settings_rows(study: Study) -> list[tuple[str, str, str]]:

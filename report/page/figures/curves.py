@@ -1,4 +1,4 @@
-"""Training curves: the median of the runs that converged with their range, failed runs below.
+"""Curves over time: lines in their bands, failed runs below.
 
 One panel for each combination of the factors that are not on the x axis of the other figures; in
 it a line for the first, the middle and the last level of that factor.
@@ -116,6 +116,7 @@ def draw_curves(
     limits = _limits(
         [v for panel in panels for v in _values(panel)],
         [v for panel in panels for _, values in panel.failed for v in values],
+        [v for panel in panels for b in panel.bands if b is not None for v in (*b.low, *b.high)],
     )
     for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(index, columns)
@@ -160,23 +161,26 @@ def _epochs(panel: CurvePanel) -> list[float]:
 
 
 def _values(panel: CurvePanel) -> list[float]:
-    """What the runs that converged reach in a panel."""
-    return [v for band in panel.bands if band is not None for v in (*band.low, *band.high)]
+    """What the lines of a panel reach."""
+    return [v for band in panel.bands if band is not None for v in band.middle]
 
 
-def _limits(values: Sequence[float], failed: Sequence[float]) -> tuple[float, float]:
-    """Ends of the y axis: a run that diverges may leave it, the others stay visible."""
+def _limits(
+    values: Sequence[float], failed: Sequence[float], bands: Sequence[float]
+) -> tuple[float, float]:
+    """Ends of the y axis: a run that diverges, or a wide band, may leave it; lines stay visible."""
     values = values or failed
     low, high = min(values), max(values)
     span = high - low
-    low = min(low, max(low - span, min(failed, default=low)))
-    high = max(high, min(high + span, max(failed, default=high)))
+    beside = [*failed, *bands]
+    low = min(low, max(low - span, min(beside, default=low)))
+    high = max(high, min(high + span, max(beside, default=high)))
     pad = 0.06 * (high - low) or 0.5
     return low - pad, high + pad
 
 
 def _draw_bands(axes: Axes, panel: CurvePanel) -> None:
-    """The range of the runs as a band, their median as a line."""
+    """Each line in its band."""
     for band, (colour, dashes) in zip(panel.bands, STYLES, strict=False):
         if band is None:
             continue

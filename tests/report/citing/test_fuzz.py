@@ -190,3 +190,25 @@ def test_twenty_thousand_claims_files_are_read_or_refused(
     tiny: AnalysisResult, tmp_path: Path
 ) -> None:
     print(dict(fuzz_claims(tmp_path, tiny.claims, files=20_000, seed=2)))  # noqa: T201 - likewise
+
+
+def test_a_note_whose_code_is_no_text_is_damage(tiny: AnalysisResult, tmp_path: Path) -> None:
+    document = json.loads(tiny.claims.to_json())
+    claim = next(one for one in document["claims"] if one["warnings"])
+    claim["warnings"][0]["code"] = {"a": 1}
+    claim["claim_digest"] = resealed(claim)
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(AnalysisError):
+        read_claims_file(path)
+
+
+def test_of_very_many_findings_the_first_are_told(tiny: AnalysisResult, tmp_path: Path) -> None:
+    path = tmp_path / "paper.md"
+    path.write_text("12.3, 95% CI [11.2, 13.4]\n\n" * 1_500)
+    found = verify_paper(path, tiny.claims)
+    assert len(found.mismatches) == 1_001
+    assert str(found.mismatches[-1]).endswith("and 500 more of the kind")
+    assert found.exit_code == 1
+    path.write_text("12.3, 95% CI [11.2, 13.4]; " * 1_500)
+    assert len(verify_paper(path, tiny.claims).mismatches) == 2  # after a semicolon, or not

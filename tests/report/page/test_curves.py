@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from vggstudy.analysis import AnalysisResult
+from vggstudy.analysis.estimators.mean_curves import CurveSet
 from vggstudy.report import ReportContext, RunCurves, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.figures.curves import _limits
 from vggstudy.report.page.sections import s09_curves
-from vggstudy.report.page.sections.s09_curves import MOST_POINTS, _band, _points
+from vggstudy.report.page.sections.mean_curves import MOST_POINTS, band_of
+from vggstudy.report.page.sections.s09_curves import _points
 from vggstudy.report.page.sections.target import lines_of
 
 
@@ -20,19 +22,18 @@ def run(*values: float | None, outcome: str = "converged", **levels: object) -> 
     return RunCurves(levels=levels, outcome=outcome, curves={"val_accuracy": values}, gap=0.02)
 
 
-def test_a_band_is_the_range_and_the_median_of_every_epoch() -> None:
-    band = _band([run(0.1, 0.5), run(0.2, 0.7), run(0.6, 0.6)], "val_accuracy", 100)
+def test_a_band_is_drawn_around_the_mean_and_is_a_line_where_there_is_none() -> None:
+    runs = [run(0.1, 0.5), run(0.2, 0.7), run(0.6, 0.6)]
+    curve = CurveSet(tuple(runs), ()).mean("val_accuracy")
+    band = band_of(curve, 100)
     assert band is not None
     assert [*band.epochs] == [1, 2]
-    assert band.low == pytest.approx((10, 50))
-    assert band.middle == pytest.approx((20, 60))
-    assert band.high == pytest.approx((60, 70))
-
-
-def test_a_band_ends_where_fewer_than_half_of_the_runs_still_train() -> None:
-    band = _band([run(0.1), run(0.2, 0.3), run(0.1, 0.2, 0.9)], "val_accuracy", 1)
-    assert band is not None
-    assert band.epochs == (1, 2)
+    assert band.middle == pytest.approx((30, 60))
+    assert band.low[0] < 30 < band.high[0]
+    (alone,) = CurveSet((runs[0],), ()).every("val_accuracy", least=1).values()
+    line = band_of(alone, 100)
+    assert line is not None
+    assert line.low == line.middle == line.high
 
 
 def test_values_that_are_not_finite_have_no_point() -> None:
@@ -68,8 +69,9 @@ def test_failed_runs_stand_apart_in_their_panel(
     view = study_view(tiny, context)
     assert view.axis is not None
     lines = lines_of(view)
+    curves = s09_curves._curves(view, context.curves, "val_accuracy", lines)
     panels = [
-        s09_curves._panel(view, context.curves, "val_accuracy", levels, lines, 100)
+        s09_curves._panel(view, context.curves, curves, "val_accuracy", levels, lines, 100)
         for levels in view.panels
     ]
     assert [len(panel.failed) for panel in panels if panel is not None] == [2, 0]
@@ -80,11 +82,13 @@ def test_the_table_says_how_long_how_restless_and_how_overfitted_each_cell_is(
     tiny: AnalysisResult, context: ReportContext
 ) -> None:
     section = s09_curves.build(study_view(tiny, context))
-    (picture,) = section.values["pictures"]
+    picture, differences = section.values["pictures"]
     texts = [[entry.text for entry in row] for row in picture.table.rows]
     # Seven epochs that rise by 0.1: the last five have the standard deviation 0.1581.
     assert texts[0] == ["no", "0.001", "2", "7", "15.8 points", "2.0 points"]
     assert len(texts) == 4
+    # Plain networks have two converged runs a cell: only learning rates differ in three and three.
+    assert [row[0].text for row in differences.table.rows] == ["Learning rate 0.01 against 0.001"]
 
 
 def test_a_report_without_curves_says_so(tiny: AnalysisResult) -> None:
@@ -93,13 +97,14 @@ def test_a_report_without_curves_says_so(tiny: AnalysisResult) -> None:
 
 def test_curves_of_no_factor_make_one_panel(tiny: AnalysisResult, context: ReportContext) -> None:
     view = replace(study_view(tiny, context), factors=())
-    panel = s09_curves._panel(view, context.curves, "val_accuracy", (), (None,), 100)
+    curves = s09_curves._curves(view, context.curves, "val_accuracy", (None,))
+    panel = s09_curves._panel(view, context.curves, curves, "val_accuracy", (), (None,), 100)
     assert panel is not None
     assert len(panel.bands) == 1
 
 
 def test_a_run_that_explodes_leaves_the_others_visible() -> None:
-    low, high = _limits([0.1, 2.3], [2.3, 1e30])
-    assert -0.3 < low < 0.1
+    low, high = _limits([0.1, 2.3], [2.3, 1e30], [-90.0])
+    assert -2.5 < low < -2.0
     assert 2.3 < high < 5.0
-    assert _limits([], [2.3, 2.4])[1] < 2.5
+    assert _limits([], [2.3, 2.4], [])[1] < 2.5
