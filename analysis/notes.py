@@ -206,7 +206,7 @@ class Note:
             no text.
         """
         if not isinstance(data["code"], str):
-            raise ValueError("the code of a note must be a text")
+            raise ValueError("the code of a note must be a text")  # noqa: TRY004 - a wrong file
         if "name" not in data:
             return cls.written(str(data["code"]), str(data["text"]))
         name, values = data["name"], data.get("values", {})
