@@ -71,6 +71,10 @@ class ModelReason(StrEnum):
     UNBOUNDED = "unbounded"
     TOO_FEW_SEEDS = "too_few_seeds"
     RESAMPLES_FAILED = "resamples_failed"
+    MINIMUM = "minimum"
+    MAXIMUM = "maximum"
+    OUTSIDE_RANGE = "outside_range"
+    LACK_OF_FIT = "lack_of_fit"
     ALL_CONVERGED = "all_converged"
     NO_DIRECTION = "no_direction"
     NOT_MONOTONE = "not_monotone"
@@ -80,6 +84,8 @@ class ModelReason(StrEnum):
 class ModelCaution(StrEnum):
     """What a reader must know about a fitted quantity that is available."""
 
+    BEST_SET = "best_set"
+    GAPS = "gaps"
     LEVELS_LEFT_OUT = "levels_left_out"
     CURVATURE_NOT_SIGNIFICANT = "curvature_not_significant"
     OUTSIDE_RANGE = "outside_range"
@@ -206,7 +212,7 @@ class Note:
             no text.
         """
         if not isinstance(data["code"], str):
-            raise ValueError("the code of a note must be a text")  # noqa: TRY004 - a wrong file
+            raise ValueError("the code of a note must be a text")  # noqa: TRY004 -- as of other data
         if "name" not in data:
             return cls.written(str(data["code"]), str(data["text"]))
         name, values = data["name"], data.get("values", {})

@@ -17,10 +17,13 @@ from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import LABELS
+from vggstudy.analysis.data.parsing import check_factor
 from vggstudy.analysis.data.seeding import UNRELATED, SeedReading
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
+from vggstudy.analysis.estimators.ranking import Ranking
+from vggstudy.analysis.estimators.side_by_side import MOST_COMPARED, side_by_side, told_apart
 from vggstudy.analysis.estimators.times import (
     SurvivalCurve,
     of_means,
@@ -31,6 +34,7 @@ from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
+from vggstudy.errors import AnalysisError
 from vggstudy.quantities import PLAIN
 
 if TYPE_CHECKING:
@@ -213,6 +217,28 @@ class AnalysisResult:
             shared_seeds=self.seeds.shared,
         )
 
+    def rankings(self, *factors: str) -> tuple[Ranking, ...]:
+        """The combinations of some factors ranked by accuracy, by reliability and by both.
+
+        See `vggstudy.analysis.estimators.side_by_side`.
+
+        Raises
+        ------
+        AnalysisError
+            If no factor is named, or one that the table does not have.
+        """
+        if not factors:
+            raise AnalysisError("name the factors whose combinations are ranked")
+        for name in factors:
+            check_factor(name, self.table)
+        return side_by_side(
+            of_means(Cells.from_table(self.table.independent())),
+            factors,
+            confidence=float(self.settings["confidence"]),
+            seed=int(self.settings["seed"]),
+            shared_seeds=self.seeds.shared,
+        )
+
     def summary(self) -> str:
         """A plain text table of the headline claims, the counts and the warnings."""
         flow = self.flow
@@ -229,6 +255,7 @@ class AnalysisResult:
         ]
         lines += block_lines(self.block_tables)
         lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
+        lines += self._told_apart()
         lines += _many(self.exploratory)
         lines += map(_verdict_line, self.hypotheses)
         lines += ["", *self.models.lines()] if self.models else []
@@ -245,6 +272,17 @@ class AnalysisResult:
         other = {claim.id: _interval_text(claim) for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
+
+    def _told_apart(self) -> list[str]:
+        """How many pairs of levels in words are told apart, by what."""
+        if not self.table.judged or self.models is None:
+            return []
+        words = [
+            name
+            for name in self.table.factors
+            if not self.table.is_numeric(name) and 2 < len(self.table.levels[name]) <= MOST_COMPARED
+        ]
+        return [told_apart(name, self.rankings(name)) for name in words]
 
     def _others(self) -> str:
         """How many claims the summary leaves out."""

@@ -113,8 +113,10 @@ QUANTITIES = {
     "needed": Quantity("%(factor)s at which half of the runs converge", Form.LEVEL),
     "tolerated": Quantity("largest %(factor)s at which half of the runs converge", Form.LEVEL),
     "peak": Quantity(
-        "%(factor)s at which the mean %(measure)s among converged runs turns", Form.LEVEL
+        "%(factor)s at the vertex of a quadratic in the mean %(measure)s among converged runs",
+        Form.LEVEL,
     ),
+    "best": Quantity("%(factor)s of the best mean %(measure)s among converged runs", Form.LEVEL),
     "block_diff": Quantity("difference in %(what)s", Form.BLOCKS, compares=1, reference=0.0),
     "block_ratio": Quantity(
         "ratio of the %(what)s (geometric mean)",

@@ -111,7 +111,7 @@ def everything(maker: ClaimMaker) -> Iterator[Estimand]:
     yield from (Estimand(table.outcome, "iqm", x, table) for x in marginal_means(table, {0, 1}))
     yield from over_blocks(maker.cells)
     for axis, stratum in _strata(table, table.factors):
-        for quantity in LEVELS if table.judged else ("peak",):
+        for quantity in LEVELS if table.judged else ("peak", "best"):
             yield Estimand.level(quantity, axis.factor, stratum, table)
 
 
@@ -236,10 +236,11 @@ def _of_cells(table: RunTable) -> Iterator[Estimand]:
 
 
 def _levels(maker: ClaimMaker, along: Collection[str]) -> Iterator[Estimand]:
-    """Along every numeric factor with levels enough: turning points, levels needed or tolerated."""
+    """Along numeric factors with levels enough: vertices, best levels, needed or tolerated ones."""
     table = maker.cells.table
     for axis, stratum in _strata(table, along):
         yield Estimand.level("peak", axis.factor, stratum, table)
+        yield Estimand.level("best", axis.factor, stratum, table)
         if table.judged:
             yield from _half_learning(maker, axis, stratum)
 

@@ -14,7 +14,17 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.levels import is_numeric, write_level
 from vggstudy.analysis.data.table import RunTable
-from vggstudy.analysis.notes import Levels, ModelReason, Note, NotedError, Reason, say
+from vggstudy.analysis.notes import (
+    Caution,
+    Levels,
+    ModelCaution,
+    ModelReason,
+    Named,
+    Note,
+    NotedError,
+    Reason,
+    say,
+)
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Strata
 
@@ -141,6 +151,19 @@ class Curve:
     def range(self) -> tuple[float, float]:
         """The converged range: smallest and largest x."""
         return float(self.x[0]), float(self.x[-1])
+
+    def cautions(self, least: int) -> tuple[Note, ...]:
+        """Cells with fewer runs than these, levels left out, cells whose runs do not vary."""
+        notes, fewest = [], int(self.n.min())
+        if fewest < least:
+            notes.append(say("only_converged_in_cell", Caution.FEW_RUNS, n=fewest))
+        if self.left_out:
+            code, left = ModelCaution.LEVELS_LEFT_OUT, self.left_out
+            notes.append(say("levels_left_out", code, factor=self.axis.factor, levels=left))
+        if self.flat:
+            flat = Named(self.flat[:1])
+            notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=flat))
+        return tuple(notes)
 
     @property
     def within(self) -> float:

@@ -25,7 +25,7 @@ from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, Curve, curve_at
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
-from vggstudy.analysis.estimators.seeds import replicates
+from vggstudy.analysis.estimators.seeds import replicates_of
 from vggstudy.analysis.notes import ModelReason, Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import claim_generator
@@ -115,11 +115,6 @@ class PeakTest:
         """Of "there is a peak": the largest of the three ([2]_), as Holm's method takes it."""
         return max(self.slopes.p_value, self.cross_fit.p_value, self.fieller_p)
 
-    @property
-    def against_p_value(self) -> float:
-        """Of "the curve falls at its low end or rises at its high end", by Bonferroni."""
-        return min(1.0, 2 * min(self.slopes.low.p_below, self.slopes.high.p_above))
-
 
 def peak_test(
     cells: Cells,
@@ -160,7 +155,7 @@ def peak_test(
         return say("peak_needs_levels", ModelReason.TOO_FEW_LEVELS, **values)
     name = Estimand.level("peak", axis.factor, conditions, cells.table).id
     rng = claim_generator(seed, f"{name} halves")
-    first = _halves(curve, _replicates_of(cells, curve), rng, shared=shared_seeds)
+    first = _halves(curve, replicates_of(curve), rng, shared=shared_seeds)
     if first is None:
         return say("seeds_cannot_be_halved", ModelReason.TOO_FEW_SEEDS)
     quadratic = fit_quadratic(curve)
@@ -234,17 +229,6 @@ def _above(curve: Curve, means: FloatArray, counts: FloatArray, peak: int, end: 
         np.array([1.0, -1.0]), curve.variance[pair], counts[pair], curve.df[pair]
     )
     return float(stdtr(spread.df, -(means[peak] - means[end]) / spread.se))
-
-
-def _replicates_of(cells: Cells, curve: Curve) -> list[str]:
-    """Replicate of every run of a curve, in the order of its strata."""
-    names = replicates(cells)
-    starts, ends = cells.start[curve.cells], cells.start[curve.cells + 1]
-    return [
-        name
-        for start, end in zip(starts.tolist(), ends.tolist(), strict=True)
-        for name in names[start:end]
-    ]
 
 
 def _halves(

@@ -191,14 +191,15 @@ def rank_models(
     if not 2 <= len(models) <= MAX_MODELS:
         count, name = len(models), "models_beyond_ranking"
         lost = say(name, Reason.TOO_FEW_RUNS, n=count, most=MAX_MODELS)
-        return _refused(outcome, confidence, lost)
+        return refused_ranking(outcome, confidence, lost)
     if shared_seeds:
         return _rank_over_seeds(cells, models, name, outcome, confidence, seed)
     rank = _rank_expected if outcome == "expected" else _rank_converged
     return rank(cells, models, name, outcome, confidence, seed)
 
 
-def _refused(outcome: str, confidence: float, reason: Note) -> Ranking:
+def refused_ranking(outcome: str, confidence: float, reason: Note) -> Ranking:
+    """No ranking, and why."""
     return Ranking(outcome, (), (), (), (), (), confidence, reason)
 
 
@@ -209,7 +210,7 @@ def _rank_expected(
     groups = [model.contrast.groups(cells) for model in models]
     found = [estimate_expected(cells, group, confidence=confidence) for group in groups]
     if reason := _first_reason(found):
-        return _refused(outcome, confidence, reason)
+        return refused_ranking(outcome, confidence, reason)
     estimates = [finding.interval for finding in found if finding.interval is not None]
     z = normal_quantile(confidence)
     errors = np.array([(x.high - x.low) / (2 * z) for x in estimates])
@@ -221,9 +222,11 @@ def _rank_expected(
         both = [*groups[second], Group(-1, groups[first][0].cells)]
         finding = estimate_expected(cells, both, confidence=level)
         if finding.interval is None:
-            return _refused(outcome, confidence, finding.reason or _unknown())
+            return refused_ranking(outcome, confidence, finding.reason or _unknown())
         comparisons.append(_compared(first, second, finding.interval, error / critical))
-    return _ranking(outcome, models, estimates, comparisons, confidence, cells)
+    return ranking_of(
+        outcome, models, estimates, comparisons, confidence, lower=cells.table.lower_is_better
+    )
 
 
 def _first_reason(found: list[Finding]) -> Note | None:
@@ -279,13 +282,13 @@ def _rank_converged(
     groups = [model.contrast.groups(cells)[0] for model in models]
     used = np.concatenate([group.cells for group in groups])
     if reason := unavailable(cells, used, cells.k, minimum=2, what="converged runs"):
-        return _refused(outcome, confidence, reason)
+        return refused_ranking(outcome, confidence, reason)
     rows = np.zeros((len(models), len(cells)))
     for row, group in zip(rows, groups, strict=True):
         row[group.cells] = group.weights
     lent = lent_variance(cells)
     if reason := no_lender(cells, used, lent):
-        return _refused(outcome, confidence, reason)
+        return refused_ranking(outcome, confidence, reason)
     rows = rows[:, used]
     means = CellMeans(cells.mean[used], lent.variance[used], cells.k[used])
     weights, pairs = pairwise(rows)
@@ -293,7 +296,9 @@ def _rank_converged(
     compared = max_t(means, weights, confidence=confidence, rng=rng)
     single = [_alone(means, row, confidence) for row in rows]
     comparisons = [Comparison(i, j, compared.interval(k)) for k, (i, j) in enumerate(pairs)]
-    return _ranking(outcome, models, single, comparisons, confidence, cells)
+    return ranking_of(
+        outcome, models, single, comparisons, confidence, lower=cells.table.lower_is_better
+    )
 
 
 def _rank_over_seeds(
@@ -307,23 +312,25 @@ def _rank_over_seeds(
         weights[group.cells, column] = group.weights
     used = np.flatnonzero(weights.any(axis=1))
     if everyone and (lost := unknown_failures(cells, used)):
-        return _refused(outcome, confidence, lost)
+        return refused_ranking(outcome, confidence, lost)
     found = models_by_seed(cells, weights, everyone=everyone)
     if len(found.seeds) < MIN_SEEDS:
         few = "ranking_needs_labelled_seeds" if everyone else "ranking_needs_seeds"
         values = {"n": len(found.seeds), "least": MIN_SEEDS}
-        return _refused(outcome, confidence, say(few, ModelReason.TOO_FEW_SEEDS, **values))
+        return refused_ranking(outcome, confidence, say(few, ModelReason.TOO_FEW_SEEDS, **values))
     try:
         compared = compare_over_seeds(
             found.values, confidence=confidence, rng=claim_generator(seed, name)
         )
     except ValueError as error:
-        return _refused(outcome, confidence, note_of(error, Reason.NO_VARIANCE))
+        return refused_ranking(outcome, confidence, note_of(error, Reason.NO_VARIANCE))
     single = [_over_seeds(column, confidence) for column in found.values.T]
     comparisons = [
         Comparison(i, j, x) for (i, j), x in zip(compared.pairs, compared.intervals, strict=True)
     ]
-    return _ranking(outcome, models, single, comparisons, confidence, cells)
+    return ranking_of(
+        outcome, models, single, comparisons, confidence, lower=cells.table.lower_is_better
+    )
 
 
 def _over_seeds(values: FloatArray, confidence: float) -> Interval:
@@ -342,16 +349,16 @@ def _alone(means: CellMeans, row: FloatArray, confidence: float) -> Interval:
     return t_interval(estimate, spread, confidence=confidence, method="satterthwaite")
 
 
-def _ranking(
+def ranking_of(
     outcome: str,
     models: list[Model],
     estimates: list[Interval],
     comparisons: list[Comparison],
     confidence: float,
-    cells: Cells,
+    *,
+    lower: bool,
 ) -> Ranking:
     """Ranks that the comparisons leave open ([1]_, section 3)."""
-    lower = cells.table.lower_is_better
     comparisons = [replace(pair, lower_is_better=lower) for pair in comparisons]
     low, high = [1] * len(models), [len(models)] * len(models)
     for pair in comparisons:

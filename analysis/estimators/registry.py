@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.association import association
+from vggstudy.analysis.estimators.best import best
 from vggstudy.analysis.estimators.block_effects import block_effect, block_wins
 from vggstudy.analysis.estimators.block_ranks import block_rank
 from vggstudy.analysis.estimators.contrast import contrast, usable
@@ -59,6 +60,7 @@ ESTIMATORS = {
     "reached": Entry(reached),
     "logrank": Entry(rate_ratio),
     "peak": Entry(peak),
+    "best": Entry(best),
     "needed": Entry(needed),
     "block_diff": Entry(block_effect),
     "block_ratio": Entry(block_effect),

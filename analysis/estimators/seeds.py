@@ -13,6 +13,7 @@ import numpy as np
 from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import ZERO_SPREAD, Cells
 from vggstudy.analysis.data.contrasts import Group
+from vggstudy.analysis.data.curves import Curve
 from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.means import Resampling
@@ -42,6 +43,12 @@ def replicates(cells: Cells) -> list[str]:
     index = cells.run_cell[learned]
     order = np.lexsort((table.value[learned], index))
     return [table.replicate[i] for i in learned[order].tolist()]
+
+
+def replicates_of(curve: Curve) -> list[str]:
+    """Replicate of every run of a curve, in the order of its strata."""
+    names, start = replicates(curve.source), curve.source.start
+    return [name for c in curve.cells.tolist() for name in names[start[c] : start[c + 1]]]
 
 
 def seed_contrasts(cells: Cells, groups: list[Group], *, everyone: bool = False) -> SeedContrasts:

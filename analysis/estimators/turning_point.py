@@ -20,7 +20,7 @@ from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.quadratic import Quadratic, SignTest, fit_quadratic, sign_test
-from vggstudy.analysis.notes import Caution, ModelCaution, ModelReason, Named, Note, say
+from vggstudy.analysis.notes import ModelCaution, ModelReason, Note, say
 from vggstudy.analysis.numbers import bootstrap
 from vggstudy.analysis.numbers.fieller import FiellerSet, turning_set
 from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
@@ -82,27 +82,27 @@ class TurningPoint:
         low, high = self.curve.range
         return low <= self.estimate <= high
 
-    def cautions(self) -> tuple[Note, ...]:
-        """What a reader must know, most of all that a minimum is no peak."""
-        return tuple(_cautions(self))
-
     def finding(self) -> Finding:
         """On the data's scale, in the form in which claims are made.
 
-        An unbounded set has no interval: the reason says what the set is. The bootstrap is left
-        out there, because its limits only tell how often the resampled curvature changes sign.
+        An unbounded set has no interval: the reason says what the set is. A vertex that is a
+        minimum, lies outside the converged range, or belongs to a curve that does not fit is no
+        claim. The bootstrap is left out where it has no ends on the data's scale, because its
+        limits only tell how often the resampled curvature changes sign.
         """
         axis = self.curve.axis
         estimate = axis.to_original(self.estimate)
         known = estimate if math.isfinite(estimate) else None
         found = _original(axis, Interval(self.estimate, *self.set.ends, "fieller_cell", self.df))
+        cautions, failed = _cautions(self), _failed(self)
         if found is None:
-            reason = _unbounded(self)
-            return Finding(known, None, reason, self.cautions())
+            return Finding(known, None, _unbounded(self), (*cautions, *failed))
+        if failed:
+            return Finding(None, None, failed[0], (*cautions, *failed[1:]))
         beside = _original(axis, self.bootstrap)
         if beside is None:
-            return Finding(known, found, None, self.cautions())
-        return Finding(known, found, None, self.cautions(), (beside,), self.resamples)
+            return Finding(known, found, None, cautions)
+        return Finding(known, found, None, cautions, (beside,), self.resamples)
 
 
 def peak(cells: Cells, asked: Estimand, how: How) -> Finding:
@@ -170,7 +170,7 @@ def turning_point_of(
         set=set_at(quadratic, critical),
         confidence=confidence,
         curvature=sign_test(quadratic, quadratic.lines[2]),
-        fit=_lack_of_fit(quadratic),
+        fit=fit_of(quadratic),
         bootstrap=drawn,
         resamples=resampling.resamples,
     )
@@ -213,7 +213,12 @@ def _bootstrap(
     return replace(found, method="calibrated_bootstrap")
 
 
-def _lack_of_fit(quadratic: Quadratic) -> LackOfFit | None:
+def fits(found: LackOfFit | None) -> bool:
+    """Whether a quadratic is not refuted by the cell means."""
+    return found is None or found.p_value >= SIGNIFICANT
+
+
+def fit_of(quadratic: Quadratic) -> LackOfFit | None:
     """F test of the quadratic against the cell means, where levels are left for it."""
     curve = quadratic.curve
     if curve.x.size <= 3 or not curve.within > 0:
@@ -250,32 +255,27 @@ def _unbounded(point: TurningPoint) -> Note:
     return say("set_of_two_rays", code, level=level, factor=axis.factor, low=low, high=high)
 
 
-def _cautions(point: TurningPoint) -> list[Note]:
-    """Few runs, levels left out, flat cells, and what the fit says against a peak."""
-    curve = point.curve
-    axis = curve.axis
-    notes = []
-    fewest = int(curve.n.min())
-    if fewest < WARN_RUNS:
-        notes.append(say("only_converged_in_cell", Caution.FEW_RUNS, n=fewest))
-    if curve.left_out:
-        code, left = ModelCaution.LEVELS_LEFT_OUT, curve.left_out
-        notes.append(say("levels_left_out", code, factor=axis.factor, levels=left))
-    if curve.flat:
-        flat = Named(curve.flat[:1])
-        notes.append(say("pooled_for_flat", Caution.ZERO_VARIANCE, names=flat))
-    if point.curvature.p_value >= SIGNIFICANT:
-        p = point.curvature.p_value
-        notes.append(say("no_curvature", ModelCaution.CURVATURE_NOT_SIGNIFICANT, p=p))
+def _cautions(point: TurningPoint) -> tuple[Note, ...]:
+    """Few runs, levels left out, flat cells, and a curvature that may be none."""
+    notes = point.curve.cautions(WARN_RUNS)
+    if point.curvature.p_value < SIGNIFICANT:
+        return notes
+    p = point.curvature.p_value
+    return (*notes, say("no_curvature", ModelCaution.CURVATURE_NOT_SIGNIFICANT, p=p))
+
+
+def _failed(point: TurningPoint) -> tuple[Note, ...]:
+    """Why the vertex of the quadratic is not the level of a best outcome."""
+    axis, notes = point.curve.axis, []
     if point.kind == "minimum":
-        lower = curve.source.table.lower_is_better  # then the values of the curve are negated
-        code = ModelCaution.MAXIMUM if lower else ModelCaution.MINIMUM
+        lower = point.curve.source.table.lower_is_better  # then the values of the curve are negated
+        code = ModelReason.MAXIMUM if lower else ModelReason.MINIMUM
         notes.append(say(code.value, code))
     if not point.in_range:
-        low, high = (axis.to_original(end) for end in curve.range)
+        low, high = (axis.to_original(end) for end in point.curve.range)
         values = {"factor": axis.factor, "low": low, "high": high}
-        notes.append(say("outside_converged", ModelCaution.OUTSIDE_RANGE, **values))
-    if point.fit is not None and point.fit.p_value < SIGNIFICANT:
+        notes.append(say("outside_converged", ModelReason.OUTSIDE_RANGE, **values))
+    if point.fit is not None and not fits(point.fit):
         p = point.fit.p_value
-        notes.append(say("quadratic_does_not_fit", ModelCaution.LACK_OF_FIT, p=p))
-    return notes
+        notes.append(say("quadratic_does_not_fit", ModelReason.LACK_OF_FIT, p=p))
+    return tuple(notes)

@@ -16,6 +16,7 @@ from vggstudy.analysis.estimators.equivalence import spread_by_cell, tost
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.ranking import Model, Ranking, rank_models
 from vggstudy.analysis.estimators.seeds import difference_over_seeds
+from vggstudy.analysis.estimators.side_by_side import rank_reliability
 from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.hypotheses.model_evidence import needed, peak, slope
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
@@ -110,24 +111,28 @@ class Evaluator:
         table = self.maker.cells.table
         for name in part.factors:
             check_factor(name, table)
-        outcome = table.outcome if part.outcome == "accuracy" else "expected"
-        if outcome == "expected" and table.bounds is None:
-            raise NotedError(say("no_bounds", name=table.outcome))
-        ranking = rank_models(
-            of_means(self.maker.cells),
-            tuple(part.factors),
-            outcome=outcome,
-            confidence=level,
-            seed=self.maker.how.resampling.seed,
-            shared_seeds=self.maker.how.shared_seeds,
-        )
+        ranking = self._ranked(part, level)
         name = KINDS[part.kind].about(part)
-        rule = say("ranked_with_lowest_best" if table.lower_is_better else "ranked_as_stated")
+        rule = say("ranked_with_lowest_best" if ranking.lower_is_better else "ranked_as_stated")
         if ranking.reason is not None:
             return not_estimable(name, rule, level, ranking.reason)
         pairs = self._ordered_pairs(part, ranking)
         found = [_pair_evidence(ranking, better, worse, level) for better, worse in pairs]
         return all_of(name, found, level=level)
+
+    def _ranked(self, part: RankingPart, level: float) -> Ranking:
+        """The ranking by the outcome that is asked for."""
+        table, cells, how = self.maker.cells.table, of_means(self.maker.cells), self.maker.how
+        factors, shared = tuple(part.factors), how.shared_seeds
+        if part.outcome == "converged":
+            return rank_reliability(cells, factors, confidence=level, shared_seeds=shared)
+        outcome = table.outcome if part.outcome == "accuracy" else "expected"
+        if outcome == "expected" and table.bounds is None:
+            raise NotedError(say("no_bounds", name=table.outcome))
+        seed = how.resampling.seed
+        return rank_models(
+            cells, factors, outcome=outcome, confidence=level, seed=seed, shared_seeds=shared
+        )
 
     def _ordered_pairs(self, part: RankingPart, ranking: Ranking) -> list[tuple[int, int]]:
         """(better, worse) for all pairs that the order decides."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from vggstudy.analysis.claims.maker import ClaimMaker
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition
 from vggstudy.analysis.data.curves import Axis, axis_for, strata_of
 from vggstudy.analysis.data.design import Terms, build_design
@@ -13,15 +15,23 @@ from vggstudy.analysis.data.estimands import named
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.parsing import check_factor, conditions_at, level_index
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.estimators.best import BestLevels, best_levels
 from vggstudy.analysis.estimators.learning import learning_along
 from vggstudy.analysis.estimators.needed import OF_DIRECTION, other_direction
 from vggstudy.analysis.estimators.peak import PeakTest, peak_test
 from vggstudy.analysis.estimators.threshold import shared_lines
 from vggstudy.analysis.estimators.threshold_difference import shift_of
 from vggstudy.analysis.estimators.times import of_means
-from vggstudy.analysis.estimators.turning_point import estimate_turning_point
+from vggstudy.analysis.estimators.turning_point import estimate_turning_point, fit_of, fits
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
-from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence, Verdict, beyond, conjunction
+from vggstudy.analysis.hypotheses.verdicts import (
+    DECIDED,
+    Evidence,
+    Verdict,
+    beyond,
+    conjunction,
+    shared_level,
+)
 from vggstudy.analysis.models.failure_effects import average_slope
 from vggstudy.analysis.models.failure_result import FailureModel
 from vggstudy.analysis.notes import (
@@ -90,30 +100,104 @@ def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
     held = conditions_at(part.at, table)
     strata = [stratum for stratum in strata_of(table, axis) if all(c in stratum for c in held)]
     name = named(("peak", part.along), held, table)
-    tests = [
-        peak_test(
-            maker.cells,
-            axis,
-            stratum,
-            seed=maker.how.resampling.seed,
-            shared_seeds=maker.how.shared_seeds,
-            min_levels=part.min_levels or PEAK_LEVELS,
-        )
-        for stratum in strata
+    shared = shared_level(level, max(len(strata), 1))
+    tried = [
+        _Stratum(maker, axis, stratum, part.min_levels or PEAK_LEVELS, shared) for stratum in strata
     ]
     steps = holm_steps(
-        [lambda c, test=test: _peak_verdict(test, c) in DECIDED for test in tests],  # type: ignore[misc]
+        [lambda c, one=one: one.verdict(c) in DECIDED for one in tried],  # type: ignore[misc]
         confidence=level,
     )
-    found = [
-        _stratum(test, maker, axis, stratum, at)
-        for test, stratum, at in zip(tests, strata, steps.confidence, strict=True)
-    ]
+    found = [one.evidence(at) for one, at in zip(tried, steps.confidence, strict=True)]
     verdict = conjunction([one.verdict for one in found]) if found else Verdict.NOT_ESTIMABLE
     whole = Evidence(name, _rule(table), verdict, level, parts=tuple(found))
     if verdict != Verdict.NOT_ESTIMABLE:
         return whole
     return replace(whole, reason=_untested(found))
+
+
+@dataclass(frozen=True)
+class _Stratum:
+    """One stratum of a hypothesis on a peak.
+
+    Supported where the three tests agree; where the quadratic that two of them rest on does not
+    fit, where the set of best levels excludes both ends. Contradicted where that set holds ends
+    alone, whatever the curve.
+
+    Attributes
+    ----------
+    maker : ClaimMaker
+    axis : Axis
+    where : tuple of Condition
+    min_levels : int
+    shared : float
+        Confidence at which one of all strata contradicts.
+    """
+
+    maker: ClaimMaker
+    axis: Axis
+    where: tuple[Condition, ...]
+    min_levels: int
+    shared: float
+
+    @cached_property
+    def test(self) -> PeakTest | Note:
+        """The three tests, or why there are none."""
+        how = self.maker.how
+        return peak_test(
+            self.cells,
+            self.axis,
+            self.where,
+            seed=how.resampling.seed,
+            shared_seeds=how.shared_seeds,
+            min_levels=self.min_levels,
+        )
+
+    def best(self, level: float) -> BestLevels | Note:
+        """The set of best levels."""
+        shared = self.maker.how.shared_seeds
+        return best_levels(self.cells, self.axis, self.where, confidence=level, shared_seeds=shared)
+
+    @property
+    def cells(self) -> Cells:
+        """Those whose means are claimed."""
+        return of_means(self.maker.cells)
+
+    def verdict(self, level: float) -> Verdict:
+        """Of this stratum alone at a level."""
+        test, least, most = self.test, self.best(level), self.best(self.shared)
+        if isinstance(test, Note) or isinstance(least, Note) or isinstance(most, Note):
+            return Verdict.NOT_ESTIMABLE
+        fitted = fits(fit_of(test.quadratic))
+        if test.p_value <= 1 - level if fitted else least.inside:
+            return Verdict.SUPPORTED
+        return Verdict.CONTRADICTED if most.at_ends else Verdict.INCONCLUSIVE
+
+    def evidence(self, level: float) -> Evidence:
+        """The verdict; beside it the vertex, where it is one, and the set of best levels."""
+        maker, table = self.maker, self.maker.cells.table
+        name = named(("peak", self.axis.factor), self.where, table)
+        if isinstance(self.test, Note):
+            return not_estimable(name, _rule(table), level, self.test)
+        verdict = self.verdict(level)
+        best = self.best(self.shared if verdict == Verdict.CONTRADICTED else level)
+        notes = () if isinstance(best, Note) else (best.note(),)
+        found = Evidence(name, _rule(table), verdict, level, cautions=notes)
+        turning = estimate_turning_point(
+            self.cells, self.axis, self.where, confidence=level, resampling=maker.how.resampling
+        )
+        if isinstance(turning, Note):
+            return found
+        finding = turning.finding()
+        interval = finding.interval
+        return replace(
+            found,
+            estimate=finding.estimate,
+            low=interval.low if interval else None,
+            high=interval.high if interval else None,
+            method=interval.method if interval else None,
+            cautions=(*finding.cautions, *notes),
+        )
 
 
 def _untested(found: list[Evidence]) -> Note:
@@ -133,44 +217,6 @@ PEAK_LEVELS = 4
 def _rule(table: RunTable) -> Note:
     """What a peak is, or where lower is better a trough."""
     return say("falls_and_rises" if table.lower_is_better else "rises_and_falls")
-
-
-def _peak_verdict(test: PeakTest | Note, level: float) -> Verdict:
-    """By the test's p values at a level."""
-    if isinstance(test, Note):
-        return Verdict.NOT_ESTIMABLE
-    if test.p_value <= 1 - level:
-        return Verdict.SUPPORTED
-    return Verdict.CONTRADICTED if test.against_p_value <= 1 - level else Verdict.INCONCLUSIVE
-
-
-def _stratum(
-    test: PeakTest | Note,
-    maker: ClaimMaker,
-    axis: Axis,
-    stratum: tuple[Condition, ...],
-    level: float,
-) -> Evidence:
-    """One stratum: the verdict of the test, the turning point beside it."""
-    name = named(("peak", axis.factor), stratum, maker.cells.table)
-    if isinstance(test, Note):
-        return not_estimable(name, _rule(maker.cells.table), level, test)
-    turning = estimate_turning_point(
-        of_means(maker.cells), axis, stratum, confidence=level, resampling=maker.how.resampling
-    )
-    found = Evidence(name, _rule(maker.cells.table), _peak_verdict(test, level), level)
-    if isinstance(turning, Note):
-        return found
-    finding = turning.finding()
-    interval = finding.interval
-    return replace(
-        found,
-        estimate=finding.estimate,
-        low=interval.low if interval else None,
-        high=interval.high if interval else None,
-        method=interval.method if interval else None,
-        cautions=finding.cautions,
-    )
 
 
 def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:

@@ -114,6 +114,10 @@ CAUTIONS = {
     "bound_on_neither_side": Sentence(
         "the levels of %(factor)s that were run bound it on neither side"
     ),
+    "best_among": Sentence(
+        "with %(p)s confidence the best %(factor)s is one of %(levels)s", p=Kind.PERCENT
+    ),
+    "best_with_gaps": Sentence("some %(factor)s between the ends is told apart from the best"),
     "levels_left_out": Sentence("%(factor)s %(levels)s: fewer than 3 converged runs, left out"),
     "no_curvature": Sentence("the curvature is not significant (p = %(p)s)"),
     "minimum": Sentence("the curve turns upwards: a minimum"),

@@ -25,6 +25,7 @@ MEANINGS: dict[str, str] = {
     Caution.PLAIN_BOOTSTRAP: "by a bootstrap that is known to fail here",
     Caution.SIMULTANEOUS: "simultaneous with the others of its family",
     Caution.ZERO_VARIANCE: "with a variance pooled over cells",
+    ModelCaution.GAPS: "some levels between the ends are excluded",
     ModelCaution.LEVELS_LEFT_OUT: "some levels are left out",
     ModelCaution.SEEDS_LEFT_OUT: "some seeds are left out",
     ModelCaution.OUTSIDE_RANGE: "it reaches beyond the levels that were run",

@@ -215,7 +215,7 @@ class ClaimIndex:
         ]
 
     def of_quantity(self, outcome: str) -> list[Claim]:
-        """The claims about a level of a numeric factor: ``needed``, ``tolerated`` or ``peak``."""
+        """The claims about a level of a numeric factor: ``needed``, ``best`` and the like."""
         return [claim for claim in self if claim.outcome == outcome]
 
     def _find(self, outcome: str, contrast: Contrast) -> Claim | None:

@@ -155,6 +155,9 @@ def display(claim: Claim) -> Display | None:
         return None
     unit = unit_of(claim)
     numbers = (claim.estimate, claim.low, claim.high)
+    if claim.outcome == "best":  # levels that were run, not numbers somewhere between
+        estimate, low, high = (None if x is None else _level(x) for x in numbers)
+        return Display(Rounded(estimate, low, high, 0), unit, confidence_text(claim.level))
     held = [None if x is None else _held(x, claim.levels_run) for x in numbers]
     rounded = round_interval(
         *held,

@@ -69,6 +69,7 @@ NAMES = {
 
 METHODS = {
     "basic_bootstrap": mark("basic bootstrap"),
+    "best_by_comparisons": mark("comparisons with the best"),
     "blocks_t": mark("Student t on blocks"),
     "bca_bootstrap": mark("BCa bootstrap"),
     "beta_product": mark("beta product"),

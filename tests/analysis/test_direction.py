@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vggstudy.analysis import analyze
+from vggstudy.analysis import Claim, analyze
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.outcomes import lower_by_name
 from vggstudy.analysis.data.table import RunTable
@@ -111,17 +111,24 @@ def test_a_trough_of_a_loss_is_a_peak_of_its_negative() -> None:
     assert other.verdict == "contradicted"
 
 
-def test_a_turning_point_is_warned_of_where_it_is_the_worst() -> None:
-    def codes(table: RunTable) -> set[str]:
-        return {
-            note.code for note in analyze(table, resamples=199).claims["peak.batch_size"].warnings
-        }
+def test_a_vertex_is_no_claim_where_it_is_the_worst() -> None:
+    def vertex(table: RunTable) -> Claim:
+        return analyze(table, resamples=199).claims["peak.batch_size"]
 
-    assert not {"minimum", "maximum"} & codes(bowl())
-    assert "minimum" in codes(bowl("score"))
-    assert "maximum" in codes(bowl("test_loss", sign=-1.0))
-    both = [analyze(x, resamples=199).claims["peak.batch_size"] for x in (bowl(), bowl("score"))]
-    assert both[0].estimate == pytest.approx(both[1].estimate)
+    assert vertex(bowl()).available
+    assert vertex(bowl("score")).reason == "minimum"
+    assert vertex(bowl("test_loss", sign=-1.0)).reason == "maximum"
+    mirrored = vertex(bowl("score", sign=-1.0))
+    assert vertex(bowl()).estimate == pytest.approx(mirrored.estimate)
+
+
+def test_the_best_level_of_a_loss_is_that_of_the_mirrored_score() -> None:
+    def best(table: RunTable) -> tuple[float | None, ...]:
+        claim = analyze(table, resamples=199).claims["best.batch_size"]
+        return claim.estimate, claim.low, claim.high
+
+    assert best(bowl()) == best(bowl("score", sign=-1.0))
+    assert best(bowl()) != best(bowl("score"))
 
 
 def test_improvement_is_the_probability_of_a_lower_loss() -> None:

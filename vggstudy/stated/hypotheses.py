@@ -128,8 +128,8 @@ class RankingPart(Settings):
     """the order of models"""
     factors: Annotated[list[Line], Field(min_length=1)]
     """factors whose combinations are the models."""
-    outcome: Literal["expected", "accuracy"] | None = None
-    """mean over all runs (default), or over converged ones."""
+    outcome: Literal["expected", "accuracy", "converged"] | None = None
+    """mean over all runs (default), or over converged ones, or the probability of converging."""
     order: list[Held] = Field(default_factory=list, max_length=1000)
     """groups of models from best to worst, each by its levels; the observed order by default."""
 

@@ -41,6 +41,7 @@ def build(view: StudyView) -> Section:
         "judged": view.judged,
         "bounded": view.result.table.bounds is not None,
         "picture": None if axis is None or not converged else _picture(view, axis),
+        "best": threshold_picture(view, "best"),
         "peak": threshold_picture(view, "peak"),
         "associations": associations_table(view),
     }

@@ -38,7 +38,8 @@ MOST_ALIKE = 3
 QUESTIONS = {
     "needed": mark("Which %(factor)s is needed for half of the runs to converge?"),
     "tolerated": mark("Which %(factor)s do half of the runs tolerate?"),
-    "peak": mark("At which %(factor)s are the runs that converged most accurate?"),
+    "best": mark("Which %(factor)s may be the best?"),
+    "peak": mark("Where is the vertex of a quadratic in the %(factor)s?"),
 }
 CAPTIONS = {
     "needed": mark(
@@ -48,6 +49,10 @@ CAPTIONS = {
     "tolerated": mark(
         "The largest %(factor)s at which half of the runs still converge; an end beyond the levels "
         "that were run is open, and its bar runs to the edge."
+    ),
+    "best": mark(
+        "The %(factor)s of the best mean among runs that converged; the bar goes from the least to "
+        "the largest level that no other level is told to be better than."
     ),
     "peak": mark(
         "The turning point of a quadratic in the %(factor)s among runs that converged. An "
@@ -61,7 +66,7 @@ def threshold_picture(view: StudyView, outcome: str) -> Picture | None:
 
     Parameters
     ----------
-    outcome : {"needed", "tolerated", "peak"}
+    outcome : {"needed", "tolerated", "best", "peak"}
     """
     claims = view.claims.of_quantity(outcome)
     if not any(claim.available for claim in claims):

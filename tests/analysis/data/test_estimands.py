@@ -44,7 +44,11 @@ def seconds(make_table: TableMaker) -> RunTable:
         ),
         ("accuracy.iqm@a=0", "pooled over b with equal weights"),
         ("needed.b@a=0", "b at which half of the runs converge, at a = 0"),
-        ("peak.b@a=0", "b at which the mean test_accuracy among converged runs turns, at a = 0"),
+        (
+            "peak.b@a=0",
+            "b at the vertex of a quadratic in the mean test_accuracy among converged runs, "
+            "at a = 0",
+        ),
         ("seconds.diff.a", "difference in mean seconds of all runs, a 1 minus 0, averaged over b"),
         (
             "seconds.association@b=8",

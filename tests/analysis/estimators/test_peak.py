@@ -78,20 +78,13 @@ def test_a_strong_peak_passes_all_three_tests(shared: bool) -> None:
     found = _test(_cells(PEAK, 5, 0), shared=shared)
     assert max(found.slopes.p_value, found.cross_fit.p_value, found.fieller_p) == found.p_value
     assert found.p_value < 0.01
-    assert found.against_p_value == 1
     assert {half.peak for half in found.cross_fit.halves} <= {6, 7}
 
 
-def test_a_valley_is_no_peak_and_evidence_against_one() -> None:
+def test_a_valley_and_a_curve_that_rises_to_its_end_are_no_peaks() -> None:
     found = _test(_cells([1.7 - m for m in PEAK], 5, 0))
     assert (found.p_value, found.fieller_p) == (1, 1)
-    assert found.against_p_value < 1e-6
-
-
-def test_a_curve_that_rises_to_its_end_is_evidence_against_a_peak() -> None:
-    found = _test(_cells([0.8 + 0.001 * i**2 for i in range(8)], 5, 0))
-    assert found.p_value == 1
-    assert found.against_p_value < 1e-6
+    assert _test(_cells([0.8 + 0.001 * i**2 for i in range(8)], 5, 0)).p_value == 1
 
 
 def test_on_a_plateau_the_quadratic_believes_in_a_peak_and_the_cross_fit_does_not() -> None:

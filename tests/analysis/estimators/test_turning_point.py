@@ -279,13 +279,19 @@ def test_the_truth_of_the_simulated_ledger_lies_in_the_sets(
         assert sum(point.set.contains(vertex) for point in points) >= 3
 
 
-def test_a_minimum_and_a_point_outside_the_range_are_told(cells_of: Callable[..., Cells]) -> None:
+def test_a_minimum_and_a_point_outside_the_range_are_no_claims(
+    cells_of: Callable[..., Cells],
+) -> None:
     valley = _point(cells_of(_peaked(curvature=0.002)))
     assert valley.kind == "minimum"
-    assert "minimum" in {note.code for note in valley.cautions()}
     beyond = _point(cells_of(_peaked(vertex=12, curvature=-0.001)))
     assert not beyond.in_range
-    assert "outside_range" in {note.code for note in beyond.cautions()}
+    for point, code in ((valley, "minimum"), (beyond, "outside_range")):
+        assert point.set.shape == "bounded"
+        found = point.finding()
+        assert (found.estimate, found.interval) == (None, None)
+        assert found.reason is not None
+        assert found.reason.code == code
 
 
 def test_levels_with_one_or_two_converged_runs_are_left_out_and_named(
@@ -297,7 +303,7 @@ def test_levels_with_one_or_two_converged_runs_are_left_out_and_named(
     values[2] = [0.81, 0.82, 0.83, None, None]
     point = _point(cells_of(values))
     assert point.curve.range == pytest.approx((5, 10))
-    notes = {note.code: note.text for note in point.cautions()}
+    notes = {note.code: note.text for note in point.finding().cautions}
     assert notes["few_runs"] == "only 3 converged runs in a cell"
     assert notes["levels_left_out"] == "batch_size 16: fewer than 3 converged runs, left out"
 
@@ -332,7 +338,7 @@ def test_a_cell_that_does_not_vary_takes_the_pooled_variance_and_no_bootstrap(
     point = _point(cells_of(values))
     assert (point.curve.variance > 0).all()
     assert point.bootstrap is None
-    assert "zero_variance" in {note.code for note in point.cautions()}
+    assert "zero_variance" in {note.code for note in point.finding().cautions}
     assert point.finding().interval is not None
 
 
@@ -379,9 +385,14 @@ def test_three_levels_suffice_and_lack_of_fit_is_not_asked(cells_of: Callable[..
     assert _point(cells_of(values, (8, 16, 32))).fit is None
 
 
-def test_a_jagged_curve_comes_with_lack_of_fit(cells_of: Callable[..., Cells]) -> None:
-    values = [[m + (0.02 if i % 2 else 0) for m in cell] for i, cell in enumerate(_peaked())]
-    assert "lack_of_fit" in {note.code for note in _point(cells_of(values)).cautions()}
+def test_the_vertex_of_a_curve_that_does_not_fit_is_no_claim(
+    cells_of: Callable[..., Cells],
+) -> None:
+    values = [[m + (0.01 if i % 2 else 0) for m in cell] for i, cell in enumerate(_peaked())]
+    found = _point(cells_of(values)).finding()
+    assert (found.estimate, found.interval) == (None, None)
+    assert found.reason is not None
+    assert found.reason.code == "lack_of_fit"
 
 
 def test_levels_declared_in_another_order_change_nothing(cells_of: Callable[..., Cells]) -> None:
