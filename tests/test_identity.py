@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vggstudy.identity import ID_LENGTH, canonical_json, cell_id, digest, run_id, run_seeds
+from vggstudy.identity import (
+    ID_LENGTH,
+    canonical_json,
+    cell_id,
+    digest,
+    digest_of_rows,
+    run_id,
+    run_seeds,
+)
 from vggstudy.plan import Plan, make_plan
 from vggstudy.protocol import Protocol, Recipe, TrainingSettings, parse_protocol
 from vggstudy.stated.base import Settings
@@ -420,3 +429,12 @@ def test_run_id_is_the_digest_of_its_parts(
         parts["seeding"] = seeding
     named = run_id(cell, study_seed=study_seed, replicate=replicate, seeding=seeding)
     assert named == digest(parts)[:ID_LENGTH]
+
+
+@pytest.mark.parametrize("count", [0, 1, 9_999, 10_000, 20_001])
+def test_rows_in_parts_have_the_digest_of_the_whole(count: int) -> None:
+    rows = [[i, 'a "rows":[] é', None, i / 4 if i % 4 else i // 4] for i in range(count)]
+    content = {"outcome": "x", "levels": {"rows": ["1"]}, "streams": [[1, 2]]}
+    assert digest_of_rows(content, iter(rows)) == digest({**content, "rows": rows})
+    with pytest.raises(ValueError, match="JSON"):
+        digest_of_rows(content, [[math.inf]])

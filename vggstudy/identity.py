@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,6 +15,10 @@ ID_LENGTH = 16
 
 SEED_BITS = 63
 """Seeds are non-negative and fit a signed 64-bit integer, which every generator accepts."""
+
+
+ROWS_AT_ONCE = 10_000
+"""Rows whose text is in memory together."""
 
 
 def canonical_json(value: Any) -> str:
@@ -58,6 +63,32 @@ def _canonical(value: Any) -> Any:
 def digest(value: Any) -> str:
     """SHA-256 (64 hexadecimal digits) of the canonical JSON of a value."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def digest_of_rows(content: Mapping[str, Any], rows: Iterable[list[Any]]) -> str:
+    """`digest` of the content with its ``rows``, which are never in memory together.
+
+    Parameters
+    ----------
+    content : mapping of str to JSON value
+        Without ``rows``.
+    rows : iterable of list
+        Of texts, None and numbers, those that are integral being integers.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    head, mark, tail = canonical_json({**content, "rows": []}).partition('"rows":[]')
+    found = hashlib.sha256((head + mark[:-1]).encode())
+    waiting, separator = iter(rows), ""
+    while chunk := list(itertools.islice(waiting, ROWS_AT_ONCE)):
+        text = json.dumps(chunk, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        found.update((separator + text[1:-1]).encode())
+        separator = ","
+    found.update(("]" + tail).encode())
+    return found.hexdigest()
 
 
 def cell_id(identity: Mapping[str, Any]) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 from vggstudy.stated.base import write_level as write_level
 
+T = TypeVar("T")
 Level = bool | int | float | str
 """A factor's level. Booleans stay booleans, integral numbers are integers."""
 
@@ -61,7 +63,7 @@ def ordered_levels(values: Iterable[Level], declared: Sequence[Level] | None = N
     order = {write_level(canonical_level(level)): i for i, level in enumerate(declared or ())}
     distinct: dict[str, Level] = {}
     place: dict[str, int] = {}
-    for level in map(canonical_level, values):
+    for level in map(canonical_level, distinct_of(values)):
         text = write_level(level)
         place.setdefault(text, len(place))
         if text not in distinct or _rank(level) < _rank(distinct[text]):
@@ -74,6 +76,27 @@ def ordered_levels(values: Iterable[Level], declared: Sequence[Level] | None = N
             place[write_level(level)],
         ),
     )
+
+
+def distinct_of(values: Iterable[Level]) -> list[Level]:
+    """Each value once, as it first comes; 1, 1.0 and True are three of them."""
+    return [value for _, value in dict.fromkeys((type(value), value) for value in values)]
+
+
+def remembered(function: Callable[[Any], T]) -> Callable[[Any], T]:
+    """The same function of single values, which of a column is asked for each value once only."""
+    known: dict[tuple[type, Any], T] = {}
+
+    def answer(value: Any) -> T:
+        key = (type(value), value)
+        try:
+            if key not in known:
+                known[key] = function(value)
+        except TypeError:  # a value that cannot be a key
+            return function(value)
+        return known[key]
+
+    return answer
 
 
 def _rank(level: Level) -> tuple[int, float]:

@@ -7,14 +7,16 @@ taken for one.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
+import numpy as np
+
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.data.table import RunTable, Seeding
 from vggstudy.analysis.notes import Levels, Named, Note, NotedError, say
+from vggstudy.analysis.numbers.arrays import IntArray
 from vggstudy.errors import AnalysisError
 
 Taken = Literal["independent", "shared", "crossed"]
@@ -149,24 +151,47 @@ def _independent(table: RunTable, asked: Seeding) -> SeedReading:
 
 def _recurring(table: RunTable, names: Sequence[str]) -> int:
     """Runs whose seed occurs in another cell too."""
-    pairs = set(zip(map(tuple, table.codes.tolist()), names, strict=True))
-    cells = Counter(name for _, name in pairs)
-    return sum(cells[name] > 1 for name in names)
+    cell, seed = _cell_numbers(table), _numbers(names)
+    count = int(seed.max(initial=0)) + 1
+    cells = np.bincount(np.unique(cell * count + seed) % count, minlength=count)
+    return int((cells[seed] > 1).sum())
 
 
 def _cells(table: RunTable) -> int:
     """Cells that have runs."""
-    return len({tuple(codes) for codes in table.codes.tolist()})
+    return np.unique(_cell_numbers(table)).size
 
 
 def _twice(table: RunTable) -> tuple[str, Named] | None:
     """The first seed that two runs of one cell share, and that cell; None where none is."""
+    if table.seeds is None or not _any_twice(_cell_numbers(table), _numbers(table.seeds)):
+        return None
     seen: set[tuple[tuple[int, ...], str]] = set()
     for codes, name in zip(table.codes.tolist(), table.seeds or (), strict=False):
         if (tuple(codes), name) in seen:
             return name, Named((_named(table, codes),))
         seen.add((tuple(codes), name))
     return None
+
+
+def _numbers(names: Sequence[str]) -> IntArray:
+    """The number of each name among the distinct ones; shape (N,)."""
+    place = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    return np.array([place[name] for name in names], dtype=np.int64)
+
+
+def _cell_numbers(table: RunTable) -> IntArray:
+    """The number of each run's cell; shape (N,)."""
+    found = np.zeros(len(table), dtype=np.int64)
+    for column, name in zip(table.codes.T, table.factors, strict=True):
+        longer = found * len(table.levels[name]) + column
+        found = np.asarray(np.unique(longer, return_inverse=True)[1], dtype=np.int64)
+    return found
+
+
+def _any_twice(cell: IntArray, seed: IntArray) -> bool:
+    """Whether two runs of one cell share a seed."""
+    return np.unique(cell * (int(seed.max(initial=0)) + 1) + seed).size < seed.size
 
 
 def _named(table: RunTable, codes: Sequence[int]) -> Levels:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from vggstudy.analysis.data.levels import Level, is_numeric, write_level
+from vggstudy.analysis.data.levels import Level, distinct_of, is_numeric, write_level
 from vggstudy.analysis.notes import Note, say
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -78,7 +78,7 @@ def one_spelling(
         From the text of a level to the level that stands for it, where that is another.
     notes : list of Note
     """
-    distinct = {write_level(level): level for level in levels}
+    distinct = {write_level(level): level for level in distinct_of(levels)}
     first = {write_level(level): level for level in declared}
     numbers = {
         text: value for text, level in distinct.items() if (value := _value(level)) is not None

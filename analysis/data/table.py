@@ -26,7 +26,7 @@ from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.table_checks import build_table
 from vggstudy.analysis.notes import Note, NotedError, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
-from vggstudy.identity import digest
+from vggstudy.identity import digest_of_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -351,8 +351,8 @@ class RunTable:
 
     def content_digest(self) -> str:
         """SHA-256 of what the table holds; the order of the input's rows does not enter."""
-        rows = [
-            [*codes, replicate, label, None if np.isnan(value) else value]
+        rows = (
+            [*codes, replicate, label, _plain(value)]
             for codes, replicate, label, value in zip(
                 self.codes.tolist(),
                 self.replicate,
@@ -360,7 +360,7 @@ class RunTable:
                 self.value.tolist(),
                 strict=True,
             )
-        ]
+        )
         further: dict[str, object] = (
             {} if self.streams is None else {"streams": self.streams.tolist()}
         )
@@ -374,7 +374,7 @@ class RunTable:
             further["block"] = self.block
         if self.percent:
             further["percent"] = True
-        return digest(
+        return digest_of_rows(
             {
                 **further,
                 "factors": list(self.factors),
@@ -384,6 +384,13 @@ class RunTable:
                 "labels": list(LABELS),
                 "outcome": self.outcome,
                 "chance": self.chance,
-                "rows": rows,
-            }
+            },
+            rows,
         )
+
+
+def _plain(value: float) -> float | int | None:
+    """A value as canonical JSON has it: none where it is not known, integers as such."""
+    if value != value:
+        return None
+    return int(value) if value.is_integer() else value

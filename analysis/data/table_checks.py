@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vggstudy.analysis.data.labelling import chance_of, judges, labels_of, outcome_numbers
-from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
+from vggstudy.analysis.data.levels import (
+    Level,
+    canonical_level,
+    ordered_levels,
+    remembered,
+    write_level,
+)
 from vggstudy.analysis.data.outcomes import CONVERGED, DIVERGED, EVERY_RUN, NOT_DATA, is_fraction
 from vggstudy.analysis.data.problems import SHOWN, Problems
 from vggstudy.analysis.data.repeated_rows import advice, measurements, unnamed_columns
@@ -196,16 +202,19 @@ def _factor_columns(
         cells: dict[int, Level] = {}
         bad: dict[str, list[int]] = {}
         raw = _scalars(frame[name])
+        canonical = remembered(canonical_level)
         for i in places.tolist():
             try:
-                cells[i] = canonical_level(raw[i])
+                cells[i] = canonical(raw[i])
             except ValueError as error:
                 bad.setdefault(str(error), []).append(i)
         for why, rows in bad.items():
             empty = f"factor {name!r} is empty: write its level, such as none"
             problems.add_rows(rows, empty if why == "is missing" else f"factor {name!r} {why}")
         taken, said = one_spelling(name, cells.values(), request.levels.get(name, ()))
-        columns[name] = {i: taken.get(write_level(level), level) for i, level in cells.items()}
+        columns[name] = cells
+        if taken:
+            columns[name] = {i: taken.get(write_level(x), x) for i, x in cells.items()}
         notes += said
     return columns, notes
 
@@ -276,9 +285,10 @@ def _replicates(
     raw = frame[name].to_numpy(dtype=object)
     found: list[str] = []
     bad: list[int] = []
+    text_of = remembered(lambda x: write_level(canonical_level(x)))
     for i in places.tolist():
         try:
-            found.append(write_level(canonical_level(raw[i])))
+            found.append(text_of(raw[i]))
         except ValueError:
             bad.append(i)
     problems.add_rows(bad, f"{name!r} is missing")
@@ -294,7 +304,8 @@ def _codes(
     codes = np.empty((places.size, len(levels)), dtype=np.int64)
     for j, (name, ordered) in enumerate(levels.items()):
         index = {write_level(level): i for i, level in enumerate(ordered)}
-        codes[:, j] = [index[write_level(columns[name][i])] for i in places.tolist()]
+        text_of = remembered(write_level)
+        codes[:, j] = [index[text_of(columns[name][i])] for i in places.tolist()]
     return codes
 
 

@@ -55,13 +55,14 @@ def by_seed(
     """
     asked = (weights != 0).any(axis=1)
     mine = np.flatnonzero(asked[cells.run_cell])
-    among, seed = np.unique(cells.run_seed[mine], return_inverse=True)
+    occurs = np.bincount(cells.run_seed[mine], minlength=len(cells.seed_names)) > 0
+    among, seed = np.flatnonzero(occurs), (np.cumsum(occurs) - 1)[cells.run_seed[mine]]
     counted = present[mine]
     full = np.bincount(seed[counted], minlength=among.size) == int(asked.sum())
     kept = full if complete else np.ones_like(full)
     at, who = mine[counted], seed[counted]
-    sums = np.zeros((among.size, weights.shape[1]))
-    np.add.at(sums, who, weights[cells.run_cell[at]] * value[at, None])
+    parts = weights[cells.run_cell[at]] * value[at, None]
+    sums = np.stack([np.bincount(who, part, minlength=among.size) for part in parts.T], axis=1)
     chosen = sums[kept, 0] if weights.shape[1] == 1 else sums[kept]
     names = tuple(cells.seed_names[i] for i in among[kept].tolist())
     return SeedContrasts(names, chosen, int((~full).sum()))

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 NOT_AVAILABLE = mark("not available")
 ABSENT = mark("n/a")
 
+MOST_ROWS = 300
+"""Rows of a table that the page shows."""
+
+MOST_DATA = 200_000
+"""Characters of a link that carries data."""
+
 SAFE = ",;=@:*+!/()[]"
 """Characters that may stand in a data link as they are."""
 
@@ -71,11 +77,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with its caption; every row has one entry a column."""
+    """A table with its caption; every row has one entry a column, the first `most` are shown."""
 
     caption: str
     columns: tuple[Column, ...]
     rows: tuple[tuple[Entry, ...], ...]
+    most: int = MOST_ROWS
 
     def __post_init__(self) -> None:
         """Refuse a row that its headings would mislabel."""
@@ -85,15 +92,20 @@ class Table:
                 raise ValueError(msg)
 
     @property
+    def shown(self) -> tuple[tuple[Entry, ...], ...]:
+        """The rows that the page shows."""
+        return self.rows[: self.most]
+
+    @property
     def marks(self) -> dict[str, str]:
-        """The mark of every caution in the table, in order of appearance: a, b, ... aa, ab."""
-        found = dict.fromkeys(text for row in self.rows for item in row for text in item.cautions)
+        """The mark of every caution that is shown, in order of appearance: a, b, ... aa, ab."""
+        found = dict.fromkeys(text for row in self.shown for item in row for text in item.cautions)
         return {text: _mark(index) for index, text in enumerate(found)}
 
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Data behind a figure, as a link that needs no network."""
+    """Data behind a figure, as a link that needs no network; none where they are too many."""
 
     filename: str
     href: str
@@ -161,6 +173,7 @@ def download(filename: str, header: Sequence[str], rows: Iterable[Sequence[Any]]
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(["" if value is None else value for value in row] for row in rows)
-    return Download(
-        filename, f"data:text/csv;charset=utf-8,{quote(clean(buffer.getvalue()), safe=SAFE)}"
-    )
+    text = buffer.getvalue()
+    link = quote(clean(text), safe=SAFE) if len(text) <= MOST_DATA else ""
+    fits = 0 < len(link) <= MOST_DATA
+    return Download(filename, f"data:text/csv;charset=utf-8,{link}" if fits else "")

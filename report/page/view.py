@@ -155,6 +155,7 @@ class ClaimIndex:
     def __init__(self, claims: Mapping[str, Claim], table: RunTable) -> None:
         self._claims = dict(claims)  # those that were made: a report asks for no other
         self._table = table
+        self._offered = {claim.offered for claim in claims.values() if claim.offered}
 
     def __iter__(self) -> Iterator[Claim]:
         """All claims, in the order of the set."""
@@ -174,7 +175,7 @@ class ClaimIndex:
 
     def is_offered(self, claim: Claim) -> bool:
         """Whether the claim stands in for one that could not be made on the whole grid."""
-        return any(other.offered == claim.id for other in self)
+        return claim.id in self._offered
 
     def mean(self, outcome: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim about a probability or a mean where factors have these levels."""

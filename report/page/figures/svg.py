@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 120_000
 
+MOST_CELLS = 250
+"""Cells that a figure has places for."""
+
+MOST_LEVELS = 40
+"""Levels that an axis has places for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -33,7 +39,8 @@ class Picture:
     caption : str
         What is drawn and what the interval is.
     svgs : tuple of (str, str)
-        Canvas suffix and SVG source; none where one would take more than `MAX_BYTES`.
+        Canvas suffix and SVG source; none where nobody could read it, or
+        one would take more than `MAX_BYTES`.
     table : Table
         The same content as text.
     data : Download
@@ -57,6 +64,7 @@ def picture(
     description: str,
     table: Table,
     data: Download,
+    drawn: bool = True,
 ) -> Picture:
     """Draw a figure once for every canvas.
 
@@ -66,7 +74,11 @@ def picture(
         From a canvas to a matplotlib figure of its width.
     description : str
         What a reader who cannot see the figure needs to know.
+    drawn : bool
+        Whether it holds few enough cells (`MOST_CELLS`) and levels (`MOST_LEVELS`) to be read.
     """
+    if not drawn:
+        return Picture(key, question, caption, (), table, data)
     svgs = []
     for canvas in CANVASES:
         name = f"{key}-{canvas.suffix}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vggstudy.report.page.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.page.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
-from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
 from vggstudy.report.page.flow import Step, steps_of
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import Column, Entry, Table, download, entry
@@ -143,6 +143,7 @@ def _coverage(view: StudyView) -> Picture:
     return picture(
         lambda canvas: draw_grid(view, _tile, keys, canvas),
         key="fig-coverage",
+        drawn=len(view.cells) <= MOST_CELLS,
         question=gettext("Which part of the planned grid was run?"),
         caption=gettext("Each tile is a cell: runs analysed of runs planned."),
         description=gettext("%(n)s of %(cells)s cells are complete.")

@@ -8,7 +8,7 @@ from vggstudy.report.page.figures.colours import on_viridis, viridis
 from vggstudy.report.page.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.page.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.page.figures.style import INK, MUTED, PAPER
-from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.rows import forest_row
 from vggstudy.report.page.sections.thresholds import threshold_picture
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
+MOST_ROWS = 20
+"""Levels of a factor that are drawn; the table has all."""
+
+
 def build(view: StudyView) -> Section | None:
     """Build the section; none where nothing tells which runs converged."""
     if not view.judged:
@@ -43,7 +47,7 @@ def build(view: StudyView) -> Section | None:
         gettext("Probability of convergence"),
         {
             "summary": _summary(labelled),
-            "extremes": _extremes(view, labelled),
+            "extremes": _extremes(view),
             "levels": _level_picture(view, levels)
             if any(c.available for *_, c in levels)
             else None,
@@ -92,15 +96,23 @@ def _spread(cells: list[Cell]) -> str:
     return text % {"always": always, "never": never, "cells": len(cells)}
 
 
-def _extremes(view: StudyView, cells: list[Cell]) -> list[Sentence]:
-    """What 0 of n and n of n still allow: one example each, the cells with most runs."""
-    sentences: list[Sentence] = []
+def extremes(view: StudyView) -> list[tuple[Cell, Claim]]:
+    """Cells in which no run converged, or each: one example each, those with most runs."""
+    chosen = []
     for k_is_n in (False, True):
-        found = [c for c in cells if c.k == (c.n if k_is_n else 0) and c.probability is not None]
+        found = [c for c in view.cells if c.n and c.k == (c.n if k_is_n else 0) and c.probability]
         best = max(found, key=lambda cell: cell.n, default=None)
-        claim = None if best is None else best.probability
-        shown = None if claim is None else display(claim)
-        if best is None or claim is None or shown is None:
+        if best is not None and best.probability is not None:
+            chosen.append((best, best.probability))
+    return chosen
+
+
+def _extremes(view: StudyView) -> list[Sentence]:
+    """What 0 of n and n of n still allow."""
+    sentences: list[Sentence] = []
+    for best, claim in extremes(view):
+        shown = display(claim)
+        if shown is None:
             continue
         values = {
             "k": best.k,
@@ -128,7 +140,8 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
         ]
         if rows:
             title = capitalise(factor.label)
-            groups.append(ForestGroup(title, "", tuple(rows), limits=(0.0, 100.0)))
+            drawn = tuple(rows[:MOST_ROWS])
+            groups.append(ForestGroup(title, "", drawn, limits=(0.0, 100.0)))
     columns = (
         Column(gettext("Level"), numeric=False),
         Column(gettext("Probability")),
@@ -147,11 +160,12 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
     level = confidence_text(levels[0][2].level)
     methods = (method_words(claim.method) for _, _, claim in levels if claim.method)
     partial = any(len(claim.conditions) > 1 for _, _, claim in levels)
+    cut = len(levels) > sum(len(group.rows) for group in groups)
     return picture(
         lambda canvas: draw_forest(groups, canvas),
         key="fig-convergence-levels",
         question=gettext("How often do runs converge at each level?"),
-        caption=_levels_caption(level, ", ".join(dict.fromkeys(methods)), partial=partial),
+        caption=_levels_caption(level, ", ".join(dict.fromkeys(methods)), partial=partial, cut=cut),
         description=" ".join(f"{r.label}: {r.numbers}." for g in groups for r in g.rows),
         table=Table(gettext("Probability of convergence by level"), columns, tuple(rows_text)),
         data=download(
@@ -165,7 +179,7 @@ def _level_picture(view: StudyView, levels: list[tuple[Factor, Level, Claim]]) -
     )
 
 
-def _levels_caption(level: str, methods: str, *, partial: bool) -> str:
+def _levels_caption(level: str, methods: str, *, partial: bool, cut: bool) -> str:
     """What the bars are, and which cells they average."""
     text = gettext(
         "Probability of convergence in percent, averaged over the cells with that level with "
@@ -175,6 +189,8 @@ def _levels_caption(level: str, methods: str, *, partial: bool) -> str:
     text %= {"level": level, "methods": methods}
     if partial:
         text += " " + gettext("*: over the largest complete part of the grid.")
+    if cut:
+        text += " " + gettext("The first %(n)s levels of a factor are drawn.") % {"n": MOST_ROWS}
     return text
 
 
@@ -202,6 +218,7 @@ def _cell_picture(view: StudyView) -> Picture:
     return picture(
         lambda canvas: draw_grid(view, _tile, keys, canvas),
         key="fig-convergence-cells",
+        drawn=len(view.cells) <= MOST_CELLS,
         question=gettext("In which cells do runs converge?"),
         caption=gettext(
             "Each tile prints k/n, the runs that converged of those with a label; the colour is "

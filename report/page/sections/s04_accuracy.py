@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import stdev
 
 from vggstudy.report.page.figures.accuracy import draw_accuracy
-from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
 from vggstudy.report.page.sections.associations import associations_table
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.thresholds import threshold_picture
@@ -64,6 +64,7 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
     return picture(
         lambda canvas: draw_accuracy(view, axis, canvas, unit=unit),
         key="fig-accuracy",
+        drawn=len(view.cells) <= MOST_CELLS,
         question=gettext("How accurate are the runs that converged, by %(factor)s?")
         % {"factor": axis.label},
         caption=_caption(capitalise(measure), first.level if first else None, judged=view.judged),

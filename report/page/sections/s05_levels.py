@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.accuracy import draw_accuracy
-from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.figures.svg import MOST_LEVELS, Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.contrasts import contrast_picture, pair_label
 from vggstudy.report.page.sections.s04_accuracy import counted, outcome_scale
@@ -73,6 +73,7 @@ def _runs(view: StudyView, factor: Factor) -> Picture:
     return picture(
         lambda canvas: draw_accuracy(margin, factor, canvas, unit=unit),
         key=f"fig-levels-{view.factors.index(factor)}",
+        drawn=len(factor.levels) <= MOST_LEVELS,
         question=gettext("How accurate are the runs at each level of %(factor)s?")
         % {"factor": factor.label},
         caption=gettext(

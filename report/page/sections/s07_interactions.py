@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.accuracy import axis_name, scale_of
 from vggstudy.report.page.figures.interaction import STYLES, Panel, Point, draw_interactions
-from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.figures.svg import MOST_LEVELS, Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.contrasts import contrast_picture, pair_label
 from vggstudy.report.page.sections.models import effects_table, sentences
@@ -82,6 +82,7 @@ def _lines(view: StudyView, pairs: list[tuple[Factor, Factor]]) -> Picture | Non
     return picture(
         lambda canvas: draw_interactions(panels, canvas, limits=(-3.0, 103.0)),
         key="fig-interactions",
+        drawn=all(len(first.levels) <= MOST_LEVELS for first, *_ in found),
         question=gettext("Does the effect of one factor on convergence depend on another?"),
         caption=_caption(level, cut=cut),
         description=" ".join(

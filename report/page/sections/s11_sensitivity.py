@@ -30,6 +30,9 @@ UNFINISHED = {
 MOST_CLAIMS = 3
 """Headline claims whose estimates are drawn; the table has all of them."""
 
+MOST_ROWS = 1_000
+"""Claims times rules that the table shows."""
+
 MOST_NAMED = 6
 """Changed verdicts that a rule's row names; the data behind the figure mark all of them."""
 
@@ -255,4 +258,4 @@ def _table(claims: list[Claim], rules: Sequence[Rules]) -> Table:
                     entry(gettext("yes") if claim.id in one.outcome.changed else gettext("no")),
                 )
             )
-    return Table(gettext("Estimates under each label rule"), columns, tuple(rows))
+    return Table(gettext("Estimates under each label rule"), columns, tuple(rows), most=MOST_ROWS)

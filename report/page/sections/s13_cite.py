@@ -8,6 +8,7 @@ from vggstudy._version import __version__
 from vggstudy.analysis.notes import say
 from vggstudy.report.citing.cite import bibtex, study_apa
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.s03_convergence import extremes
 from vggstudy.report.page.tables import (
     Column,
     Download,
@@ -27,6 +28,11 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 MOST_CLAIMS = 1_500
+"""Claims up to which the page lists all."""
+
+MOST_LISTED = 600
+"""Of more of them, the claims that it lists: those with few conditions, then those of cells."""
+
 MOST_IN_LINK = 600
 """Claims that the page also carries as CSV; claims.json has them all at full precision."""
 
@@ -94,19 +100,18 @@ def _part(part: str | None) -> str:
 
 
 def _listed(view: StudyView) -> list[Claim]:
-    """The claims that the page lists: all of them, or those under few conditions of very many."""
+    """The claims that the page lists: all of them, or the first of very many.
+
+    Registered ones and those under at most one condition come before those of cells.
+    """
     claims = list(view.claims)
     if len(claims) <= MOST_CLAIMS:
         return claims
     full = len(view.factors)
-    few = [
-        claim
-        for claim in claims
-        if claim.registered
-        or claim.registration
-        or len(claim.conditions) <= 1
-        or (not claim.factors and len(claim.conditions) == full)
-    ]
+    few = [claim for _, claim in extremes(view)]
+    few += [c for c in claims if c.registered or c.registration or len(c.conditions) <= 1]
+    few += [c for c in claims if len(c.conditions) > 1 and len(c.conditions) == full]
+    few = few[:MOST_LISTED]
     offered = {claim.offered for claim in few}
     kept = {claim.id for claim in few} | offered
     return [claim for claim in claims if claim.id in kept]
@@ -133,7 +138,7 @@ def _claims(listed: list[Claim]) -> Table:
         )
         for claim in listed
     ]
-    return Table(gettext("Claims"), columns, tuple(rows))
+    return Table(gettext("Claims"), columns, tuple(rows), most=len(rows))
 
 
 def _download(listed: list[Claim]) -> Download:

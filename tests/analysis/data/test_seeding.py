@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from vggstudy.analysis import RunTable, analyze
-from vggstudy.analysis.data.seeding import SeedReading, read_seeds
+from vggstudy.analysis.data.seeding import SeedReading, _recurring, read_seeds
 from vggstudy.analysis.data.table import Seeding
 from vggstudy.errors import AnalysisError
 
@@ -188,3 +188,13 @@ def test_a_table_without_recurring_seeds_has_the_digest_that_it_had() -> None:
     named = RunTable.from_frame(frame(), factors=FACTORS)
     assert table.content_digest() == named.content_digest()
     assert replace(table, seeding="shared").content_digest() == table.content_digest()
+
+
+def test_recurring_seeds_are_counted_as_pairs_of_cell_and_seed() -> None:
+    table = RunTable.from_frame(frame(4), factors=FACTORS)
+    codes = [tuple(row) for row in table.codes.tolist()]
+    for names in (table.replicate, tuple(map(str, range(24))), ("7", *map(str, range(23)))):
+        cells = {
+            name: {c for c, x in zip(codes, names, strict=True) if x == name} for name in names
+        }
+        assert _recurring(table, names) == sum(len(cells[name]) > 1 for name in names)

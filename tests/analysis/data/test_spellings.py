@@ -14,7 +14,13 @@ from hypothesis import strategies as st
 
 from vggstudy.analysis import analyze
 from vggstudy.analysis.data.level_texts import LEVEL_TEXTS, NUMBERLESS
-from vggstudy.analysis.data.levels import Level, canonical_level, write_level
+from vggstudy.analysis.data.levels import (
+    Level,
+    canonical_level,
+    distinct_of,
+    remembered,
+    write_level,
+)
 from vggstudy.analysis.data.spellings import meant, one_spelling
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.errors import AnalysisError
@@ -182,3 +188,19 @@ def test_what_is_analysed_has_the_interval_of_its_unit(scale: float) -> None:
         assert high is not None
         highest.append(high / unit)
     assert highest[1] == pytest.approx(highest[0], rel=1e-9)
+
+
+def test_values_that_are_equal_and_of_other_types_are_remembered_apart() -> None:
+    asked: list[object] = []
+
+    def told(value: object) -> str:
+        asked.append(value)
+        return repr(value)
+
+    answer = remembered(told)
+    assert [answer(x) for x in (1, True, 1.0, 1, True, [1])] == [
+        "1", "True", "1.0", "1", "True", "[1]"
+    ]  # fmt: skip
+    assert asked == [1, True, 1.0, [1]]
+    assert distinct_of(["b", 1, True, "b", 1.0, 1]) == ["b", 1, True, 1.0]
+    assert [type(x) for x in distinct_of([1, True, 1.0])] == [int, bool, float]
