@@ -39,7 +39,10 @@ OF_EVERY_RUN = {
     QUANTITIES["association"].words: Words(
         "rank correlation (Kendall's tau-b) of %(measure)s and %(other)s within cells"
     ),
-    QUANTITIES["peak"].words: Words("%(factor)s at which the mean %(measure)s turns"),
+    QUANTITIES["peak"].words: Words(
+        "%(factor)s at the vertex of a quadratic in the mean %(measure)s"
+    ),
+    QUANTITIES["best"].words: Words("%(factor)s of the best mean %(measure)s"),
 }
 """What quantities of runs that converged are where nothing tells which did."""
 COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")

@@ -73,8 +73,10 @@ UNJUDGED = {
     "confidence intervals": mark(
         "Rank correlation with %(measure)s within cells, with %(level)s confidence intervals"
     ),
-    "At which %(factor)s are the runs that converged most accurate?": mark(
-        "At which %(factor)s does the mean turn?"
+    "The %(factor)s of the best mean among runs that converged; the bar goes from the least to the "
+    "largest level that no other level is told to be better than.": mark(
+        "The %(factor)s of the best mean; the bar goes from the least to the largest level that no "
+        "other level is told to be better than."
     ),
     "Runs from the plan to the analysis; losses stand to the side. A crashed run gave no data and "
     "is not a run that failed to learn.": mark(
