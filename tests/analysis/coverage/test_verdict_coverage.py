@@ -25,8 +25,9 @@ from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.estimators.threshold import Direction, separate_lines
 from vggstudy.analysis.estimators.threshold_difference import _profile
+from vggstudy.analysis.hypotheses import model_evidence
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.verdicts import Verdict
+from vggstudy.analysis.hypotheses.verdicts import DECIDED, Verdict
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import normal_quantile
@@ -156,6 +157,31 @@ def _order(quantity: str, runs: Runs, studies: int, *, falls: bool) -> tuple[flo
         for x in (Verdict.SUPPORTED, Verdict.CONTRADICTED, Verdict.NOT_ESTIMABLE)
     )
     return supported, contradicted, unjudged
+
+
+def _reversed(studies: int) -> float:
+    """Share of studies that decide on levels needed: arms fall, and one tolerates more."""
+    p = np.concatenate([expit(-3 * (X - 0.5)), expit(-3 * (X - 2.5))])
+    edge = Edge("", {}, p)
+    part = PART.validate_python(
+        {"kind": "threshold_order", "along": "x", "compare": "arm", "direction": "above"}
+    )
+    rng, decided = np.random.default_rng(53), 0
+    for seed in range(studies):
+        how = How(0.95, Resampling("calibrated", 199, seed, 131_072))
+        maker = ClaimMaker(edge.cells(10, rng), how, "simulated")
+        decided += Evaluator(maker).evidence(part, 0.95).verdict in DECIDED
+    return decided / studies
+
+
+@pytest.mark.coverage
+def test_levels_needed_are_not_compared_where_learning_falls(
+    simulated: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group = "verdicts on levels needed where learning falls, n=10"
+    simulated(group, "decided", _reversed(200), 200, most=0.025, nominal=0.025)
+    monkeypatch.setattr(model_evidence, "learning_along", lambda *_, **__: "increasing")
+    simulated(group, "replaced: decided, taken to rise", _reversed(20), 20, least=0.5)
 
 
 def _excludes_0(cells: Cells, direction: Direction) -> bool:
