@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
 
+LONGEST = 100
+"""Characters of an id that a summary prints."""
+
 MOST_ROWS = 40
 """Headline claims that a summary prints."""
 
@@ -248,7 +251,7 @@ class AnalysisResult:
             *(f"warning: {note.text}" for note in self.warnings),
             "",
         ]
-        rows = self._rows()
+        rows = [(_short(name), *rest) for name, *rest in self._rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
@@ -300,6 +303,12 @@ class AnalysisResult:
         )
         notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
         return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _short(claim_id: str) -> str:
+    """The id without its middle, where it names dozens of levels."""
+    half = LONGEST // 2 - 2
+    return claim_id if len(claim_id) <= LONGEST else f"{claim_id[:half]} ... {claim_id[-half:]}"
 
 
 def _verdict_line(hypothesis: HypothesisResult) -> str:

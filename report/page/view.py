@@ -24,6 +24,9 @@ from vggstudy.report.words.names import friendly
 if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult, Claim, RunTable
 
+MOST_NAMED = 12
+"""Levels that are named one by one."""
+
 Level = Any
 COUNTED = ("converged", "failed_to_learn", "diverged")
 
@@ -333,7 +336,7 @@ def _pair(factor: Factor, earlier: Level, later: Level) -> str:
 
 
 def _listed(factor: Factor, levels: list[Level]) -> str:
-    """Some levels of a factor: "8 and 32"; "128 to 1024" where those between are among them."""
+    """Some levels of a factor: "8 and 32", "128 to 1024", "80 of 86 levels"."""
     texts = [factor.text(level) for level in levels]
     first = factor.levels.index(levels[0])
     run = tuple(levels) == factor.levels[first : first + len(levels)]
@@ -341,5 +344,7 @@ def _listed(factor: Factor, levels: list[Level]) -> str:
         return gettext("%(low)s to %(high)s") % {"low": texts[0], "high": texts[-1]}
     if len(texts) < 2:
         return "".join(texts)
+    if len(texts) > MOST_NAMED:
+        return gettext("%(n)s of %(all)s levels") % {"n": len(texts), "all": len(factor.levels)}
     words = gettext("%(some)s and %(last)s")
     return words % {"some": ", ".join(texts[:-1]), "last": texts[-1]}
