@@ -264,11 +264,15 @@ def test_levels_run_are_known_of_levels_only_and_change_no_digest(
 
 @pytest.fixture(scope="module")
 def analysed_table() -> RunTable:
-    """Accuracy that rises and falls along four batch sizes."""
+    """Accuracy that rises and falls along four batch sizes, and runs that fail at the least."""
     import pandas as pd
 
     top = {8: 0.7, 16: 0.8, 32: 0.82, 64: 0.75}
-    rows = [(b, i, "converged", mean + 0.003 * i) for b, mean in top.items() for i in range(4)]
+    rows = [
+        (b, i, "converged" if b > 8 or i < 3 else "failed_to_learn", mean + 0.003 * (i % 3))
+        for b, mean in top.items()
+        for i in range(9)
+    ]
     frame = pd.DataFrame(rows, columns=["batch_size", "replicate", "label", "test_accuracy"])
     return RunTable.from_frame(frame, factors=["batch_size"])
 
