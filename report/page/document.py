@@ -60,7 +60,7 @@ def render(
     with speaking(language):
         view = study_view(result, context)
         html = (
-            _environment()
+            environment()
             .get_template("base.html.j2")
             .render(
                 sections=_sections(view),
@@ -118,7 +118,7 @@ def write_report(
     return target
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates that escape everything and fail on an undefined name."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
