@@ -322,7 +322,10 @@ def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
         found.append(say("lower_is_better", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
-        found.append(say("flat_cell") if flat == 1 else say("flat_cells", n=flat))
+        one, several = "flat_cell_unjudged", "flat_cells_unjudged"
+        if cells.table.judged:
+            one, several = "flat_cell", "flat_cells"
+        found.append(say(one) if flat == 1 else say(several, n=flat))
     return tuple(found)
 
 

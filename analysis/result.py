@@ -31,7 +31,7 @@ from vggstudy.analysis.estimators.times import (
 )
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.errors import AnalysisError
@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 
 HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
+
+LONGEST = 100
+"""Characters of an id that a summary prints."""
 
 MOST_ROWS = 40
 """Headline claims that a summary prints."""
@@ -136,7 +139,8 @@ class AnalysisResult:
     def headline(self) -> list[Claim]:
         """Grand means and unconditional contrasts, or what is offered in place of refused ones.
 
-        Of a factor whose levels are no numbers, every two levels are compared.
+        Of a factor whose levels are no numbers, every two levels are compared. A difference that
+        cannot be made on any part is followed by what can (`stand_ins`).
         """
         found: dict[str, Claim] = {}
         for claim in self.claims.values():
@@ -144,7 +148,20 @@ class AnalysisResult:
                 continue
             shown = self.claims[claim.offered] if claim.offered else claim
             found.setdefault(shown.id, shown)
+            found |= {one.id: one for one in self.stand_ins(shown) if one.id not in found}
         return list(found.values())
+
+    def stand_ins(self, claim: Claim) -> list[Claim]:
+        """Differences of the same factor that can be made, where one lacks cells, as in nests."""
+        if claim.quantity != "diff" or claim.reason != Reason.MISSING_CELLS or claim.offered:
+            return []
+        return [
+            other
+            for other in self.claims.values()
+            if (other.outcome, other.quantity) == (claim.outcome, "diff")
+            and other.factors == claim.factors
+            and other.available
+        ]
 
     def _unconditional(self, claim: Claim) -> bool:
         """Whether it averages over the whole grid, and compares what its factor's name says.
@@ -234,7 +251,7 @@ class AnalysisResult:
             *(f"warning: {note.text}" for note in self.warnings),
             "",
         ]
-        rows = self._rows()
+        rows = [(_short(name), *rest) for name, *rest in self._rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines += [
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
@@ -286,6 +303,12 @@ class AnalysisResult:
         )
         notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
         return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _short(claim_id: str) -> str:
+    """The id without its middle, where it names dozens of levels."""
+    half = LONGEST // 2 - 2
+    return claim_id if len(claim_id) <= LONGEST else f"{claim_id[:half]} ... {claim_id[-half:]}"
 
 
 def _verdict_line(hypothesis: HypothesisResult) -> str:

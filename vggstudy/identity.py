@@ -141,6 +141,49 @@ def run_seeds(cell: str, *, study_seed: int, replicate: int, seeding: str = "ind
     )
 
 
+TRAINER_SEED_BITS = 31
+"""Seeds of a trainer of one's own fit every generator: NumPy takes 32 bits, C's int has 31."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerSeeds:
+    """Seeds of a run of a trainer of one's own, each an integer in [0, 2**31).
+
+    Attributes
+    ----------
+    seed : int or None
+        One for everything; None under crossed seeding, where it would undo the crossing.
+    init, data : int
+        One for the initialisation, and one for everything else.
+    """
+
+    seed: int | None
+    init: int
+    data: int
+
+
+def trainer_seeds(
+    cell: str, *, study_seed: int, replicate: int, seeding: str = "independent"
+) -> TrainerSeeds:
+    """Seeds of a trainer of one's own, from what `run_seeds` takes."""
+    base: dict[str, Any] = {"seed": study_seed}
+    if seeding != "shared":
+        base["cell"] = cell
+    crossed = seeding == "crossed"
+    first, second = crossed_pair(replicate) if crossed else (replicate, replicate)
+
+    def seed(stream: str, index: int) -> int:
+        return _seed({**base, "replicate": index, "stream": stream}) >> (
+            SEED_BITS - TRAINER_SEED_BITS
+        )
+
+    return TrainerSeeds(
+        seed=None if crossed else seed("trainer", replicate),
+        init=seed("init", first),
+        data=seed("data", second),
+    )
+
+
 def crossed_pair(replicate: int) -> tuple[int, int]:
     """Numbers of the initialisation and of the data seeds of a replicate under crossed seeding.
 

@@ -8,14 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from vggstudy.errors import Problem, ProtocolError
-from vggstudy.identity import Seeds, run_id, run_seeds
+from vggstudy.identity import Seeds, TrainerSeeds, run_id, run_seeds, trainer_seeds
 from vggstudy.protocol import (
+    AnyRecipe,
     CellRecipe,
     Protocol,
-    Recipe,
     describe_levels,
     grid,
-    resolve,
+    setting_of,
 )
 from vggstudy.stated.base import write_level
 from vggstudy.suggest import suggest
@@ -41,7 +41,7 @@ class PlannedRun:
         Index within the cell, from 0.
     levels : mapping
         Factor name to level.
-    recipe : Recipe
+    recipe : Recipe or TrainerRecipe
         The cell's fully resolved recipe.
     study_seed : int
         The protocol's ``design.seed``.
@@ -53,7 +53,7 @@ class PlannedRun:
     cell_id: str
     replicate: int
     levels: Mapping[str, Any]
-    recipe: Recipe
+    recipe: AnyRecipe
     study_seed: int
     seeding: str
 
@@ -61,6 +61,16 @@ class PlannedRun:
     def seeds(self) -> Seeds:
         """Seeds of the run's random streams."""
         return run_seeds(
+            self.cell_id,
+            study_seed=self.study_seed,
+            replicate=self.replicate,
+            seeding=self.seeding,
+        )
+
+    @property
+    def trainer_seeds(self) -> TrainerSeeds:
+        """Seeds for a trainer of one's own."""
+        return trainer_seeds(
             self.cell_id,
             study_seed=self.study_seed,
             replicate=self.replicate,
@@ -166,7 +176,7 @@ def select_runs(plan: Plan, only: Iterable[str]) -> Iterator[PlannedRun]:
     problems: list[Problem] = []
     for condition in only:
         try:
-            name, level = _condition(condition, known)
+            name, level = _condition(condition, known, plan.protocol)
         except ProtocolError as error:
             problems += error.problems
         else:
@@ -182,13 +192,16 @@ def select_runs(plan: Plan, only: Iterable[str]) -> Iterator[PlannedRun]:
     )
 
 
-def _condition(condition: str, known: Mapping[str, Mapping[str, Any]]) -> tuple[str, Any]:
+def _condition(
+    condition: str, known: Mapping[str, Mapping[str, Any]], protocol: Protocol
+) -> tuple[str, Any]:
     """Factor and level that a condition names."""
     given, equals, text = (part.strip() for part in condition.partition("="))
     name = given
     if name not in known:  # perhaps by another name of the same setting
-        path = resolve(given)
-        name = next((own for own in known if path and resolve(own) == path), given)
+        path = setting_of(protocol, given)
+        same = (own for own in known if path and setting_of(protocol, own) == path)
+        name = next(same, given)
     if not equals or name not in known:
         msg = f"--only {condition}: write it as factor=level; factors: {', '.join(known)}"
         raise ProtocolError([Problem(msg, suggestion=suggest(given, known))])

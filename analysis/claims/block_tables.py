@@ -65,7 +65,7 @@ class BlockTable:
 
 def block_tables(cells: Cells, claims: Mapping[str, Claim]) -> Iterator[BlockTable]:
     """One table an outcome and factor of which there are claims over blocks."""
-    for outcome, factor in compared_over_blocks(cells.table):
+    for outcome, factor in compared_over_blocks(cells):
         found = _table(cells, claims, outcome, factor)
         if any(row.rank or row.size for row in found.rows):
             yield found

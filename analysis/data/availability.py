@@ -37,6 +37,10 @@ def unavailable(
     values = {"n": short.size, "cells": used.size, "what": what, "names": named}
     if minimum == 1:
         return say("cells_without", Reason.MISSING_CELLS, **values)
+    if have[used].min() >= 1 and have[used].max() < minimum:
+        if have[used].max() == 1 == cells.n[used].max():
+            return say("no_replicates", Reason.TOO_FEW_RUNS, cells=used.size)
+        return say("cells_with_few", Reason.TOO_FEW_RUNS, least=minimum, **values)
     return say("cells_with_few", Reason.MISSING_CELLS, least=minimum, **values)
 
 

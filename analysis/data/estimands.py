@@ -137,7 +137,7 @@ class Estimand:
 
 def _level(name: ClaimName, table: RunTable, text: str) -> Estimand:
     """A level of a numeric factor: one level of every other factor is held."""
-    if name.outcome == "needed" and not table.judged:
+    if name.outcome in ("needed", "tolerated") and not table.judged:
         raise NotedError(say("no_outcome", claim=text, name=name.outcome, names=_known(table)))
     along = "*".join(name.factors)
     if table.horizon is not None:

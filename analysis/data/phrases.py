@@ -28,6 +28,23 @@ BETTER = {
 }
 """By whether lower is better: of all runs."""
 
+OF_EVERY_RUN = {
+    LOWER: Words("probability of a lower %(measure)s"),
+    QUANTITIES["iqm"].words: Words("interquartile mean of the %(measure)s"),
+    QUANTITIES["median"].words: Words("median %(measure)s"),
+    QUANTITIES["hedges_g"].words: Words("standardised difference (Hedges' g) in %(measure)s"),
+    QUANTITIES["cliffs_delta"].words: Words("Cliff's delta of the %(measure)s"),
+    QUANTITIES["improvement"].words: Words("probability of a higher %(measure)s"),
+    QUANTITIES["prediction"].words: Words("%(measure)s of one more run"),
+    QUANTITIES["association"].words: Words(
+        "rank correlation (Kendall's tau-b) of %(measure)s and %(other)s within cells"
+    ),
+    QUANTITIES["peak"].words: Words(
+        "%(factor)s at the vertex of a quadratic in the mean %(measure)s"
+    ),
+    QUANTITIES["best"].words: Words("%(factor)s of the best mean %(measure)s"),
+}
+"""What quantities of runs that converged are where nothing tells which did."""
 COMPARED = Words("%(factor)s %(later)s minus %(earlier)s")
 OVER = Words("%(factor)s %(later)s over %(earlier)s")
 AT = Words("at %(factor)s = %(level)s")
@@ -88,6 +105,8 @@ def _what(asked: Estimand, voice: Voice) -> str:
             words = BETTER[table.lower_is_better]
         elif table.lower_is_better:
             words = LOWER
+    if not (asked.beside or table).judged:
+        words = OF_EVERY_RUN.get(words, words)
     return voice.text(words) % gaps
 
 

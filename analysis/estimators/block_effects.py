@@ -27,7 +27,7 @@ from vggstudy.analysis.data.borrowing import RATIO, lent_variance
 from vggstudy.analysis.data.cells import Cells, pool
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.levels import is_numeric, write_level
-from vggstudy.analysis.data.outcomes import unit_known
+from vggstudy.analysis.data.outcomes import is_fraction, unit_known
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.contrast import contrast
 from vggstudy.analysis.estimators.finding import Finding, refused
@@ -195,13 +195,16 @@ def _block_name(table: RunTable, index: int) -> tuple[tuple[str, str], ...]:
     return ((name, write_level(table.levels[name][index])),)
 
 
-def scales_apart(cells: Cells, outcome: str) -> float | None:
+def scales_apart(cells: Cells, outcome: str, *, named: bool = True) -> float | None:
     """By how much the blocks' standard deviations differ where they have units of their own.
 
-    None where they share a unit, as the outcome's name, the blocks' levels or their scales tell.
+    None where they share a unit, as the blocks' levels, their scales or, where that is asked for,
+    the outcome's name tell.
     """
     table = cells.table
-    if table.block is None or outcome != table.outcome or unit_known(outcome):
+    if table.block is None or outcome != table.outcome or is_fraction(outcome):
+        return None
+    if named and unit_known(outcome):
         return None
     if all(isinstance(x, bool) or is_numeric(x) for x in table.levels[table.block]):
         return None
@@ -216,8 +219,12 @@ def scales_apart(cells: Cells, outcome: str) -> float | None:
 
 
 def fitting(cells: Cells, outcome: str, factor: str) -> str:
-    """The quantity that compares two levels over blocks as their units allow."""
-    if scales_apart(cells, outcome) is None:
+    """The quantity that compares two levels over blocks as their units and scales allow.
+
+    Times and losses of tasks on scales of their own have differences, which the slowest decide:
+    their ratios are taken.
+    """
+    if scales_apart(cells, outcome, named=False) is None:
         return "block_diff"
     known = cells.mean[~np.isnan(cells.mean)]
     if (known > 0).all() or len(cells.table.levels[factor]) < 3:

@@ -37,8 +37,15 @@ def constant(values: FloatArray) -> bool:
 
 
 def over_blocks(effects: FloatArray, *, confidence: float) -> Interval:
-    """Student's interval for the mean over blocks that were drawn; shape (B,), not all equal."""
-    return replace(student_t(effects, confidence=confidence), method="blocks_t")
+    """Student's interval for the mean over blocks that were drawn; shape (B,), not all equal.
+
+    A mean that is 0 but for rounding, as that of shares that cancel, is 0.
+    """
+    found = replace(student_t(effects, confidence=confidence), method="blocks_t")
+    if abs(found.estimate) > SAME * float(np.abs(effects).max()):
+        return found
+    half = (found.high - found.low) / 2
+    return replace(found, estimate=0.0, low=-half, high=half)
 
 
 def next_block(effects: FloatArray, *, confidence: float) -> Interval:

@@ -30,6 +30,19 @@ BEFORE = {
         "%(factor)s: %(levels)s look like one level; they are analysed apart, so write them alike "
         "if they are one"
     ),
+    "flat_cell_unjudged": Sentence("the runs of one cell have one and the same value"),
+    "flat_cells_unjudged": Sentence("the runs of %(n)s cells each have one and the same value"),
+    "factors_by_role": Sentence("taken for factors: %(names)s", names=Kind.FACTORS),
+    "column_has_gaps": Sentence("no factor, since fields are empty: %(names)s", names=Kind.FACTORS),
+    "column_is_constant": Sentence(
+        "no factor, since all rows have one value: %(names)s", names=Kind.FACTORS
+    ),
+    "column_seldom_recurs": Sentence(
+        "no factor, since values seldom recur: %(names)s", names=Kind.FACTORS
+    ),
+    "column_says_the_same": Sentence(
+        "no factor, since a column before it says the same: %(names)s", names=Kind.FACTORS
+    ),
     "lower_is_better": Sentence("lower values of %(factor)s are better"),
     "rows_averaged": Sentence(
         "%(n)s rows are averaged over %(names)s to %(runs)s runs of %(k)s rows each",

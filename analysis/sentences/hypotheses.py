@@ -70,6 +70,9 @@ HYPOTHESES = {
         "the table has no curves, so only the margin of the test accuracy was varied"
     ),
     "no_other_rule": Sentence("no chance level is known, so no other label rule can be tried"),
+    "trainer_decides": Sentence(
+        "the rule of the study's own trainer decides what counts, and no other is tried"
+    ),
     "last_epoch_label": Sentence(
         "the last epoch's label is set against the selected checkpoint's test accuracy"
     ),

@@ -10,6 +10,9 @@ MISSING = {
     "cells_with_few": Sentence(
         "%(n)s of its %(cells)s cells have fewer than %(least)s %(what)s: %(names)s"
     ),
+    "no_replicates": Sentence(
+        "one run in each of its %(cells)s cells: without replicates there is no interval"
+    ),
     "no_labelled_in_cell": Sentence("no labelled runs in the cell %(names)s"),
     "no_labelled": Sentence("no labelled runs"),
     "no_run_converged": Sentence("no run converged"),

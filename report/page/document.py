@@ -22,6 +22,7 @@ from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.names import CLAIM_ID
 from vggstudy.report.words.text import clean
+from vggstudy.report.words.unjudged import UNJUDGED
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def render(
         If the flow of runs does not add up, or the language is unknown.
     """
     context = context or ReportContext()
-    with speaking(language):
+    with speaking(language, None if result.table.judged else UNJUDGED):
         view = study_view(result, context)
         html = (
             environment()

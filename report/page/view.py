@@ -24,6 +24,9 @@ from vggstudy.report.words.names import friendly
 if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult, Claim, RunTable
 
+MOST_NAMED = 12
+"""Levels that are named one by one."""
+
 Level = Any
 COUNTED = ("converged", "failed_to_learn", "diverged")
 
@@ -54,6 +57,11 @@ class Factor:
         return not self.is_switch and all(
             isinstance(level, (int, float)) and not isinstance(level, bool) for level in self.levels
         )
+
+    @property
+    def is_worded(self) -> bool:
+        """Whether there are several levels of which no two are first and last."""
+        return not self.is_numeric and len(self.levels) > 2
 
     @property
     def is_geometric(self) -> bool:
@@ -242,8 +250,18 @@ class StudyView:
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """The outcomes of claims as they name them: convergence, the column, the expected value."""
+        """The outcomes of claims as they name them: convergence, the column, the expected value.
+
+        The column alone where nothing tells which runs converged.
+        """
+        if not self.judged:
+            return (self.outcome,)
         return ("converged", self.outcome, "expected")
+
+    @property
+    def judged(self) -> bool:
+        """Whether anything tells which runs converged."""
+        return self.result.table.judged
 
     @cached_property
     def axis(self) -> Factor | None:
@@ -318,7 +336,7 @@ def _pair(factor: Factor, earlier: Level, later: Level) -> str:
 
 
 def _listed(factor: Factor, levels: list[Level]) -> str:
-    """Some levels of a factor: "8 and 32"; "128 to 1024" where those between are among them."""
+    """Some levels of a factor: "8 and 32", "128 to 1024", "80 of 86 levels"."""
     texts = [factor.text(level) for level in levels]
     first = factor.levels.index(levels[0])
     run = tuple(levels) == factor.levels[first : first + len(levels)]
@@ -326,5 +344,7 @@ def _listed(factor: Factor, levels: list[Level]) -> str:
         return gettext("%(low)s to %(high)s") % {"low": texts[0], "high": texts[-1]}
     if len(texts) < 2:
         return "".join(texts)
+    if len(texts) > MOST_NAMED:
+        return gettext("%(n)s of %(all)s levels") % {"n": len(texts), "all": len(factor.levels)}
     words = gettext("%(some)s and %(last)s")
     return words % {"some": ", ".join(texts[:-1]), "last": texts[-1]}

@@ -10,7 +10,7 @@ looked up later, by `mark`. Outside a rendering they come out as they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -25,6 +25,9 @@ LOCALE = Path(__file__).parent.parent / "locale"
 
 _SOURCE = NullTranslations()
 _active: ContextVar[NullTranslations] = ContextVar("catalogue", default=_SOURCE)
+
+
+_instead: ContextVar[Mapping[str, str]] = ContextVar("instead", default={})  # noqa: B039 - read only
 
 
 @cache
@@ -46,24 +49,36 @@ def translations(language: str) -> NullTranslations:
 
 
 @contextmanager
-def speaking(language: str) -> Iterator[None]:
+def speaking(language: str, instead: Mapping[str, str] | None = None) -> Iterator[None]:
     """Within it, messages come out in that language.
+
+    Parameters
+    ----------
+    language : str
+    instead : mapping of str to str, optional
+        Messages that other ones stand for.
 
     Raises
     ------
     AnalysisError
         If there is no catalogue for `language`.
     """
-    token = _active.set(translations(language))
+    token, other = _active.set(translations(language)), _instead.set(instead or {})
     try:
         yield
     finally:
         _active.reset(token)
+        _instead.reset(other)
 
 
 def gettext(message: str) -> str:
     """The message in the language of the rendering."""
-    return _active.get().gettext(message)
+    return _active.get().gettext(said(message))
+
+
+def said(message: str) -> str:
+    """The message that stands for another in this rendering, or that message."""
+    return _instead.get().get(message, message)
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:

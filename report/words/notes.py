@@ -7,7 +7,7 @@ import re
 from vggstudy.analysis.data.design import Term
 from vggstudy.analysis.notes import Named, Note, Value, in_english
 from vggstudy.analysis.sentences import SENTENCES, WRITTEN, Kind
-from vggstudy.report.words.i18n import gettext, mark, translated
+from vggstudy.report.words.i18n import gettext, mark, said, translated
 from vggstudy.report.words.names import friendly, in_words
 
 MORE = mark("%(names)s and %(n)s more")
@@ -20,7 +20,7 @@ def spoken(note: Note) -> str:
     found = SENTENCES[note.name]
     if not translated():
         gaps = {gap: _english(kind, note.values[gap]) for gap, kind in found.kinds.items()}
-        return _infinities(_singular(found.text % gaps))
+        return _infinities(_singular(said(found.text) % gaps))
     gaps = {gap: _gap(kind, note.values[gap]) for gap, kind in found.kinds.items()}
     return gettext(found.text) % gaps if gaps else gettext(found.text)
 
@@ -33,6 +33,8 @@ def _english(kind: Kind, value: Value) -> str:
         return _named(value, equal="=")
     if isinstance(value, tuple) and kind == Kind.NOTES:
         return _listed(kind, value)
+    if kind == Kind.WORDS:
+        return said(str(value))
     return in_words(in_english(kind, value))
 
 

@@ -277,6 +277,23 @@ def test_blocks_are_an_option_of_a_table_and_those_of_a_study_its_protocols(
     assert (refused.code, "[analysis] block" in refused.err) == (2, True)
 
 
+def test_claims_are_made_when_they_are_asked_for(cli: Cli, study: Path) -> None:
+    median = "accuracy.median@depth=11"
+    assert median not in cli("cite", "small").out
+    assert median in cli("cite", "small", "--claims", "accuracy.median@*").out
+    assert cli("cite", "small", "accuracy.prediction@depth=11", "--as", "json").code == 0
+    assert cli("analyze", "small", "--claims", median, "-o", "more.json").code == 0
+    assert median in Path("more.json").read_text()
+    refused = cli("cite", "more.json", "--claims", median)
+    assert (refused.code, "--claims is for runs" in refused.err) == (2, True)
+    wrong = cli("analyze", "small", "--claims", "accuracy.mode*")
+    assert (wrong.code, "no claim matches 'accuracy.mode*'" in wrong.err) == (3, True)
+    before = (study / "claims.json").exists()
+    least = cli("analyze", "small", "--headline-only", "-o", "least.json")
+    assert (least.code, "converged.p@depth=19" in Path("least.json").read_text()) == (0, False)
+    assert (study / "claims.json").exists() == before
+
+
 def test_cite_lists_and_prints_claims_and_suggests_ids(cli: Cli, study: Path) -> None:
     assert study.is_dir()
     assert "converged.p@depth=11" in cli("cite", "small").out

@@ -11,7 +11,7 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.plan import make_plan
-from vggstudy.protocol import LoadedProtocol, load_protocol, shipped_protocols
+from vggstudy.protocol import LoadedProtocol, load_protocol, network, shipped_protocols
 from vggstudy.study.analyze import analyze
 from vggstudy.study.runs import MEASURED
 
@@ -59,6 +59,7 @@ def test_a_small_version_asks_what_the_full_one_asks(
     # The small study of architectures needs no network, and so has no pretrained weights.
     own = [factor for factor in full.design.factors if factor != "weights"]
     assert list(small.design.factors) == own
+    assert small.data is not None
     assert small.data.name in {"digits", "synthetic"}
     if name != "architectures":
         assert [h.id for h in small.hypotheses] == [h.id for h in full.hypotheses]
@@ -71,7 +72,7 @@ def test_only_the_study_that_repeats_its_source_uses_the_test_set(
     name: str, loaded: Callable[[str], LoadedProtocol]
 ) -> None:
     one = loaded(name)
-    uses = any(cell.recipe.training.uses_test_every_epoch for cell in one.cells)
+    uses = any(network(cell.recipe).training.uses_test_every_epoch for cell in one.cells)
     assert uses == name.startswith("depth-batch-norm-source")
     warned = any("test set selects the checkpoint" in warning for warning in one.warnings)
     assert warned == uses

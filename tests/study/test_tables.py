@@ -210,3 +210,62 @@ def test_levels_in_words_are_compared_as_they_come_or_as_somebody_orders_them() 
     for levels, said in (({"methd": ["a"]}, "'method'"), ({"method": ["odl"]}, "'old'")):
         with pytest.raises(TableOptionError, match=f"did you mean {said}"):
             open_source(frame, **asked, levels=levels)  # type: ignore[arg-type]
+
+
+def auto(frame: pd.DataFrame, **asked: object) -> tuple[str, ...]:
+    """The factors that are taken unasked."""
+    found = open_source(frame, factors="auto", outcomes=["score"], **asked)  # type: ignore[arg-type]
+    assert found.table.notes[0].name == "factors_by_role"
+    return found.table.factors
+
+
+def grid(**columns: list[str]) -> pd.DataFrame:
+    """Two methods at three learning rates, four seeds each, and what a tracker adds."""
+    rows = [
+        (method, lr, seed, 0.1 * i + lr + 0.013 * ((7 * seed + i) % 5))
+        for i, method in enumerate(("old", "new"))
+        for lr in (0.1, 0.2, 0.4)
+        for seed in range(4)
+    ]
+    frame = pd.DataFrame(rows, columns=["method", "lr", "seed", "score"])
+    return frame.assign(
+        id=[f"run{i}" for i in range(24)],
+        epochs=90,
+        seconds=[100.1 + 0.37 * i for i in range(24)],
+        **columns,
+    )
+
+
+def test_factors_are_told_by_what_columns_hold_and_that_is_said() -> None:
+    frame = grid()
+    frame["nickname"] = frame.method.str.upper()
+    assert auto(frame) == ("method", "lr")
+    notes = [
+        note.text for note in open_source(frame, factors="auto", outcomes=["score"]).table.notes
+    ]
+    assert notes == [
+        "taken for factors: method, lr",
+        "no factor, since values seldom recur: id, seconds",
+        "no factor, since all rows have one value: epochs",
+        "no factor, since a column before it says the same: nickname",
+    ]
+
+
+def test_a_column_that_may_be_a_factor_or_not_is_asked_about_or_refused() -> None:
+    frame = grid(host=["a", "b", "b", "a", "a", "b"] * 4)
+    with pytest.raises(TableOptionError, match=r"'host' may be .* --factors method,lr,host or"):
+        auto(frame)
+    assert auto(frame, decide=lambda name: name != "host") == ("method", "lr")
+    assert auto(frame.assign(family=frame.method + "x"), decide=lambda _: False) == ("method", "lr")
+    coarse = frame.assign(family=["f" if x > 0.1 else "g" for x in frame.lr]).drop(columns="host")
+    with pytest.raises(TableOptionError, match="'family' may be"):
+        auto(coarse)
+
+
+def test_runs_that_are_numbered_through_need_every_combination_of_levels() -> None:
+    frame = grid().assign(seed=range(24))
+    assert auto(frame) == ("method", "lr")
+    with pytest.raises(TableOptionError, match="'method', 'lr' may be factors or not"):
+        auto(frame[(frame.lr < 0.4) | (frame.method == "old")])
+    with pytest.raises(TableOptionError, match="no column looks like a factor"):
+        auto(frame[["seed", "score"]])

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from vggstudy.plan import make_plan
-from vggstudy.protocol import parse_protocol
+from vggstudy.protocol import network, parse_protocol
 from vggstudy.training.measure import WINDOW_S, steps_per_second
 from vggstudy.training.session import Assignment, Site
 
@@ -43,6 +43,6 @@ def test_steps_are_counted_until_the_window_is_over(
     site = Site(device=torch.device("cpu"), cache_dir=tmp_path)
     moments = itertools.count(0.0, tick)  # one step between two looks at the clock
     found = steps_per_second(
-        Assignment(recipe=run.recipe, seeds=run.seeds), site, clock=lambda: next(moments)
+        Assignment(recipe=network(run.recipe), seeds=run.seeds), site, clock=lambda: next(moments)
     )
     assert found == pytest.approx(rate)

@@ -25,7 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "register": ("registering", "Write a receipt of what a study states, for others to stamp."),
         "run": ("runs", "Execute the runs that a study lacks; always resumes."),
         "status": ("runs", "Show the state of a study, cell by cell."),
-        "show": ("runs", "Show the record of one run."),
+        "show": ("showing", "Show the record of one run."),
     },
     "Results": {
         "import": ("importing", "Make a table of runs of what another tool has recorded."),

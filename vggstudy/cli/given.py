@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -142,7 +143,7 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
             "default": "",
             "metavar": "A,B,...",
             "callback": lambda _context, _parameter, text: tuple(split(text)),
-            "help": "Columns of a CSV that are factors.",
+            "help": "Columns of a CSV that are factors; auto takes those that look like some.",
         },
     ),
     "protocol_file": ("--protocol", {"help": "Protocol that says how to analyse a CSV."}),
@@ -326,10 +327,16 @@ def open_for(source: str, table: TableChoice) -> Source:
         factors=table.factors,
         seeding=table.seeding,
         lower_is_better=table.lower_is_better,
+        decide=_ask if sys.stdin is not None and sys.stdin.isatty() else None,
         block=table.block,
         **table.asked(),
     )
     return replace(opened, simultaneous=table.simultaneous)
+
+
+def _ask(column: str) -> bool:
+    """Whether a column is a factor, from whoever sits at the terminal."""
+    return click.confirm(f"Is {column!r} a factor?", default=True, err=True)
 
 
 def claims_of(

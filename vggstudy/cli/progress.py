@@ -95,7 +95,7 @@ class LiveProgress(PlainProgress):
     def started(self, run: PlannedRun, *, worker: int) -> None:
         """Add the run's bar."""
         super().started(run, worker=worker)
-        epochs = run.recipe.training.epochs
+        epochs = run.recipe.epochs
         name = printable(bar_name(run, self.progress.console.width))
         self.tasks[run.run_id] = self.progress.add_task(name, total=epochs, info="")
 
@@ -184,9 +184,11 @@ def epoch_text(report: Mapping[str, Any]) -> str:
 
 
 def result_text(record: RunRecord, label: Label) -> str:
-    """Outcome and accuracy of a finished run."""
+    """Outcome and accuracy of a finished run; without one, the first that was reported."""
     outcome = label.outcome.replace("_", " ")
-    accuracy = record.result.get("metrics", {}).get("test_accuracy")
-    measured = f", test accuracy {accuracy:.3f}" if accuracy is not None else ""
+    metrics = record.result.get("metrics", {})
+    name = "test_accuracy" if "test_accuracy" in metrics else next(iter(metrics), "")
+    value = metrics.get(name)
+    measured = f", {name.replace('_', ' ')} {value:.3f}" if value is not None else ""
     epochs = record.result["epochs"]
     return f"{outcome}{measured}, {epochs} epoch{'' if epochs == 1 else 's'}"

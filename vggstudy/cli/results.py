@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,8 @@ def report_command(
     from vggstudy.study.context import report_context
 
     opened = open_for(source, table)
+    if table.factors == ("auto",):  # what was asked on a terminal is part of the command
+        table = replace(table, factors=opened.table.factors)
     result = analyze_source(opened, sensitivity=True, asked=asked)
     if opened.claims_path is not None:
         try:

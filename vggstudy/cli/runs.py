@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +11,11 @@ import click
 from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.cli.given import split
-from vggstudy.plan import describe_levels, select_runs
+from vggstudy.cli.trainers import ask_consent, trainer_options
+from vggstudy.plan import select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.stated.base import write_level
-from vggstudy.study.keeping import note_look
-from vggstudy.study.study import Study, find_study
+from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
     from vggstudy.execution import ExecutionOptions
@@ -170,7 +170,14 @@ def _lanes(context: click.Context, parameter: click.Parameter, value: str) -> in
     help="Kill a worker that finishes no epoch for so long. By default never on a CPU; on a GPU "
     "after 20 times the cell's longest epoch, and at least 5 minutes.",
 )
+@click.option(
+    "--per-device",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="Worker processes for each of --devices; instead of --jobs.",
+)
 @engine_options
+@trainer_options
 @click.option("--dry-run", is_flag=True, help="List the runs that would be executed.")
 @common
 def run_command(
@@ -187,6 +194,9 @@ def run_command(
     detach: bool,
     ray_address: str | None,
     pack: int | None,
+    per_device: int | None,
+    allow_command: str | None,
+    trainer: str | None,
     **execution: Any,
 ) -> int:
     """Execute the runs that the study of PROTOCOL lacks.
@@ -212,8 +222,22 @@ def run_command(
     if dry_run:
         _list_runs(console, study, only, limit)
         return 0
-    execution["jobs"] = choice.jobs(execution["jobs"], split(execution["devices"]))
-    return _execute(console, study, only, limit, _options(loaded.path, **execution), choice)
+    devices = split(execution["devices"])
+    execution["jobs"] = choice.jobs(_jobs(execution["jobs"], per_device, devices), devices)
+    if study.progress().lacking:
+        ask_consent(console, study, allow_command)
+    options = _options(loaded.path, **execution)
+    consent = {"allow_command": allow_command, "trainer": trainer}
+    return _execute(console, study, only, limit, options, choice, consent)
+
+
+def _jobs(jobs: int | None, per_device: int | None, devices: Sequence[str]) -> int | None:
+    """Worker processes in all."""
+    if per_device is None:
+        return jobs
+    if jobs is not None:
+        raise click.UsageError("--jobs and --per-device: give one of them, not both")
+    return per_device * max(1, len(devices))
 
 
 def _options(
@@ -264,6 +288,7 @@ def _execute(
     limit: int | None,
     options: ExecutionOptions,
     choice: EngineChoice,
+    consent: Mapping[str, str | None],
 ) -> int:
     """Execute and say what came of it."""
     from vggstudy.cli.engines import RemoteProgress
@@ -284,7 +309,15 @@ def _execute(
     engine = choice.make()
     if choice.name != "slurm":
         refuse_held(study)
-    tally = study.run(options=options, only=only, limit=limit, listener=watch, engine=engine)
+    tally = study.run(
+        options=options,
+        only=only,
+        limit=limit,
+        listener=watch,
+        engine=engine,
+        allow_command=consent["allow_command"],
+        trainer=consent["trainer"],
+    )
     warn_of_images(study.plan, planned_rows(study.plan, study.store()))
     progress = study.progress()
     if console.as_json:
@@ -310,12 +343,13 @@ def _execute(
 @common
 def status_command(console: Console, study: str) -> None:
     """Show the state of STUDY (its folder, or its name below studies/), cell by cell."""
-    from vggstudy.study.runs import cell_table
+    from vggstudy.study.cells import cell_table
 
     opened = Study.open(study)
     progress = opened.progress()
     queue = queue_counts(console, opened, progress)
-    cells = cell_table(opened.to_frame(), opened.plan.factors)
+    outcome = opened.protocol.analysis.outcome if opened.protocol.trainer else "test_accuracy"
+    cells = cell_table(opened.to_frame(), opened.plan.factors, outcome)
     if console.as_json:
         content = {"name": opened.protocol.name, "study": str(opened.path)}
         counts = {**progress_counts(progress), **({"slurm": queue} if queue else {})}
@@ -328,15 +362,17 @@ def status_command(console: Console, study: str) -> None:
 
 def print_cells(console: Console, study: Study) -> None:
     """The state of a study, one line a cell."""
-    from vggstudy.study.runs import cell_table
+    from vggstudy.study.cells import cell_table
 
-    _print_cells(console, study, cell_table(study.to_frame(), study.plan.factors))
+    outcome = study.protocol.analysis.outcome if study.protocol.trainer else "test_accuracy"
+    _print_cells(console, study, cell_table(study.to_frame(), study.plan.factors, outcome))
 
 
 def _print_cells(console: Console, study: Study, cells: list[dict[str, Any]]) -> None:
     """The table of `cell_table`, without columns of outcomes that no run has."""
     rare = [name for name in ("diverged", "crashed", "missing") if any(c[name] for c in cells)]
-    names = [*study.plan.factors, "planned", "converged", "failed", *rare, "mean_accuracy"]
+    mean = next(name for name in reversed(cells[0]) if name.startswith("mean_"))
+    names = [*study.plan.factors, "planned", "converged", "failed", *rare, mean]
     rows = [[_cell_text(cell[name]) for name in names] for cell in cells]
     console.table([name.replace("_", " ") for name in names], rows)
 
@@ -350,65 +386,6 @@ def _cell_text(value: Any) -> str:
         if isinstance(value, float) and not value.is_integer()
         else (write_level(value))
     )
-
-
-@click.command("show")
-@click.argument("study")
-@click.argument("run_id")
-@common
-def show_command(console: Console, study: str, run_id: str) -> None:
-    """Show the record of the run RUN_ID (or the beginning of its id) of STUDY."""
-    folder = find_study(study)
-    opened = Study.open(folder)
-    store = opened.store()
-    matches = [run for run in opened.plan.runs if run.run_id.startswith(run_id.lower())]
-    if len(matches) != 1:
-        found = f"{len(matches)} planned runs" if matches else "no planned run"
-        msg = f"{found} of {folder} with an id that begins with '{run_id}'"
-        raise click.UsageError(msg)
-    run = matches[0]
-    record = store.read_record(run.run_id)
-    if not store.packed:
-        note_look(opened.path, 1)
-    label = opened.label(run, record)
-    if console.as_json:
-        content = {"run_id": run.run_id, "levels": dict(run.levels), "replicate": run.replicate}
-        provenance = {
-            "attempts": list(record.attempts),
-            "timings": dict(record.timings),
-            "environment": dict(record.environment),
-        }
-        outcome = {"outcome": label.outcome, "completion": label.completion}
-        console.json("record", {**content, **outcome, "result": dict(record.result), **provenance})
-        return
-    console.data(f"run {run.run_id}: {describe_levels(run.levels)}, replicate {run.replicate}")
-    completion = f" ({label.completion})" if label.completion else ""
-    console.data(f"outcome: {label.outcome}{completion}: {label.reason}")
-    for name, value in record.result.get("metrics", {}).items():
-        console.data(f"  {name}: {value:.4f}" if value is not None else f"  {name}: not finite")
-    for attempt in record.attempts:
-        failure = attempt["failure"]
-        ended = f"{failure['kind']}: {failure['message']}" if failure else "ended well"
-        console.data(
-            f"attempt {attempt['number']}: {attempt['started_at']}, "
-            f"{duration(attempt['duration_s'])}, {ended}"
-        )
-    if record.result:
-        count = record.result.get("parameters", {}).get("count", 0)
-        console.data(f"parameters: {count:,}, SHA-256 {record.result.get('parameters_sha256')}")
-    _curves(console, record.result.get("curves", {}))
-
-
-def _curves(console: Console, curves: dict[str, list[float | None]]) -> None:
-    """The curves as a table, one row an epoch."""
-    if not curves:
-        return
-    names = list(curves)
-    rows = [
-        (epoch, *("-" if value is None else f"{value:.4g}" for value in values))
-        for epoch, values in enumerate(zip(*curves.values(), strict=True), start=1)
-    ]
-    console.table(("epoch", *names), rows)
 
 
 def progress_counts(progress: Progress) -> dict[str, int]:

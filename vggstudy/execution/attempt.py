@@ -13,6 +13,7 @@ from vggstudy.errors import LedgerError, StudyError, UntrainableError
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import Attempt, Failure, FailureKind, RunRecord, Status, StudyStore
 from vggstudy.plan import PlannedRun
+from vggstudy.protocol import network
 
 if TYPE_CHECKING:
     from vggstudy.training import TrainingResult
@@ -49,7 +50,7 @@ def attempt_run(
     begun = Begun.now()
     try:
         trained = train_run(
-            run.recipe,
+            network(run.recipe),
             run.seeds,
             device=device,
             threads=options.threads,

@@ -15,6 +15,53 @@ _DEVICE = re.compile(r"^(cpu|cuda(:\d+)?)$")
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionPlace:
+    """Where a worker finds a function that somebody handed over.
+
+    Attributes
+    ----------
+    module, name : str
+        Module, and the function's qualified name in it.
+    script : str or None
+        The file of a function that was defined in a script that is executed, ``__main__``.
+    path : tuple of str
+        Where modules are looked for.
+    """
+
+    module: str
+    name: str
+    script: str | None = None
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrainerSite:
+    """What the execution of a trainer of one's own needs besides the runs.
+
+    That it is there says that somebody has consented to execute the trainer.
+
+    Attributes
+    ----------
+    folder : Path
+        Where commands are executed.
+    quantities : tuple of str
+        What every run that finishes must report at its end.
+    code : tuple of str
+        Patterns of the files that make the code.
+    keep_files : bool
+        Whether a run's folder stays when it has its result.
+    function : FunctionPlace or None
+        The function that trains; None where a command does.
+    """
+
+    folder: Path
+    quantities: tuple[str, ...] = ()
+    code: tuple[str, ...] = ()
+    keep_files: bool = False
+    function: FunctionPlace | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionOptions:
     """Settings of one execution.
 
@@ -42,6 +89,8 @@ class ExecutionOptions:
         Runs that a worker trains at a time; None measures it on a GPU and takes one on a CPU.
     graphs : bool
         Whether a GPU repeats recorded steps, where a network can be recorded.
+    trainer : TrainerSite or None
+        Needed where a trainer of one's own trains: without it nothing of it is executed.
     jobs_given, threads_given : bool
         Whether somebody named these numbers; `layout` may choose others where nobody did.
     """
@@ -56,6 +105,7 @@ class ExecutionOptions:
     cache_dir: Path | None = None
     lanes: int | None = None
     graphs: bool = True
+    trainer: TrainerSite | None = None
     jobs_given: bool = True
     threads_given: bool = True
 

@@ -69,7 +69,8 @@ def _attempts_problem(attempts: Sequence[Any]) -> str | None:
         missing = sorted(_ATTEMPT.keys() - attempt.keys())
         if missing:
             return f"an attempt's {missing[0]} is missing"
-        if problem := _parts_problem("attempts", attempt, _ATTEMPT):
+        rules = {**_ATTEMPT, "output": _OBJECT} if "output" in attempt else _ATTEMPT
+        if problem := _parts_problem("attempts", attempt, rules):
             return problem
     return None
 

@@ -36,7 +36,8 @@ def consistency_problem(payload: Mapping[str, Any]) -> str | None:
     if not isinstance(training, Mapping):
         return "recipe.training must be an object"
     result = payload["result"]
-    for check in _CHECKS:
+    own = "trainer" in payload["recipe"]
+    for check in _TRAINER_CHECKS if own else _CHECKS:
         for problem in check(result, training):
             return problem
     return None
@@ -53,6 +54,16 @@ def _ranges(result: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
         known = curve if None not in curve else [value for value in curve if value is not None]
         if known and not _within(name, min(known), max(known)):
             yield f"curves.{name} goes from {min(known)!r} to {max(known)!r}: no {_noun(name)} can"
+
+
+def _accuracies(result: Mapping[str, Any], _: Mapping[str, Any]) -> Iterator[str]:
+    """Accuracies are fractions, whoever trains; a loss of one's own may be anything."""
+    metrics, curves = result.get("metrics", {}), result.get("curves", {})
+    for name, values in {**curves, **{name: [value] for name, value in metrics.items()}}.items():
+        known = [value for value in values if value is not None]
+        if name.endswith("_accuracy") and any(not 0 <= value <= 1 for value in known):
+            odd = next(value for value in known if not 0 <= value <= 1)
+            yield f"{name} is {odd!r}, and an accuracy is a fraction from 0 to 1"
 
 
 def _within(name: str, least: float, largest: float) -> bool:
@@ -227,6 +238,9 @@ def _is_count(value: object) -> bool:
 
 _SPLITS = (("train", "train"), ("val", "validation"), ("test", "test"))
 """Splits as metrics and as sizes name them."""
+
+_TRAINER_CHECKS = (_accuracies, _lengths)
+"""What holds of a trainer of one's own."""
 
 _CHECKS: tuple[Callable[[Mapping[str, Any], Mapping[str, Any]], Iterator[str]], ...] = (
     _ranges,

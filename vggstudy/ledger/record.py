@@ -17,7 +17,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 from vggstudy.files import explain, read_bounded
 from vggstudy.identity import canonical_json
@@ -40,6 +40,18 @@ class Failure(TypedDict):
     message: str
 
 
+class Output(TypedDict, total=False):
+    """How a trainer of one's own ended: ``exit_code`` is minus the number of a signal.
+
+    ``stdout`` and ``stderr`` are the end of each, ``killed`` the processes that were left behind.
+    """
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    killed: int
+
+
 class Attempt(TypedDict):
     """One execution of a run; ``started_at`` in ISO 8601, ``duration_s`` in seconds."""
 
@@ -47,6 +59,7 @@ class Attempt(TypedDict):
     started_at: str
     duration_s: float
     failure: Failure | None
+    output: NotRequired[Output]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -96,7 +96,7 @@ def intact_values(record: RunRecord) -> tuple[Any, ...]:
         "seeding": record.seeding,
         "levels": record.levels,
         "recipe_sha256": recipe_digest(record.recipe),
-        "attempts": record.attempts,
+        "attempts": [_without_output(attempt) for attempt in record.attempts],
         "result": result,
         "timings": scalars,
     }
@@ -186,6 +186,11 @@ def _crc(values: Sequence[object]) -> int:
 def _text(value: Mapping[str, Any]) -> str:
     """Compact JSON in ASCII: SQLite takes no lone surrogates."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _without_output(attempt: Mapping[str, Any]) -> dict[str, Any]:
+    """An attempt without what its process wrote, which only the record keeps."""
+    return {name: value for name, value in attempt.items() if name != "output"}
 
 
 def _is_list(value: object) -> bool:

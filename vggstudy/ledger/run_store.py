@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,6 +17,12 @@ from vggstudy.ledger.scan import RECORD_NAME, RUNS_NAME, foreign_entries, is_run
 from vggstudy.ledger.sealed import DamagedFileError
 
 CHECKPOINT_NAME = "checkpoint.pt"
+
+FILES_NAME = "files"
+"""Folder of what a trainer of one's own keeps of a run."""
+
+REPORT_NAME = "report.jsonl"
+"""What such a trainer has reported of a run that is not over."""
 
 _log = logging.getLogger(__name__)
 
@@ -68,14 +76,44 @@ class RunStore:
         """
         return self._make_run_dir(run_id) / CHECKPOINT_NAME
 
-    def _make_run_dir(self, run_id: str) -> Path:
+    def trainer_paths(self, run_id: str) -> tuple[Path, Path]:
+        """Folder of a trainer's own files of a run, which is made, and the file of its report.
+
+        Neither is a link: one that came with a study would lead out of it.
+
+        Raises
+        ------
+        ExecutionError
+            If the folder cannot be made.
+        """
+        folder = self._make_run_dir(run_id, sync=False)  # a record's folder is synchronised later
+        files, report = folder / FILES_NAME, folder / REPORT_NAME
+        try:
+            for path in (files, report):
+                if path.is_symlink():
+                    path.unlink()
+            files.mkdir(exist_ok=True)
+        except OSError as error:
+            raise ExecutionError(explain(error, files, "created")) from error
+        return files, report
+
+    def forget_trainer_files(self, run_id: str, *, keep_files: bool = False) -> None:
+        """Remove what a trainer kept and reported of a run that is over, as far as that goes."""
+        folder = self.run_dir(run_id)
+        if not keep_files:
+            shutil.rmtree(folder / FILES_NAME, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            (folder / REPORT_NAME).unlink()
+
+    def _make_run_dir(self, run_id: str, *, sync: bool = True) -> Path:
         """The folder of a run, made durable; never one that a link moves out of the study."""
         folder = self.run_dir(run_id)
         if self.readonly:
             return folder
         try:
             folder.mkdir(exist_ok=True)
-            sync_folder(folder.parent)
+            if sync:
+                sync_folder(folder.parent)
         except OSError as error:
             raise ExecutionError(explain(error, folder, "created")) from error
         if folder.is_symlink():

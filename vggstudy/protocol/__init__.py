@@ -7,8 +7,8 @@ from vggstudy.protocol.grid.cells import (
     describe_levels,
     grid,
 )
-from vggstudy.protocol.model.factors import resolve, setting_paths
-from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.factors import resolve, setting_of, setting_paths
+from vggstudy.protocol.model.recipe import AnyRecipe, Recipe, network
 from vggstudy.protocol.model.settings import (
     SCHEMA_VERSION,
     DataSettings,
@@ -18,6 +18,7 @@ from vggstudy.protocol.model.settings import (
     TrainingSettings,
 )
 from vggstudy.protocol.model.statement import AnalysisSettings, Design, LabelRule
+from vggstudy.protocol.model.trainer import TrainerRecipe, TrainerSettings
 from vggstudy.protocol.reading.loading import (
     LoadedProtocol,
     Protocol,
@@ -33,6 +34,7 @@ __all__ = [
     "MAX_RUNS",
     "SCHEMA_VERSION",
     "AnalysisSettings",
+    "AnyRecipe",
     "CellRecipe",
     "DataSettings",
     "Design",
@@ -43,15 +45,19 @@ __all__ = [
     "Protocol",
     "Recipe",
     "Scheduler",
+    "TrainerRecipe",
+    "TrainerSettings",
     "TrainingSettings",
     "describe_levels",
     "find_protocol",
     "grid",
     "json_schema",
     "load_protocol",
+    "network",
     "parse_protocol",
     "resolve",
     "schema_text",
+    "setting_of",
     "setting_paths",
     "shipped_protocols",
 ]

@@ -12,7 +12,7 @@ from vggstudy.identity import canonical_json
 from vggstudy.ledger import DamagedFileError, StudyStore
 from vggstudy.ledger.rows import IndexRow, recipe_digest
 from vggstudy.plan import Plan, PlannedRun
-from vggstudy.protocol import DataSettings
+from vggstudy.protocol import DataSettings, Recipe
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _recipe_problem(run: PlannedRun, store: StudyStore) -> str | None:
 
 def _is_place(run: PlannedRun) -> bool:
     """Whether ``data.root`` says where images lie, and not which they are."""
-    return run.recipe.data.name != "imagefolder"
+    return isinstance(run.recipe, Recipe) and run.recipe.data.name != "imagefolder"
 
 
 def different_images(plan: Plan, rows: Mapping[str, IndexRow]) -> Iterator[str]:
@@ -109,8 +109,9 @@ def different_images(plan: Plan, rows: Mapping[str, IndexRow]) -> Iterator[str]:
     seen: defaultdict[tuple[Any, ...], Counter[str]] = defaultdict(Counter)
     for run_id, row in rows.items():
         if row.reason is None and (digest := _images(row)) is not None:
-            settings = plan.by_id[run_id].recipe.data
-            seen[_source(settings)][digest] += 1
+            recipe = plan.by_id[run_id].recipe
+            if isinstance(recipe, Recipe):
+                seen[_source(recipe.data)][digest] += 1
     for (name, *_), counts in seen.items():
         if len(counts) > 1:
             listed = ", ".join(

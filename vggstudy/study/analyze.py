@@ -159,6 +159,8 @@ def _relabelled(source: Source) -> tuple[dict[Specification, RunTable], Note]:
     """The runs under other label rules, as far as they allow, and what could not be varied."""
     from vggstudy.analysis.sensitivity import relabelled, specifications
 
+    if source.study is not None and source.study.protocol.trainer is not None:
+        return {}, say("trainer_decides")
     if source.study is not None:
         note = say("last_epoch_label")
         rules = specifications(curves=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
-from vggstudy.protocol import LabelRule, Protocol, resolve
+from vggstudy.protocol import LabelRule, Protocol, Recipe, setting_of
 from vggstudy.report.page.context import ReportContext, SourceClaim
 from vggstudy.stated.base import write_level
 from vggstudy.study.basis import basis_of
+from vggstudy.study.codes import code_words
 from vggstudy.study.curves import curves_of
 from vggstudy.study.study import Study
 
@@ -54,7 +56,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         protocol_digest=protocol.digest(),
         factors=protocol.design.factors,
         settings=_settings_rows(study),
-        label_rule=_label_rows(protocol.label, store.comparisons),
+        label_rule=_label_rows(protocol.label, store.comparisons, own=protocol.trainer is not None),
         amendments=[
             {"date": a.date, "old_digest": a.old_digest, "new_digest": a.new_digest, "diff": a.diff}
             for a in store.amendments
@@ -110,14 +112,19 @@ def _source(protocol: Protocol | None) -> dict[str, Any]:
 
 def _settings_rows(study: Study) -> list[tuple[str, str, str]]:
     """The base recipe, setting by setting; factors are shown elsewhere."""
-    varied = {resolve(name) for name in study.plan.factors}
+    varied = {setting_of(study.protocol, name) for name in study.plan.factors}
     recipe = study.plan.runs[0].recipe.model_dump(mode="json")
     rows = []
     for section, settings in recipe.items():
         for path, value in _leaves(settings, ()):
             if (section, *path) not in varied and value is not None:
-                rows.append((section, ".".join(path), write_level(value)))
+                rows.append((section, ".".join(path), _setting_text(value)))
     return rows
+
+
+def _setting_text(value: Any) -> str:
+    """A value as the report shows it; a command as JSON."""
+    return json.dumps(value) if isinstance(value, list) else write_level(value)
 
 
 def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tuple[str, ...], Any]]:
@@ -131,11 +138,16 @@ def _leaves(node: Mapping[str, Any], prefix: tuple[str, ...]) -> list[tuple[tupl
     return found
 
 
-def _label_rows(rule: LabelRule, registered: Comparisons) -> list[tuple[str, str]]:
+def _label_rows(rule: LabelRule, registered: Comparisons, *, own: bool) -> list[tuple[str, str]]:
     """The label rule, name by name; whose epochs count where that is not the first rule's."""
+    if own:
+        name = "rule" if rule.succeeds is None else "succeeds"
+        if rule.rule != "accuracy":
+            return [(name, rule.succeeds or "none")]
     stated = rule.model_dump(exclude={"comparisons"})
     if (whose := rule.comparisons or registered) == "run" or rule.comparisons:
         stated["comparisons"] = whose
+    stated = {name: value for name, value in stated.items() if value is not None}
     return [(name, str(value)) for name, value in stated.items()]
 
 
@@ -151,6 +163,8 @@ def _environment_rows(
         parts: list[str | None] = [device, f"Python {environment.get('python')}"]
         parts += [f"{n} {packages[n]}" for n in ("torch", "torchvision", "numpy") if n in packages]
         parts.append(f"vggstudy {environment.get('vggstudy')}")
+        if "trainer" in environment:
+            parts.append(code_words(environment))
         rows.append((count, parts))
     return rows
 
@@ -158,7 +172,7 @@ def _environment_rows(
 def _notes(study: Study) -> list[Note]:
     """What a reader must know before the results."""
     notes = []
-    recipes = [run.recipe for run in study.plan.runs]
+    recipes = [run.recipe for run in study.plan.runs if isinstance(run.recipe, Recipe)]
     if any(recipe.training.selected_by.startswith("test_") for recipe in recipes) or any(
         recipe.training.monitored.startswith("test_") for recipe in recipes
     ):

@@ -62,7 +62,8 @@ def estimate_cost(study: Study, progress: Progress, corners: Sequence[Corner] = 
         return Cost((low, (low + high) / 2, high), basis, disk)
     seconds = seconds_by_cell(study)
     if not seconds:
-        return Cost(None, "unknown before a run has finished; --pilot measures one epoch", disk)
+        pilot = "; --pilot measures one epoch" if study.protocol.trainer is None else ""
+        return Cost(None, f"unknown before a run has finished{pilot}", disk)
     every = [value for values in seconds.values() for value in values]
     low = middle = high = 0.0
     for run in progress.lacking:
@@ -82,5 +83,5 @@ def seconds_by_cell(study: Study) -> dict[str, list[float]]:
 
 
 def _record_bytes(run: PlannedRun) -> float:
-    """Expected size of a run's record, its curves as long as they can be."""
-    return RECORD_BYTES + EPOCH_BYTES * run.recipe.training.epochs
+    """Expected size of a run's record, its curves as long as they can be, where that is known."""
+    return RECORD_BYTES + EPOCH_BYTES * (run.recipe.epochs or 0)

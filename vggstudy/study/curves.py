@@ -108,6 +108,8 @@ def curves_of(study: Study, rows: Sequence[IndexRow], *, every: bool = False) ->
         All curves; by default those that a report draws.
     """
     label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
+    analysis, own = study.protocol.analysis, study.protocol.trainer is not None
+    named = [name.removeprefix("final_") for name in (analysis.outcome, *analysis.outcomes)]
     found = []
     for row in rows:
         if row.reason is not None:
@@ -115,22 +117,26 @@ def curves_of(study: Study, rows: Sequence[IndexRow], *, every: bool = False) ->
         run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
         result = {**summary.get("result", {}), "curves": curves}
         outcome = label(run, str(row.status), result).outcome
-        shown = {name: curves[name] for name in (curves if every else _drawn(curves))}
+        drawn = curves if every else _drawn(curves, named if own else ())
+        shown = {name: curves[name] for name in drawn}
         if outcome in LABELLED and shown:
-            gap = measured(result, summary["timings"])["generalisation_gap"]
+            known = {} if own else measured(result, summary["timings"])
             found.append(
                 RunCurves(
                     levels=run.levels,
                     outcome=outcome,
                     curves=shown,
-                    gap=gap,
+                    gap=known.get("generalisation_gap"),
                     replicate=str(run.replicate),
                 )
             )
     return found
 
 
-def _drawn(curves: Mapping[str, Any]) -> list[str]:
-    """Accuracy on data that are not trained on, and the loss on those that are."""
+def _drawn(curves: Mapping[str, Any], asked: Sequence[str]) -> list[str]:
+    """Of what was asked for, else accuracy on data that are not trained on, and training loss."""
+    if own := [name for name in dict.fromkeys(asked) if name in curves]:
+        return own
     unseen = next((name for name in ("val_accuracy", "test_accuracy") if name in curves), None)
-    return [name for name in (unseen, "train_loss") if name in curves and name is not None]
+    named = [name for name in (unseen, "train_loss") if name in curves and name is not None]
+    return named or list(curves)[:2]

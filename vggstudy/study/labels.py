@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
@@ -124,6 +125,62 @@ def label_run(
         threshold,
         f"validation accuracy {accuracy:.4g} {relation} {threshold:.4g}; {why}",
     )
+
+
+def label_trained(
+    result: Mapping[str, Any], rule: LabelRule, *, comparisons: int | None = None
+) -> Label:
+    """Label one run of a trainer of one's own, whose stopping only the trainer knows.
+
+    In this order: *crashed* without a result; *diverged* where a number was not finite or the
+    trainer said so; then by what the rule says: every run counts (``rule = "none"``, the default),
+    a reported quantity decides (``succeeds``), or the accuracy (``rule = "accuracy"``).
+
+    Parameters
+    ----------
+    result : mapping
+        With its ``status``; empty for a crashed run.
+    rule : LabelRule
+    comparisons : int, optional
+        Accuracies among which the judged one may have been chosen; the epochs that were reported
+        by default.
+
+    Raises
+    ------
+    LedgerError
+        If the result lacks what the rule needs.
+    """
+    if not result or (status := result.get("status", "crashed")) == "crashed":
+        return Label("crashed", None, None, "no attempt gave a result")
+    if status == "diverged":
+        return Label("diverged", None, None, "the trainer reported numbers that are not finite")
+    if rule.succeeds is not None:
+        name, relation, number = comparison(rule.succeeds)
+        value = _number(_part(result, "metrics"), name)
+        holds = _HOLDS[relation](value, number)
+        reason = f"{name} is {value:.6g}, and the rule is {rule.succeeds.strip()}"
+        return Label("converged" if holds else "failed_to_learn", "stopped", None, reason)
+    if rule.rule == "accuracy":
+        count = comparisons or max(1, int(_number(result, "epochs")))
+        return label_run(
+            {**result, "stop_reason": "trainer"}, rule, comparisons=count, patience=None
+        )
+    return Label("converged", "stopped", None, "every finished run counts (label.rule none)")
+
+
+def comparison(text: str) -> tuple[str, str, float]:
+    """Quantity, relation and number of ``val_loss < 3.28``."""
+    relation = next(one for one in _HOLDS if one in text)
+    name, _, number = text.partition(relation)
+    return name.strip(), relation, float(number)
+
+
+_HOLDS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
 
 
 def exceeds(accuracy: float, threshold: float) -> bool:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vggstudy.errors import ExecutionError
 from vggstudy.identity import canonical_json, cell_id, run_id
 from vggstudy.ledger import StudyStore
 from vggstudy.plan import PlannedRun
+from vggstudy.protocol import network
 
 if TYPE_CHECKING:
     from vggstudy.execution import ExecutionOptions
@@ -48,10 +50,13 @@ def run_pilot(study: Study, options: ExecutionOptions) -> list[Corner]:
     Raises
     ------
     StudyError
-        If the images are missing, or nothing can be executed.
+        If the images are missing, or nothing can be executed; if a trainer of one's own trains,
+        whose runs cannot be cut to one epoch.
     """
     from vggstudy.execution import Silent, execute
 
+    if study.protocol.trainer is not None:
+        raise ExecutionError("a pilot needs networks that are trained here, not a [trainer]")
     runs = [_one_epoch(run) for run in _corners(study)]
     with tempfile.TemporaryDirectory() as folder:
         store = StudyStore.create(
@@ -83,7 +88,7 @@ def foretell(run: PlannedRun, corners: Sequence[Corner]) -> tuple[float, float]:
             for name, level in run.levels.items()
         )
     ] or list(corners)
-    fewest, most = _epochs(run.recipe)
+    fewest, most = _epochs(network(run.recipe))
     times = [(c.fixed_s + fewest * c.epoch_s, c.fixed_s + most * c.epoch_s) for c in alike]
     return min(low for low, _ in times), max(high for _, high in times)
 
@@ -112,11 +117,12 @@ def _corners(study: Study) -> list[PlannedRun]:
 
 def _one_epoch(run: PlannedRun) -> PlannedRun:
     """The same run cut to one epoch, under an id of its own."""
-    training = run.recipe.training.model_copy(update={"epochs": 1, "early_stopping": None})
-    recipe = run.recipe.model_copy(update={"training": training})
+    own = network(run.recipe)
+    training = own.training.model_copy(update={"epochs": 1, "early_stopping": None})
+    recipe = own.model_copy(update={"training": training})
     cell = cell_id(recipe.identity())
-    own = run_id(cell, study_seed=run.study_seed, replicate=run.replicate, seeding=run.seeding)
-    return replace(run, recipe=recipe, cell_id=cell, run_id=own)
+    name = run_id(cell, study_seed=run.study_seed, replicate=run.replicate, seeding=run.seeding)
+    return replace(run, recipe=recipe, cell_id=cell, run_id=name)
 
 
 def _key(level: Any) -> str:

@@ -15,9 +15,10 @@ from vggstudy.ledger import StudyStore
 from vggstudy.ledger.marker import Comparisons
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, PlannedRun
-from vggstudy.protocol import LabelRule
+from vggstudy.protocol import LabelRule, Recipe, network
 from vggstudy.study.agreement import refuse_strangers, warn_of_images
-from vggstudy.study.labels import Label, label_run
+from vggstudy.study.labels import Label, label_run, label_trained
+from vggstudy.study.reported import reported, reported_columns, warn_of_gaps
 from vggstudy.study.times import time_to_target
 
 if TYPE_CHECKING:
@@ -92,8 +93,8 @@ def comparisons_of(plan: Plan, whose: Comparisons) -> Callable[[PlannedRun], int
         "run", or "study" for the epochs of all planned runs.
     """
     if whose == "run":
-        return lambda run: run.recipe.training.epochs
-    total = sum(run.recipe.training.epochs for run in plan.runs)
+        return lambda run: run.recipe.epochs or 1
+    total = sum(run.recipe.epochs or 1 for run in plan.runs)
     return lambda _: total
 
 
@@ -111,16 +112,19 @@ def labeller(plan: Plan, rule: LabelRule, registered: Comparisons) -> Labeller:
     registered : str
         Whose epochs count where the rule does not say so: `StudyStore.comparisons`.
     """
+    if plan.protocol.trainer is not None:
+        return lambda _, status, result: label_trained({**result, "status": status}, rule)
     count = comparisons_of(plan, rule.comparisons or registered)
 
     def label(run: PlannedRun, status: str, result: Mapping[str, Any]) -> Label:
-        stopping = run.recipe.training.early_stopping
+        training = network(run.recipe).training
+        stopping = training.early_stopping
         return label_run(
             {**result, "status": status},
             rule,
             comparisons=count(run),
             patience=stopping.patience if stopping else None,
-            monitor=run.recipe.training.monitored,
+            monitor=training.monitored,
         )
 
     return label
@@ -184,13 +188,23 @@ def study_frame(
     recalls = _recalls_asked(plan)
     target = plan.protocol.analysis.target
     entries = [_row(run, records.get(run.run_id), label, recalls, target) for run in plan.runs]
-    return pd.DataFrame(entries, columns=columns(plan))
+    quantities = MEASURED if plan.protocol.trainer is None else reported_columns(entries, plan)
+    frame = pd.DataFrame(entries, columns=columns(plan, quantities))
+    if plan.protocol.trainer is not None:
+        warn_of_gaps(frame, quantities)
+    return frame
 
 
-def columns(plan: Plan) -> list[str]:
+def columns(plan: Plan, quantities: Sequence[str] = MEASURED) -> list[str]:
     """Columns of `study_frame`, in order.
 
     A factor keeps its name: where the number of epochs is one, the column has its levels.
+
+    Parameters
+    ----------
+    plan : Plan
+    quantities : sequence of str
+        What is measured of a run.
     """
     return [
         "run_id",
@@ -200,7 +214,7 @@ def columns(plan: Plan) -> list[str]:
         *(STREAMS if plan.protocol.design.seeding == "crossed" else ()),
         "outcome",
         "completion",
-        *(name for name in MEASURED if name not in plan.factors),
+        *(name for name in quantities if name not in plan.factors),
         *_recalls_asked(plan),
         *(plan.protocol.analysis.target.columns if plan.protocol.analysis.target else ()),
         "attempts",
@@ -248,11 +262,12 @@ def _row(
     summary = record.summary
     result = {**summary.get("result", {}), "curves": record.curves}
     given = label(run, str(record.status), result)
+    measure = measured if isinstance(run.recipe, Recipe) else reported
     return {
         **base,
         "outcome": given.outcome,
         "completion": given.completion,
-        **measured(result, summary["timings"]),
+        **measure(result, summary["timings"]),
         **{name: _class_recall(result, name) for name in recalls},
         **(time_to_target(target, run, result, summary["timings"]) if target else {}),
         **run.levels,
@@ -360,38 +375,3 @@ def relabelled_frame(
         open_ended = (frame["outcome"] == "failed_to_learn") & (frame["completion"] == "unfinished")
         frame.loc[open_ended, "outcome"] = "converged"
     return frame
-
-
-def cell_table(frame: pd.DataFrame, factors: Sequence[str]) -> list[dict[str, Any]]:
-    """One entry a cell: its levels, its runs by outcome, and how accurate those are that learned.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        From `study_frame`.
-    factors : sequence of str
-        Names of the factors.
-    """
-    entries = []
-    for _, group in frame.groupby("cell_id", sort=False):
-        outcomes = group["outcome"]
-        learned = group.loc[outcomes == "converged", "test_accuracy"].astype(float)
-        counts = {
-            name: int((outcomes == outcome).sum())
-            for name, outcome in (
-                ("converged", "converged"),
-                ("failed", "failed_to_learn"),
-                ("diverged", "diverged"),
-                ("crashed", "crashed"),
-                ("missing", "missing"),
-            )
-        }
-        levels = {name: _plain(group[name].iloc[0]) for name in factors}
-        mean = float(learned.mean()) if len(learned) else None
-        entries.append({**levels, "planned": len(group), **counts, "mean_accuracy": mean})
-    return entries
-
-
-def _plain(value: Any) -> Any:
-    """A plain Python value for one of numpy's."""
-    return value.item() if hasattr(value, "item") else value

@@ -12,7 +12,7 @@ from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
-from vggstudy.study.tables import TableArguments, TableAsked, counted, tables_of
+from vggstudy.study.tables import AUTO, Decide, TableArguments, TableAsked, counted, tables_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,6 +91,7 @@ def open_source(
     factors: Sequence[str] = (),
     lower_is_better: bool | None = None,
     seeding: Seeding | None = None,
+    decide: Decide | None = None,
     block: str | None = None,
     **table: Unpack[TableArguments],
 ) -> Source:
@@ -103,12 +104,16 @@ def open_source(
     protocol : Protocol, optional
         For a CSV or a data frame: its factors, label rule and analysis settings.
     factors : sequence of str
-        For a CSV or a data frame without a protocol: the columns that are factors.
+        For a CSV or a data frame without a protocol: the columns that are factors; ``auto`` takes
+        those that look like some.
     lower_is_better : bool, optional
         Whether less of the outcome is better; by default as the protocol, or else its name, says.
     seeding : str, optional
         For a CSV or a data frame: whether runs of different cells share their seeds (auto,
         independent, shared or crossed); by default what the protocol says, else auto.
+    decide : callable, optional
+        Answers, with `factors` auto, whether a column is a factor of which that is open; without
+        it such a table is refused.
     block : str, optional
         For a CSV or a data frame: the factor whose levels, such as data sets or tasks, stand for
         others of their kind; a column that is not among `factors` is added to them.
@@ -122,9 +127,9 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
-    if block is not None and factors and block not in factors:
+    if block is not None and factors and block not in factors and tuple(factors) != AUTO:
         factors = (*factors, block)
-    opened = _open(source, protocol, factors, TableAsked.of(**table))
+    opened = _open(source, protocol, factors, TableAsked.of(**table), decide)
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
     opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
@@ -143,6 +148,7 @@ def _open(
     protocol: Protocol | None,
     factors: Sequence[str],
     asked: TableAsked,
+    decide: Decide | None = None,
 ) -> Source:
     """`open_source`, the outcome's direction as its name says."""
     if isinstance(source, Study):
@@ -150,12 +156,12 @@ def _open(
         return _from_study(source)
     if isinstance(source, (str, Path)):
         if is_file(source) and Path(source).name != "study.json":
-            return _of_table(Path(source), protocol, factors, asked)
+            return _of_table(Path(source), protocol, factors, asked, decide)
         if Path(source).suffix in {".csv", ".tsv", ".txt"}:
             msg = f"{source}: there is no such file"
             raise AnalysisError(msg)
         return _open(Study.open(find_study(source)), protocol, factors, asked)
-    return _of_table(source, protocol, factors, asked)
+    return _of_table(source, protocol, factors, asked, decide)
 
 
 def _of_table(
@@ -163,11 +169,12 @@ def _of_table(
     protocol: Protocol | None,
     factors: Sequence[str],
     asked: TableAsked,
+    decide: Decide | None,
 ) -> Source:
     """Runs of a file, whose name does not matter, or of a data frame."""
     path = source if isinstance(source, Path) else None
     settings = asked.settings(protocol)
-    table, *further = tables_of(source, protocol, factors, asked, settings)
+    table, *further = tables_of(source, protocol, factors, asked, settings, decide)
     return Source(table, settings, path=path, protocol=protocol, further=counted(further))
 
 

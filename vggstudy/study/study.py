@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +18,7 @@ from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 from vggstudy.study.keeping import Keeper, Noting, note_look
+from vggstudy.study.trainers import trainer_site
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,6 +175,8 @@ class Study:
         limit: int | None = None,
         listener: Watch | None = None,
         engine: Engine | None = None,
+        trainer: Callable[..., Any] | str | None = None,
+        allow_command: str | None = None,
     ) -> Tally:
         """Execute what is lacking; whatever has a result stays as it is.
 
@@ -192,6 +195,12 @@ class Study:
             default.
         engine : Engine, optional
             Where runs are executed: `SlurmEngine`, `RayEngine`; on this machine by default.
+        trainer : callable or str, optional
+            The function that trains, ``fn(params, seeds, report, run_dir)`` or its
+            ``module:name``, where the protocol's ``[trainer]`` is a function.
+        allow_command : str, optional
+            Digest of the command that may be executed (`Protocol.command_digest`), where it is a
+            command that this user has not allowed for this study before.
 
         Raises
         ------
@@ -201,17 +210,24 @@ class Study:
             If the images are missing or damaged.
         ExecutionError
             If records cannot be written, the libraries for training are not installed, or ``jobs``
-            or ``limit`` is less than 1.
+            or ``limit`` is less than 1; if nobody has consented to the protocol's trainer.
         """
         from vggstudy.execution import execute, resolve_options
+        from vggstudy.study.codes import changed_code
 
         if limit is not None and limit < 1:
             msg = f"limit must be at least 1, got {limit}"
             raise ExecutionError(msg)
-        if engine is None and missing_for_training() and self.progress().lacking:
+        networks = self.protocol.trainer is None
+        if networks and engine is None and missing_for_training() and self.progress().lacking:
             require_training()  # before the study has a folder
         selected = {run.run_id for run in select_runs(self.plan, only)}
         chosen = options or resolve_options(jobs=jobs)
+        if networks or self.progress().lacking:  # what is not executed needs no consent
+            site = trainer_site(
+                self.protocol, self.path, allow_command=allow_command, function=trainer
+            )
+            chosen = replace(chosen, trainer=site)
         with self.held() as store:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
@@ -219,10 +235,13 @@ class Study:
             watch = listener or _silent
             with contextlib.ExitStack() as stack:
                 watching = stack.enter_context(watch(runs, chosen))
-                settled = _settled(chosen, store, runs, watching, measured=engine is None)
+                measured = engine is None and networks
+                settled = _settled(chosen, store, runs, watching, measured=measured)
                 if settled.jobs != chosen.jobs:  # what it tells of the time left is another
                     stack.close()
                     watching = stack.enter_context(watch(runs, settled))
+                if runs and settled.trainer and (told := changed_code(store, settled.trainer)):
+                    watching.note(told)
                 crashed = [run.run_id for run in progress.crashed]
                 noting = Noting(watching, Keeper(self.path), store.checksum, crashed)
                 return (engine or execute)(runs, store, settled, noting)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
@@ -18,7 +18,15 @@ if TYPE_CHECKING:
     from vggstudy.analysis.data.levels import Level
     from vggstudy.analysis.data.table import RunTable
     from vggstudy.analysis.data.times import TimesAsked
+    from vggstudy.analysis.notes import Note
     from vggstudy.study.study import Study
+
+
+AUTO = ("auto",)
+"""In place of factors: the columns that look like some."""
+
+Decide = Callable[[str], bool]
+"""Says whether a column is a factor."""
 
 
 class TableArguments(TypedDict, total=False):
@@ -162,8 +170,12 @@ def tables_of(
     factors: Sequence[str],
     asked: TableAsked,
     settings: AnalysisSettings,
+    decide: Decide | None = None,
 ) -> list[RunTable]:
     """Runs of a file or a data frame, once for each outcome; the main one labels them all.
+
+    Where the factors are `AUTO`, columns are taken by what they hold; `decide` answers for those of
+    which that is open.
 
     Raises
     ------
@@ -176,6 +188,9 @@ def tables_of(
 
     where = str(source) if isinstance(source, Path) else "the data frame"
     names = _factors(protocol, factors, where)
+    taken: tuple[Note, ...] = ()
+    if names == AUTO:
+        names, taken = _by_role(source, asked, settings, decide)
     outcomes = (settings.outcome, *settings.outcomes)
     file = _chosen(_read(source, names, asked, settings), asked.where)
     times = asked.times(settings, [str(name) for name in file.frame.columns])
@@ -216,7 +231,7 @@ def tables_of(
             )
         )
     _check_levels(asked.levels or {}, tables[0])
-    tables[0] = replace(tables[0], notes=(*notes, *tables[0].notes))
+    tables[0] = replace(tables[0], notes=(*taken, *notes, *tables[0].notes))
     return tables
 
 
@@ -250,10 +265,50 @@ def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> t
     if protocol is None and not factors:
         msg = (
             f"{where}: which columns are factors? "
-            "Say --factors depth,batch_size,... or --protocol FILE"
+            "Say --factors depth,batch_size,... (auto takes them by what columns hold) or "
+            "--protocol FILE"
         )
         raise AnalysisError(msg)
-    return tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
+    given = (factors,) if isinstance(factors, str) else tuple(factors)
+    return given or (tuple(protocol.design.factors) if protocol else ())
+
+
+def _by_role(
+    source: Path | pd.DataFrame,
+    asked: TableAsked,
+    settings: AnalysisSettings,
+    decide: Decide | None,
+) -> tuple[tuple[str, ...], tuple[Note, ...]]:
+    """The columns that are factors by what they hold, and what is to be said of it.
+
+    Raises
+    ------
+    TableOptionError
+        If there is none, or nobody decides on one that may be a factor or not.
+    """
+    from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS
+    from vggstudy.analysis.data.roles import roles_of
+
+    frame = _chosen(_read(source, (), asked, settings), asked.where).frame
+    columns = [str(name) for name in frame.columns]
+    number = asked.replicate or next((x for x in REPLICATE_COLUMNS if x in columns), None)
+    known = {settings.outcome, *settings.outcomes, *LABEL_COLUMNS, *REPLICATE_COLUMNS}
+    known |= {"majority_rate", "init_seed", "data_seed", asked.label or "", asked.last or ""}
+    known |= {*asked.average_over}
+    roles = roles_of(frame, known, number if number in columns else None)
+    if roles.open and decide is None:
+        both = ",".join(name for name in columns if name in {*roles.factors, *roles.open})
+        without = f" or --factors {','.join(roles.factors)}" if roles.factors else ""
+        msg = (
+            f"--factors auto: {', '.join(map(repr, roles.open))} may be factors or not; say "
+            f"--factors {both}{without}"
+        )
+        raise TableOptionError(msg)
+    chosen = {name for name in roles.open if decide is not None and decide(name)}
+    taken = tuple(name for name in columns if name in {*roles.factors, *chosen})
+    if not taken:
+        raise TableOptionError("--factors auto: no column looks like a factor; name them")
+    return taken, roles.notes(taken)
 
 
 def _read(

@@ -41,7 +41,8 @@ def time_to_target(
         ),
         None,
     )
-    counted = run.recipe.training.epochs if epoch is None else epoch
+    budget = run.recipe.epochs or int(result.get("epochs") or 0)  # a trainer's own is what it ran
+    counted = budget if epoch is None else epoch
     time, reached = target.columns
     return {time: _elapsed(target, counted, result, timings), reached: epoch is not None}
 

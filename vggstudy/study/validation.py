@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vggstudy.errors import DataError, Problem, ProtocolError
+from vggstudy.protocol import network
 from vggstudy.study.labels import convergence_threshold, exceeds
 from vggstudy.study.runs import comparisons_of
 
@@ -97,6 +98,8 @@ def check_validation(
         decoding them are not checked.
     """
     rule = loaded.protocol.label
+    if loaded.protocol.trainer is not None:
+        return []  # nothing is known of its data
     roots = (loaded.path.resolve().parent, Path.cwd())
     count = comparisons_of(plan, rule.comparisons or registered)
     refused, warned = [], []
@@ -123,7 +126,7 @@ def _splits(
     known: dict[str, Outline | None] = {}
     seen: set[tuple[str, int]] = set()
     for run in plan.cells:
-        data, chances = run.recipe.data, comparisons(run)
+        data, chances = network(run.recipe).data, comparisons(run)
         drawn = repr(data.model_copy(update={"data_norm": False, "flip": False, "crop": 0}))
         if (drawn, chances) in seen:
             continue

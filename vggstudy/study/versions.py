@@ -44,7 +44,9 @@ def _versions(environment: Mapping[str, Any]) -> dict[str, str]:
     commit = UNKNOWN
     if isinstance(git, Mapping):
         commit = f"{str(git.get('commit'))[:12]}{'+' if git.get('dirty') else ''}"
+    code = environment.get("trainer", {}).get("code") or {}
     return {
+        "code": str(code.get("sha256", UNKNOWN))[:12],  # of a trainer of one's own
         "vggstudy": str(environment.get("vggstudy", UNKNOWN)),
         "commit": commit,
         "torch": str(torch or UNKNOWN),

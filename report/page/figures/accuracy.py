@@ -98,6 +98,8 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         _draw_runs(plot, cells, scale, unit, grid.width, runs=runs)
         _draw_failed(strip, cells, scale, grid.width)
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
+        if not view.judged:
+            strip.set_yticks([])
         title = "\n".join(_title(view, panel, grid.width))
         plot.set_title(title, loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
     name = axis_name(axis, scale)

@@ -42,19 +42,19 @@ def draw_flow(
     ----------
     stages : sequence of Step
     outcomes : sequence of (str, int)
-        Of the runs that reached the last one.
+        Of the runs that reached the last one; none where nobody says.
     words : dict
         What each stage, reason and outcome is called.
     """
     start = STEP * len(stages) + 2
-    figure, axes = blank(canvas.width, start + TALL + 2)
+    figure, axes = blank(canvas.width, start + TALL + 2 if outcomes else start)
     main = 0.46 * canvas.width
     for index, stage in enumerate(stages):
         y = 2 + index * STEP
         _box(axes, (0, y, main, BOX), f"{stage.n}", words[stage.name], edge=MUTED)
         if index + 1 < len(stages):
             _arrow(axes, (main / 2, y + BOX), (main / 2, y + STEP - 1))
-        else:
+        elif outcomes:
             axes.plot([main / 2] * 2, [y + BOX, start - 12], color=MUTED, lw=1.2)
         if index + 1 < len(stages) and stages[index + 1].excluded:
             lost = stages[index + 1]
@@ -63,7 +63,8 @@ def draw_flow(
             _arrow(axes, (main / 2, middle), (side - 1, middle))
             box = (side, middle - BOX / 2, min(canvas.width - side - 2, main), BOX)
             _box(axes, box, f"{lost.excluded}", words[lost.reason], edge=VERMILLION)
-    _draw_outcomes(axes, outcomes, words, start, canvas.width)
+    if outcomes:
+        _draw_outcomes(axes, outcomes, words, start, canvas.width)
     return figure
 
 

@@ -25,8 +25,8 @@ from vggstudy.report.words.prose import outcome_words
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
-MOST_ROWS = 12
-"""Rows of an outcome that a forest draws; the table has all."""
+MOST_ROWS = 45
+"""Rows of an outcome that a forest draws, all pairs of ten levels; the table has all."""
 
 
 def pair_label(view: StudyView, factor: Factor, claim: Claim) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.view import Factor, StudyView
@@ -11,17 +12,21 @@ if TYPE_CHECKING:
 
 MOST = 6
 
+MOST_PAIRS = 15
+"""Differences of levels in words that are shown besides: all pairs of six levels."""
+
 Headline = tuple["Claim", Factor | None]
 
 
 def headline_claims(view: StudyView) -> list[Headline]:
-    """At most six claims, each with the factor whose main effect it is.
+    """At most six claims, each with the factor whose main effect it is, and pairs of levels.
 
     Registered claims come first; then the main effects of the factors, two-level factors first, on
     convergence and on the outcome, and on the expected outcome where the rows have room for it.
-    An effect that cannot be averaged over the whole grid is replaced by the one that the analysis
-    offers on the largest complete part. The choice depends on which runs there are, never on an
-    estimate.
+    Of factors in words, of which no two levels are first and last, every two are compared, up to
+    `MOST_PAIRS`. An effect that cannot be averaged over the whole grid is replaced by the one that
+    the analysis offers on the largest complete part. The choice depends on which runs there are,
+    never on an estimate.
     """
     by_name = {factor.name: factor for factor in view.factors}
     chosen: dict[str, Headline] = {
@@ -29,7 +34,7 @@ def headline_claims(view: StudyView) -> list[Headline]:
         for claim in view.claims
         if claim.registered
     }
-    factors = [f for f in view.factors if view.claims.effect("converged", f) is not None]
+    factors = [f for f in view.factors if view.claims.effect(view.outcome, f) is not None]
     factors.sort(key=lambda factor: len(factor.levels) != 2)
     room = max(MOST - len(chosen), 0)
     outcomes = view.outcomes
@@ -40,4 +45,26 @@ def headline_claims(view: StudyView) -> list[Headline]:
             if effect is not None:
                 shown = view.claims.offered(effect)
                 chosen.setdefault(shown.id, (shown, factor))
-    return list(chosen.values())[:MOST]
+    return [*list(chosen.values())[:MOST], *_pairs(view, chosen)]
+
+
+def _pairs(view: StudyView, chosen: Mapping[str, Headline]) -> list[Headline]:
+    """The differences of the outcome between levels in words, and what stands in for others."""
+    found: dict[str, Headline] = {}
+    for factor in view.factors:
+        effect = view.claims.effect(view.outcome, factor)
+        pairs = view.claims.contrasts(view.outcome, factor) if factor.is_worded else []
+        for claim in [*pairs, *([] if effect is None else [effect])]:
+            own = [view.claims.offered(claim)] if claim in pairs else []
+            found |= {one.id: (one, None) for one in (*own, *view.result.stand_ins(claim))}
+    return [one for key, one in found.items() if key not in chosen][:MOST_PAIRS]
+
+
+def pairs_left_out(view: StudyView) -> int:
+    """Differences between levels in words that the abstract does not show."""
+    count = sum(
+        len(view.claims.contrasts(view.outcome, factor))
+        for factor in view.factors
+        if factor.is_worded
+    )
+    return max(count - MOST_PAIRS, 0)

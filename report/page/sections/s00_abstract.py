@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from vggstudy.report.page.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.contrasts import pair_label
 from vggstudy.report.page.sections.diagnostics import checks
-from vggstudy.report.page.sections.headline import Headline, headline_claims
+from vggstudy.report.page.sections.headline import Headline, headline_claims, pairs_left_out
 from vggstudy.report.page.sections.rows import forest_row
 from vggstudy.report.page.sections.seeds import other_reading
 from vggstudy.report.page.tables import (
@@ -47,6 +48,7 @@ def build(view: StudyView) -> Section:
         {
             "warnings": _warnings(view),
             "sentences": sentences,
+            "left_out": pairs_left_out(view),
             "forest": _forest(view, shown) if shown else None,
             "seeds": other_reading(view, headlines),
         },
@@ -142,6 +144,8 @@ def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bo
     """What a row is about: the factor and its two levels, else the estimand."""
     if factor is None and short and claim.conditions and not claim.factors:
         return capitalise(view.place(claim))
+    if factor is None and short and (compared := _compared(view, claim)):
+        return f"{capitalise(compared.label)}: {pair_label(view, compared, claim)}"
     if factor is None:
         return capitalise(estimand(view, claim))
     text = capitalise(factor.label)
@@ -159,3 +163,10 @@ def row_label(view: StudyView, claim: Claim, factor: Factor | None, *, short: bo
     if claim.conditions:
         text += " " + gettext("(%(place)s only)") % {"place": view.place(claim)}
     return text
+
+
+def _compared(view: StudyView, claim: Claim) -> Factor | None:
+    """The factor in words of which a claim compares two levels over the whole grid."""
+    if claim.quantity != "diff" or {*claim.conditions} != {*claim.factors}:
+        return None
+    return next((f for f in view.factors if f.name in claim.factors and f.is_worded), None)

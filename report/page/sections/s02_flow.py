@@ -27,13 +27,14 @@ WORDS = {
 
 def build(view: StudyView) -> Section:
     """Build the section."""
-    values = {"flow": _picture(view.flow), "counts": view.flow}
+    ends = outcomes_of(view.flow) if view.judged else ()
+    values = {"flow": _picture(view.flow, ends), "counts": view.flow}
     return Section(2, "flow", gettext("Flow of runs"), values)
 
 
-def _picture(flow: Flow) -> Picture:
-    """The diagram, with the same counts as a table."""
-    steps, ends = steps_of(flow), outcomes_of(flow)
+def _picture(flow: Flow, ends: tuple[tuple[str, int], ...]) -> Picture:
+    """The diagram, with the same counts as a table; what runs came to, where that is known."""
+    steps = steps_of(flow)
     words = {name: gettext(text) for name, text in WORDS.items()}
     outcomes = [("– " + words[name], count, "", "") for name, count in ends]
     stages = [

@@ -35,8 +35,10 @@ MOST_ROWS = 20
 """Levels of a factor that are drawn; the table has all."""
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where nothing tells which runs converged."""
+    if not view.judged:
+        return None
     labelled = [cell for cell in view.cells if cell.n]
     levels = _levels(view)
     return Section(

@@ -30,13 +30,16 @@ def build(view: StudyView) -> Section:
     """Build the section."""
     axis = view.axis
     name = gettext("the factors") if axis is None else axis.label
-    title = gettext("Accuracy against %(factor)s") % {"factor": name}
+    measure = capitalise(friendly(view.outcome))
+    title = gettext("%(measure)s against %(factor)s") % {"measure": measure, "factor": name}
     converged = sum(cell.k for cell in view.cells)
     values = {
         "axis": name,
         "measure": friendly(view.outcome),
         "converged": converged,
         "runs": sum(cell.n for cell in view.cells),
+        "judged": view.judged,
+        "bounded": view.result.table.bounds is not None,
         "picture": None if axis is None or not converged else _picture(view, axis),
         "best": threshold_picture(view, "best"),
         "peak": threshold_picture(view, "peak"),
@@ -55,24 +58,16 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
     first = display(claims[0]) if claims else None
     order = [axis, *view.panel_factors]
     columns = [Column(capitalise(f.label)) for f in order]
-    columns += [
-        Column(name)
-        for name in (
-            gettext("Converged/run"),
-            gettext("Mean"),
-            gettext("SD"),
-            gettext("Interval"),
-            gettext("Expected"),
-            gettext("Its interval"),
-        )
-    ]
+    names = [gettext("Converged/run"), gettext("Mean"), gettext("SD"), gettext("Interval")]
+    names += [gettext("Expected"), gettext("Its interval")] if "expected" in view.outcomes else []
+    columns += map(Column, names)
     return picture(
         lambda canvas: draw_accuracy(view, axis, canvas, unit=unit),
         key="fig-accuracy",
         drawn=len(view.cells) <= MOST_CELLS,
         question=gettext("How accurate are the runs that converged, by %(factor)s?")
         % {"factor": axis.label},
-        caption=_caption(capitalise(measure), first.level if first else None),
+        caption=_caption(capitalise(measure), first.level if first else None, judged=view.judged),
         description=gettext(
             "%(panels)s panels over %(levels)s levels of %(factor)s; %(converged)s runs "
             "converged, %(failed)s failed."
@@ -85,15 +80,20 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
             "failed": sum(c.n - c.k for c in view.cells),
         },
         table=Table(
-            gettext("Accuracy by cell, among runs that converged"),
+            gettext("%(measure)s by cell, among runs that converged")
+            % {"measure": capitalise(friendly(view.outcome))},
             tuple(columns),
             tuple(_row(view, order, cell, unit) for cell in _ordered(view)),
         ),
         data=download(
             "runs.csv",
-            [*(f.name for f in view.factors), "converged", view.outcome],
             [
-                (*cell.levels, int(converged), value)
+                *(f.name for f in view.factors),
+                *(["converged"] if view.judged else []),
+                view.outcome,
+            ],
+            [
+                (*cell.levels, *([int(converged)] if view.judged else []), value)
                 for cell in view.cells
                 for converged, values in ((True, cell.converged), (False, cell.failed))
                 for value in values
@@ -102,7 +102,7 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
     )
 
 
-def _caption(measure: str, level: str | None) -> str:
+def _caption(measure: str, level: str | None, *, judged: bool) -> str:
     """What dots, marks and bands are."""
     words = {"measure": measure, "level": level}
     if level is None:
@@ -115,6 +115,8 @@ def _caption(measure: str, level: str | None) -> str:
             "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, "
             "the band its %(level)s confidence interval."
         )
+    if not judged:
+        return text % words
     below = gettext(
         "Below, the share of runs that failed, with their number: failed to learn in orange, "
         "diverged in purple."
@@ -132,13 +134,21 @@ def _row(view: StudyView, order: list[Factor], cell: Cell, unit: int) -> tuple[E
     levels = dict(zip(view.factors, cell.levels, strict=True))
     return (
         *(entry(factor.text(levels[factor])) for factor in order),
-        entry(f"{cell.k}/{cell.n}"),
+        entry(counted(view, cell)),
         estimate_entry(cell.accuracy),
         entry(_spread(cell, unit)),
         interval_entry(cell.accuracy),
-        estimate_entry(cell.expected),
-        interval_entry(cell.expected),
+        *(
+            (estimate_entry(cell.expected), interval_entry(cell.expected))
+            if "expected" in view.outcomes
+            else ()
+        ),
     )
+
+
+def counted(view: StudyView, cell: Cell) -> str:
+    """The runs of a cell, and how many of them converged where that is known."""
+    return f"{cell.k}/{cell.n}" if view.judged else f"{cell.n}"
 
 
 def _spread(cell: Cell, unit: int) -> str:

@@ -1,4 +1,4 @@
-"""Section 5, factors with levels that are not on the x axis: the runs above, contrasts below."""
+"""Section 5, factors that are not on the x axis, or in words: the runs above, contrasts below."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from vggstudy.report.page.figures.accuracy import draw_accuracy
 from vggstudy.report.page.figures.svg import MOST_LEVELS, Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.contrasts import contrast_picture, pair_label
-from vggstudy.report.page.sections.s04_accuracy import outcome_scale
+from vggstudy.report.page.sections.s04_accuracy import counted, outcome_scale
 from vggstudy.report.page.tables import (
     Column,
     Table,
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 def build(view: StudyView) -> Section:
     """Build the section."""
-    factors = [f for f in view.panel_factors if not f.is_switch and len(f.levels) > 1]
+    compared = [f for f in view.factors if f is not view.axis or f.is_worded]
+    factors = [f for f in compared if not f.is_switch and len(f.levels) > 1]
     title = capitalise(factors[0].label) if len(factors) == 1 else gettext("Other factors")
     parts = [_part(view, factor) for factor in factors]
     return Section(5, "levels", title, {"parts": parts})
@@ -37,14 +38,14 @@ def build(view: StudyView) -> Section:
 
 def _part(view: StudyView, factor: Factor) -> dict[str, object]:
     """One factor: sentences, its runs, its contrasts."""
-    effects = [view.claims.effect(outcome, factor) for outcome in ("converged", view.outcome)]
+    effects = [view.claims.effect(outcome, factor) for outcome in view.outcomes[:2]]
     shown = [view.claims.offered(claim) for claim in effects if claim is not None]
     sentences: list[Sentence] = [claim_sentence(view, c, factor=factor) for c in shown]
     converged = any(cell.converged for cell in view.cells)
     return {
         "label": capitalise(factor.label),
         "sentences": sentences,
-        "runs": _runs(view, factor) if converged else None,
+        "runs": _runs(view, factor) if converged and factor is not view.axis else None,
         "contrasts": _contrasts(view, factor),
     }
 
@@ -63,7 +64,7 @@ def _runs(view: StudyView, factor: Factor) -> Picture:
     rows = [
         (
             entry(factor.text(cell.levels[0])),
-            entry(f"{cell.k}/{cell.n}"),
+            entry(counted(view, cell)),
             estimate_entry(cell.accuracy),
             interval_entry(cell.accuracy),
         )
@@ -94,9 +95,9 @@ def _runs(view: StudyView, factor: Factor) -> Picture:
         ),
         data=download(
             f"{factor.name}_runs.csv",
-            (factor.name, "converged", view.outcome),
+            (factor.name, *(["converged"] if view.judged else []), view.outcome),
             [
-                (cell.levels[0], int(converged), value)
+                (cell.levels[0], *([int(converged)] if view.judged else []), value)
                 for cell in margin.cells
                 for converged, values in ((True, cell.converged), (False, cell.failed))
                 for value in values

@@ -46,7 +46,7 @@ def build(view: StudyView) -> Section:
     switches = [factor for factor in view.factors if factor.is_switch]
     sentences: list[Sentence] = []
     for factor in switches:
-        for outcome in ("converged", view.outcome):
+        for outcome in view.outcomes[:2]:
             effect = view.claims.effect(outcome, factor)
             if effect is not None:
                 shown = view.claims.offered(effect)
@@ -54,7 +54,7 @@ def build(view: StudyView) -> Section:
     title = gettext("With and without")
     if len(switches) == 1:
         title = gettext("With and without %(factor)s") % {"factor": switches[0].label}
-    pictures = [_picture(view, switches, outcome) for outcome in ("converged", view.outcome)]
+    pictures = [_picture(view, switches, outcome) for outcome in view.outcomes[:2]]
     return Section(
         6,
         "switches",
@@ -139,6 +139,7 @@ def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
     ]
     if not shares:
         text.append(gettext("Cells in which fewer than two runs converged have no line."))
+    if not shares and "expected" in view.outcomes:
         text.append(
             gettext(
                 "The differences over all runs, failed ones included, are the claims of the same "

@@ -46,7 +46,7 @@ def build(view: StudyView) -> Section:
             "sentences": _sentences(view),
             "lines": _lines(view, pairs[:MOST_PANELS]) if pairs else None,
             "contrasts": _contrasts(view),
-            "model": sentences(view).get("failure"),
+            "model": sentences(view).get("failure") if view.judged else None,
             "effects": effects_table(view),
         },
     )

@@ -52,6 +52,7 @@ def build(view: StudyView) -> Section:
             "moving": _moving(view),
             "residuals": _residuals(view),
             "models": sentences(view),
+            "judged": view.judged,
             "measure": capitalise(friendly(view.outcome)),
             "coefficients": coefficient_tables(view),
             "components": components_table(view),

@@ -112,8 +112,10 @@ def _sentence(found: Sensitivity) -> str:
     return gettext("%(text)s; %(note)s") % {"text": text, "note": spoken(found.note)}
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where nothing tells which runs converged."""
+    if not view.judged:
+        return None
     found = view.result.sensitivity
     values: dict[str, object] = {"sentence": None, "curve": None, "table": None}
     if found is not None and not found.outcomes:

@@ -150,3 +150,13 @@ def test_a_result_travels_without_what_it_kept_to_save_work(grid: Grid) -> None:
     again = pickle.loads(pickle.dumps(result.claims))
     assert len(pickle.dumps(result.claims)) < 100 * 1024
     assert again["accuracy.median@a=m00,b=d00"] == result.claims["accuracy.median@a=m00,b=d00"]
+
+
+def test_a_summary_cuts_long_ids_and_long_lists_and_says_what_it_leaves_out(grid: Grid) -> None:
+    result = analyze(grid(words(11, "m" * 60), words(2, "d")).cells.table, resamples=99)
+    lines = result.summary().splitlines()
+    assert len(result.headline()) > 40
+    assert sum(line.startswith(("accuracy.", "converged.", "expected.")) for line in lines) == 40
+    assert max(len(line.split("  ")[0]) for line in lines if line.startswith("converged.d")) <= 101
+    made = len(result.claims) - 40
+    assert f"{made} more claims were made; any other is estimated by its id" in lines

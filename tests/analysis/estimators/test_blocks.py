@@ -267,6 +267,8 @@ def test_by_default_all_pairs_and_ranks_are_claimed_in_the_unit_that_blocks_have
     assert len(ids) == 3 + 3 * 2
     assert "accuracy.block_diff.model@model=a..b" in ids
     apart = maker(runs("score", scale=(1.0, 100.0)), "score")
+    losses = maker(runs("val_loss", scale=(1.0, 100.0)), "val_loss")
+    assert "val_loss.block_ratio.model@model=a..b" in [x.id for x in over_blocks(losses.cells)]
     assert "score.block_ratio.model@model=a..b" in [x.id for x in over_blocks(apart.cells)]
     words = apart.parse("score.block_ratio.model@model=a..b").words
     assert words.endswith("model b minus a, over dataset, which stand for others of their kind")

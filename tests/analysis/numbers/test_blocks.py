@@ -49,6 +49,9 @@ def test_the_interval_over_blocks_is_students_and_that_of_the_next_one_wider() -
     mean, se = EFFECTS.mean(), EFFECTS.std(ddof=1) / 12**0.5
     found = over_blocks(EFFECTS, confidence=0.95)
     assert (found.low, found.high) == pytest.approx(student.interval(0.95, 11, mean, se))
+    cancelled = over_blocks(np.array([0.1, 0.2, -0.3]), confidence=0.95)
+    assert cancelled.estimate == 0.0
+    assert cancelled.low == -cancelled.high
     own = next_block(EFFECTS, confidence=0.95)
     assert own.high - mean == pytest.approx((found.high - mean) * 13**0.5)
     assert constant(np.array([0.1] * 6))

@@ -10,7 +10,10 @@ import sys
 import pytest
 
 from vggstudy.execution.local.process import ALLOCATOR, _environment
+from vggstudy.execution.options import ExecutionOptions
 from vggstudy.training.lanes.count import MAX_STREAMS
+
+OPTIONS = ExecutionOptions(jobs=1)
 
 FAULTS = """
 import resource
@@ -40,6 +43,6 @@ def test_a_device_has_a_queue_for_every_stream_unless_the_user_said_otherwise(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.delenv("CUDA_DEVICE_MAX_CONNECTIONS", raising=False)
-    assert _environment(1)["CUDA_DEVICE_MAX_CONNECTIONS"] == str(MAX_STREAMS)
+    assert _environment(OPTIONS, "cpu")["CUDA_DEVICE_MAX_CONNECTIONS"] == str(MAX_STREAMS)
     monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
-    assert _environment(1)["CUDA_DEVICE_MAX_CONNECTIONS"] == "4"
+    assert _environment(OPTIONS, "cpu")["CUDA_DEVICE_MAX_CONNECTIONS"] == "4"

@@ -17,8 +17,10 @@ from vggstudy.protocol import (
     CellRecipe,
     LoadedProtocol,
     Protocol,
+    Recipe,
     describe_levels,
     grid,
+    network,
     resolve,
     setting_paths,
 )
@@ -45,12 +47,16 @@ def cells_of(made: Protocol) -> list[CellRecipe]:
     return cells
 
 
+def networks(cells: list[CellRecipe]) -> list[Recipe]:
+    return [network(cell.recipe) for cell in cells]
+
+
 def test_cells_are_all_combinations_the_last_factor_fastest() -> None:
     cells = cells_of(protocol({"depth": [19, 11], "lr": [0.1, 0.01, 0.001]}))
     assert [tuple(cell.levels.values()) for cell in cells] == list(
         itertools.product([19, 11], [0.1, 0.01, 0.001])
     )
-    assert [(c.recipe.model.depth, c.recipe.training.lr) for c in cells] == [
+    assert [(r.model.depth, r.training.lr) for r in networks(cells)] == [
         tuple(cell.levels.values()) for cell in cells
     ]
 
@@ -63,10 +69,10 @@ def test_design_without_factors_is_one_cell() -> None:
 
 def test_a_level_reaches_a_table_that_the_base_has_not() -> None:
     cells = cells_of(protocol({"early_stopping.patience": [3, 4], "scheduler.factor": [0.5]}))
-    stopping = [cell.recipe.training.early_stopping for cell in cells]
+    stopping = [recipe.training.early_stopping for recipe in networks(cells)]
     assert [rule.patience for rule in stopping if rule] == [3, 4]
-    assert {cell.recipe.training.scheduler.factor for cell in cells} == {0.5}
-    assert {cell.recipe.training.scheduler.patience for cell in cells} == {5}
+    assert {recipe.training.scheduler.factor for recipe in networks(cells)} == {0.5}
+    assert {recipe.training.scheduler.patience for recipe in networks(cells)} == {5}
 
 
 def test_base_recipe_need_not_be_runnable_where_every_cell_is(load: Load) -> None:
@@ -329,4 +335,4 @@ def test_training_from_scratch_is_a_level_beside_named_weights() -> None:
     cells, problems = grid(Protocol.model_validate(document))
     assert not problems
     assert [cell.levels["weights"] for cell in cells] == ["none", "IMAGENET1K_V1"]
-    assert [cell.recipe.model.weights for cell in cells] == [None, "IMAGENET1K_V1"]
+    assert [recipe.model.weights for recipe in networks(cells)] == [None, "IMAGENET1K_V1"]

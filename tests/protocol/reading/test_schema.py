@@ -123,7 +123,7 @@ def test_schema_has_only_keywords_that_validators_know() -> None:
         "$schema", "$defs", "$ref", "title", "description", "default", "type", "properties",
         "required", "additionalProperties", "items", "anyOf", "oneOf", "const", "enum", "pattern",
         "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minLength", "maxLength",
-        "minItems", "maxItems", "minProperties",
+        "minItems", "maxItems", "minProperties", "maxProperties",
     }  # fmt: skip
     assert set(keywords(json_schema())) <= known
 

@@ -19,6 +19,7 @@ Load = Callable[..., LoadedProtocol]
 def test_template_is_a_valid_protocol_without_warnings(load: Load) -> None:
     loaded = load(render_template("my-study.2"))
     assert loaded.protocol.name == "my-study.2"
+    assert loaded.protocol.data is not None
     assert loaded.protocol.data.name == "digits"  # comes with a dependency: needs no network
     assert len(loaded.cells) == 4
     assert loaded.warnings == []

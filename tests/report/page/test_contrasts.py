@@ -131,7 +131,7 @@ def test_names_and_levels_that_ids_encode_are_printed_as_the_data_write_them() -
         pair_label(view, view.factors[0], c)
         for c in view.claims.contrasts("converged", view.factors[0])
     ]
-    assert labels == ["c..d against 50%", "x+y against 50%", "x+y against c..d"]
+    assert labels == ["50% against x+y", "c..d against x+y", "c..d against 50%"]
     needed = view.claims.of_quantity("needed")
-    assert [view.place(claim) for claim in needed] == ["kind 50%", "kind c..d", "kind x+y"]
+    assert [view.place(claim) for claim in needed] == ["kind x+y", "kind 50%", "kind c..d"]
     assert 'data-claim="needed.n%2Am@kind=x%2By"' in render(result, context=ReportContext())

@@ -112,7 +112,9 @@ def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:
         for margin, low, verdict in ((0.05, 0.1, "above"), (0.2, -0.1, "open"))
     )
     view = study_view(replace(tiny, sensitivity=Sensitivity(outcomes)), ReportContext())
-    values = s11_sensitivity.build(view).values
+    section = s11_sensitivity.build(view)
+    assert section is not None
+    values = section.values
     assert values["sentence"] == ("1 of 1 verdicts change under at least one of 2 label rules.")
     rows = [[entry.text for entry in row] for row in values["table"].rows]
     assert rows == [["Margin 0.05", "1", "10", "0", "–"], ["Margin 0.2", "1", "10", "1", EFFECT]]
@@ -134,7 +136,9 @@ def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> Non
         replace(tiny, sensitivity=Sensitivity((outcome(0.02, 0.1), outcome(0.05, 0.1)))),
         ReportContext(),
     )
-    values = s11_sensitivity.build(view).values
+    section = s11_sensitivity.build(view)
+    assert section is not None
+    values = section.values
     assert str(values["sentence"]).endswith("All of these rules give every run the same label.")
     assert (values["table"], values["curve"]) == (None, None)
 

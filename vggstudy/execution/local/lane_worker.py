@@ -15,6 +15,7 @@ from vggstudy.errors import ExecutionError, StudyError, UntrainableError
 from vggstudy.execution.attempt import Begun, record_failure, record_result
 from vggstudy.execution.local.worker import Worker
 from vggstudy.plan import PlannedRun
+from vggstudy.protocol import network
 
 if TYPE_CHECKING:
     from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
@@ -82,7 +83,9 @@ class LaneWorker(Worker):
             checkpoint = self.store.checkpoint_path(payload.run_id)
             self.lanes.add(
                 payload.run_id,
-                Assignment(recipe=payload.recipe, seeds=payload.seeds, checkpoint=checkpoint),
+                Assignment(
+                    recipe=network(payload.recipe), seeds=payload.seeds, checkpoint=checkpoint
+                ),
             )
         else:
             self.answer((kind, payload))

@@ -132,7 +132,7 @@ def _choose(
     """One thread, unless a measurement is worth while and finds more to be faster."""
     default = Conduct(threads=1, workers=options.jobs, chosen_by="default")
     candidates = divisions(available_cores())
-    worth = sum(run.recipe.training.epochs for run in runs) >= MIN_EPOCHS
+    worth = sum(run.recipe.epochs or 0 for run in runs) >= MIN_EPOCHS
     if measure is None or options.jobs_given or len(candidates) == 1 or not worth:
         return default
     trials = measure(candidates)

@@ -14,6 +14,7 @@ from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.conduct import Division
 from vggstudy.plan import PlannedRun
+from vggstudy.protocol import network
 
 
 class _DeadWorkerError(Exception):
@@ -61,7 +62,8 @@ def measure_divisions(
                 stack.callback(process.close)
             for process in processes:
                 _answer(process, "ready", note)
-            data = list({repr(run.recipe.data): run.recipe.data for run in runs}.values())
+            every = [network(run.recipe).data for run in runs]
+            data = list({repr(one): one for one in every}.values())
             processes[0].send(("prepare", data))
             _answer(processes[0], "prepared", note)
             cells = [runs[0], runs[-1]] if runs[0].cell_id != runs[-1].cell_id else [runs[0]]

@@ -26,6 +26,7 @@ from vggstudy.execution.options import ExecutionOptions
 from vggstudy.extras import require_training
 from vggstudy.ledger import Failure, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
+from vggstudy.protocol import Recipe, TrainerRecipe
 
 TICK_S = 0.5
 """Longest wait for a message before timeouts are looked at."""
@@ -73,7 +74,10 @@ def execute(
     """
     if not runs:
         return Tally(0, 0, 0, interrupted=False)
-    require_training()
+    if options.trainer is None:
+        if any(isinstance(run.recipe, TrainerRecipe) for run in runs):
+            raise ExecutionError("a trainer of one's own is executed only with consent")
+        require_training()
     pool = _Pool(runs, store, options, listener)
     with _signals(pool, stopped_by):
         return pool.work()
@@ -94,7 +98,10 @@ class _Pool:
         self.options = options
         self.listener = listener
         self.failures: dict[str, int] = {}
-        self.stalls = StallLimit(options.timeout_s, measured=options.devices != ("cpu",))
+        site = options.trainer
+        limit_s = options.timeout_s if site is None or site.function else None
+        measured = options.devices != ("cpu",) and site is None
+        self.stalls = StallLimit(limit_s, measured=measured)  # a command's worker knows its limit
         self.finished = 0
         self.crashed = 0
         self.signals = 0
@@ -104,7 +111,8 @@ class _Pool:
         self.preparing: WorkerProcess | None = None
         self.deaths_at_start = 0
         self.workers: list[WorkerProcess] = []
-        self.data = list({repr(run.recipe.data): run.recipe.data for run in runs}.values())
+        data = [run.recipe.data for run in runs if isinstance(run.recipe, Recipe)]
+        self.data = list({repr(one): one for one in data}.values())
         self.wakeup_read, self.wakeup_write = os.pipe()
         os.set_blocking(self.wakeup_write, False)
 
@@ -148,6 +156,8 @@ class _Pool:
             else:
                 self.receive(by_object[ready])
         self.check_timeouts()
+        for worker in self.workers:
+            worker.bound_output()
 
     def start_workers(self) -> None:
         """Start workers while there are more runs than workers."""
@@ -300,7 +310,9 @@ class _Pool:
     def on_signal(self) -> None:
         """First signal: checkpoint and stop. Second: kill."""
         if self.signals == 1:
-            self.listener.note("stopping: every run writes a checkpoint at the end of its epoch")
+            kept = "every run writes a checkpoint at the end of its epoch"
+            own = "every run is asked to stop"
+            self.listener.note(f"stopping: {own if self.options.trainer else kept}")
             self.stop_workers()
         elif self.signals > 1:
             for worker in self.workers:

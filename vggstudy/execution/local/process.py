@@ -22,6 +22,15 @@ from vggstudy.training.lanes.count import MAX_STREAMS
 STDERR_TAIL = 4000
 """Bytes at the end of a dead worker's stderr that are searched for its last words."""
 
+LACK = " (the system may have run out of memory)"
+"""Behind a SIGKILL that nobody here sent."""
+
+FAREWELL_S = 10.0
+"""Seconds that a worker has to end its command before it is killed itself."""
+
+MOST_OUTPUT = 2**30
+"""Bytes of output that a worker's file holds; it begins anew then."""
+
 ALLOCATOR = {
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**34),
@@ -54,6 +63,8 @@ class WorkerProcess:
         self.last_sign = time.monotonic()
         self._started: dict[str, float] = {}
         self._signs: dict[str, float] = {}
+        site = options.trainer
+        self.has_command = site is not None and site.function is None
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         ours, theirs = socket.socketpair()
         self.process = subprocess.Popen(
@@ -62,10 +73,10 @@ class WorkerProcess:
                 "-m",
                 "vggstudy.execution.local.worker",
                 str(theirs.fileno()),
-                str(os.getpid()),
+                "0" if self.has_command else str(os.getpid()),
             ],
             pass_fds=(theirs.fileno(),),
-            env=_environment(options.threads),
+            env=_environment(options, self.device),
             stdin=subprocess.DEVNULL,
             stdout=self.errors,
             stderr=self.errors,
@@ -122,10 +133,26 @@ class WorkerProcess:
         return time.monotonic() - self._started[run_id]
 
     def kill(self) -> None:
-        """End the process at once."""
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
+        """End the process and all of its group at once; one with a command ends that first."""
+        if self.has_command and self.process.poll() is None:
+            with socket.socket(fileno=os.dup(self.connection.fileno())) as ours:
+                ours.shutdown(socket.SHUT_WR)  # it sees its driver hang up
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(FAREWELL_S)
+        if self.process.poll() is None:
+            self._kill_group()
         self.process.wait()
+
+    def _kill_group(self) -> None:
+        """Kill what is left of the group, while the process holds its number."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+
+    def bound_output(self) -> None:
+        """Let its output begin anew where it has become very long."""
+        if os.fstat(self.errors.fileno()).st_size > MOST_OUTPUT:
+            self.errors.truncate(0)
+            self.errors.seek(0)
 
     def close(self) -> None:
         """End the process at once: what it has recorded is on disk."""
@@ -134,7 +161,8 @@ class WorkerProcess:
         self.errors.close()
 
     def obituary(self) -> str:
-        """How the process ended, with its last line of stderr."""
+        """How the process ended, with its last line of stderr; its group ends with it."""
+        self._kill_group()
         code = self.process.wait()
         how = f"exit code {code}"
         if code < 0:
@@ -143,20 +171,33 @@ class WorkerProcess:
         self.errors.seek(max(0, size - STDERR_TAIL))
         lines = self.errors.read().decode(errors="replace").strip().splitlines()
         last = f": {lines[-1].strip()}" if lines else ""
-        hint = " (the system may have run out of memory)" if code == -signal.SIGKILL else ""
+        hint = LACK if code == -signal.SIGKILL else ""
         return f"the worker ended with {how}{hint}{last}"
 
 
-def _environment(threads: int) -> dict[str, str]:
+def _environment(options: ExecutionOptions, device: str) -> dict[str, str]:
     """A worker's environment: threads, memory, deterministic cuBLAS, this package importable."""
-    environment = {**ALLOCATOR, **os.environ}
+    own = options.trainer is not None
+    environment = {**({} if own else ALLOCATOR), **os.environ}
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        environment[name] = str(threads)
-    environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    # One queue of the device for each stream of the lanes; the default of 8 would join some.
-    environment.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", str(MAX_STREAMS))
+        environment[name] = str(options.threads)
+    if own:
+        _show_device(environment, device)
+    else:
+        environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+        # One queue of the device for each stream of the lanes; the default of 8 would join some.
+        environment.setdefault("CUDA_DEVICE_MAX_CONNECTIONS", str(MAX_STREAMS))
     root = str(Path(__file__).resolve().parents[3])
     if not root.endswith("site-packages"):
         paths = [root, *filter(None, [environment.get("PYTHONPATH")])]
         environment["PYTHONPATH"] = os.pathsep.join(paths)
     return environment
+
+
+def _show_device(environment: dict[str, str], device: str) -> None:
+    """Let a trainer of one's own see one device only: the worker's, as CUDA numbers those seen."""
+    if device == "cpu":
+        return
+    number = int(device.partition(":")[2] or 0)
+    seen = [name for name in environment.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    environment["CUDA_VISIBLE_DEVICES"] = seen[number] if number < len(seen) else str(number)

@@ -17,13 +17,18 @@ import os
 import signal
 import sys
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import StudyError
 from vggstudy.execution.attempt import attempt_run
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import StudyStore
 from vggstudy.plan import PlannedRun
+from vggstudy.protocol import network
+
+if TYPE_CHECKING:
+    from vggstudy.execution.trainers.command_worker import CommandWorker
+    from vggstudy.execution.trainers.function_worker import FunctionWorker
 
 _PR_SET_PDEATHSIG = 1
 
@@ -38,7 +43,8 @@ def main() -> None:
     study, options, device = connection.recv()
     logging.getLogger("vggstudy").addHandler(_ToDriver(connection))
     logging.getLogger("vggstudy").setLevel(logging.INFO)
-    import vggstudy.training.run  # noqa: F401 - seconds of torch, before the first run's clock
+    if options.trainer is None:
+        import vggstudy.training.run  # noqa: F401 - seconds of torch, before the first run's clock
 
     worker = worker_kind(options, device)(connection, StudyStore.open(study), options, device)
     # When the driver is gone, so is this worker, its run as of its checkpoint.
@@ -119,11 +125,18 @@ class Worker:
             data_roots=self.options.data_roots,
             cache_dir=self.options.cache_dir,
         )
-        return steps_per_second(Assignment(recipe=run.recipe, seeds=run.seeds), site)
+        return steps_per_second(Assignment(recipe=network(run.recipe), seeds=run.seeds), site)
 
 
-def worker_kind(options: ExecutionOptions, device: str) -> type[Worker]:
+def worker_kind(
+    options: ExecutionOptions, device: str
+) -> type[Worker | CommandWorker | FunctionWorker]:
     """Which worker to be: on a GPU, and where lanes were asked for, one with lanes."""
+    if options.trainer is not None:
+        from vggstudy.execution.trainers.command_worker import CommandWorker
+        from vggstudy.execution.trainers.function_worker import FunctionWorker
+
+        return FunctionWorker if options.trainer.function else CommandWorker
     from vggstudy.execution.local.lane_worker import LaneWorker
 
     lanes = device != "cpu" or (options.lanes or 1) > 1
@@ -142,7 +155,12 @@ class _ToDriver(logging.Handler):
 
 
 def _die_with_parent(parent: int) -> None:
-    """Ask Linux to kill this process when its driver dies, so that no orphan goes on writing."""
+    """Ask Linux to kill this process when its driver dies, so that no orphan goes on writing.
+
+    A worker with a command to end (no parent is named) sees its driver hang up instead.
+    """
+    if parent == 0:
+        return
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:

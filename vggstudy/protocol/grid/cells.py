@@ -13,9 +13,11 @@ from pydantic import ValidationError
 from vggstudy.errors import Problem
 from vggstudy.identity import canonical_json, cell_id
 from vggstudy.protocol.grid.rules import kept_cells, rule_problems
+from vggstudy.protocol.grid.trainers import trainer_problems
 from vggstudy.protocol.model.conflicts import Conflict, ConflictError
-from vggstudy.protocol.model.factors import Path, explain_unknown, resolve
-from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.protocol.model.factors import Path, explain_unknown, setting_of
+from vggstudy.protocol.model.recipe import AnyRecipe, Recipe
+from vggstudy.protocol.model.trainer import TrainerCall, TrainerRecipe
 from vggstudy.protocol.model.wording import MAX_PROBLEMS, problems_of, shown
 from vggstudy.stated.base import Settings, write_level
 
@@ -39,14 +41,14 @@ class CellRecipe:
     ----------
     levels : mapping
         Factor name to level, in the protocol's order of factors.
-    recipe : Recipe
+    recipe : Recipe or TrainerRecipe
         The base recipe with these levels in place.
     cell_id : str
         Sixteen hexadecimal digits.
     """
 
     levels: Mapping[str, Any]
-    recipe: Recipe
+    recipe: AnyRecipe
     cell_id: str
 
 
@@ -80,12 +82,12 @@ def grid(
     """
     if too_large := _size_problem(protocol):
         return [], [too_large]
-    base = _Sections(protocol)
+    base = _Sections(protocol) if protocol.trainer is None else _Parameters(protocol)
     axes, problems = _axes(protocol, base)
-    problems += rule_problems(protocol.design)
+    problems += [*rule_problems(protocol.design), *trainer_problems(protocol)]
     if len(problems) > MAX_PROBLEMS:
         return [], problems
-    doubts = {*_settings(doubtful), *(p.meant for p in problems if p.meant is not None)}
+    doubts = {*_settings(protocol, doubtful), *(p.meant for p in problems if p.meant is not None)}
     doubts |= {axis.path for axis in axes if not axis.levels}
     axes = [axis for axis in axes if axis.levels]
     cells, conflicting = _cells(protocol, base, axes, doubts)
@@ -93,13 +95,13 @@ def grid(
     return cells, problems + ([] if problems else _twins(cells))
 
 
-def _settings(doubtful: Iterable[Place]) -> Iterator[Place]:
+def _settings(protocol: Statement, doubtful: Iterable[Place]) -> Iterator[Place]:
     """The settings that are in doubt; all of them where no factor is known."""
     for path in doubtful:
         if path == FACTORS[: len(path)]:
             yield ()
         elif path[:2] == FACTORS:
-            yield resolve(str(path[2])) or path
+            yield setting_of(protocol, str(path[2])) or path
         else:
             yield path
 
@@ -128,7 +130,7 @@ class _Sections:
         self.base = {name: getattr(protocol, name) for name in self.models}
         self.made: dict[tuple[Any, ...], Settings] = {}
 
-    def recipe(self, axes: Iterable[_Axis], index: tuple[int, ...]) -> Recipe:
+    def recipe(self, axes: Iterable[_Axis], index: tuple[int, ...]) -> AnyRecipe:
         """The recipe of the cell with these levels."""
         keys: dict[str, list[tuple[Path, int, Any]]] = {name: [] for name in self.models}
         for axis, at in zip(axes, index, strict=True):
@@ -146,6 +148,13 @@ class _Sections:
         section: Settings = self.models[name].model_validate(self.document(name, levels))
         return section
 
+    def level(self, path: Path, level: Any) -> Any:
+        """The level as its setting holds it; ValidationError where it cannot."""
+        value: Any = self.section(path[0], {path: level})
+        for part in path[1:]:
+            value = getattr(value, part)
+        return level if value is None else value
+
     def document(self, name: str, levels: Mapping[Path, Any]) -> dict[str, Any]:
         """The same as dictionaries; a table that no level lies in is shared with the base."""
         section: dict[str, Any] = dict(self.base[name])
@@ -158,6 +167,27 @@ class _Sections:
         return section
 
 
+class _Parameters(_Sections):
+    """The recipes of a trainer of one's own, whose parameters take any level."""
+
+    def __init__(self, protocol: Statement) -> None:
+        trainer = protocol.trainer
+        self.call = TrainerCall(
+            command=trainer.command if trainer else None,
+            function=trainer.function if trainer else None,
+        )
+        self.fixed = protocol.parameters
+
+    def recipe(self, axes: Iterable[_Axis], index: tuple[int, ...]) -> TrainerRecipe:
+        """The recipe of the cell with these levels."""
+        levels = {axis.name: axis.levels[at] for axis, at in zip(axes, index, strict=True)}
+        return TrainerRecipe(trainer=self.call, parameters={**self.fixed, **levels})
+
+    def level(self, path: Path, level: Any) -> Any:  # noqa: ARG002 - any parameter takes any
+        """The level as it is."""
+        return level
+
+
 def _axes(protocol: Statement, base: _Sections) -> tuple[list[_Axis], list[Problem]]:
     """The factors that can be resolved, with their good levels, and what is wrong with others."""
     axes: dict[Path, _Axis] = {}
@@ -165,7 +195,7 @@ def _axes(protocol: Statement, base: _Sections) -> tuple[list[_Axis], list[Probl
     for name, levels in protocol.design.factors.items():
         if len(problems) > MAX_PROBLEMS:
             break
-        path = resolve(name)
+        path = setting_of(protocol, name)
         if path is None:
             problems.append(explain_unknown(name))
         elif path in axes:
@@ -193,15 +223,11 @@ def _levels(
             continue
         seen.add(key)
         try:
-            value: Any = base.section(path[0], {path: level})
+            good[index] = base.level(path, level)
         except ValidationError as error:
             document = base.document(path[0], {path: level})
             found = problems_of(error, base.models[path[0]], document)
             bad += [Problem(p.message, path=place, suggestion=p.suggestion) for p in found]
-            continue
-        for part in path[1:]:
-            value = getattr(value, part)
-        good[index] = level if value is None else value
     return good, bad
 
 

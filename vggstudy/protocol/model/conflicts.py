@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 
@@ -48,6 +49,48 @@ def conflicts(
         yield from _of_other_models(model)
     yield from _of_data(data)
     yield from _of_training(training)
+
+
+NETWORK = ("data", "model", "training")
+"""Sections of a network, which a trainer of one's own has no use for."""
+
+
+def section_conflicts(document: Mapping[str, Any]) -> Iterator[Conflict]:
+    """Sections of a protocol that miss each other, or cannot stand together."""
+    label = document.get("label")
+    rule = label if isinstance(label, Mapping) else {}
+    if "trainer" not in document or document["trainer"] is None:
+        if document.get("data") is None:
+            yield Conflict("'data' is missing", (("data",),))
+        if document.get("parameters"):
+            message = "[parameters] are for a trainer of your own: there is no [trainer]"
+            yield Conflict(message, (("parameters",),))
+        for name in ("succeeds", "rule"):
+            if rule.get(name) not in (None, "accuracy"):
+                message = f"label.{name} is for a trainer of your own: there is no [trainer]"
+                yield Conflict(message, (("label", name),))
+        return
+    for name in NETWORK:
+        if document.get(name) is not None and name in document:
+            message = f"[{name}] has no meaning beside [trainer]: put its settings in [parameters]"
+            yield Conflict(message, ((name,),))
+    if rule.get("succeeds") is not None and rule.get("rule") is not None:
+        message = "label.succeeds and label.rule: give one of them, not both"
+        yield Conflict(message, (("label", "rule"),))
+    yield from _of_trainer(document["trainer"])
+
+
+def _of_trainer(trainer: object) -> Iterator[Conflict]:
+    """A trainer is a command or a function."""
+    if not isinstance(trainer, Mapping):
+        return
+    given = [name for name in ("command", "function") if trainer.get(name) is not None]
+    if not given:
+        message = "[trainer] needs a command or the name of a function"
+        yield Conflict(message, (("trainer", "command"),))
+    if len(given) > 1:
+        message = "trainer.command and trainer.function: give one of them, not both"
+        yield Conflict(message, (("trainer", "function"),))
 
 
 def _of_vgg(data: DataSettings, model: ModelSettings) -> Iterator[Conflict]:

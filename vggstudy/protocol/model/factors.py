@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache, lru_cache
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from vggstudy.errors import Problem
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.wording import shown
 from vggstudy.stated.base import Settings
 from vggstudy.suggest import closest
+
+if TYPE_CHECKING:
+    from vggstudy.protocol.model.statement import Statement
 
 Path = tuple[str, ...]
 
@@ -59,6 +62,13 @@ def resolve(name: str) -> Path | None:
     """Path of the setting that a factor's name means; None if none or several."""
     matches = settings_named(name)
     return matches[0] if len(matches) == 1 else None
+
+
+def setting_of(protocol: Statement, name: str) -> Path | None:
+    """Path of what a factor of a protocol sets: a parameter of its trainer, or a setting."""
+    if protocol.trainer is None:
+        return resolve(name)
+    return ("parameters", name)
 
 
 def explain_unknown(name: str) -> Problem:

@@ -13,6 +13,7 @@ from vggstudy.protocol.model.settings import (
     ModelSettings,
     TrainingSettings,
 )
+from vggstudy.protocol.model.trainer import TrainerRecipe
 from vggstudy.stated.base import Settings
 
 
@@ -30,6 +31,11 @@ class Recipe(Settings):
             raise ConflictError(found)
         return self
 
+    @property
+    def epochs(self) -> int:
+        """The largest number of epochs."""
+        return self.training.epochs
+
     def identity(self) -> dict[str, Any]:
         """What a cell's id is made of: the schema version and every setting off its default.
 
@@ -42,3 +48,21 @@ class Recipe(Settings):
         if self.data.name != "imagefolder":
             named["data"].pop("root", None)
         return {"schema": SCHEMA_VERSION, **named}
+
+
+AnyRecipe = Recipe | TrainerRecipe
+"""Of a network that is trained here, or of a trainer of one's own."""
+
+
+def network(recipe: AnyRecipe) -> Recipe:
+    """A recipe that must be a network's.
+
+    Raises
+    ------
+    TypeError
+        If it is one of a trainer.
+    """
+    if isinstance(recipe, Recipe):
+        return recipe
+    msg = "a trainer of one's own has no network"
+    raise TypeError(msg)

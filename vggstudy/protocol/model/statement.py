@@ -9,9 +9,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, model_validator
 
 from vggstudy.identity import digest
+from vggstudy.protocol.model.conflicts import ConflictError, section_conflicts
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
 from vggstudy.protocol.model.target import Target
+from vggstudy.protocol.model.trainer import TrainerSettings, command_digest
 from vggstudy.stated.base import ONE_LINE, PROSE, Integral, Level, Settings
 from vggstudy.stated.hypotheses import Hypothesis
 from vggstudy.stated.models import ModelRequest
@@ -21,6 +23,12 @@ PLAIN_NAME = r"^[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?$"
 
 COLUMN_NAME = r"^[a-z][a-z0-9_]{0,63}$"
 """A column of the table of runs."""
+
+SUCCESS = (
+    r"^\s*[A-Za-z_][A-Za-z0-9_./-]{0,63}\s*(?:<=|>=|<|>)\s*"
+    r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?\s*$"
+)
+"""A reported quantity against a number."""
 
 
 def _version(value: Any) -> Any:
@@ -58,7 +66,8 @@ class Design(Settings):
         default_factory=dict
     )
     """Factor name to its levels. A factor is any setting of [data], [model] or [training], by its
-    own name where only one section has it ("batch_size"), else by its path ("scheduler.name")."""
+    own name where only one section has it ("batch_size"), else by its path ("scheduler.name"); with
+    a [trainer] any name of your own."""
     exclude: list[dict[str, Level | list[Level]]] = Field(default_factory=list, max_length=1000)
     """Cells to drop: every factor named must match its level, or one of a list of levels."""
 
@@ -90,6 +99,13 @@ class LabelRule(Settings):
     that was the only rule (study.json of schema 1)."""
     checkpoint: Literal["best", "final"] = "best"
     """Whose validation accuracy is judged: the selected checkpoint's, or the last epoch's."""
+    rule: Literal["accuracy", "none"] | None = None
+    """With a [trainer]. none, the default there: every finished run counts, nothing can fail to
+    learn. accuracy: by the settings above; the trainer then reports val_accuracy, n_validation and
+    majority_rate at its end. Without a [trainer] it is accuracy."""
+    succeeds: str | None = Field(default=None, max_length=200, pattern=SUCCESS)
+    """With a [trainer]: what a run must have reported at its end to have learned, for example
+    "val_loss < 3.28"."""
 
 
 class AnalysisSettings(Settings):
@@ -151,12 +167,17 @@ class Statement(Settings):
     """The question in words, shown in the report."""
     design: Design
     """The grid."""
-    data: DataSettings
-    """The images."""
+    data: DataSettings | None = None
+    """The images; needed unless a [trainer] trains."""
     model: ModelSettings = ModelSettings()
     """The network."""
     training: TrainingSettings = TrainingSettings()
     """How it is trained."""
+    trainer: TrainerSettings | None = None
+    """Who trains instead: a command or a function of your own, with factors of your own in
+    [design.factors] and fixed values in [parameters]; without [data], [model] and [training]."""
+    parameters: dict[str, Level] = Field(default_factory=dict, max_length=1000)
+    """Fixed values for a [trainer], by name."""
     label: LabelRule = LabelRule()
     """When a run has learned."""
     analysis: AnalysisSettings = AnalysisSettings()
@@ -165,6 +186,20 @@ class Statement(Settings):
     """Registered hypotheses, each with its verdict in the report."""
     source: SourceStudy | None = None
     """The study that is repeated; none by default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_trainer(cls, document: Any) -> Any:
+        """Either the sections of a network, or a trainer with its parameters."""
+        if isinstance(document, dict) and (found := list(section_conflicts(document))):
+            raise ConflictError(found)
+        return document
+
+    def command_digest(self) -> str | None:
+        """SHA-256 of the command and all that is put into it; None without a command."""
+        if self.trainer is None or self.trainer.command is None:
+            return None
+        return command_digest(self.trainer, self.parameters, self.design.factors)
 
     def states(self, path: Sequence[str]) -> bool:
         """Whether the protocol itself says something of a setting, be it its default."""

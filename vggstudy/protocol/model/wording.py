@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from vggstudy.errors import Problem
 from vggstudy.protocol.model.conflicts import ConflictError
 from vggstudy.protocol.model.settings import DATA_NAME, MODEL_NAME, TORCHVISION_PREFIX
-from vggstudy.protocol.model.statement import COLUMN_NAME, PLAIN_NAME, Statement
+from vggstudy.protocol.model.statement import COLUMN_NAME, PLAIN_NAME, SUCCESS, Statement
+from vggstudy.protocol.model.trainer import FUNCTION_NAME
 from vggstudy.stated.base import ONE_LINE, PROSE
 from vggstudy.stated.hypotheses import HYPOTHESIS_ID, Registered
 from vggstudy.suggest import closest, suggest
@@ -64,6 +65,8 @@ _PATTERNS = {
     PROSE: "be text without control characters",
     DATA_NAME: "be cifar10, digits, imagefolder, synthetic or torchvision:NAME",
     MODEL_NAME: "be vgg or torchvision:NAME",
+    FUNCTION_NAME: "be a function's name as in 'module:name'",
+    SUCCESS: "compare a quantity with a number as in 'val_loss < 3.28'",
     HYPOTHESIS_ID: "be at most 32 letters, digits, '.', '_' and '-', a letter first",
 }
 

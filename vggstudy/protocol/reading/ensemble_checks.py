@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from vggstudy.errors import Problem
+from vggstudy.protocol.model.recipe import AnyRecipe, Recipe
 
 if TYPE_CHECKING:
     from vggstudy.protocol.grid.cells import CellRecipe
@@ -31,8 +32,10 @@ def ensemble_problems(protocol: Statement, cells: Sequence[CellRecipe]) -> Itera
     if not set(ENSEMBLE_OUTCOMES) & set(analysis.outcomes):
         return
     place = ("analysis", "outcomes")
-    if not all(cell.recipe.training.store_probabilities for cell in cells):
+    if not all(_keeps_probabilities(cell.recipe) for cell in cells):
         message = "ensembles need training.store_probabilities = true in every cell"
+        if protocol.trainer is not None:
+            message = "ensembles need the probabilities of networks that are trained here"
         yield Problem(message, path=place)
     if analysis.ensemble_size > replicates:
         message = (
@@ -40,3 +43,8 @@ def ensemble_problems(protocol: Statement, cells: Sequence[CellRecipe]) -> Itera
             f"got {replicates}: set analysis.ensemble_size or design.replicates"
         )
         yield Problem(message, path=place)
+
+
+def _keeps_probabilities(recipe: AnyRecipe) -> bool:
+    """Whether runs record what ensembles are made of."""
+    return isinstance(recipe, Recipe) and recipe.training.store_probabilities

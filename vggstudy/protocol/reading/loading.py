@@ -13,14 +13,17 @@ from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
 from vggstudy.protocol.grid.cells import CellRecipe, Place, grid
+from vggstudy.protocol.grid.trainers import trainer_warnings
+from vggstudy.protocol.model.conflicts import section_conflicts
 from vggstudy.protocol.model.factors import resolve
+from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import SCHEMA_VERSION
 from vggstudy.protocol.model.statement import Statement
 from vggstudy.protocol.model.wording import KIND_NEEDS, MAX_PROBLEMS, problems_of, shown
 from vggstudy.protocol.reading.document import parse_document, read_text, unfit_values
 from vggstudy.protocol.reading.ensemble_checks import ensemble_problems
 from vggstudy.protocol.reading.hypothesis_checks import hypothesis_problems
-from vggstudy.protocol.reading.leaving_out import filled, remove
+from vggstudy.protocol.reading.leaving_out import SECTIONS, filled, remove
 from vggstudy.protocol.reading.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.reading.positions import Positions, locate
 from vggstudy.suggest import suggest
@@ -150,6 +153,10 @@ def _validate(
     problems = list(unfit_values(document))
     rest = copy.deepcopy(document)
     removed = {remove(rest, problem.path) for problem in problems}
+    sections = [Problem(one.message, path=one.settings[0]) for one in section_conflicts(rest)]
+    told = {remove(rest, problem.path) for problem in sections}
+    if ("data",) in told and "trainer" not in rest:
+        rest["data"] = dict(SECTIONS["data"])
     for _ in range(MAX_PASSES):
         if len(problems) > MAX_PROBLEMS:
             break
@@ -159,16 +166,16 @@ def _validate(
         except ValidationError as error:
             found = problems_of(error, Protocol, candidate)
         else:
-            doubtful = removed | {p.meant for p in problems if p.meant is not None}
+            doubtful = removed | told | {p.meant for p in problems if p.meant is not None}
             cells, more = grid(protocol, doubtful=doubtful)
             if not any(path[:1] == ("design",) for path in removed):
                 more += hypothesis_problems(protocol)
                 more += ensemble_problems(protocol, cells)
-            problems += _new(more, removed)
-            return protocol, cells, problems
-        problems += _new(found, removed)
+            problems += _new(more, removed | told)
+            return protocol, cells, problems + sections
+        problems += _new(found, removed | told)
         removed |= {remove(rest, problem.path) for problem in found}
-    return None, [], problems
+    return None, [], problems + sections
 
 
 def _newer_schema(document: dict[str, Any]) -> Problem | None:
@@ -226,7 +233,7 @@ def _source(
 def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
     """What can be run but is seldom meant."""
     found = []
-    recipes = [cell.recipe for cell in cells]
+    recipes = [cell.recipe for cell in cells if isinstance(cell.recipe, Recipe)]
     if protocol.design.replicates < 3:
         found.append(
             f"design.replicates = {protocol.design.replicates}: "
@@ -237,6 +244,7 @@ def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
         for name in protocol.design.factors
         if (path := resolve(name)) is not None and protocol.states(path)
     ]
+    found += trainer_warnings(protocol)
     if any(r.training.uses_test_every_epoch and "test" in r.training.selected_by for r in recipes):
         found.append(
             "the test set selects the checkpoint: its accuracy is no longer a fair estimate"

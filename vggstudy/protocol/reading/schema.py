@@ -25,7 +25,8 @@ class _Schema(GenerateJsonSchema):
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a protocol."""
     schema = Protocol.model_json_schema(by_alias=True, schema_generator=_Schema)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    either = {"anyOf": [{"required": ["data"]}, {"required": ["trainer"]}]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **either}
 
 
 def schema_text() -> str:

@@ -1,0 +1,123 @@
+"""What the report's messages say of a table in which nothing tells which runs converged.
+
+All of its runs count, so that no sentence speaks of those that converged, nor of others.
+"""
+
+from __future__ import annotations
+
+from vggstudy.report.words.i18n import mark
+
+UNJUDGED = {
+    # words/prose.py
+    "%(measure)s among runs that converged": mark("%(measure)s"),
+    "Among runs that converged, mean %(measure)s was": mark("Mean %(measure)s was"),
+    "Only %(place)s: elsewhere, too few runs converged in some cells.": mark(
+        "Only %(place)s: elsewhere, some cells have too few runs."
+    ),
+    # page/sections
+    "How accurate are the runs that converged, by %(factor)s?": mark(
+        "What do the runs come to, by %(factor)s?"
+    ),
+    "%(panels)s panels over %(levels)s levels of %(factor)s; %(converged)s runs converged, "
+    "%(failed)s failed.": mark(
+        "%(panels)s panels over %(levels)s levels of %(factor)s; %(converged)s runs."
+    ),
+    "%(measure)s by cell, among runs that converged": mark("%(measure)s by cell"),
+    "Converged/run": mark("Runs"),
+    "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, no "
+    "interval.": mark("%(measure)s: dots are runs, the thin mark is their mean, no interval."),
+    "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, the band "
+    "its %(level)s confidence interval.": mark(
+        "%(measure)s: dots are runs, the thin mark is their mean, the band its %(level)s "
+        "confidence interval."
+    ),
+    "How accurate are the runs at each level of %(factor)s?": mark(
+        "What do the runs come to at each level of %(factor)s?"
+    ),
+    "%(measure)s of all runs that converged, whatever their other factors; the mark and its band "
+    "are the mean over cells with equal weights and its confidence interval, drawn where every "
+    "cell of the level has enough converged runs.": mark(
+        "%(measure)s of all runs, whatever their other factors; the mark and its band are the mean "
+        "over cells with equal weights and its confidence interval, drawn where every cell of the "
+        "level has enough runs."
+    ),
+    "%(level)s: %(k)s of %(n)s runs converged.": mark("%(level)s: %(n)s runs."),
+    "Cells in which fewer than two runs converged have no line.": mark(
+        "Cells with fewer than two runs have no line."
+    ),
+    "Cells whose converged runs do not vary": mark("Cells whose runs do not vary"),
+    "Every run that converged: its %(measure)s less the mean of its cell, against that mean. "
+    "Intervals do not assume that the scatter is the same in all cells.": mark(
+        "Every run: its %(measure)s less the mean of its cell, against that mean. Intervals do not "
+        "assume that the scatter is the same in all cells."
+    ),
+    "%(n)s runs in %(cells)s cells with two converged runs or more.": mark(
+        "%(n)s runs in %(cells)s cells with two runs or more."
+    ),
+    "No cell has two converged runs, so there is no scatter to show.": mark(
+        "No cell has two runs, so there is no scatter to show."
+    ),
+    "%(measure)s among runs that converged:": mark("%(measure)s:"),
+    "Model of the %(measure)s among %(runs)s runs that converged": mark(
+        "Model of the %(measure)s: %(runs)s runs"
+    ),
+    "Components of the variance of the %(measure)s among runs that converged": mark(
+        "Components of the variance of the %(measure)s"
+    ),
+    "The turning point of a quadratic in the %(factor)s among runs that converged. An interval "
+    "that is not bounded means that no turning point is identified.": mark(
+        "The turning point of a quadratic in the %(factor)s. An interval that is not bounded means "
+        "that no turning point is identified."
+    ),
+    "Rank correlation with %(measure)s within cells among converged runs, with %(level)s "
+    "confidence intervals": mark(
+        "Rank correlation with %(measure)s within cells, with %(level)s confidence intervals"
+    ),
+    "The %(factor)s of the best mean among runs that converged; the bar goes from the least to the "
+    "largest level that no other level is told to be better than.": mark(
+        "The %(factor)s of the best mean; the bar goes from the least to the largest level that no "
+        "other level is told to be better than."
+    ),
+    "Runs from the plan to the analysis; losses stand to the side. A crashed run gave no data and "
+    "is not a run that failed to learn.": mark(
+        "Runs from the plan to the analysis; losses stand to the side."
+    ),
+    # analysis/sentences
+    "converged runs": mark("runs"),
+    "only %(n)s converged runs": mark("only %(n)s runs"),
+    "only %(n)s converged runs in a cell": mark("only %(n)s runs in a cell"),
+    "it lies outside the converged range, %(factor)s %(low)s to %(high)s": mark(
+        "it lies outside the levels that were run, %(factor)s %(low)s to %(high)s"
+    ),
+    "all converged runs have the same value": mark("all runs have the same value"),
+    "%(k)s of %(n)s converged runs of %(names)s form a group of their own far below: the "
+    "interval of a mean is too narrow there; see the interquartile mean and their share": mark(
+        "%(k)s of %(n)s runs of %(names)s form a group of their own far below: the interval of a "
+        "mean is too narrow there; see the interquartile mean and their share"
+    ),
+    "one of %(n)s converged runs of %(names)s lies far below the others: the interval of a mean "
+    "may be too narrow; see the interquartile mean": mark(
+        "one of %(n)s runs of %(names)s lies far below the others: the interval of a mean may be "
+        "too narrow; see the interquartile mean"
+    ),
+    "%(k)s of %(n)s converged runs of %(names)s have the highest value: the interval of a mean "
+    "and differences of means are of what the measure can tell": mark(
+        "%(k)s of %(n)s runs of %(names)s have the highest value: the interval of a mean and "
+        "differences of means are of what the measure can tell"
+    ),
+    "%(factor)s %(levels)s: fewer than 3 converged runs, left out": mark(
+        "%(factor)s %(levels)s: fewer than 3 runs, left out"
+    ),
+    "needs at least %(least)s seeds with converged runs in every cell, has %(n)s of %(seeds)s": (
+        mark("needs at least %(least)s seeds with runs in every cell, has %(n)s of %(seeds)s")
+    ),
+    "needs at least %(least)s levels of %(factor)s with %(runs)s or more converged runs, has %(n)s "
+    "(%(levels)s)": mark(
+        "needs at least %(least)s levels of %(factor)s with %(runs)s or more runs, has %(n)s "
+        "(%(levels)s)"
+    ),
+    "%(n)s of %(cells)s cells have fewer than %(least)s converged runs and are left out": mark(
+        "%(n)s of %(cells)s cells have fewer than %(least)s runs and are left out"
+    ),
+}
+"""By the message that speaks of runs that converged."""

@@ -1,0 +1,59 @@
+"""What the workers of a command and of a function have in common: how they answer the driver."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from multiprocessing.connection import Connection
+
+from vggstudy.errors import StudyError
+from vggstudy.execution.options import ExecutionOptions
+from vggstudy.execution.trainers.recording import TrainerAttempt
+from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.plan import PlannedRun
+
+
+class TrainerWorker(ABC):
+    """Answers the driver's messages, one run at a time; they are those of `local.worker`."""
+
+    def __init__(
+        self, connection: Connection, store: StudyStore, options: ExecutionOptions, device: str
+    ) -> None:
+        self.connection, self.store = connection, store
+        self.options, self.device = options, device
+
+    def serve(self) -> None:
+        """Handle messages until the driver hangs up."""
+        self.connection.send(("ready",))
+        while True:
+            kind, *content = self.connection.recv()
+            if kind == "prepare":
+                self.connection.send(("prepared",))
+            elif kind == "run":
+                self.answer(content[0])
+
+    def answer(self, run: PlannedRun) -> None:
+        """Execute a run and say what came of it."""
+        try:
+            record = self.execute(self.attempt(run))
+        except StudyError as error:
+            self.refuse(error)
+            return
+        self.connection.send(("interrupted", run.run_id) if record is None else ("done", record))
+
+    def refuse(self, error: StudyError) -> None:
+        """Tell the driver why the study cannot go on."""
+        self.connection.send(("refused", type(error).__name__, str(error), None))
+
+    def attempt(self, run: PlannedRun) -> TrainerAttempt:
+        """An attempt at a run, which tells the driver of its epochs."""
+        return TrainerAttempt(
+            run,
+            self.store,
+            self.options,
+            self.device,
+            lambda report: self.connection.send(("epoch", run.run_id, report)),
+        )
+
+    @abstractmethod
+    def execute(self, attempt: TrainerAttempt) -> RunRecord | None:
+        """The record of an attempt; None where it was stopped."""
