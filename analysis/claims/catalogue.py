@@ -33,6 +33,7 @@ from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.claims.of_times import of_times
 from vggstudy.analysis.claims.over_blocks import over_blocks
+from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import (
     Condition,
     Contrast,
@@ -50,6 +51,7 @@ from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.learning import OF_ONE_KIND, learning_along
 from vggstudy.analysis.estimators.secondary import OF_ONE_CELL, OF_TWO_CELLS
 from vggstudy.analysis.notes import Note, Reason
+from vggstudy.analysis.numbers.shape import Shape
 from vggstudy.errors import AnalysisError
 from vggstudy.quantities import LEVELS
 
@@ -77,6 +79,8 @@ def made_by_default(
         Factors along which somebody declared a curve: three levels are then enough.
     """
     table = maker.cells.table
+    if not headline_only and claims_cells(table) and table.horizon is None:
+        yield from _half_learned(maker.cells)
     for outcome in outcomes_of(table):
         yield from _contrasts(outcome, table, headline_only=headline_only)
     if table.horizon is not None:
@@ -92,6 +96,16 @@ def made_by_default(
             yield from _associations(other, table, headline_only=headline_only)
         else:
             yield from of_times(other, headline_only=headline_only)
+
+
+def _half_learned(cells: Cells) -> Iterator[Estimand]:
+    """Interquartile means of the cells of which no interval of a mean holds (`shape.looks`)."""
+    for cell, codes in enumerate(cells.codes.tolist()):
+        look = cells.look(cell)
+        if look is not None and look.shape != Shape.CEILING:
+            levels = sorted(zip(cells.table.factors, codes, strict=True))
+            held = tuple(Condition(name, (code,)) for name, code in levels)
+            yield Estimand(cells.table.outcome, "iqm", Contrast(conditions=held), cells.table)
 
 
 def everything(maker: ClaimMaker) -> Iterator[Estimand]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.estimators.converged import estimate_converged
 from vggstudy.analysis.estimators.expected import MIN_RUNS, estimate_expected
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
-from vggstudy.analysis.estimators.means import estimate_mean
+from vggstudy.analysis.estimators.means import estimate_mean, unusual
 from vggstudy.analysis.estimators.seeds import estimate_shared
 from vggstudy.analysis.estimators.selection import with_bounds
 from vggstudy.analysis.estimators.times import mean_time, restricted
@@ -56,6 +58,9 @@ def _mean(cells: Cells, asked: Estimand, how: How) -> Finding:
         confidence=how.confidence,
         resampling=how.resampling,
     )
+    if how.shared_seeds and found.interval is not None:
+        used = np.concatenate([group.cells for group in asked.groups(cells)])
+        found = replace(found, cautions=(*found.cautions, *unusual(cells, used)))
     return with_bounds(found, cells, asked, how)
 
 

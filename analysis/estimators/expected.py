@@ -23,6 +23,7 @@ from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.failed_values import failed_value, unknown_failures
 from vggstudy.analysis.estimators.finding import Finding, refused
+from vggstudy.analysis.estimators.means import unusual
 from vggstudy.analysis.estimators.seed_clusters import counts_over_seeds
 from vggstudy.analysis.estimators.seed_sums import by_seed
 from vggstudy.analysis.notes import Caution, Note, Reason, say
@@ -101,7 +102,7 @@ def estimate_expected(
         _group(cells, group, part, confidence=confidence, exact=single, shared=shared_seeds)
         for group, part in zip(groups, parts, strict=True)
     ]
-    notes = _cautions(cells, used.tolist())
+    notes = (*_cautions(cells, used.tolist()), *unusual(cells, used))
     if single:
         return Finding(intervals[0].estimate, intervals[0], cautions=notes)
     found = mover_sum(intervals, [g.sign for g in groups], method="mover_product")

@@ -23,6 +23,8 @@ MEANINGS: dict[str, str] = {
     Caution.CELLS_LEFT_OUT: "some cells are left out",
     Caution.FAILED_VALUE_ASSUMED: "what failed runs score is assumed",
     Caution.PLAIN_BOOTSTRAP: "by a bootstrap that is known to fail here",
+    Caution.HALF_LEARNED: "some converged runs learned half and the interval is too narrow",
+    Caution.OUTLIER_BELOW: "one converged run lies far below the others",
     Caution.SIMULTANEOUS: "simultaneous with the others of its family",
     Caution.ZERO_VARIANCE: "with a variance pooled over cells",
     ModelCaution.GAPS: "some levels between the ends are excluded",
