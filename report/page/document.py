@@ -61,7 +61,7 @@ def render(
     with speaking(language, None if result.table.judged else UNJUDGED):
         view = study_view(result, context)
         html = (
-            _environment()
+            environment()
             .get_template("base.html.j2")
             .render(
                 sections=_sections(view),
@@ -119,7 +119,7 @@ def write_report(
     return target
 
 
-def _environment() -> Environment:
+def environment() -> Environment:
     """Templates that escape everything and fail on an undefined name."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 

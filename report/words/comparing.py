@@ -70,7 +70,7 @@ def sentences(comparison: Comparison) -> list[str]:
         % {"n": total},
         gettext(
             "%(n)s of %(all)s estimates of the second study lie where the first lets expect them; "
-            "%(should)s would by chance alone if both measured one thing."
+            "%(should)s would if both measured one thing."
         )
         % {"n": inside, "all": total, "should": f"{at_level:.0f}"},
         gettext(

@@ -60,6 +60,25 @@ def test_json_holds_every_claim(cli: Cli, first: Path, tmp_path: Path) -> None:
     assert one["difference"]["estimate"] == pytest.approx(change)
 
 
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "replicate the first?"), ("ko", "재현하는가?")]
+)
+def test_the_page_holds_what_is_printed(
+    language: str, words: str, cli: Cli, first: Path, tmp_path: Path
+) -> None:
+    import html5lib
+
+    second = table(tmp_path / "second.csv", 2)
+    done = cli("compare", first, second, *OPTIONS, "-o", "page.html", "--lang", language)
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert words in text
+    assert "accuracy.diff.model" in text
+    row = next(line for line in done.out.splitlines() if line.startswith("accuracy.diff.model"))
+    numbers = row.split("  ")[2].strip()
+    assert numbers.split(" ")[0] in text
+    html5lib.HTMLParser(strict=True).parse(text)
+
+
 def test_three_studies_have_a_mean_and_a_spread(cli: Cli, first: Path, tmp_path: Path) -> None:
     more = [table(tmp_path / f"{name}.csv", seed) for seed, name in enumerate("bcd", 2)]
     done = cli("compare", first, *more, *OPTIONS, "--json")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common
+from vggstudy.cli.console import Console, common, write_result
 from vggstudy.cli.given import TableChoice, is_claims_file, open_for, read_claims, table_options
 
 if TYPE_CHECKING:
@@ -27,6 +27,17 @@ ROWS = 40
     type=click.FloatRange(min=0, min_open=True),
     help="Difference between two studies that counts as none, in the claims' unit (0.01).",
 )
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="HTML page of two studies to write."
+)
+@click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "ko"]),
+    default="en",
+    show_default=True,
+    help="Language of the page.",
+)
 @click.option("--all", "every", is_flag=True, help="List every claim, not the headlines alone.")
 @table_options
 @common
@@ -35,6 +46,8 @@ def compare_command(
     sources: tuple[str, ...],
     match: tuple[str, ...],
     margin: float | None,
+    output: Path | None,
+    language: str,
     table: TableChoice,
     *,
     every: bool,
@@ -45,6 +58,7 @@ def compare_command(
     have whether B's estimate lies where A lets expect it, their difference, and both combined; of
     three or more, how far the studies differ, and their mean. Claims that do not fit come first.
     """
+    from vggstudy.report.page.comparison import render_comparison
     from vggstudy.study.comparing import compare_several, compare_two
 
     if len(sources) < 2:
@@ -52,6 +66,9 @@ def compare_command(
         raise click.UsageError(msg)
     if len(sources) > 2 and margin is not None:
         msg = "--margin is for two studies"
+        raise click.UsageError(msg)
+    if len(sources) > 2 and output is not None:
+        msg = "-o is for two studies"
         raise click.UsageError(msg)
     studies = [_compared(source, table) for source in sources]
     names = [each.name for each in studies]
@@ -62,7 +79,11 @@ def compare_command(
         _print_pooling(console, pooling, every=every or bool(match))
         return
     comparison = compare_two(*studies, match=match, margin=margin)
+    if output is not None:
+        write_result(output, render_comparison(comparison, language=language))
     _print_comparison(console, comparison, every=every or bool(match))
+    if output is not None:
+        console.say(f"page: {output}")
 
 
 def _compared(source: str, table: TableChoice) -> Compared:

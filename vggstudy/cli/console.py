@@ -11,10 +11,12 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import click
 
+from vggstudy.errors import OutputError
 from vggstudy.errors import printable as escape
 
 P = ParamSpec("P")
@@ -79,6 +81,16 @@ def _require_stdout() -> None:
     """Results need a place to go to: a closed one is an error, as a full one is."""
     if sys.stdout is None:  # where the caller closed it
         raise OSError(errno.EBADF, "standard output is closed, so nothing could be written")
+
+
+def write_result(path: Path, text: str) -> None:
+    """Write a result's file: whole, or not at all."""
+    from vggstudy.files import explain, write_atomic
+
+    try:
+        write_atomic(path, text.encode())
+    except OSError as error:
+        raise OutputError(explain(error, path, "written")) from None
 
 
 def inert_json(text: str) -> str:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common
-from vggstudy.errors import OutputError
+from vggstudy.cli.console import Console, common, write_result
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +64,7 @@ def import_command(
         columns = read_map(map_file, columns)
     table = table_of(imported.runs, columns)
     if output is not None:
-        _write(output, table.text())
+        write_result(output, table.text())
     if console.as_json:
         console.json("import", _document(format_, imported, columns, table, output))
     else:
@@ -76,16 +75,6 @@ def import_command(
     else:
         console.say(f"{len(table.rows)} runs: {output}")
         console.say(_next(output, columns, table))
-
-
-def _write(path: Path, text: str) -> None:
-    """Write the table: whole, or not at all."""
-    from vggstudy.files import explain, write_atomic
-
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise OutputError(explain(error, path, "written")) from None
 
 
 def _say(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common, inert_json
+from vggstudy.cli.console import Console, common, inert_json, write_result
 from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
@@ -28,16 +28,6 @@ DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "ou
 output_option = click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="File to write."
 )
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a result's file: whole, or not at all."""
-    from vggstudy.files import explain, write_atomic
-
-    try:
-        write_atomic(path, text.encode())
-    except OSError as error:
-        raise OutputError(explain(error, path, "written")) from None
 
 
 @click.command("analyze")
@@ -78,7 +68,7 @@ def analyze_command(
     else:
         console.data(result.summary())
     if target is not None:  # after printing: a study that cannot be written can be analysed
-        _write(target, text)
+        write_result(target, text)
         console.say(f"claims: {target}")
 
 
@@ -119,7 +109,7 @@ def report_command(
     result = analyze_source(opened, sensitivity=True, asked=asked)
     if opened.claims_path is not None:
         try:
-            _write(opened.claims_path, published_claims(result).to_json())
+            write_result(opened.claims_path, published_claims(result).to_json())
         except OutputError as error:
             if output is None:
                 raise
@@ -230,7 +220,7 @@ def _export_claims(
 
     title = _title(source)
     for file in files:
-        _write(file, export(claims, file.name, title=title, despite=despite))
+        write_result(file, export(claims, file.name, title=title, despite=despite))
         console.say(f"{len(claims)} claims: {file}")
 
 
@@ -290,7 +280,7 @@ def export_command(
         if output is None:
             console.text(text)
         else:
-            _write(output, text)
+            write_result(output, text)
     if output is not None:
         console.say(f"{len(frame)} rows: {output}")
 

@@ -86,8 +86,9 @@ def processes(folder: Path) -> list[str]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd().startswith(str(folder)) and process.pid != os.getpid():
-                found.append(" ".join(process.cmdline()))
+            line = " ".join(process.cmdline())  # empty for one that is dead and not yet buried
+            if line and process.cwd().startswith(str(folder)) and process.pid != os.getpid():
+                found.append(line)
         except (psutil.Error, OSError):
             continue
     return found

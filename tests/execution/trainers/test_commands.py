@@ -181,7 +181,9 @@ def _killed_and_resumed(made: Study, folder: Path, number: signal.Signals) -> se
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.campaign)]
+)
 def test_a_study_that_is_killed_and_resumed_has_the_records_of_an_undisturbed_one(
     study: Make, tmp_path: Path, number: signal.Signals
 ) -> None:

@@ -124,7 +124,9 @@ Study.open(sys.argv[1]).run(options=resolve_options(jobs=1), trainer="mine:train
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.campaign)]
+)
 def test_a_function_that_is_killed_goes_on_from_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
 ) -> None:
