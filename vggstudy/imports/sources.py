@@ -167,7 +167,7 @@ class Place:
         except ImportError:
             raise StudyError(lacks(f"{self._name(file)}", "PyYAML", "import")) from None
         try:
-            return yaml.load(self.text_of(file, HEAD * 16), Loader=_loader(yaml))
+            return _loader(yaml)(self.text_of(file, HEAD * 16)).get_single_data()
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             line = getattr(getattr(error, "problem_mark", None), "line", None)
             where = "" if line is None else f" (line {line + 1})"
