@@ -56,11 +56,16 @@ def test_every_package_is_listed_and_every_listed_package_exists(
     assert found == set(pyproject["tool"]["setuptools"]["packages"])
 
 
+def is_example(repository: Path, path: Path) -> bool:
+    """Whether a file is part of an example, to be copied from the repository."""
+    return repository / "protocols/trainers" in path.parents
+
+
 def test_every_module_lies_in_a_package(repository: Path) -> None:
     orphans = [
         path
         for path, _ in source_files(repository, "*.py")
-        if not path.with_name("__init__.py").exists()
+        if not path.with_name("__init__.py").exists() and not is_example(repository, path)
     ]
     assert orphans == []
 
@@ -334,7 +339,9 @@ def test_wheel_holds_the_sources_and_their_data_and_nothing_else(
     expected = {
         place.as_posix()
         for path, place in source_files(repository, "*")
-        if path.suffix not in NOT_SHIPPED and repository / "report/reference" not in path.parents
+        if path.suffix not in NOT_SHIPPED
+        and repository / "report/reference" not in path.parents
+        and not is_example(repository, path)
     }
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert held == expected

@@ -49,6 +49,12 @@ class Alternative:
     high: float
 
 
+def side_of(low: float | None, high: float | None, reference: float) -> int:
+    """On which side of a reference an interval lies, 1 or -1; 0 where it holds it."""
+    above, below = low is not None and low > reference, high is not None and high < reference
+    return int(above) - int(below)
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """One estimate with its interval, or with the reason why there is none.
@@ -145,6 +151,11 @@ class Claim:
     def available(self) -> bool:
         """Whether there is an interval."""
         return self.status == "ok"
+
+    @property
+    def side(self) -> int:
+        """On which side of its reference the interval lies, 1 or -1; 0 where it holds that."""
+        return 0 if self.reference is None else side_of(self.low, self.high, self.reference)
 
     @property
     def reason(self) -> str | None:

@@ -19,7 +19,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from vggstudy.analysis.claims.catalogue import asked_for
-from vggstudy.analysis.claims.claim import Alternative, Claim
+from vggstudy.analysis.claims.claim import Alternative, Claim, side_of
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.borrowing import lent_variance
 from vggstudy.analysis.data.estimands import Estimand
@@ -67,19 +67,9 @@ class Exploratory:
         return cls(
             len(judged),
             sum(1 - claim.level for claim in judged),
-            sum(map(excludes, judged)),
+            sum(claim.side != 0 for claim in judged),
             sum(bool(claim.survives) for claim in judged),
         )
-
-
-def excludes(claim: Claim) -> bool:
-    """Whether the interval lies beyond the claim's reference."""
-    return claim.reference is not None and _beyond(claim.low, claim.high, claim.reference)
-
-
-def _beyond(low: float | None, high: float | None, reference: float) -> bool:
-    above, below = low is not None and low > reference, high is not None and high < reference
-    return above or below
 
 
 def with_survivors(claims: Mapping[str, Claim], maker: ClaimMaker) -> dict[str, Claim]:
@@ -117,10 +107,10 @@ def _decides(claim: Claim, maker: ClaimMaker) -> Callable[[float], bool]:
     reference = claim.reference if claim.reference is not None else 0.0
 
     def at(level: float) -> bool:
-        if level <= claim.level or not excludes(claim):
-            return excludes(claim)
+        if level <= claim.level or not claim.side:
+            return claim.side != 0
         found = maker.finding(maker.parse(claim.id), level).interval
-        return found is not None and _beyond(found.low, found.high, reference)
+        return found is not None and side_of(found.low, found.high, reference) != 0
 
     return at
 

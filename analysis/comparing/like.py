@@ -79,7 +79,7 @@ class Like:
     @property
     def finding(self) -> Finding:
         """What the second says of the first."""
-        sides = side(self.first), side(self.second)
+        sides = self.first.side, self.second.side
         if sides[0] * sides[1] < 0:
             return Finding.REVERSED
         if not self.as_expected:
@@ -162,13 +162,6 @@ def range_of(claim: Claim) -> tuple[float | None, float | None]:
     if claim.unit not in SHARES:
         return None, None
     return (-1.0, 1.0) if claim.factors and claim.reference == 0 else (0.0, 1.0)
-
-
-def side(claim: Claim) -> int:
-    """On which side of "no difference" a claim's interval lies; 0 where it holds that, or none."""
-    if claim.reference is None or claim.low is None or claim.high is None:
-        return 0
-    return int(claim.low > claim.reference) - int(claim.high < claim.reference)
 
 
 def _numbers(one: Claim | Interval) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from vggstudy.analysis.claims.many import excludes
 from vggstudy.analysis.notes import Caution, ModelCaution, Note
 from vggstudy.errors import AnalysisError
 
@@ -70,7 +69,7 @@ def cautions(claim: Claim) -> tuple[str, ...]:
     failed = [checks[code] for code in codes if code in checks]
     meanings = [MEANINGS[code] for code in codes if code in MEANINGS and code not in checks]
     late = [f"hypothesis {claim.registration.text}"] if claim.registration else []
-    chance = [BY_CHANCE] if claim.survives is False and excludes(claim) else []
+    chance = [BY_CHANCE] if claim.survives is False and claim.side else []
     return (*failed, *late, *chance, *meanings)
 
 

@@ -81,7 +81,7 @@ def sentences(comparison: Comparison) -> list[str]:
     ]
     excluded = counts["replicated"] + counts["open"]
     against = sum(
-        1 for one in comparison.likes if one.finding == Finding.DIFFERS and _excludes(one.first)
+        1 for one in comparison.likes if one.finding == Finding.DIFFERS and one.first.side
     )
     first_excludes = excluded + counts["reversed"] + against
     if first_excludes:
@@ -104,13 +104,6 @@ def sentences(comparison: Comparison) -> list[str]:
             % {"n": same, "all": len(comparison.verdicts)}
         )
     return said
-
-
-def _excludes(claim: Claim) -> bool:
-    """Whether a claim's interval does not hold its reference."""
-    from vggstudy.analysis.comparing.like import side
-
-    return side(claim) != 0
 
 
 def _as_claim(claim: Claim, interval: Interval, *, between: bool = False) -> Claim:

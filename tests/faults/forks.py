@@ -152,7 +152,14 @@ class ForkedWorker:
         if self.code is None:
             os.kill(self.pid, signal.SIGKILL)
 
-    def wait(self) -> int:
+    def poll(self) -> int | None:
+        """Exit code where it has ended."""
+        if self.code is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            self.code = os.waitstatus_to_exitcode(status) if pid else None
+        return self.code
+
+    def wait(self, timeout: float | None = None) -> int:
         """Exit code, negative for a signal."""
         if self.code is None:
             _, status = os.waitpid(self.pid, 0)

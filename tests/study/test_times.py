@@ -20,7 +20,7 @@ CURVES = {
 }
 RESULT = {"curves": CURVES, "epochs": 5, "steps": 50, "stop_reason": "early_stopping"}
 TIMINGS = {"train_s": 8.0, "evaluate_s": 2.0}
-RUN: Any = SimpleNamespace(recipe=SimpleNamespace(training=SimpleNamespace(epochs=20)))
+RUN: Any = SimpleNamespace(recipe=SimpleNamespace(epochs=20))
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ MOST_CLAIMS = 1_500
 """Claims up to which the page lists all."""
 
 MOST_LISTED = 600
-"""Of more of them, the claims that it lists: those with few conditions, then those of cells."""
+"""Of more of them, the claims that it lists: those over the whole grid, then those with few
+conditions, then those of cells."""
 
 MOST_IN_LINK = 600
 """Claims that the page also carries as CSV; claims.json has them all at full precision."""
@@ -109,9 +110,12 @@ def _listed(view: StudyView) -> list[Claim]:
         return claims
     full = len(view.factors)
     few = [claim for _, claim in extremes(view)]
-    few += [c for c in claims if c.registered or c.registration or len(c.conditions) <= 1]
+    few += [
+        c for c in claims if c.registered or c.registration or c.conditions.keys() <= {*c.factors}
+    ]
+    few += [c for c in claims if len(c.conditions) <= 1]
     few += [c for c in claims if len(c.conditions) > 1 and len(c.conditions) == full]
-    few = few[:MOST_LISTED]
+    few = [*{claim.id: claim for claim in few}.values()][:MOST_LISTED]
     offered = {claim.offered for claim in few}
     kept = {claim.id for claim in few} | offered
     return [claim for claim in claims if claim.id in kept]

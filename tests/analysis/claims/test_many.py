@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from vggstudy.analysis import AnalysisResult, ClaimSet, RunTable, analyze
-from vggstudy.analysis.claims.many import FamilyError, excludes
+from vggstudy.analysis.claims.many import FamilyError
 from vggstudy.analysis.notes import Caution
 from vggstudy.analysis.numbers.differences import signed_probabilities
 from vggstudy.analysis.numbers.multiplicity import CellMeans, max_t
@@ -48,11 +48,11 @@ def test_survivors_exclude_their_reference_at_the_level_of_the_last_step(table: 
     kept = [x.id for x in judged if x.survives]
     counts = found.exploratory
     assert (counts.claims, counts.surviving) == (len(judged), len(kept))
-    assert 0 < counts.surviving < counts.beyond == sum(map(excludes, judged))
+    assert 0 < counts.surviving < counts.beyond == sum(x.side != 0 for x in judged)
     assert counts.by_chance == pytest.approx(0.05 * len(judged))
     share = 0.05 * len(kept) / len(judged)
     strict = analyze(table, resamples=999, seed=3, confidence=1 - share).claims
-    assert [x.id for x in judged if excludes(strict[x.id])] == kept
+    assert [x.id for x in judged if strict[x.id].side] == kept
 
 
 def test_registered_claims_are_judged_elsewhere(table: RunTable) -> None:

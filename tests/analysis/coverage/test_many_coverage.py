@@ -10,7 +10,7 @@ import pytest
 
 from vggstudy.analysis import RunTable
 from vggstudy.analysis.claims.maker import ClaimMaker
-from vggstudy.analysis.claims.many import excludes, with_families, with_survivors
+from vggstudy.analysis.claims.many import with_families, with_survivors
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
@@ -50,7 +50,7 @@ def _studies(
         truth = [0.025 if b < true else 0.0 for b in range(PARTS)]
         held += all((x.low or 0) <= t <= (x.high or 0) for x, t in zip(parts, truth, strict=True))
         stood = [bool(x.survives) for x in parts]
-        beyond = [excludes(x) for x in parts]
+        beyond = [x.side != 0 for x in parts]
         wrong[study] = sum(stood[true:]) / max(1, sum(stood))
         plain[study] = sum(beyond[true:]) / max(1, sum(beyond))
     return float(wrong.mean()), float(plain.mean()), held / studies
