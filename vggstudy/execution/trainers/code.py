@@ -35,12 +35,15 @@ def code_state(folder: Path, patterns: Sequence[str]) -> dict[str, Any] | None:
     """
     if not patterns:
         return None
-    files = _files(folder, patterns)
-    stamps = [(path, (status := path.stat()).st_mtime_ns, status.st_size) for path in files]
-    key = (folder, *stamps)
-    if key not in _known:
-        _known.clear()
-        _known[key] = _digest(folder, files)
+    try:
+        files = _files(folder, patterns)
+        stamps = [(path, (status := path.stat()).st_mtime_ns, status.st_size) for path in files]
+        key = (folder, *stamps)
+        if key not in _known:
+            _known.clear()
+            _known[key] = _digest(folder, files)
+    except OSError as error:
+        raise ExecutionError(explain(error, Path(error.filename or folder), "read")) from error
     return {"sha256": _known[key], "files": len(files)}
 
 
@@ -48,10 +51,14 @@ def _files(folder: Path, patterns: Sequence[str]) -> list[Path]:
     """The files, in an order that is the same everywhere."""
     found: set[Path] = set()
     for pattern in patterns:
-        parts = Path(pattern)
-        if parts.is_absolute() or ".." in parts.parts:
+        asked = Path(pattern)
+        if asked.is_absolute() or ".." in asked.parts:
             raise ExecutionError(f"trainer.code: '{pattern}' must lie below the working folder")
-        matched = {path for path in folder.glob(pattern) if _is_code(path)}
+        if not asked.parts or any("**" in part and part != "**" for part in asked.parts):
+            raise ExecutionError(f"trainer.code: '{pattern}' is no pattern of files")
+        if asked.name == "**":  # in Python 3.13 all that is below; before, its folders alone
+            asked /= "*"
+        matched = {path for path in folder.glob(str(asked)) if _is_code(path)}
         if not matched:
             raise ExecutionError(f"trainer.code: '{pattern}' is no file in {folder}")
         found |= matched
@@ -70,9 +77,6 @@ def _digest(folder: Path, files: Sequence[Path]) -> str:
     total = hashlib.sha256()
     for path in files:
         name = path.relative_to(folder).as_posix()
-        try:
-            content = hashlib.sha256(path.read_bytes()).hexdigest()
-        except OSError as error:
-            raise ExecutionError(explain(error, path, "read")) from error
+        content = hashlib.sha256(path.read_bytes()).hexdigest()
         total.update(f"{content}  {name}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()
