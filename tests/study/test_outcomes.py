@@ -11,7 +11,7 @@ import pytest
 
 from vggstudy.ledger import Attempt, RunRecord, StudyStore
 from vggstudy.plan import make_plan
-from vggstudy.protocol import Protocol, load_protocol
+from vggstudy.protocol import Protocol, TrainerSettings, load_protocol
 from vggstudy.study.outcomes import check_outcomes
 from vggstudy.study.runs import FINAL, MEASURED, curve_stability, measured, study_frame
 from vggstudy.training.results import CURVES, TEST_CURVES
@@ -132,3 +132,9 @@ def test_outcomes_that_no_run_records_are_said_before_training() -> None:
     assert first.startswith("analysis.outcome 'balanced_accuracy' is not recorded")
     assert first.endswith("(did you mean 'test_balanced_accuracy'?)")
     assert second.startswith("analysis.outcomes 'f1' is not recorded")
+
+
+def test_what_a_trainer_of_one_s_own_reports_is_not_known_before_training() -> None:
+    quickstart = load_protocol("quickstart").protocol
+    own = quickstart.model_copy(update={"trainer": TrainerSettings(command=["train"])})
+    assert check_outcomes(outcomes_of(own, "reward")) == []

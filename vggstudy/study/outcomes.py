@@ -18,8 +18,11 @@ def not_recorded(key: str, outcome: str) -> str:
 def check_outcomes(protocol: Protocol) -> list[str]:
     """What to say before training of outcomes that its runs will not hold.
 
-    They may be columns of a table that the protocol describes, so they are no mistake in it.
+    They may be columns of a table that the protocol describes, so they are no mistake in it. What a
+    trainer of one's own reports is not known beforehand.
     """
+    if protocol.trainer is not None:
+        return []
     asked = {"analysis.outcome": [protocol.analysis.outcome]}
     asked["analysis.outcomes"] = list(protocol.analysis.outcomes)
     return [
