@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from tests.execution.trainers.conftest import Make, processes, records, run, study_in
 from vggstudy.execution import resolve_options
+from vggstudy.files import MAX_FILE_BYTES
 from vggstudy.study.basis import basis_of
 from vggstudy.study.study import Study
 
@@ -131,6 +133,54 @@ def test_what_is_reported_is_recorded(lied: dict[str, Any]) -> None:
     assert lied["stays"].attempts[0]["output"]["killed"] == 2
     assert len(lied["flood"].to_json()) < 20_000
     assert lied["flood"].attempts[0]["output"]["stdout"].startswith("...xxx")
+
+
+SMALL = """
+import functools, sys
+if "vggstudy.execution.local.worker" in sys.orig_argv:
+    from vggstudy.execution.trainers import command_worker, process
+    command_worker.Limits = functools.partial(
+        process.Limits, output_bytes=100_000, report_bytes=10_000
+    )
+"""
+
+ENDLESS = (
+    HEAD
+    + """
+if (out / "before").exists():
+    finish(val_loss=1.0); sys.exit(0)
+(out / "before").touch()
+while given.how == "stdout":
+    print("x" * 1000)
+while given.how == "report":
+    log(val_loss=1.0)
+with open(os.environ["VGGSTUDY_REPORT"], "a") as report:  # all of it at once, and then its end
+    report.write('{"val_loss": 1.0}\\n' * 1000 + '{"status": "finished", "val_loss": 1.0}\\n')
+"""
+)
+
+
+def test_output_and_report_are_bounded(
+    study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SMALL)  # smaller limits in the workers
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    made = study(ENDLESS, {"how": ["stdout", "report", "burst"]})
+    run(made, retries=1)
+    found = {how: [each["failure"] for each in one.attempts] for how, one in records(made).items()}
+    output = "it wrote more than 100,000 bytes to stdout and stderr"
+    assert found["stdout"] == [{"kind": "exception", "message": output}, None]
+    report = {"kind": "exception", "message": "it wrote more than 10,000 bytes to its report"}
+    assert found["report"] == found["burst"] == [report] * 2  # the second began anew
+
+
+def test_a_report_that_is_too_long_to_be_read_is_begun_anew(study: Make) -> None:
+    made = study(HEAD + "\nfinish(val_loss=1.0)\n", {"lr": [0.1]})
+    with made.held() as store:
+        _, report = store.trainer_paths(made.plan.runs[0].run_id)
+    with report.open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    assert run(made).finished == 1
 
 
 RESUMES = (

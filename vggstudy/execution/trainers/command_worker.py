@@ -126,6 +126,8 @@ def record_of(attempt: TrainerAttempt, ended: Ended, limits: Limits) -> RunRecor
         "stderr": as_text(ended.stderr),
         **({"killed": ended.left} if ended.left else {}),
     }
+    if ended.why == "report" and attempt.problem is None:
+        attempt.problem = f"it wrote more than {limits.report_bytes:,} bytes to its report"
     if (failure := failure_of(attempt, ended, limits)) is not None:
         return attempt.crash(*failure, output)
     if attempt.reported.final is None and (content := last_line(ended.stdout)) is not None:
@@ -143,8 +145,6 @@ def failure_of(
         return "timeout", f"no report within {limits.silence_s:g} s; the command was killed"
     if ended.why == "output":
         return "exception", f"it wrote more than {limits.output_bytes:,} bytes to stdout and stderr"
-    if ended.why == "report":
-        return "exception", f"it wrote more than {limits.report_bytes:,} bytes to its report"
     if ended.code == 0:
         return None
     words = last_words(ended.stderr) or last_words(ended.stdout)

@@ -42,7 +42,7 @@ class Limits:
     grace_s : float
         Seconds between being asked to stop and being killed.
     output_bytes, report_bytes : int
-        What it may write to stdout and stderr together, and to its report.
+        What it may write to stdout and stderr together, and to its report over all attempts.
     """
 
     silence_s: float | None = None
@@ -191,12 +191,12 @@ class Watched:
             if not self.on_report(line):
                 self.kill("report")
                 return
+        if self.report.too_long:
+            self.kill("report")
         if self.process.returncode is not None:
             return
         now, limits = time.monotonic(), self.limits
-        if self.report.too_long:
-            self.kill("report")
-        elif sum(tail.total for tail in self.tails) > limits.output_bytes:
+        if sum(tail.total for tail in self.tails) > limits.output_bytes:
             self.kill("output")
         elif self.kill_at is not None:
             if now > self.kill_at:
@@ -247,7 +247,7 @@ class _Follower:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.begin = self.place = path.stat().st_size if path.exists() else 0
+        self.place = path.stat().st_size if path.exists() else 0
         self.rest = b""
         self.too_long = False
 
@@ -257,7 +257,7 @@ class _Follower:
             size = self.path.stat().st_size
         except OSError:
             return []
-        if size - self.begin > limit:
+        if size > limit:
             self.too_long = True
             return []
         if size <= self.place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -98,6 +99,8 @@ class TrainerAttempt:
         except FileNotFoundError:
             return
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                raise ReportError("it is too long") from error
             raise ExecutionError(explain(error, self.report, "read")) from error
         whole = data[: data.rfind(b"\n") + 1]
         try:
