@@ -90,7 +90,7 @@ def test_no_command_executes_or_imports_a_stranger_s_trainer(folder: Path) -> No
     for name, study in (("strange.toml", "strange"), ("function.toml", "strange-function")):
         commands += [
             f"check {name}", f"plan {name}", f"run {name} --dry-run", f"run {name}",
-            f"run {name} --allow-command 0123456789abcdef", f"plan {name} --pilot",
+            f"run {name} --allow-command {'0123456789abcdef' * 2}", f"plan {name} --pilot",
             f"status {study}", f"analyze {study}", f"report {study}", f"verify {study}",
             f"cite {study}", f"doctor {study}", f"export {study} -o {study}.csv",
             f"cite verify studies/{study}/claims.json --against {study} --rerun 1",
@@ -121,10 +121,10 @@ def test_consent_is_this_user_s_for_this_study_and_this_command(folder: Path) ->
 def test_a_digest_allows_its_own_command_only(folder: Path) -> None:
     study = Study(parse_protocol(STRANGE))
     digest = str(study.protocol.command_digest())
-    for wrong, said in (("f" * 16, "another one"), (digest[:8], "16 to 64 hexadecimal digits")):
+    for wrong, said in (("f" * 32, "another one"), (digest[:16], "32 to 64 hexadecimal digits")):
         with pytest.raises(ConsentError, match=said):
             study.run(allow_command=wrong)
-    assert study.run(jobs=1, allow_command=digest[:16]).crashed == 2  # touch reports nothing
+    assert study.run(jobs=1, allow_command=digest[:32]).crashed == 2  # touch reports nothing
     assert (folder / "marker-of-a-stranger").exists()
 
 

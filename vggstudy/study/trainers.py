@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from vggstudy.execution.options import TrainerSite
     from vggstudy.protocol import Protocol
 
-SHORTEST = 16
-"""Digits of a digest that name a command at least."""
+SHORTEST = 32
+"""Digits of a digest that name a command at least: whoever writes two commands to share so many
+would have to try 2**64 of them; to share 16, only 2**32."""
 
 _HEX = re.compile(rf"[0-9a-f]{{{SHORTEST},64}}")
 
@@ -133,7 +134,7 @@ def require_consent(protocol: Protocol, folder: Path, allowed: str | None) -> No
     if not has_consent(protocol, folder):
         msg = (
             f"this protocol executes a command: {command_text(protocol)}; "
-            f"read it, then allow it with --allow-command {short}"
+            f"read it and what enters it, then allow it with --allow-command {short}"
         )
         raise ConsentError(msg)
 
