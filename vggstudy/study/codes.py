@@ -22,7 +22,7 @@ def code_words(environment: Mapping[str, Any]) -> str:
     Parameters
     ----------
     environment : mapping
-        Of a record, or of this process with what `code_state` says as ``trainer.code``.
+        Of a record, or of this process with what `trainer_environment` says as ``trainer``.
     """
     files = environment.get("trainer", {}).get("code")
     if files:
@@ -44,11 +44,11 @@ def codes_of(environments: Iterable[tuple[Mapping[str, Any], int]]) -> Counter[s
 
 def changed_code(store: StudyStore, site: TrainerSite) -> str | None:
     """One sentence where the code here is not that of all runs of a study; None where it is."""
-    from vggstudy.execution.trainers.code import code_state
+    from vggstudy.execution.trainers.code import trainer_environment
 
     with store.index() as index:
         before = codes_of(index.environments())
-    now = code_words({**capture(), "trainer": {"code": code_state(site.folder, site.code)}})
+    now = code_words({**capture(), "trainer": trainer_environment(site)})
     others = {name: count for name, count in before.items() if name != now}
     if not others:
         return None

@@ -246,14 +246,21 @@ def test_a_study_that_is_killed_and_resumed_has_the_records_of_an_undisturbed_on
 
 
 def test_a_worker_that_is_killed_takes_its_command_along(study: Make, tmp_path: Path) -> None:
-    script = HEAD + "\nos.kill(os.getppid(), signal.SIGKILL); time.sleep(600)\n"
-    made = study(script, {"lr": [0.1]})
+    script = (
+        HEAD
+        + """
+if given.lr == "0.1":
+    os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)
+finish(val_loss=1.0)
+"""
+    )
+    made = study(script, {"lr": [0.1, 0.2]}, change=("[trainer]", '[trainer]\ncode = ["*.py"]'))
     assert run(made).crashed == 1
-    (record,) = records(made).values()
-    failure = record.attempts[0]["failure"]
+    failure = records(made)["0.1"].attempts[0]["failure"]
     assert failure is not None
     assert failure["kind"] == "killed"
     assert processes(tmp_path) == []
+    assert not [note for note in basis_of(made).odd if note.name == "versions_differ"]
 
 
 def test_a_program_that_is_not_there_is_one_sentence(study: Make) -> None:

@@ -23,6 +23,7 @@ from vggstudy.execution.events import Listener
 from vggstudy.execution.local.process import WorkerProcess
 from vggstudy.execution.local.stalls import StallLimit
 from vggstudy.execution.options import ExecutionOptions
+from vggstudy.execution.trainers.code import trainer_environment
 from vggstudy.extras import require_training
 from vggstudy.ledger import Failure, RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
@@ -283,7 +284,9 @@ class _Pool:
             worker.release(run.run_id)
             started = datetime.datetime.now(datetime.UTC) - datetime.timedelta(seconds=elapsed)
             entry = attempt_entry(started.isoformat(timespec="seconds"), elapsed, failure)
-            environment = {**capture(), "numerics": {"device": worker.device}}
+            site = self.options.trainer
+            own = {"trainer": trainer_environment(site)} if site else {}
+            environment = {**capture(), "numerics": {"device": worker.device}, **own}
             record_crash(run, self.store, entry, environment=environment)
             self.on_failure(run, failure)
         self.put_back(worker, list(worker.runs))

@@ -8,12 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from vggstudy.errors import ExecutionError
+from vggstudy.execution.options import TrainerSite
 from vggstudy.files import explain
 
 MAX_FILES = 10_000
 """A pattern that matches more files is a slip: it would be read for every run."""
 
 _known: dict[tuple[Any, ...], str] = {}
+
+
+def trainer_environment(site: TrainerSite) -> dict[str, Any]:
+    """What a record says of its trainer: the state of its code, and the name of a function.
+
+    Raises
+    ------
+    ExecutionError
+        As `code_state` does.
+    """
+    function = site.function
+    named = {"function": f"{function.module}:{function.name}"} if function else {}
+    return {"code": code_state(site.folder, site.code), **named}
 
 
 def code_state(folder: Path, patterns: Sequence[str]) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from vggstudy.execution.attempt import (
     record_crash,
 )
 from vggstudy.execution.options import ExecutionOptions, TrainerSite
-from vggstudy.execution.trainers.code import code_state
+from vggstudy.execution.trainers.code import trainer_environment
 from vggstudy.execution.trainers.reports import Reported, ReportError
 from vggstudy.files import explain, read_bounded
 from vggstudy.ledger import Failure, FailureKind, RunRecord, StudyStore
@@ -75,14 +75,14 @@ class TrainerAttempt:
     reported: Reported = field(default_factory=Reported)
     problem: str | None = None
     site: TrainerSite = field(init=False)
-    code: dict[str, Any] | None = field(init=False)
+    trainer: dict[str, Any] = field(init=False)
     files: Path = field(init=False)
     report: Path = field(init=False)
 
     def __post_init__(self) -> None:
         """Take up what earlier attempts have reported."""
         self.site = site_of(self.options)
-        self.code = code_state(self.site.folder, self.site.code)
+        self.trainer = trainer_environment(self.site)
         self.files, self.report = self.store.trainer_paths(self.run.run_id)
         try:
             self._take_up()
@@ -187,12 +187,10 @@ class TrainerAttempt:
     def environment(self) -> dict[str, Any]:
         """Where and by which code the run was trained."""
         layout = {"workers": self.options.jobs, "threads": self.options.threads}
-        function = self.site.function
-        named = {"function": f"{function.module}:{function.name}"} if function else {}
         return {
             **capture(),
             "numerics": {"device": self.device, "threads": self.options.threads},
-            "trainer": {"code": self.code, **named},
+            "trainer": self.trainer,
             "layout": layout,
         }
 
