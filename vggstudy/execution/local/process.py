@@ -73,7 +73,7 @@ class WorkerProcess:
                 "-m",
                 "vggstudy.execution.local.worker",
                 str(theirs.fileno()),
-                "0" if self.has_command else str(os.getpid()),
+                "0" if site else str(os.getpid()),
             ],
             pass_fds=(theirs.fileno(),),
             env=_environment(options, self.device),

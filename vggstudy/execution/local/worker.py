@@ -157,7 +157,7 @@ class _ToDriver(logging.Handler):
 def _die_with_parent(parent: int) -> None:
     """Ask Linux to kill this process when its driver dies, so that no orphan goes on writing.
 
-    A worker with a command to end (no parent is named) sees its driver hang up instead.
+    A trainer's worker (no parent is named) sees its driver hang up, and ends what it has started.
     """
     if parent == 0:
         return

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from typing import IO, Any
 
@@ -89,8 +92,16 @@ class FunctionWorker(TrainerWorker):
 
     def serve(self) -> None:
         """Import the function, then handle messages until the driver hangs up."""
+        threading.Thread(target=self.end_with_driver, daemon=True).start()
         self.function = load_function(site_of(self.options).function)
         super().serve()
+
+    def end_with_driver(self) -> None:
+        """Kill all of this worker's group when the driver hangs up, whatever the function does."""
+        hung_up = select.poll()
+        hung_up.register(self.connection.fileno(), 0)
+        hung_up.poll()
+        os.killpg(0, signal.SIGKILL)
 
     def execute(self, attempt: TrainerAttempt) -> RunRecord | None:
         """The record of an attempt; None where it was stopped."""
@@ -104,7 +115,7 @@ class FunctionWorker(TrainerWorker):
         except StopTraining:
             return None
         except ReportError as error:
-            return attempt.crash("exception", attempt.problem or str(error), _output())
+            return attempt.crash("exception", str(error), _output())
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever breaks a run is recorded
             kind: FailureKind = "out_of_memory" if lacks_memory(error) else "exception"
             return attempt.crash(kind, f"{type(error).__name__}: {error}", _output())
