@@ -38,7 +38,7 @@ resamples = 99
 """
 
 MINE = """
-import json, os, random, signal, subprocess, sys, time
+import json, multiprocessing, os, random, signal, subprocess, sys, time
 
 def train(params, seeds, report, run_dir):
     how = params["how"]
@@ -57,6 +57,15 @@ def train(params, seeds, report, run_dir):
     if how == "forks":
         if os.fork() == 0:
             time.sleep(600)
+    if how == "ends":
+        child = subprocess.Popen(["sleep", "600"])
+        forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
+        forked.start()
+        for one in (child, forked):
+            one.terminate()
+        assert child.wait(30) == -signal.SIGTERM
+        forked.join(30)
+        assert forked.exitcode == -signal.SIGTERM
     if how == "no epoch":
         try:
             report.epoch(0, val_loss=1.0)
@@ -93,10 +102,11 @@ def test_every_end_of_a_function_is_recorded(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     study = made(
-        tmp_path, "raises", "exits", "dies", "nothing", "hangs", "forks", "no epoch", "well", "1"
+        tmp_path,
+        *("raises", "exits", "dies", "nothing", "hangs", "forks", "ends", "no epoch", "well", "1"),
     )
     tally = execute(study, jobs=1, timeout_s=3.0)
-    assert (tally.finished, tally.crashed) == (3, 6)
+    assert (tally.finished, tally.crashed) == (4, 6)
     assert processes(tmp_path) == []
     found = records(study)
     said = {

@@ -32,8 +32,6 @@ class CommandWorker(TrainerWorker):
     ) -> None:
         super().__init__(connection, store, options, device)
         adopt_orphans()
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1):
-            signal.signal(number, _pass)  # a handler, which a command does not inherit
 
     def execute(self, attempt: TrainerAttempt) -> RunRecord | None:
         """The record of an attempt; None where it was stopped."""
@@ -64,10 +62,6 @@ class CommandWorker(TrainerWorker):
             watched.close()
             sys.exit(0)
         watched.stop()
-
-
-def _pass(*_: object) -> None:
-    """The driver tells when to stop."""
 
 
 def command_of(attempt: TrainerAttempt) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from abc import ABC, abstractmethod
+from functools import partial
 from multiprocessing.connection import Connection
 
 from vggstudy.errors import StudyError
@@ -10,6 +13,13 @@ from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.trainers.recording import TrainerAttempt
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.plan import PlannedRun
+
+_PASSED_OVER = (signal.SIGINT, signal.SIGTERM)
+"""By a worker, not by what it starts, which may be ended so."""
+
+
+def _pass(*_: object) -> None:
+    """The driver tells when to stop."""
 
 
 class TrainerWorker(ABC):
@@ -20,6 +30,9 @@ class TrainerWorker(ABC):
     ) -> None:
         self.connection, self.store = connection, store
         self.options, self.device = options, device
+        for number in _PASSED_OVER:
+            signal.signal(number, _pass)  # a handler, which another program does not inherit
+            os.register_at_fork(after_in_child=partial(signal.signal, number, signal.SIG_DFL))
 
     def serve(self) -> None:
         """Handle messages until the driver hangs up."""
