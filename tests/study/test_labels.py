@@ -15,7 +15,13 @@ from scipy import stats
 
 from vggstudy.errors import LedgerError
 from vggstudy.protocol import LabelRule
-from vggstudy.study.labels import Label, convergence_threshold, label_run, theil_sen_upper
+from vggstudy.study.labels import (
+    Label,
+    convergence_threshold,
+    label_run,
+    label_trained,
+    theil_sen_upper,
+)
 
 RULE = LabelRule()
 FLAT = [0.5] * 20
@@ -280,3 +286,36 @@ def test_loading_the_labels_loads_no_numerical_library(repository: Path) -> None
         [sys.executable, "-c", program], cwd=repository, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+TRAINED = {
+    "status": "finished",
+    "epochs": 3,
+    "curves": {"val_loss": [3.0, 2.0, 1.5]},
+    "metrics": {"val_loss": 1.0, "val_accuracy": 0.2},
+    "data": {"majority_rate": 0.1, "n_validation": 500},
+}
+
+
+@pytest.mark.parametrize(
+    ("rule", "learned"),
+    [
+        ({}, True),
+        ({"rule": "none"}, True),
+        ({"succeeds": "val_loss < 1"}, False),
+        ({"succeeds": "val_loss <= 1"}, True),
+        ({"succeeds": "val_loss > 1"}, False),
+        ({"succeeds": "val_loss>=1e0"}, True),
+        ({"succeeds": "final_val_loss < 1.2"}, False),  # of the last epoch, not of the end
+        ({"succeeds": "epochs >= 3"}, True),
+        ({"rule": "accuracy"}, True),
+        ({"rule": "accuracy", "margin": 0.15}, False),
+    ],
+)
+def test_a_trainer_s_run_is_labelled_by_what_it_reported(
+    rule: dict[str, Any], learned: bool
+) -> None:
+    found = label_trained(TRAINED, LabelRule(**rule))
+    assert found.outcome == ("converged" if learned else "failed_to_learn")
+    assert label_trained({**TRAINED, "status": "diverged"}, LabelRule(**rule)).outcome == "diverged"
+    assert label_trained({}, LabelRule(**rule)).outcome == "crashed"

@@ -15,6 +15,7 @@ from vggstudy.errors import LedgerError
 
 if TYPE_CHECKING:
     from vggstudy.protocol import LabelRule
+from vggstudy.study.reported import reported
 
 Outcome = Literal["converged", "failed_to_learn", "diverged", "crashed"]
 Completion = Literal["stopped", "unfinished"]
@@ -127,23 +128,19 @@ def label_run(
     )
 
 
-def label_trained(
-    result: Mapping[str, Any], rule: LabelRule, *, comparisons: int | None = None
-) -> Label:
+def label_trained(result: Mapping[str, Any], rule: LabelRule) -> Label:
     """Label one run of a trainer of one's own, whose stopping only the trainer knows.
 
     In this order: *crashed* without a result; *diverged* where a number was not finite or the
     trainer said so; then by what the rule says: every run counts (``rule = "none"``, the default),
-    a reported quantity decides (``succeeds``), or the accuracy (``rule = "accuracy"``).
+    a reported quantity decides (``succeeds``), or the accuracy (``rule = "accuracy"``), which may
+    have been chosen among those of all epochs that were reported.
 
     Parameters
     ----------
     result : mapping
         With its ``status``; empty for a crashed run.
     rule : LabelRule
-    comparisons : int, optional
-        Accuracies among which the judged one may have been chosen; the epochs that were reported
-        by default.
 
     Raises
     ------
@@ -156,12 +153,12 @@ def label_trained(
         return Label("diverged", None, None, "the trainer reported numbers that are not finite")
     if rule.succeeds is not None:
         name, relation, number = comparison(rule.succeeds)
-        value = _number(_part(result, "metrics"), name)
+        value = _number(reported(result, {}), name)
         holds = _HOLDS[relation](value, number)
         reason = f"{name} is {value:.6g}, and the rule is {rule.succeeds.strip()}"
         return Label("converged" if holds else "failed_to_learn", "stopped", None, reason)
     if rule.rule == "accuracy":
-        count = comparisons or max(1, int(_number(result, "epochs")))
+        count = max(1, int(_number(result, "epochs")))
         return label_run(
             {**result, "stop_reason": "trainer"}, rule, comparisons=count, patience=None
         )

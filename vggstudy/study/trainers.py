@@ -103,12 +103,12 @@ def quantities(protocol: Protocol) -> tuple[str, ...]:
     from vggstudy.study.labels import comparison
 
     analysis, rule = protocol.analysis, protocol.label
-    needed = [analysis.outcome, *analysis.outcomes]
+    needed = [name for name in (analysis.outcome, *analysis.outcomes) if name not in ALWAYS]
     if rule.succeeds is not None:
         needed.append(comparison(rule.succeeds)[0])
     if rule.rule == "accuracy":
         needed += ["val_accuracy", "n_validation", "majority_rate"]
-    return tuple(name for name in dict.fromkeys(needed) if name not in ALWAYS)
+    return tuple(dict.fromkeys(needed))
 
 
 def require_consent(protocol: Protocol, folder: Path, allowed: str | None) -> None:

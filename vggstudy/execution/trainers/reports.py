@@ -91,7 +91,7 @@ class Reported:
     def lacks(self, names: Sequence[str]) -> str | None:
         """What of these was not reported, in words; None where all of it was."""
         known = {*self.metrics, *(f"final_{name}" for name in self.curves)}
-        missing = [name for name in names if name not in known]
+        missing = [name for name in names if name not in known and name != "epochs"]
         if not missing:
             return None
         there = ", ".join(sorted(known)[:20]) or "nothing"
