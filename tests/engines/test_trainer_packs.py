@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from tests.execution.trainers.conftest import COMMAND
 from vggstudy._version import __version__
 from vggstudy.execution.options import ExecutionOptions, TrainerSite
 from vggstudy.execution.ray.task import run_pack
@@ -15,19 +17,13 @@ from vggstudy.ledger import RunRecord
 from vggstudy.protocol import parse_protocol
 from vggstudy.study.study import Study
 
-TEXT = """\
-schema = 1
-name = "own"
-[design]
-replicates = 1
-seed = 1
-[design.factors]
-lr = [0.5, 0.25]
-[trainer]
-command = ["{python}", "-c", "print('{{\\"val_loss\\": {lr}}}')", "{seed}"]
-[analysis]
-outcome = "val_loss"
-"""
+PRINTS = """print('{{"val_loss": {lr}}}')"""
+
+TEXT = COMMAND.format(
+    replicates=1,
+    factors="lr = [0.5, 0.25]",
+    command=json.dumps(["{python}", "-c", PRINTS, "{seed}"]),
+)
 
 
 @pytest.fixture

@@ -147,24 +147,16 @@ class ForkedWorker:
 
         finish(worker.main)
 
-    def kill(self) -> None:
-        """SIGKILL, unless it has been waited for."""
+    def poll(self, options: int = os.WNOHANG) -> int | None:
+        """Exit code where it has ended, negative for a signal."""
         if self.code is None:
-            os.kill(self.pid, signal.SIGKILL)
-
-    def poll(self) -> int | None:
-        """Exit code where it has ended."""
-        if self.code is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            pid, status = os.waitpid(self.pid, options)
             self.code = os.waitstatus_to_exitcode(status) if pid else None
         return self.code
 
-    def wait(self, timeout: float | None = None) -> int:
-        """Exit code, negative for a signal."""
-        if self.code is None:
-            _, status = os.waitpid(self.pid, 0)
-            self.code = os.waitstatus_to_exitcode(status)
-        return self.code
+    def wait(self) -> int | None:
+        """Exit code, once it has ended."""
+        return self.poll(0)
 
 
 def close_all_but(kept: set[int]) -> None:

@@ -30,15 +30,7 @@ if TYPE_CHECKING:
 
 
 class StudyStore(RunStore):
-    """The files of one study; made by `create` or `open`.
-
-    Attributes
-    ----------
-    path : Path
-        The study's folder.
-    readonly : bool
-        Whether writing is refused.
-    """
+    """The files of one study; made by `create` or `open`."""
 
     def __init__(self, path: Path, marker: Marker, *, readonly: bool) -> None:
         super().__init__(path, readonly=readonly)

@@ -59,7 +59,7 @@ def section_conflicts(document: Mapping[str, Any]) -> Iterator[Conflict]:
     """Sections of a protocol that miss each other, or cannot stand together."""
     label = document.get("label")
     rule = label if isinstance(label, Mapping) else {}
-    if "trainer" not in document or document["trainer"] is None:
+    if document.get("trainer") is None:
         if document.get("data") is None:
             yield Conflict("'data' is missing", (("data",),))
         if document.get("parameters"):
@@ -71,7 +71,7 @@ def section_conflicts(document: Mapping[str, Any]) -> Iterator[Conflict]:
                 yield Conflict(message, (("label", name),))
         return
     for name in NETWORK:
-        if document.get(name) is not None and name in document:
+        if document.get(name) is not None:
             message = f"[{name}] has no meaning beside [trainer]: put its settings in [parameters]"
             yield Conflict(message, ((name,),))
     if rule.get("succeeds") is not None and rule.get("rule") is not None:
