@@ -62,7 +62,7 @@ def analyze_command(
     opened = open_for(source, table)
     result = analyze_source(opened, asked=asked, headline_only=headline_only)
     target = output or (None if headline_only else opened.claims_path)
-    text = published_claims(result).to_json()
+    text = published_claims(result).to_json() if console.as_json or target else ""
     if console.as_json:
         console.text(inert_json(text))
     else:
