@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common, inert_json, write_result
+from vggstudy.cli.console import (
+    Console,
+    common,
+    inert_json,
+    language_option,
+    output_option,
+    write_result,
+)
 from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
@@ -24,10 +31,6 @@ if TYPE_CHECKING:
 
 DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "outside_range")
 """Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
-
-output_option = click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write."
-)
 
 
 @click.command("analyze")
@@ -77,14 +80,7 @@ def analyze_command(
 @claims_option
 @table_options
 @output_option
-@click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["en", "ko"]),
-    default="en",
-    show_default=True,
-    help="Language of the report.",
-)
+@language_option
 @common
 def report_command(
     console: Console,
