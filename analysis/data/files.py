@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
 from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
-from vggstudy.analysis.data.number_texts import with_numbers
+from vggstudy.analysis.data.number_texts import PER_CENT, with_numbers
 from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.errors import AnalysisError
 from vggstudy.files import explain, open_ordinary
@@ -63,10 +63,13 @@ class TableFile:
     ----------
     frame : DataFrame
     names : RowNames
+    percents : frozenset of str
+        Columns whose numbers had a per cent sign, and are fractions now.
     """
 
     frame: pd.DataFrame
     names: RowNames = LINES
+    percents: frozenset[str] = frozenset()
 
 
 def read_table_file(
@@ -106,9 +109,9 @@ def read_table_file(
     _refuse_wide(found.frame.shape[1], path)
     logger.info("%s: read as %s, %s", path, kind, encoding)
     frame, notes = with_numbers(found.frame, decimal, str(path))
-    for note in notes:
-        logger.info("%s: %s", path, note)
-    return TableFile(frame, found.names)
+    for name, note in notes.items():
+        logger.info("%s: column '%s': %s", path, name, note)
+    return TableFile(frame, found.names, frozenset(x for x in notes if notes[x] == PER_CENT))
 
 
 def _content(path: Path, ending: str | None) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from vggstudy.analysis.data.files import TableFile
 from vggstudy.analysis.data.levels import Level, canonical_level, write_level
 from vggstudy.analysis.data.repeated_rows import advice
-from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS
+from vggstudy.analysis.data.request import LABEL_COLUMNS, replicate_in
 from vggstudy.analysis.data.spellings import one_spelling
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
@@ -41,11 +41,6 @@ class OneRow:
     last: str | None = None
     average_over: tuple[str, ...] = ()
     replicate: str | None = None
-
-    def replicate_in(self, columns: Iterable[object]) -> str | None:
-        """The column that tells runs apart; None where there is none."""
-        named = (self.replicate,) if self.replicate else REPLICATE_COLUMNS
-        return next((name for name in named if name in {*columns}), None)
 
     def __bool__(self) -> bool:
         return bool(self.last or self.average_over)
@@ -83,7 +78,7 @@ def one_row_a_run(
         return file, ()
     frame, notes = file.frame, []
     _check(frame, factors, outcomes, how)
-    key = [*factors, how.replicate_in(frame.columns) or ""]
+    key = [*factors, replicate_in(frame.columns, how.replicate) or ""]
     if how.last is not None:
         kept, note = _last(file, _runs(frame, key), how.last)
         frame, notes = only(frame, kept), [note]
@@ -111,7 +106,7 @@ def _check(
     if lost := [name for name in factors if name not in names]:
         hint = suggest(lost[0], names) or f"columns: {', '.join(names)}"
         raise AnalysisError(f"factor {lost[0]!r} is not a column ({hint})")
-    if how.replicate_in(names) is None:
+    if replicate_in(names, how.replicate) is None:
         wanted = repr(how.replicate) if how.replicate else "'replicate' or 'seed'"
         msg = f"no column {wanted} tells which rows are of one run: add one, or --replicate"
         raise AnalysisError(msg)
