@@ -22,9 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
-from vggstudy.analysis.data.number_texts import PER_CENT, with_numbers
+from vggstudy.analysis.data.number_texts import PER_CENT, as_numbers, with_numbers
 from vggstudy.analysis.data.row_names import RowNames
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.errors import AnalysisError
 from vggstudy.files import explain, open_ordinary
 
@@ -70,6 +73,22 @@ class TableFile:
     frame: pd.DataFrame
     names: RowNames = LINES
     percents: frozenset[str] = frozenset()
+
+    def numbers(self, name: str, rows: BoolArray) -> FloatArray:
+        """A column as numbers, NaN where it is empty.
+
+        Raises
+        ------
+        AnalysisError
+            Naming the first of `rows` whose text is no number.
+        """
+        column = self.frame[name]
+        numbers = as_numbers(column)
+        bad = np.flatnonzero(np.isnan(numbers) & ~column.isna().to_numpy() & rows)
+        if bad.size:
+            msg = f"{name!r} is not a number: {self.names(int(bad[0]))} ({column.iloc[bad[0]]!r})"
+            raise AnalysisError(msg)
+        return numbers
 
 
 def read_table_file(

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -15,6 +18,13 @@ WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
 PER_CENT = "per cent, divided by 100"
 PERCENT = re.compile(r"\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*%\s*")
+
+
+def as_numbers(column: pd.Series[Any]) -> FloatArray:
+    """A column as numbers; NaN where it holds something else."""
+    import pandas as pd
+
+    return np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
 
 
 def with_numbers(

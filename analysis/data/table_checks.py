@@ -29,7 +29,7 @@ from vggstudy.analysis.data.spellings import one_spelling
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,9 +178,8 @@ def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: Problem
 
 def _suggestion(role: str, wanted: str, names: Sequence[str]) -> str:
     """A close name, or the list of those there are, with the option that names another."""
-    hint = suggest(wanted, names) or f"columns: {', '.join(names)}"
     option = "; --outcome COLUMN names another" if role == "outcome" else ""
-    return f" ({hint}{option})"
+    return f" ({hint(wanted, names)}{option})"
 
 
 def _no_replicate(names: Sequence[str]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -238,13 +238,13 @@ def _check_levels(asked: Mapping[str, Sequence[Level]], table: RunTable) -> None
 
     for name, levels in asked.items():
         if name not in table.factors:
-            hint = suggest(name, table.factors) or f"factors: {', '.join(table.factors)}"
-            raise TableOptionError(f"--levels: {name!r} is no factor ({hint})")
-        known = [write_level(level) for level in table.levels[name]]
+            known = hint(name, table.factors, "factors")
+            raise TableOptionError(f"--levels: {name!r} is no factor ({known})")
+        there = [write_level(level) for level in table.levels[name]]
         for text in (write_level(canonical_level(level)) for level in levels):
-            if text not in known:
-                hint = suggest(text, known) or f"levels: {', '.join(known[:8])}"
-                raise TableOptionError(f"--levels: {name!r} has no level {text!r} ({hint})")
+            if text not in there:
+                known = hint(text, there, "levels")
+                raise TableOptionError(f"--levels: {name!r} has no level {text!r} ({known})")
 
 
 def counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
