@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common, inert_json, write_result
+from vggstudy.cli.console import (
+    Console,
+    common,
+    inert_json,
+    language_option,
+    output_option,
+    write_result,
+)
 from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
@@ -23,10 +30,6 @@ if TYPE_CHECKING:
 
 DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "outside_range")
 """Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
-
-output_option = click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write."
-)
 
 
 @click.command("analyze")
@@ -61,7 +64,7 @@ def analyze_command(
     opened = open_for(source, table)
     result = analyze_source(opened, asked=asked, headline_only=headline_only)
     target = output or (None if headline_only else opened.claims_path)
-    text = published_claims(result).to_json()
+    text = published_claims(result).to_json() if console.as_json or target else ""
     if console.as_json:
         console.text(inert_json(text))
     else:
@@ -76,14 +79,7 @@ def analyze_command(
 @claims_option
 @table_options
 @output_option
-@click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["en", "ko"]),
-    default="en",
-    show_default=True,
-    help="Language of the report.",
-)
+@language_option
 @common
 def report_command(
     console: Console,
