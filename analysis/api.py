@@ -33,7 +33,6 @@ from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.models.fit import FittedModels, fit_models
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
-from vggstudy.analysis.numbers.ols import load_ahead
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.numbers.variance import CellPlusSeed
 from vggstudy.analysis.result import AnalysisResult, cell_frame
@@ -140,8 +139,6 @@ def analyze(
         `simultaneous` no family.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
-    if not headline_only:
-        load_ahead()
     raw = _told(table, further, lower_is_better, block)
     seeds = read_seeds(raw[0], seeding, designed=designed)
     table, *further = map(seeds.applied, raw)
