@@ -33,6 +33,10 @@ class TrainerWorker(ABC):
         for number in _PASSED_OVER:
             signal.signal(number, _pass)  # a handler, which another program does not inherit
             os.register_at_fork(after_in_child=partial(signal.signal, number, signal.SIG_DFL))
+        # held back meanwhile, so that none is lost between a fork and the child's own handling
+        hold = partial(signal.pthread_sigmask, signal.SIG_BLOCK, _PASSED_OVER)
+        free = partial(signal.pthread_sigmask, signal.SIG_UNBLOCK, _PASSED_OVER)
+        os.register_at_fork(before=hold, after_in_parent=free, after_in_child=free)
 
     def serve(self) -> None:
         """Handle messages until the driver hangs up."""
