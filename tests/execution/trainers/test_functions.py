@@ -79,7 +79,9 @@ def train(params, seeds, report, run_dir):
             loss *= 0.5 + random.Random(f"{seeds.seed} {epoch}").random() / 2
             time.sleep(0.05)
             report.epoch(epoch, val_loss=loss)
-            state.write_text(json.dumps([epoch, loss]))
+            whole = run_dir / "state.new"
+            whole.write_text(json.dumps([epoch, loss]))
+            whole.replace(state)
         return {"val_loss": loss}
     report.epoch(val_loss=2.0)
     report.epoch(val_loss=1.0)
