@@ -42,7 +42,6 @@ def build(view: StudyView) -> Section:
     sentences = [claim_sentence(view, claim, factor=factor) for claim, factor in headlines]
     shown = [headline for headline in headlines if headline[0].available]
     return Section(
-        0,
         "abstract",
         gettext("Abstract"),
         {

@@ -25,7 +25,6 @@ def build(view: StudyView) -> Section:
     """Build the section."""
     context = view.context
     return Section(
-        1,
         "protocol",
         gettext("Question, protocol and deviations"),
         {

@@ -42,7 +42,6 @@ def build(view: StudyView) -> Section | None:
     labelled = [cell for cell in view.cells if cell.n]
     levels = _levels(view)
     return Section(
-        3,
         "convergence",
         gettext("Probability of convergence"),
         {

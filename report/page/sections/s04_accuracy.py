@@ -45,7 +45,7 @@ def build(view: StudyView) -> Section:
         "peak": threshold_picture(view, "peak"),
         "associations": associations_table(view),
     }
-    return Section(4, "accuracy", title, values)
+    return Section("accuracy", title, values)
 
 
 def _picture(view: StudyView, axis: Factor) -> Picture:

@@ -33,7 +33,7 @@ def build(view: StudyView) -> Section:
     factors = [f for f in compared if not f.is_switch and len(f.levels) > 1]
     title = capitalise(factors[0].label) if len(factors) == 1 else gettext("Other factors")
     parts = [_part(view, factor) for factor in factors]
-    return Section(5, "levels", title, {"parts": parts})
+    return Section("levels", title, {"parts": parts})
 
 
 def _part(view: StudyView, factor: Factor) -> dict[str, object]:

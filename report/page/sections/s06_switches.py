@@ -56,7 +56,6 @@ def build(view: StudyView) -> Section:
         title = gettext("With and without %(factor)s") % {"factor": switches[0].label}
     pictures = [_picture(view, switches, outcome) for outcome in view.outcomes[:2]]
     return Section(
-        6,
         "switches",
         title,
         {

@@ -48,7 +48,6 @@ def build(view: StudyView) -> Section:
             share = _is_share(name)
             pictures.append(difference_picture(view, learned, name, index, share=share))
     return Section(
-        9,
         "curves",
         gettext("Training curves"),
         {"pictures": [item for item in pictures if item is not None], "runs": len(runs)},
