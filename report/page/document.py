@@ -17,9 +17,9 @@ from vggstudy.report.page.building import study_view
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.page.sections.registry import BUILDERS
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
+from vggstudy.report.words.instead import instead
 from vggstudy.report.words.names import CLAIM_ID
 from vggstudy.report.words.text import clean
-from vggstudy.report.words.unjudged import UNJUDGED
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def render(
         If the flow of runs does not add up, or the language is unknown.
     """
     context = context or ReportContext()
-    with speaking(language, None if result.table.judged else UNJUDGED):
+    with speaking(language, instead(result.table)):
         view = study_view(result, context)
         sections = together([partial(build, view) for build in BUILDERS])
         html = (
