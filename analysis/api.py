@@ -28,12 +28,11 @@ from vggstudy.analysis.estimators.converged import ProbabilityInterval
 from vggstudy.analysis.estimators.how import Declared, How
 from vggstudy.analysis.estimators.means import Resampling
 from vggstudy.analysis.hypotheses.evidence import Evaluator
-from vggstudy.analysis.hypotheses.judge import judge
+from vggstudy.analysis.hypotheses.judge import HypothesisResult, judge
 from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.models.fit import FittedModels, fit_models
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
-from vggstudy.analysis.numbers.ols import load_ahead
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.numbers.variance import CellPlusSeed
 from vggstudy.analysis.result import AnalysisResult, cell_frame
@@ -140,13 +139,8 @@ def analyze(
         `simultaneous` no family.
     """
     _check_settings(confidence, resamples, seed, method, chunk_draws, probability_interval)
-    if not headline_only:
-        load_ahead()
-    if lower_is_better is not None:
-        table = table.directed(lower_is_better)
-    if block is not None:
-        table, *further = (one.blocked(block) for one in (table, *further))
-    raw, seeds = (table, *further), read_seeds(table, seeding, designed=designed)
+    raw = _told(table, further, lower_is_better, block)
+    seeds = read_seeds(raw[0], seeding, designed=designed)
     table, *further = map(seeds.applied, raw)
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
@@ -155,22 +149,49 @@ def analyze(
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
     )
-    wanted = asked_for(asked, maker)
-    along = _declared(models, hypotheses)
+    wanted, along = asked_for(asked, maker), _declared(models, hypotheses)
     made = default_claims(maker, named, headline_only=headline_only, along=along)
     made |= {one.id: one for one in maker.claims(wanted).values() if one.id not in made}
     judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
     made = with_families(registered(made, hypotheses, judged, maker), simultaneous, maker)
-    if not headline_only:
-        made = with_survivors(made, maker)
+    if headline_only:
+        return _result(maker, made, table, further, seeds, judged, headline_only=True)
+    made = with_survivors(made, maker)
+    # Models of the runs that reached a target say nothing of the time to it.
+    fitted = None if table.horizon is not None else _models(maker, table, models)
+    result = _result(maker, made, table, further, seeds, judged, fitted)
+    if seeds.other is None:
+        return result
+    return replace(result, otherwise=_otherwise(result, maker, raw))
+
+
+def _told(
+    table: RunTable, further: Sequence[RunTable], lower_is_better: bool | None, block: str | None
+) -> tuple[RunTable, ...]:
+    """The tables with what the caller says of them in place of what they say themselves."""
+    if lower_is_better is not None:
+        table = table.directed(lower_is_better)
+    tables = (table, *further)
+    return tables if block is None else tuple(one.blocked(block) for one in tables)
+
+
+def _result(
+    maker: ClaimMaker,
+    made: Mapping[str, Claim],
+    table: RunTable,
+    further: Sequence[RunTable],
+    seeds: SeedReading,
+    judged: tuple[HypothesisResult, ...],
+    fitted: FittedModels | None = None,
+    *,
+    headline_only: bool = False,
+) -> AnalysisResult:
+    """Everything that was made, with what must be known before it is read."""
     claims = ClaimsOnDemand(made.values(), maker)
     logger.debug("%d claims on %d cells", len(claims), len(maker.cells))
-    # Models of the runs that reached a target say nothing of the time to it.
-    apart = headline_only or table.horizon is not None
-    fitted = None if apart else _models(maker, table, models)
     flow = Flow.of(table)
     each = not headline_only and claims_cells(table)
-    result = AnalysisResult(
+    return AnalysisResult(
         table=table,
         cells=cell_frame(maker.cells, claims, outcomes_of(table) if each else []),
         claims=claims,
@@ -187,9 +208,6 @@ def analyze(
         seeds=seeds,
         further=tuple(further),
     )
-    if headline_only or seeds.other is None:
-        return result
-    return replace(result, otherwise=_otherwise(result, maker, raw))
 
 
 def _declared(models: ModelRequests | None, hypotheses: Sequence[Hypothesis]) -> set[str]:

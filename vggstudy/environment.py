@@ -25,7 +25,6 @@ PACKAGES = (
     "torchvision",
     "numpy",
     "scipy",
-    "statsmodels",
     "pandas",
     "pydantic",
     "scikit-learn",

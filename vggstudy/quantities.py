@@ -143,6 +143,9 @@ QUANTITIES = {
 }
 """By their names in ids."""
 
+SHARES = ("probability", "fraction")
+"""Units of numbers from 0 to 1."""
+
 PLAIN = ("mean", "diff", "did")
 """By the number of factors compared; the mean of convergence is ``p``."""
 

@@ -11,8 +11,10 @@ from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.numbers import replication
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.errors import AnalysisError
+from vggstudy.quantities import SHARES
 
-SHARES = ("probability", "fraction")
+APART = ("best", "prediction")
+"""Quantities whose ends are those of a set, or of one run, and tell no standard error."""
 
 
 class Finding(StrEnum):
@@ -62,6 +64,16 @@ class Like:
     margin: float | None = None
 
     @property
+    def id(self) -> str:
+        """That of both claims."""
+        return self.first.id
+
+    @property
+    def odd(self) -> bool:
+        """Whether the second does not fit the first."""
+        return self.finding in (Finding.REVERSED, Finding.DIFFERS)
+
+    @property
     def as_expected(self) -> bool:
         """Whether the second's estimate lies where the first let expect it."""
         return self.difference.low <= 0 <= self.difference.high
@@ -91,7 +103,7 @@ class Like:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "id": self.first.id,
+            "id": self.id,
             "estimand": self.first.estimand,
             "unit": self.first.unit,
             "first": _numbers(self.first),
@@ -149,8 +161,13 @@ def likes(
 
 
 def interval_of(claim: Claim) -> Interval | None:
-    """A claim's estimate and both ends; None where one is missing."""
+    """A claim's estimate and both ends, where differences of such claims mean something.
+
+    None where one is missing, of ratios, and of what is no estimate with its error.
+    """
     if claim.estimate is None or claim.low is None or claim.high is None or not claim.available:
+        return None
+    if {claim.outcome, claim.quantity} & {*APART} or claim.unit == "ratio":
         return None
     if not claim.low < claim.high:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,16 @@ class Pooled:
     another: Interval
 
     @property
+    def id(self) -> str:
+        """That of all claims."""
+        return self.claim.id
+
+    @property
+    def odd(self) -> bool:
+        """Whether the studies differ beyond chance, by Cochran's test at 5%."""
+        return self.spread.p < 0.05
+
+    @property
     def claim(self) -> Claim:
         """The first study's."""
         return next(iter(self.claims.values()))
@@ -54,7 +64,7 @@ class Pooled:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
-            "id": self.claim.id,
+            "id": self.id,
             "estimand": self.claim.estimand,
             "unit": self.claim.unit,
             "studies": {
@@ -122,11 +132,12 @@ def pool(
     AnalysisError
         If no two have a claim in common, or intervals are at different levels.
     """
-    ids = dict.fromkeys(name for claims in studies.values() for name in asked(claims, match))
+    wanted = {study: asked(claims, match) for study, claims in studies.items()}
+    ids = dict.fromkeys(name for claims in wanted.values() for name in claims)
     found = tuple(
         one
         for name in ids
-        if (one := _pooled({s: c[name] for s, c in studies.items() if name in c})) is not None
+        if (one := _pooled({s: c[name] for s, c in wanted.items() if name in c})) is not None
     )
     if not found:
         msg = f"{', '.join(studies)} have no claim in common with an interval in two of them"
@@ -136,25 +147,20 @@ def pool(
 
 def _pooled(claims: Mapping[str, Claim]) -> Pooled | None:
     """A claim over the studies that have an interval for it; None where those are too few."""
-    usable = {name: claim for name, claim in claims.items() if interval_of(claim) is not None}
-    if len(usable) < LEAST:
+    intervals = {
+        name: found for name, one in claims.items() if (found := interval_of(one)) is not None
+    }
+    if len(intervals) < LEAST:
         return None
+    usable = {name: claims[name] for name in intervals}
+    first = next(iter(usable.values()))
     if len({(claim.level, claim.unit) for claim in usable.values()}) > 1:
-        msg = f"{next(iter(usable.values())).id} has not the same level and unit in all studies"
-        raise AnalysisError(msg)
-    level = next(iter(usable.values())).level
-    intervals = [*_intervals(usable.values())]
-    effects = np.array([one.estimate for one in intervals])
-    errors = np.array([(one.high - one.low) / (2 * normal_quantile(level)) for one in intervals])
-    spread = heterogeneity(effects, errors**2)
-    limits = range_of(next(iter(usable.values())))
-    mean = hartung_knapp(effects, errors**2, spread.tau2, confidence=level)
+        raise AnalysisError(f"{first.id} has not the same level and unit in all studies")
+    level, limits = first.level, range_of(first)
+    effects = np.array([one.estimate for one in intervals.values()])
+    widths = np.array([one.high - one.low for one in intervals.values()])
+    variance = (widths / (2 * normal_quantile(level))) ** 2
+    spread = heterogeneity(effects, variance)
+    mean = hartung_knapp(effects, variance, spread.tau2, confidence=level)
     another = next_block(effects, confidence=level)
     return Pooled(usable, mean.clipped(*limits), spread, another.clipped(*limits))
-
-
-def _intervals(claims: Sequence[Claim] | Any) -> Iterator[Interval]:
-    """Their intervals."""
-    for claim in claims:
-        if (found := interval_of(claim)) is not None:
-            yield found

@@ -131,10 +131,11 @@ def compare(
 
 
 def asked(claims: Mapping[str, Claim], match: Sequence[str]) -> dict[str, Claim]:
-    """Claims whose id fits one of the patterns."""
+    """Claims whose id fits one of the patterns; one that is an id may be made on demand."""
     if not match:
         return dict(claims)
-    return {
+    named = {name: claims[name] for name in match if name in claims}
+    return named | {
         name: claim
         for name, claim in claims.items()
         if any(fnmatchcase(name, pattern) for pattern in match)

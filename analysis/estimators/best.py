@@ -29,22 +29,17 @@ from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.levels import write_level
 from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
-from vggstudy.analysis.estimators.seeds import replicates_of
+from vggstudy.analysis.estimators.seeds import MIN_SEEDS, replicates_of
 from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.notes import ModelCaution, Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.multiplicity import SMALL_BY_CHANCE
 from vggstudy.analysis.numbers.student import cautious_freedom
 
 METHOD = "best_by_comparisons"
-MIN_PAIRS = 3
-"""Common seeds below which two levels are not compared: both stay."""
-
 WARN_RUNS = 5
 """Converged runs of a level below which the set comes with a warning."""
-
-SMALL_BY_CHANCE = 0.15
-"""Tail of `cautious_freedom` where levels differ in runs, as in `multiplicity.max_t`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +161,7 @@ def _apart(curve: Curve, confidence: float) -> BoolArray:
 
 
 def _by_seed(curve: Curve, confidence: float) -> BoolArray:
-    """The same by differences within seeds; levels with fewer than `MIN_PAIRS` stay apart."""
+    """The same by differences within seeds; levels that share fewer than `MIN_SEEDS` both stay."""
     size = curve.x.size
     level = 1 - (1 - confidence) / (size - 1)
     value = _seeds_by_level(curve)
@@ -176,7 +171,7 @@ def _by_seed(curve: Curve, confidence: float) -> BoolArray:
         difference = value[:, j] - value[:, i]
         difference = difference[~np.isnan(difference)]
         count = difference.size
-        if count < MIN_PAIRS or not (spread := difference.std(ddof=1)) > nothing:
+        if count < MIN_SEEDS or not (spread := difference.std(ddof=1)) > nothing:
             continue
         critical = stdtrit(count - 1, level) * spread / math.sqrt(count)
         beaten[i, j] = difference.mean() > critical

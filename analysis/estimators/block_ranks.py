@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from scipy.stats import rankdata
 
 from vggstudy.analysis.data.blocks import (
     Blocked,
@@ -92,6 +91,8 @@ def _ranked(
     cells: Cells, factors: tuple[str, ...], outcome: str, others: tuple[Condition, ...]
 ) -> BlockRanks:
     """`block_ranks`, once for the many claims on the same ranks."""
+    from scipy.stats import rankdata  # costs more to import than everything else here
+
     score = scores(cells, outcome)
     blocks, taken = of_all_levels(cells, Contrast(conditions=others), factors, score)
     means, levels = blocks.means(score), cells.table.levels[str(cells.table.block)]

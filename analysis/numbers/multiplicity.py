@@ -34,7 +34,7 @@ FEW_RUNS = 5
 """Runs of a cell below which drawn maxima alone do not hold the level."""
 
 SMALL_BY_CHANCE = 0.15
-"""Tail of `cautious_freedom` where cells differ in runs."""
+"""Tail of `cautious_freedom` where cells, or levels, differ in runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +108,27 @@ def benjamini_hochberg(
         or depend positively.
     """
     check_confidence(1 - rate)
-    left, asked = list(range(len(decides))), len(decides) + 1
+    left = {i: _ahead(one) for i, one in enumerate(decides) if one(1 - rate)}
+    asked = len(decides)
     while left and len(left) < asked:
         asked = len(left)
-        left = [i for i in left if decides[i](1 - rate * asked / len(decides))]
-    found = set(left)
-    return tuple(i in found for i in range(len(decides)))
+        level = 1 - rate * asked / len(decides)
+        left = {i: one for i, one in left.items() if one(level)}
+    return tuple(i in left for i in range(len(decides)))
+
+
+def _ahead(decides: Callable[[float], bool]) -> Callable[[float], bool]:
+    """The same member, asked at half of the error first: what decides there decides until then."""
+    held, lost = 0.0, 1.0
+
+    def at(level: float) -> bool:
+        nonlocal held, lost
+        for asked in ((1 + level) / 2, level):
+            if held < level and asked < lost:
+                held, lost = (asked, lost) if decides(asked) else (held, asked)
+        return held >= level
+
+    return at
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,11 +14,8 @@ References
 
 from __future__ import annotations
 
-import importlib
-import sys
 from dataclasses import dataclass
-from threading import Thread
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from scipy.special import chdtrc, fdtrc, stdtr
@@ -31,10 +28,6 @@ CovarianceKind = Literal["classical", "hc0", "hc2", "hc3", "hc4"]
 
 FULL_LEVERAGE = 1 - 1e-9
 """From this leverage on a run determines its own fit: its residual is rounding only."""
-
-
-LIBRARY = "statsmodels.regression.linear_model"
-"""Imported where a model is fitted: what only lists or cites claims does without it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,14 +69,8 @@ class OlsFit:
         return self.rss / self.df
 
 
-def load_ahead() -> None:
-    """Begin to import statsmodels, which takes most of a second, beside other work."""
-    if LIBRARY not in sys.modules:
-        Thread(target=importlib.import_module, args=(LIBRARY,), name="statsmodels").start()
-
-
 def fit_ols(design: FloatArray, response: FloatArray) -> OlsFit:
-    """Ordinary least squares by statsmodels, from a QR decomposition.
+    """Ordinary least squares, from a QR decomposition.
 
     Parameters
     ----------
@@ -98,19 +85,19 @@ def fit_ols(design: FloatArray, response: FloatArray) -> OlsFit:
     """
     if design.shape[0] <= design.shape[1]:
         raise ValueError(f"{design.shape[0]} runs cannot determine {design.shape[1]} coefficients")
-    from statsmodels.regression.linear_model import OLS
-
-    result: Any = OLS(response, design).fit(method="qr")
-    unscaled = np.asarray(result.normalized_cov_params)
+    q, r = np.linalg.qr(design)
+    coefficients = np.linalg.solve(r, q.T @ response)
+    unscaled = np.linalg.inv(r.T @ r)
+    residuals = response - design @ coefficients
     total = float(((response - response.mean()) ** 2).sum())
     return OlsFit(
         design=design,
         response=response,
-        residuals=np.asarray(result.resid),
+        residuals=residuals,
         leverage=np.einsum("ij,jk,ik->i", design, unscaled, design, optimize=True),
-        coefficients=np.asarray(result.params),
+        coefficients=coefficients,
         unscaled=unscaled,
-        r_squared=1 - float(result.ssr) / total if total > 0 else 0.0,
+        r_squared=1 - float(residuals @ residuals) / total if total > 0 else 0.0,
     )
 
 

@@ -24,7 +24,7 @@ from vggstudy.report.words.comparing import (
 )
 from vggstudy.report.words.display import display
 from vggstudy.report.words.i18n import gettext, speaking
-from vggstudy.report.words.names import capitalise
+from vggstudy.report.words.names import capitalise, in_words
 from vggstudy.report.words.notes import spoken
 from vggstudy.report.words.text import clean
 
@@ -76,9 +76,7 @@ def render_comparison(comparison: Comparison, *, language: str = "en") -> str:
 def _drawn(comparison: Comparison) -> list[Like]:
     """The claims of the figure."""
     likes = ordered(comparison)
-    odd = [one for one in likes if one.finding.value in ("reversed", "differs")]
-    whole = [one for one in likes if one not in odd and "@" not in one.first.id]
-    return (odd + whole or likes)[:MOST_DRAWN]
+    return ([one for one in likes if one.odd or "@" not in one.id] or likes)[:MOST_DRAWN]
 
 
 def _forest(comparison: Comparison) -> Picture:
@@ -120,7 +118,7 @@ def _group(one: Like, names: tuple[str, str]) -> ForestGroup:
         ),
     ]
     return ForestGroup(
-        title=f"{capitalise(one.first.estimand)}: {finding_words(one.finding)}",
+        title=f"{capitalise(in_words(one.first.estimand))}: {finding_words(one.finding)}",
         axis="" if printed is None else printed.unit.words.strip(),
         rows=tuple(rows),
         references=() if reference is None else (reference * scale,),

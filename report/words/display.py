@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from vggstudy.quantities import SHARES
 from vggstudy.report.words.formatting import (
     Rounded,
     references_of,
@@ -19,8 +20,6 @@ from vggstudy.report.words.i18n import gettext, mark
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
     from vggstudy.analysis.claims.claim import Alternative
-
-SHARES = ("probability", "fraction")
 
 BEYOND = "beyond "
 """Before the last level that was run, where a level is estimated outside those: how far outside,

@@ -13,22 +13,25 @@ PROBE = """
 import json, sys
 from vggstudy.cli import _invoke
 code = _invoke(json.loads(sys.argv[1]))
-heavy = [name for name in ("torch", "torchvision") if name in sys.modules]
+heavy = [name for name in json.loads(sys.argv[2]) if name in sys.modules]
 print("HEAVY", code, *heavy)
 """
 
 
-def loaded(*arguments: str | Path, cwd: Path) -> tuple[int, list[str]]:
+def loaded(
+    *arguments: str | Path, cwd: Path, heavy: tuple[str, ...] = ("torch", "torchvision")
+) -> tuple[int, list[str]]:
     """Exit code of a command and which heavy packages it loaded."""
+    texts = [json.dumps([*map(str, names)]) for names in (arguments, heavy)]
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, json.dumps([str(argument) for argument in arguments])],
+        [sys.executable, "-c", PROBE, *texts],
         capture_output=True,
         text=True,
         cwd=cwd,
         check=True,
     )
-    code, *heavy = done.stdout.splitlines()[-1].removeprefix("HEAVY ").split()
-    return int(code), heavy
+    code, *found = done.stdout.splitlines()[-1].removeprefix("HEAVY ").split()
+    return int(code), found
 
 
 @pytest.fixture
@@ -76,12 +79,11 @@ def test_command_on_an_unknown_study_exits_5_without_torch(command: str, tmp_pat
 
 def test_help_loads_no_numerical_package(tmp_path: Path) -> None:
     """What costs time at the start: 0.4 s is the limit, and these take longer than that."""
-    probe = PROBE.replace('"torch", "torchvision"', '"numpy", "scipy", "pandas", "matplotlib"')
-    done = subprocess.run(
-        [sys.executable, "-c", probe, '["--help"]'],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "HEAVY 0"
+    heavy = ("numpy", "scipy", "pandas", "matplotlib")
+    assert loaded("--help", cwd=tmp_path, heavy=heavy) == (0, [])
+
+
+def test_an_analysis_loads_nothing_that_it_does_not_need(tmp_path: Path, csv: Path) -> None:
+    """Each takes as long to import as the whole analysis of a small table."""
+    asked = ("analyze", csv, "--factors", "depth")
+    assert loaded(*asked, cwd=tmp_path, heavy=("scipy.stats", "matplotlib")) == (0, [])

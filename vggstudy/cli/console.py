@@ -126,6 +126,20 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[st
     return [line(list(header)), rule, *(line(row) for row in cells)]
 
 
+output_option = click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="File to write."
+)
+
+language_option = click.option(
+    "--lang",
+    "language",
+    type=click.Choice(["en", "ko"]),
+    default="en",
+    show_default=True,
+    help="Language of the page.",
+)
+
+
 def common(command: Callable[..., R]) -> Callable[..., R]:
     """Options that every command has; the command receives a `Console` first."""
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vggstudy.cli.console import Console, common, inert_json, write_result
+from vggstudy.cli.console import (
+    Console,
+    common,
+    inert_json,
+    language_option,
+    output_option,
+    write_result,
+)
 from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
@@ -24,10 +30,6 @@ if TYPE_CHECKING:
 
 DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "outside_range")
 """Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
-
-output_option = click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="File to write."
-)
 
 
 @click.command("analyze")
@@ -62,7 +64,7 @@ def analyze_command(
     opened = open_for(source, table)
     result = analyze_source(opened, asked=asked, headline_only=headline_only)
     target = output or (None if headline_only else opened.claims_path)
-    text = published_claims(result).to_json()
+    text = published_claims(result).to_json() if console.as_json or target else ""
     if console.as_json:
         console.text(inert_json(text))
     else:
@@ -77,14 +79,7 @@ def analyze_command(
 @claims_option
 @table_options
 @output_option
-@click.option(
-    "--lang",
-    "language",
-    type=click.Choice(["en", "ko"]),
-    default="en",
-    show_default=True,
-    help="Language of the report.",
-)
+@language_option
 @common
 def report_command(
     console: Console,
@@ -104,8 +99,8 @@ def report_command(
     from vggstudy.study.context import report_context
 
     opened = open_for(source, table)
-    if table.factors == ("auto",):  # what was asked on a terminal is part of the command
-        table = replace(table, factors=opened.table.factors)
+    if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
+        table = TableChoice({**table.said, "factors": opened.table.factors})
     result = analyze_source(opened, sensitivity=True, asked=asked)
     if opened.claims_path is not None:
         try:
@@ -301,13 +296,9 @@ def _curves(source: str, table: TableChoice) -> pd.DataFrame:
     """Mean curves of every cell with their bands; a table has one row a run and time."""
     from vggstudy.study.curves import curves
 
-    return curves(
-        source,
-        factors=table.factors,
-        time=table.time,
-        outcomes=table.outcomes,
-        replicate=table.replicate,
-    ).to_frame()
+    if names := table.besides("factors", "time", "outcomes", "replicate"):
+        raise click.UsageError(f"--what curves takes no {', '.join(names)}")
+    return curves(source, **table.said).to_frame()
 
 
 def _survival(result: AnalysisResult) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pytest
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.comparing.like import Finding, Like, like
+from vggstudy.analysis.comparing.pooled import pool
 from vggstudy.analysis.comparing.studies import compare
 from vggstudy.analysis.notes import say
 from vggstudy.errors import AnalysisError
@@ -87,6 +88,14 @@ def test_what_has_no_interval_is_not_compared() -> None:
     assert like(claim(0.1, 0.05), none) is None
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [{"outcome": "best"}, {"quantity": "prediction"}, {"unit": "ratio", "reference": 1.0}],
+)
+def test_sets_single_runs_and_ratios_have_no_difference(kind: dict[str, Any]) -> None:
+    assert like(claim(0.10, 0.05, **kind), claim(0.30, 0.05, **kind)) is None
+
+
 def test_intervals_at_two_levels_are_refused() -> None:
     with pytest.raises(AnalysisError, match=r"fraction at 0\.95 in one study .* at 0\.9 in the"):
         like(claim(0.1, 0.05), claim(0.1, 0.05, level=0.9))
@@ -117,6 +126,31 @@ def test_counts_of_a_comparison() -> None:
     assert should == pytest.approx(3 * 0.8342, abs=1e-3)
     some = compare(("one", "two"), first, second, match=["a.*"])
     assert [one.first.id for one in some.likes] == ["a.x", "a.y"]
+
+
+def test_studies_that_differ_have_a_spread_and_a_wide_mean() -> None:
+    studies = {f"s{i}": {"a": claim(x, 0.05, id="a")} for i, x in enumerate((0.0, 0.1, 0.2))}
+    (found,) = pool(studies).claims
+    assert found.odd
+    assert found.spread.i2 > 0.9
+    # By hand, weights being equal: the mean of three, t with 2 degrees of freedom.
+    half = 4.302653 * 0.1 / 3**0.5
+    assert (found.mean.estimate, found.mean.high) == pytest.approx((0.1, 0.1 + half), rel=1e-5)
+    assert found.another.high == pytest.approx(0.1 + 4.302653 * 0.1 * (4 / 3) ** 0.5, rel=1e-5)
+    alike = {name: {"a": claim(0.1, 0.05, id="a")} for name in ("x", "y")}
+    assert not pool(alike).claims[0].odd
+
+
+def test_an_id_that_no_study_makes_unasked_is_compared_where_both_can_make_it() -> None:
+    class Demanded(dict[str, Claim]):
+        def __contains__(self, name: object) -> bool:
+            return name == "wanted" or super().__contains__(name)
+
+        def __missing__(self, name: str) -> Claim:
+            return claim(0.1, 0.05, id=name)
+
+    found = compare(("one", "two"), Demanded(), Demanded(), match=["wanted"])
+    assert [one.id for one in found.likes] == ["wanted"]
 
 
 def test_studies_with_nothing_in_common_are_refused() -> None:

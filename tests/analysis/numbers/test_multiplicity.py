@@ -34,6 +34,25 @@ def test_discoveries_are_those_of_statsmodels(p: list[float], rate: float) -> No
     assert list(found) == multipletests(p, alpha=rate, method="fdr_bh")[0].tolist()
 
 
+def test_discoveries_far_from_the_edge_are_asked_twice() -> None:
+    """At the first level and at half of the second's error, which later steps do not reach."""
+    p = [1e-6] * 20 + [0.028, 0.029, 0.031, 0.04, 0.049] + [0.9] * 15
+    asked = [0] * len(p)
+
+    def counted(i: int) -> Callable[[float], bool]:
+        def decides(level: float) -> bool:
+            asked[i] += 1
+            return p[i] <= 1 - level
+
+        return decides
+
+    found = benjamini_hochberg([counted(i) for i in range(len(p))], rate=0.05)
+    assert list(found) == multipletests(p, alpha=0.05, method="fdr_bh")[0].tolist()
+    assert asked[:20] == [2] * 20
+    assert asked[25:] == [1] * 15
+    assert sum(asked) < 80
+
+
 def test_discoveries_step_up_where_holm_stops() -> None:
     p = [0.02, 0.03, 0.035, 0.04, 0.045]
     assert all(benjamini_hochberg([_decides(x) for x in p], rate=0.05))
