@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 LONGEST = 100
 """Characters of a name that are compared: what is longer was never a name."""
+
+LISTED = 20
+"""Names that are listed where none is like the one that was meant."""
 
 ALIKE = 0.6
 """Share of characters that two names must have in common."""
@@ -29,3 +32,12 @@ def suggest(name: str, known: Iterable[str]) -> str | None:
     """``did you mean 'x'?`` for the known name most like another, if one is like it."""
     match = closest(name, known)
     return f"did you mean '{match}'?" if match else None
+
+
+def hint(name: str, known: Collection[str], what: str = "columns") -> str:
+    """`suggest`, or else the first of the names that are known, long ones cut."""
+    if found := suggest(name, known):
+        return found
+    some = [f"{one[:LONGEST]}..." if len(one) > LONGEST else one for one in [*known][:LISTED]]
+    more = f" and {len(known) - LISTED:,} more" if len(known) > LISTED else ""
+    return f"{what}: {', '.join(some)}{more}"

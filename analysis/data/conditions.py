@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vggstudy.analysis.data.levels import canonical_level, write_level
-from vggstudy.analysis.data.number_texts import PERCENT
+from vggstudy.analysis.data.number_texts import COMMA, PERCENT, as_numbers
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.errors import TableOptionError
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,8 +55,7 @@ class Comparison:
         """Which rows meet it; one without a value never does; shape (N,)."""
         if self.column not in frame:
             names = [str(name) for name in frame.columns]
-            hint = suggest(self.column, names) or f"columns: {', '.join(names)}"
-            raise TableOptionError(f"{self.column!r} is not a column ({hint})")
+            raise TableOptionError(f"{self.column!r} is not a column ({hint(self.column, names)})")
         if list(frame.columns).count(self.column) > 1:
             raise TableOptionError(f"column {self.column!r} occurs more than once")
         column = frame[self.column]
@@ -78,7 +77,7 @@ class Comparison:
         if self.number is None:
             what = f"{self.column} {self.sign} {self.text}"
             raise TableOptionError(f"{what!r}: {self.text!r} is not a number, so only = and != fit")
-        numbers = _as_numbers(column)
+        numbers = as_numbers(column)
         bad = np.isnan(numbers) & ~column.isna().to_numpy()
         texts = column[bad].astype(str).str.strip().str.lower()
         if not texts.isin(["nan", "none", "null", "na", "n/a", ""]).all():
@@ -106,18 +105,11 @@ class Comparison:
         return text == self.text or (isinstance(value, bool) and text == self.text.lower())
 
 
-def _as_numbers(column: pd.Series[Any]) -> FloatArray:
-    """A column as numbers; NaN where it has none."""
-    import pandas as pd
-
-    return np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
-
-
 def read_condition(text: str) -> tuple[Comparison, ...]:
     """Comparisons that are joined by ``and``.
 
     Names and texts with blanks need no quotes; those with quotes, signs of comparison or the word
-    "and" do. ``93%`` is 0.93.
+    "and" do. ``93%`` is 0.93. Decimals have a point, whatever the file has.
 
     Raises
     ------
@@ -137,6 +129,9 @@ def read_condition(text: str) -> tuple[Comparison, ...]:
         name, sign, value = match.groups()
         quoted = value[:1] in "\"'`"
         plain = value[1:-1] if quoted else value
+        if not quoted and COMMA.fullmatch(plain):
+            msg = f"{text!r}: write {plain} with a decimal point, or a text in quotes"
+            raise TableOptionError(msg)
         number = None if quoted else _number(plain)
         found.append(Comparison(_bare(name), sign.replace("==", "="), plain, number))
     if not found:

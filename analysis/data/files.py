@@ -22,9 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from vggstudy.analysis.data.level_texts import empty_fields, with_numbers_beside_texts
-from vggstudy.analysis.data.number_texts import with_numbers
+from vggstudy.analysis.data.number_texts import PER_CENT, as_numbers, with_numbers
 from vggstudy.analysis.data.row_names import RowNames
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
 from vggstudy.errors import AnalysisError
 from vggstudy.files import explain, open_ordinary
 
@@ -63,10 +66,29 @@ class TableFile:
     ----------
     frame : DataFrame
     names : RowNames
+    percents : frozenset of str
+        Columns whose numbers had a per cent sign, and are fractions now.
     """
 
     frame: pd.DataFrame
     names: RowNames = LINES
+    percents: frozenset[str] = frozenset()
+
+    def numbers(self, name: str, rows: BoolArray) -> FloatArray:
+        """A column as numbers, NaN where it is empty.
+
+        Raises
+        ------
+        AnalysisError
+            Naming the first of `rows` whose text is no number.
+        """
+        column = self.frame[name]
+        numbers = as_numbers(column)
+        bad = np.flatnonzero(np.isnan(numbers) & ~column.isna().to_numpy() & rows)
+        if bad.size:
+            msg = f"{name!r} is not a number: {self.names(int(bad[0]))} ({column.iloc[bad[0]]!r})"
+            raise AnalysisError(msg)
+        return numbers
 
 
 def read_table_file(
@@ -106,9 +128,9 @@ def read_table_file(
     _refuse_wide(found.frame.shape[1], path)
     logger.info("%s: read as %s, %s", path, kind, encoding)
     frame, notes = with_numbers(found.frame, decimal, str(path))
-    for note in notes:
-        logger.info("%s: %s", path, note)
-    return TableFile(frame, found.names)
+    for name, note in notes.items():
+        logger.info("%s: column '%s': %s", path, name, note)
+    return TableFile(frame, found.names, frozenset(x for x in notes if notes[x] == PER_CENT))
 
 
 def _content(path: Path, ending: str | None) -> bytes:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vggstudy.analysis.data.conditions import rows_that_meet
+from vggstudy.analysis.data.number_texts import as_numbers
 from vggstudy.analysis.data.outcomes import (
     CONVERGED,
     DIVERGED,
@@ -26,10 +27,16 @@ if TYPE_CHECKING:
 SAME_CHANCE = 1e-9
 """Majority rates that differ by less are one, written differently."""
 
+CODES = {name: i for i, name in enumerate(LABELS)}
+YES_OR_NO = {
+    **dict.fromkeys(("true", "1", "1.0", "yes"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no"), False),
+}
+"""Whether it was, in the words of a column that somebody names."""
+
 WORDS = {
-    **{name: i for i, name in enumerate(LABELS)},
-    **dict.fromkeys(("true", "1", "1.0", "yes"), CONVERGED),
-    **dict.fromkeys(("false", "0", "0.0", "no"), FAILED_TO_LEARN),
+    **CODES,
+    **{word: CONVERGED if yes else FAILED_TO_LEARN for word, yes in YES_OR_NO.items()},
 }
 """Labels as a column that somebody names may write them."""
 
@@ -92,25 +99,14 @@ def _by_level(
     chances: tuple[float | None, FloatArray | None],
     problems: Problems,
 ) -> tuple[IntArray, str]:
-    """Labels by the chance level, or, without one, none that speaks against a run."""
-    if _has_level(request, frame):
-        return _by_chance(frame, request, places, chances, problems)
-    if request.chance is not None:
-        problems.add(
-            f"less of {request.judged!r} is better, so no chance level tells which runs "
-            "learned: say --succeeds or --label instead, or neither"
-        )
-    return np.full(len(frame), CONVERGED, dtype=np.int64), EVERY_RUN
-
-
-def _by_chance(
-    frame: pd.DataFrame,
-    request: TableRequest,
-    places: IntArray,
-    chances: tuple[float | None, FloatArray | None],
-    problems: Problems,
-) -> tuple[IntArray, str]:
-    """Runs have learned whose outcome exceeds chance by more than the margin."""
+    """Learned has what exceeds chance by more than the margin; without such a level, every run."""
+    if not _has_level(request, frame):
+        if request.chance is not None:
+            problems.add(
+                f"less of {request.judged!r} is better, so no chance level tells which runs "
+                "learned: say --succeeds or --label instead, or neither"
+            )
+        return np.full(len(frame), CONVERGED, dtype=np.int64), EVERY_RUN
     chance, own = chances
     numbers, _ = outcome_numbers(frame, request, request.judged)
     level = np.full(len(frame), chance, dtype=np.float64) if own is None else own
@@ -137,10 +133,9 @@ def _by_column(
     label = np.full(len(frame), -1, dtype=np.int64)
     raw = frame[column].to_numpy(dtype=object)
     empty = frame[column].isna().to_numpy()
-    known = {name: i for i, name in enumerate(LABELS)}
     for i in places.tolist():
         text = str(raw[i]).strip()
-        found = known.get(text, -1)
+        found = CODES.get(text, -1)
         label[i] = WORDS.get(text.lower(), -1) if found < 0 and request.label else found
     if not (label[places] == CONVERGED).any():
         label[empty] = _BLANK
@@ -165,8 +160,7 @@ def _by_condition(
     if column is None:
         return label.astype(np.int64)
     said = frame[column].to_numpy(dtype=object)
-    known = {name: i for i, name in enumerate(LABELS)}
-    own = np.array([known.get(str(text).strip(), -1) for text in said])
+    own = np.array([CODES.get(str(text).strip(), -1) for text in said])
     judged = np.isin(own, (CONVERGED, *FAILED))
     other = [i for i in places.tolist() if judged[i] and (own[i] == CONVERGED) != met[i]]
     hint = f"column {column!r} contradicts {request.succeeds!r}"
@@ -211,9 +205,6 @@ def outcome_numbers(
 
 def numbers_of(frame: pd.DataFrame, name: str) -> tuple[FloatArray, set[int]]:
     """A column as numbers (NaN where it has none) and the rows whose text is not a number."""
-    import pandas as pd
-
-    column = frame[name]
-    numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
-    bad = np.isnan(numbers) & ~column.isna().to_numpy()
+    numbers = as_numbers(frame[name])
+    bad = np.isnan(numbers) & ~frame[name].isna().to_numpy()
     return numbers, set(np.flatnonzero(bad).tolist())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -13,13 +16,21 @@ if TYPE_CHECKING:
 COMMA = re.compile(r"[+-]?\d+,\d+(?:[eE][+-]?\d+)?")
 WHOLE = re.compile(r"[+-]?\d+(?:[eE][+-]?\d+)?")
 THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+")
+PER_CENT = "per cent, divided by 100"
 PERCENT = re.compile(r"\s*([+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?)\s*%\s*")
+
+
+def as_numbers(column: pd.Series[Any]) -> FloatArray:
+    """A column as numbers; NaN where it holds something else."""
+    import pandas as pd
+
+    return np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
 
 
 def with_numbers(
     frame: pd.DataFrame, decimal: Literal[".", ","] | None, place: str
-) -> tuple[pd.DataFrame, list[str]]:
-    """The frame with texts that are numbers as numbers, and what was done, one sentence a column.
+) -> tuple[pd.DataFrame, dict[str, str]]:
+    """The frame with texts that are numbers as numbers, and what was done by column.
 
     Parameters
     ----------
@@ -36,7 +47,7 @@ def with_numbers(
         divide thousands as well as fractions.
     """
     changed: dict[str, pd.Series] = {}
-    notes: list[str] = []
+    notes: dict[str, str] = {}
     for name in frame.columns:
         if frame[name].dtype.kind != "O":
             continue
@@ -45,15 +56,15 @@ def with_numbers(
             continue
         if any(text.endswith("%") for text in texts):
             found = _percents(frame[name], texts, f"{place}: column '{name}'")
-            note = f"column '{name}': per cent, divided by 100"
+            note = PER_CENT
         elif _has_commas(texts, decimal, f"{place}: column '{name}'"):
             found = frame[name].map(_of_comma, na_action="ignore").astype(float)
-            note = f"column '{name}': decimal commas"
+            note = "decimal commas"
         else:
             continue
         if found is not None:
             changed[name] = found
-            notes.append(note)
+            notes[str(name)] = note
     return frame.assign(**changed) if changed else frame, notes
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from vggstudy.analysis.data.files import TableFile
 from vggstudy.analysis.data.levels import Level, canonical_level, write_level
 from vggstudy.analysis.data.repeated_rows import advice
-from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS
+from vggstudy.analysis.data.request import LABEL_COLUMNS, replicate_in
 from vggstudy.analysis.data.spellings import one_spelling
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.errors import AnalysisError
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,11 +41,6 @@ class OneRow:
     last: str | None = None
     average_over: tuple[str, ...] = ()
     replicate: str | None = None
-
-    def replicate_in(self, columns: Iterable[object]) -> str | None:
-        """The column that tells runs apart; None where there is none."""
-        named = (self.replicate,) if self.replicate else REPLICATE_COLUMNS
-        return next((name for name in named if name in {*columns}), None)
 
     def __bool__(self) -> bool:
         return bool(self.last or self.average_over)
@@ -83,7 +78,7 @@ def one_row_a_run(
         return file, ()
     frame, notes = file.frame, []
     _check(frame, factors, outcomes, how)
-    key = [*factors, how.replicate_in(frame.columns) or ""]
+    key = [*factors, replicate_in(frame.columns, how.replicate) or ""]
     if how.last is not None:
         kept, note = _last(file, _runs(frame, key), how.last)
         frame, notes = only(frame, kept), [note]
@@ -103,15 +98,14 @@ def _check(
     for option, columns in asked.items():
         for name in columns:
             if name not in names:
-                hint = suggest(name, names) or f"columns: {', '.join(names)}"
-                raise AnalysisError(f"{option} {name}: there is no such column ({hint})")
+                msg = f"{option} {name}: there is no such column ({hint(name, names)})"
+                raise AnalysisError(msg)
             if name in {*factors, *outcomes}:
                 part = "a factor" if name in factors else "an outcome"
                 raise AnalysisError(f"{option} {name}: the column is {part}")
     if lost := [name for name in factors if name not in names]:
-        hint = suggest(lost[0], names) or f"columns: {', '.join(names)}"
-        raise AnalysisError(f"factor {lost[0]!r} is not a column ({hint})")
-    if how.replicate_in(names) is None:
+        raise AnalysisError(f"factor {lost[0]!r} is not a column ({hint(lost[0], names)})")
+    if replicate_in(names, how.replicate) is None:
         wanted = repr(how.replicate) if how.replicate else "'replicate' or 'seed'"
         msg = f"no column {wanted} tells which rows are of one run: add one, or --replicate"
         raise AnalysisError(msg)
@@ -147,29 +141,10 @@ def _written(name: str, values: Iterable[object]) -> list[str | None]:
     return [text and write_level(taken.get(text, text)) for text in texts]
 
 
-def _numbers(file: TableFile, name: str, rows: BoolArray) -> FloatArray:
-    """A column as numbers, NaN where it is empty.
-
-    Raises
-    ------
-    AnalysisError
-        Naming a row whose text is no number.
-    """
-    import pandas as pd
-
-    column = file.frame[name]
-    numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
-    bad = np.flatnonzero(np.isnan(numbers) & ~column.isna().to_numpy() & rows)
-    if bad.size:
-        msg = f"{name!r} is not a number: {file.names(int(bad[0]))} ({column.iloc[bad[0]]!r})"
-        raise AnalysisError(msg)
-    return numbers
-
-
 def _last(file: TableFile, runs: IntArray, name: str) -> tuple[BoolArray, Note]:
     """Which rows hold the greatest value of their run, and what that says."""
     rows = runs >= 0
-    numbers = _numbers(file, name, rows)
+    numbers = file.numbers(name, rows)
     if (lost := np.flatnonzero(np.isnan(numbers) & rows)).size:
         raise AnalysisError(f"--last {name}: {name!r} is empty: {file.names(int(lost[0]))}")
     greatest = np.full(runs.max(initial=-1) + 1, -np.inf)
@@ -281,7 +256,7 @@ class _Mean:
 
     def _mean(self, name: str) -> FloatArray:
         """The mean of a column over each run's rows, in all of them; NaN where one is missing."""
-        numbers = _numbers(self.file, name, self.rows)
+        numbers = self.file.numbers(name, self.rows)
         with np.errstate(invalid="ignore"):  # inf - inf is for the table's checks to refuse
             total = np.bincount(self.runs[self.rows], weights=numbers[self.rows])
         numbers[self.rows] = (total / self.count)[self.runs[self.rows]]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.numbers.arrays import ObjectArray
 from vggstudy.errors import AnalysisError
+from vggstudy.suggest import LONGEST
 
 SHOWN = 5
 """Rows named per kind of problem; the rest are counted."""
@@ -32,7 +33,7 @@ class Problems:
         if not places:
             return
         named = [
-            self.names(i) + (f" ({values[i]!r})" if values is not None else "")
+            self.names(i) + (f" ({_short(values[i])})" if values is not None else "")
             for i in places[:SHOWN]
         ]
         more = f" and {len(places) - SHOWN} more" if len(places) > SHOWN else ""
@@ -48,3 +49,9 @@ class Problems:
         """
         if self.found:
             raise AnalysisError("\n".join(self.found))
+
+
+def _short(value: object) -> str:
+    """A value as code writes it, of a long one the beginning."""
+    text = repr(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

@@ -12,6 +12,12 @@ LABEL_COLUMNS = ("outcome", "label")
 REPLICATE_COLUMNS = ("replicate", "seed")
 
 
+def replicate_in(columns: Iterable[object], named: str | None) -> str | None:
+    """The column that tells the runs of a cell apart; None where there is none."""
+    wanted = (named,) if named else REPLICATE_COLUMNS
+    return next((name for name in wanted if name in {*columns}), None)
+
+
 @dataclass(frozen=True, slots=True)
 class TableRequest:
     """What the caller asked to be analysed."""
@@ -31,11 +37,6 @@ class TableRequest:
     """Condition that runs meet which converged."""
     percent: bool = False
     """Whether the outcome's values are percentages."""
-
-    def replicate_in(self, columns: Iterable[object]) -> str | None:
-        """The column that numbers the runs; None where there is none."""
-        named = (self.replicate,) if self.replicate else REPLICATE_COLUMNS
-        return next((name for name in named if name in {*columns}), None)
 
     def in_percent(self, outcome: str) -> bool:
         """Whether an outcome's values are percentages: the main one's, and those of fractions."""

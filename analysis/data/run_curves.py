@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vggstudy.analysis.data.files import TableFile
 from vggstudy.analysis.data.levels import Level, canonical_level, ordered_levels, write_level
+from vggstudy.analysis.data.request import REPLICATE_COLUMNS, replicate_in
+from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.errors import AnalysisError
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +65,7 @@ def curves_of_frame(
     time: str,
     measures: Sequence[str],
     replicate: str | None = None,
+    names: RowNames | None = None,
 ) -> list[RunCurves]:
     """The curves of a table with one row a run and time; all of its runs count.
 
@@ -76,45 +80,42 @@ def curves_of_frame(
         Columns of what was measured then.
     replicate : str, optional
         Column that tells the runs of a cell apart; by default ``replicate`` or ``seed``.
+    names : RowNames, optional
+        What messages call a row.
 
     Raises
     ------
     AnalysisError
-        If a column is missing, a time no number, or a run has a time twice.
+        If a column is missing, a time or what was measured then no number, or a run has a time
+        twice.
     """
-    names = [str(name) for name in frame.columns]
-    run = replicate or next((name for name in ("replicate", "seed") if name in names), "replicate")
+    columns = [str(name) for name in frame.columns]
+    run = replicate_in(columns, replicate) or replicate or REPLICATE_COLUMNS[0]
     for name in (*factors, time, *measures, run):
-        if name not in names:
-            hint = suggest(name, names) or f"columns: {', '.join(names)}"
-            raise AnalysisError(f"column {name!r} is not in the table ({hint})")
-    levels = {name: _levels(frame, name) for name in factors}
-    keys = zip(*(levels[name] for name in factors), map(str, frame[run]), strict=True)
+        if name not in columns:
+            raise AnalysisError(f"column {name!r} is not in the table ({hint(name, columns)})")
+    used = ~frame.isna().all(axis=1).to_numpy()
+    parts = [*(("factor", name) for name in factors), ("run", run)]
+    keys = zip(*(_levels(frame[used], part, name) for part, name in parts), strict=True)
     rows: dict[tuple[Any, ...], list[int]] = {}
-    for index, key in enumerate(keys):
+    for index, key in zip(np.flatnonzero(used).tolist(), keys, strict=True):
         rows.setdefault(key, []).append(index)
-    when = _numbers(frame, time)
-    columns = {name: _numbers(frame, name) for name in measures}
-    if not np.isfinite(when).all():
+    file = TableFile(frame, names or RowNames())
+    when = file.numbers(time, used)
+    values = {name: file.numbers(name, used) for name in measures}
+    if not np.isfinite(when[used]).all():
         raise AnalysisError(f"{time!r} must be a number in every row")
     return [
-        _run(key, factors, when, columns, np.array(members), time) for key, members in rows.items()
+        _run(key, factors, when, values, np.array(members), time) for key, members in rows.items()
     ]
 
 
-def _levels(frame: pd.DataFrame, name: str) -> list[Level]:
-    """A factor's level in every row."""
+def _levels(frame: pd.DataFrame, part: str, name: str) -> list[Level]:
+    """A factor's level, or what tells the run, in every row."""
     try:
         return [canonical_level(value) for value in frame[name]]
     except ValueError as error:
-        raise AnalysisError(f"factor {name!r} {error}") from None
-
-
-def _numbers(frame: pd.DataFrame, name: str) -> FloatArray:
-    """A column as numbers; NaN where it holds something else."""
-    import pandas as pd
-
-    return np.array(pd.to_numeric(frame[name], errors="coerce"), dtype=np.float64)
+        raise AnalysisError(f"{part} {name!r} {error}") from None
 
 
 def _run(
@@ -132,8 +133,8 @@ def _run(
             f"{name}={write_level(level)}" for name, level in zip(factors, key, strict=False)
         )
         raise AnalysisError(
-            f"a run has the same {time!r} twice ({cell}, run {key[-1]}): name the column that "
-            "tells runs apart (--replicate), or one more factor"
+            f"a run has the same {time!r} twice ({cell}, run {write_level(key[-1])}): name the "
+            "column that tells runs apart (--replicate), or one more factor"
         )
     values = {
         name: [x if math.isfinite(x) else None for x in column[rows].tolist()]
@@ -143,7 +144,7 @@ def _run(
         levels=dict(zip(factors, key[:-1], strict=True)),
         outcome="converged",
         curves=values,
-        replicate=key[-1],
+        replicate=write_level(key[-1]),
         times=when[rows].tolist(),
     )
 

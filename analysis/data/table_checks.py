@@ -18,13 +18,18 @@ from vggstudy.analysis.data.levels import (
 from vggstudy.analysis.data.outcomes import CONVERGED, DIVERGED, EVERY_RUN, NOT_DATA, is_fraction
 from vggstudy.analysis.data.problems import SHOWN, Problems
 from vggstudy.analysis.data.repeated_rows import advice, measurements, unnamed_columns
-from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS, TableRequest
+from vggstudy.analysis.data.request import (
+    LABEL_COLUMNS,
+    REPLICATE_COLUMNS,
+    TableRequest,
+    replicate_in,
+)
 from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.spellings import one_spelling
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray, ObjectArray
 from vggstudy.errors import AnalysisError
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +81,7 @@ def build_table(frame: pd.DataFrame, request: TableRequest, names: RowNames) -> 
         for name in request.factors
     }
     codes = _codes(columns, levels, places)
-    others = frame.drop(columns=[request.outcome, request.replicate_in(frame.columns)])
+    others = frame.drop(columns=[request.outcome, replicate_in(frame.columns, request.replicate)])
     _check_duplicates(codes, replicate, places, levels, problems, others)
     problems.raise_if_any()
     notes += [
@@ -163,7 +168,7 @@ def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: Problem
         problems.add(f"column {name!r} cannot be a factor: it has another part in the table")
     if {request.replicate, request.label} & {request.outcome}:
         problems.add(f"outcome {request.outcome!r} cannot tell runs apart, nor label them")
-    if request.replicate is None and request.replicate_in(names) is None:
+    if request.replicate is None and replicate_in(names, request.replicate) is None:
         problems.add(_no_replicate(names))
     if not 0 <= request.margin < 1:
         problems.add(f"margin must be in [0, 1), got {request.margin}")
@@ -173,9 +178,8 @@ def _check_columns(frame: pd.DataFrame, request: TableRequest, problems: Problem
 
 def _suggestion(role: str, wanted: str, names: Sequence[str]) -> str:
     """A close name, or the list of those there are, with the option that names another."""
-    hint = suggest(wanted, names) or f"columns: {', '.join(names)}"
     option = "; --outcome COLUMN names another" if role == "outcome" else ""
-    return f" ({hint}{option})"
+    return f" ({hint(wanted, names)}{option})"
 
 
 def _no_replicate(names: Sequence[str]) -> str:
@@ -281,7 +285,7 @@ def _replicates(
     frame: pd.DataFrame, request: TableRequest, places: IntArray, problems: Problems
 ) -> list[str]:
     """The text that tells the runs of a cell apart, for the rows in use."""
-    name = request.replicate_in(frame.columns)
+    name = replicate_in(frame.columns, request.replicate)
     raw = frame[name].to_numpy(dtype=object)
     found: list[str] = []
     bad: list[int] = []

@@ -8,20 +8,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vggstudy.analysis.data.labelling import YES_OR_NO
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.outcomes import DIVERGED, LABELS, NOT_DATA
-from vggstudy.analysis.data.problems import SHOWN
+from vggstudy.analysis.data.problems import Problems
 from vggstudy.analysis.data.request import LABEL_COLUMNS
 from vggstudy.analysis.data.row_names import RowNames
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.errors import AnalysisError
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
-
-YES = ("true", "yes", "1", "1.0")
-NO = ("false", "no", "0", "0.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +104,7 @@ def _labels(frame: pd.DataFrame, asked: TimesAsked, names: RowNames) -> list[str
     for name in (asked.time, asked.reached):
         if name not in frame:
             known = [str(column) for column in frame.columns]
-            hint = suggest(name, known) or f"columns: {', '.join(known)}"
-            raise AnalysisError(f"column {name!r} is not in the table ({hint})")
+            raise AnalysisError(f"column {name!r} is not in the table ({hint(name, known)})")
     given = next((name for name in LABEL_COLUMNS if name in frame), None)
     said = [""] * len(frame) if given is None else [str(x).strip() for x in frame[given]]
     found: list[str | None] = []
@@ -119,17 +116,16 @@ def _labels(frame: pd.DataFrame, asked: TimesAsked, names: RowNames) -> list[str
             found.append(None)
         elif own in {LABELS[i] for i in NOT_DATA}:
             found.append(own)
-        elif text in YES:
+        elif (reached := YES_OR_NO.get(text)) is None:
+            wrong.append(index)
+        elif reached:
             found.append("converged")
-        elif text in NO:
-            found.append("diverged" if own == "diverged" else "failed_to_learn")
         else:
-            found.append(None)
-            wrong.append(f"{names(index)} ({value!r})")
-    if wrong:
-        more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        msg = f"{asked.reached!r} must be true or false: {', '.join(wrong[:SHOWN])}{more}"
-        raise AnalysisError(msg)
+            found.append("diverged" if own == "diverged" else "failed_to_learn")
+    problems = Problems(names)
+    values = frame[asked.reached].to_numpy(dtype=object)
+    problems.add_rows(wrong, f"{asked.reached!r} must be true or false", values)
+    problems.raise_if_any()
     return found
 
 

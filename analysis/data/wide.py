@@ -31,7 +31,8 @@ def unfolded(file: TableFile, pattern: str, outcome: str) -> TableFile:
     Raises
     ------
     TableOptionError
-        If fewer than two columns fit, or the table has a column of a name that is to be made.
+        If fewer than two columns fit, some of them in per cent and others not, or the table has a
+        column of a name that is to be made.
     """
     import pandas as pd
 
@@ -44,6 +45,10 @@ def unfolded(file: TableFile, pattern: str, outcome: str) -> TableFile:
         found = f"only {wide[0]!r}" if wide else "none"
         msg = f"--wide {pattern!r} must fit the columns of two runs or more, and fits {found}"
         raise TableOptionError(f"{msg} of {', '.join(names)}")
+    filled = {name for name in wide if frame[name].notna().any()}
+    if 0 < len(signed := file.percents & filled) < len(filled):
+        msg = f"per cent signs are in {min(signed)!r}, and not in all of its columns"
+        raise TableOptionError(f"--wide {pattern!r}: {msg}")
     numbered = "seed" if "seed" in pattern.lower() else "replicate"
     rest = [name for name in names if name not in wide]
     for name in (numbered, outcome):
@@ -57,7 +62,8 @@ def unfolded(file: TableFile, pattern: str, outcome: str) -> TableFile:
     long[numbered] = pd.Series(np.tile(np.array(marks, dtype=object), count), dtype=object)
     long[outcome] = pd.Series(values, dtype=object).infer_objects()
     long.loc[pd.isna(long[outcome]).to_numpy(), :] = np.nan
-    return TableFile(long, replace(file.names, columns=tuple(wide)))
+    percents = file.percents | ({outcome} if signed else set())
+    return TableFile(long, replace(file.names, columns=tuple(wide)), percents)
 
 
 def _mark(name: str, pattern: str) -> str:

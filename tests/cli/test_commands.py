@@ -249,7 +249,7 @@ def test_the_outcomes_and_the_chance_level_of_a_table_are_options(
         assert cli("analyze", "small", *option).code == 2
     cli("analyze", "small")
     refused = cli("cite", study / "claims.json", "--chance", "0.1", "--seeding", "shared")
-    assert (refused.code, "--seeding, --chance are for a CSV" in refused.err) == (2, True)
+    assert (refused.code, "--chance, --seeding are for a CSV" in refused.err) == (2, True)
 
 
 def test_blocks_are_an_option_of_a_table_and_those_of_a_study_its_protocols(

@@ -54,6 +54,9 @@ def test_a_table_of_curves_is_exported(tmp_path: Path, cli: Any) -> None:
     assert [float(x) for x in said.splitlines()[1].split(",")[-3:]] == pytest.approx(
         same.iloc[0, -3:].tolist()
     )
+    more = ("--time", "iteration", "--outcome", "value", "--where", "agent = dqn", "--and", path)
+    code, said = cli("export", *asked, *more)
+    assert (code, "--what curves takes no --where, --and" in said) == (2, True)
     code, said = cli("export", *asked)
     assert (code, "need --factors, --time and --outcome" in said) == (3, True)
     code, said = cli("export", *asked, "--time", "iteratio", "--outcome", "value")

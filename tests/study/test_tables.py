@@ -84,6 +84,7 @@ def test_rows_are_chosen_by_comparisons_joined_by_and(losses: Path, where: str, 
         ("lr = 0.1 or lr = 0.01 and", "is no comparison"),
         ("", "is empty"),
         ("lr = 7", "no row"),
+        ("lr = 0,1", "write 0,1 with a decimal point"),
     ],
 )
 def test_what_is_no_condition_is_said_in_one_sentence(losses: Path, where: str, said: str) -> None:
@@ -154,6 +155,25 @@ def test_percentages_are_fractions(tmp_path: Path) -> None:
         open_source(tmp_path / "p.csv", factors=["a"], outcomes=["acc"], percent=True)
 
 
+def test_what_has_a_per_cent_sign_is_not_divided_twice(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    path.write_text("a,seed,acc,gpu\n1,0,93%,5%\n1,1,94%,6%\n2,2,95%,7%\n2,3,96%,8%\n")
+    asked = {"factors": ["a"], "outcomes": ["acc"]}
+    assert open_source(path, **asked).table.value.max() == 0.96  # type: ignore[arg-type]
+    with pytest.raises(TableOptionError, match="'acc' has per cent signs, which say so already"):
+        open_source(path, **asked, percent=True)  # type: ignore[arg-type]
+    path.write_text("a,seed_0,seed_1\n1,93%,94%\n2,95%,96%\n")
+    wide = {**asked, "wide": "seed_*"}
+    assert open_source(path, **wide).table.value.max() == 0.96  # type: ignore[arg-type]
+    with pytest.raises(TableOptionError, match="which say so already"):
+        open_source(path, **wide, percent=True)  # type: ignore[arg-type]
+    path.write_text("a,seed_0,seed_1,seed_2\n1,93%,94,\n2,95%,96,\n")
+    with pytest.raises(TableOptionError, match="signs are in 'seed_0', and not in all"):
+        open_source(path, **wide)  # type: ignore[arg-type]
+    path.write_text("a,seed_0,seed_1,seed_2\n1,93%,94%,\n2,95%,96%,\n")
+    assert len(open_source(path, **wide).table) == 4  # type: ignore[arg-type]
+
+
 def test_one_column_a_run_becomes_one_row_a_run(tmp_path: Path) -> None:
     path = tmp_path / "wide.csv"
     path.write_text("method,seed_0,seed_1,seed_2\nold,1.0,1.5,2\nnew,2.5,3,\n")
@@ -182,6 +202,41 @@ def test_several_files_are_one_table_and_their_lines_are_named(tmp_path: Path) -
     second.write_text("seed,points\n0,1\n")
     with pytest.raises(AnalysisError, match=r"new\.csv: has no column 'score', unlike"):
         open_source(first, also=[second], factors=["file"], outcomes=["score"])
+
+
+def test_files_of_one_name_are_told_apart_and_one_of_another_kind_is_refused(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "runs.lr1.csv", tmp_path / "runs.lr2.csv"
+    for path, base in ((first, 1.0), (second, 2.0)):
+        path.write_text("seed,score\n" + "".join(f"{i},{base + i}\n" for i in range(3)))
+    asked = {"factors": ["file"], "outcomes": ["score"]}
+    found = open_source(first, also=second, **asked)  # type: ignore[arg-type]
+    assert found.table.levels["file"] == (str(first), str(second))
+    with pytest.raises(AnalysisError, match="is named twice"):
+        open_source(first, also=[second, second], **asked)  # type: ignore[arg-type]
+    second.write_text("seed,score\n0,1%\n1,2%\n")
+    for one, other in ((first, second), (second, first)):
+        with pytest.raises(
+            AnalysisError, match=r"lr2\.csv: 'score' has per cent signs, .*lr1\.csv"
+        ):
+            open_source(one, also=[other], **asked)  # type: ignore[arg-type]
+    second.write_text("seed,score\n0,\n1,\n")
+    first.write_text("seed,score\n0,1%\n1,2%\n")
+    kept = open_source(first, also=[second], where="score < inf", **asked)  # type: ignore[arg-type]
+    assert kept.table.value.tolist() == [0.01, 0.02]
+
+
+def test_a_message_lists_some_columns_of_many() -> None:
+    frame = pd.DataFrame({f"column {i}": [1] for i in range(99)} | {"x" * 10**6: [1]})
+    with pytest.raises(AnalysisError, match="column 19 and 80 more") as error:
+        open_source(frame, factors=["y"], where="zzz = 1")
+    assert len(str(error.value)) < 1000
+    with pytest.raises(AnalysisError) as error:
+        open_source(
+            frame.iloc[:, -1:].assign(seed="x" * 10**6, a=1), factors=["a"], outcomes="seed"
+        )
+    assert len(str(error.value)) < 1000
 
 
 @pytest.mark.parametrize("name", ["eval/return", "final.loss", "mean reward", "α"])
@@ -260,6 +315,12 @@ def test_a_column_that_may_be_a_factor_or_not_is_asked_about_or_refused() -> Non
     coarse = frame.assign(family=["f" if x > 0.1 else "g" for x in frame.lr]).drop(columns="host")
     with pytest.raises(TableOptionError, match="'family' may be"):
         auto(coarse)
+
+
+def test_the_columns_of_a_time_are_no_factors() -> None:
+    frame = grid().drop(columns=["seconds", "id", "score"]).assign(steps=range(24), hit=[1, 0] * 12)
+    found = open_source(frame, factors="auto", time="steps", reached="hit")
+    assert found.table.factors == ("method", "lr")
 
 
 def test_runs_that_are_numbered_through_need_every_combination_of_levels() -> None:

@@ -6,9 +6,9 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,80 +17,35 @@ from vggstudy.stated.base import Level, write_level
 
 if TYPE_CHECKING:
     from vggstudy.analysis import ClaimSet
-    from vggstudy.analysis.data.table import Seeding
     from vggstudy.study.sources import Source
-    from vggstudy.study.tables import TableArguments
 
 
 @dataclass(frozen=True, slots=True)
 class TableChoice:
-    """How a command was told to read a table of runs: a field for each of `TABLE_OPTIONS`.
+    """How a command was told to read a table of runs.
 
     Attributes
     ----------
-    factors : tuple of str
-        Columns that are factors.
-    protocol_file : str or None
-        A protocol that says how to analyse it.
-    seeding : str or None
-        Whether runs of different cells share seeds.
-    lower_is_better : bool or None
-        Whether less of the outcome is better.
-    block : str or None
-        The factor whose levels stand for others of their kind.
-    outcomes, chance, replicate, label, succeeds, percent, where, wide, levels, also,
-    last, average_over, time, reached, horizon
-        See `vggstudy.study.tables.TableAsked`.
-    simultaneous : tuple of str
-        Patterns of claims whose intervals are to hold together; of a study's runs too.
+    said : mapping of str to object
+        The options that were given, by their names in `TABLE_OPTIONS`.
     """
 
-    factors: tuple[str, ...] = ()
-    protocol_file: str | None = None
-    seeding: Seeding | None = None
-    lower_is_better: bool | None = None
-    block: str | None = None
-    outcomes: tuple[str, ...] = ()
-    chance: float | None = None
-    replicate: str | None = None
-    label: str | None = None
-    succeeds: str | None = None
-    percent: bool = False
-    where: str | None = None
-    wide: str | None = None
-    levels: Mapping[str, Sequence[Level]] = field(default_factory=dict)
-    also: tuple[str, ...] = ()
-    last: str | None = None
-    average_over: tuple[str, ...] = ()
-    simultaneous: tuple[str, ...] = ()
-    time: str | None = None
-    reached: str | None = None
-    horizon: float | None = None
-
-    def given(self) -> dict[str, Any]:
-        """What was said, by the names of the fields."""
-        values = ((each, getattr(self, each.name)) for each in fields(self))
-        return {each.name: x for each, x in values if x not in (each.default, {})}
-
-    def asked(self) -> TableArguments:
-        """What says how the rows are read."""
-        from vggstudy.study.tables import TableArguments
-
-        known = TableArguments.__annotations__
-        return cast(
-            "TableArguments", {name: x for name, x in self.given().items() if name in known}
-        )
+    said: Mapping[str, Any] = field(default_factory=dict)
 
     def arguments(self) -> list[str]:
         """The options that say the same, to be quoted for a shell."""
-        return [text for name, value in self.given().items() for text in _written(name, value)]
+        return [text for name, value in self.said.items() for text in _written(name, value)]
+
+    def besides(self, *names: str) -> list[str]:
+        """Options that were given, other than some, as they are typed."""
+        given = [name for name in self.said if name not in names]
+        return [TABLE_OPTIONS[name][0].partition("/")[0] for name in given]
 
     def refuse_claims(self, path: str) -> None:
         """What says how runs are read has no use for a file of claims."""
-        given = [name for name in self.given() if name not in ("factors", "protocol_file")]
-        if names := [TABLE_OPTIONS[name][0].partition("/")[0] for name in given]:
+        if names := self.besides("factors", "protocol_file"):
             said = f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} for a CSV"
-            if given == ["simultaneous"]:
+            if names == ["--simultaneous"]:
                 said = f"{names[0]} needs runs"
             raise click.UsageError(f"{path} holds claims, no runs: {said}")
 
@@ -196,7 +151,11 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "percent": (
         "--percent",
-        {"is_flag": True, "help": "The outcome of a CSV is in per cent: 93.2 means 0.932."},
+        {
+            "is_flag": True,
+            "default": None,
+            "help": "The outcome of a CSV is in per cent: 93.2 means 0.932.",
+        },
     ),
     "label": (
         "--label",
@@ -286,7 +245,7 @@ TABLE_OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
 }
-"""The options on a table, by the names of the fields of `TableChoice`."""
+"""The options on a table, by the names of the arguments of `open_source`."""
 
 
 claims_option = click.option(
@@ -304,7 +263,8 @@ def table_options(command: Callable[..., int | None]) -> Callable[..., int | Non
     @functools.wraps(command)
     def chosen(*args: Any, **given: Any) -> int | None:
         asked = {name: given.pop(name) for name in TABLE_OPTIONS}
-        return command(*args, table=TableChoice(**asked), **given)
+        said = {name: value for name, value in asked.items() if value not in (None, (), {})}
+        return command(*args, table=TableChoice(said), **given)
 
     for name, (flag, settings) in reversed(TABLE_OPTIONS.items()):
         chosen = click.option(flag, name, **settings)(chosen)
@@ -321,17 +281,15 @@ def open_for(source: str, table: TableChoice) -> Source:
     from vggstudy.protocol import load_protocol
     from vggstudy.study.sources import open_source
 
+    asked = dict(table.said)
+    protocol_file, family = asked.pop("protocol_file", None), asked.pop("simultaneous", ())
     opened = open_source(
         source,
-        protocol=load_protocol(table.protocol_file).protocol if table.protocol_file else None,
-        factors=table.factors,
-        seeding=table.seeding,
-        lower_is_better=table.lower_is_better,
+        protocol=load_protocol(protocol_file).protocol if protocol_file else None,
         decide=_ask if sys.stdin is not None and sys.stdin.isatty() else None,
-        block=table.block,
-        **table.asked(),
+        **asked,
     )
-    return replace(opened, simultaneous=table.simultaneous)
+    return replace(opened, simultaneous=family)
 
 
 def _ask(column: str) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,8 +99,8 @@ def report_command(
     from vggstudy.study.context import report_context
 
     opened = open_for(source, table)
-    if table.factors == ("auto",):  # what was asked on a terminal is part of the command
-        table = replace(table, factors=opened.table.factors)
+    if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
+        table = TableChoice({**table.said, "factors": opened.table.factors})
     result = analyze_source(opened, sensitivity=True, asked=asked)
     if opened.claims_path is not None:
         try:
@@ -297,13 +296,9 @@ def _curves(source: str, table: TableChoice) -> pd.DataFrame:
     """Mean curves of every cell with their bands; a table has one row a run and time."""
     from vggstudy.study.curves import curves
 
-    return curves(
-        source,
-        factors=table.factors,
-        time=table.time,
-        outcomes=table.outcomes,
-        replicate=table.replicate,
-    ).to_frame()
+    if names := table.besides("factors", "time", "outcomes", "replicate"):
+        raise click.UsageError(f"--what curves takes no {', '.join(names)}")
+    return curves(source, **table.said).to_frame()
 
 
 def _survival(result: AnalysisResult) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from vggstudy.stated.models import ModelRequests
 from vggstudy.study.runs import recorded_rows, relabelled_frame
 from vggstudy.study.sources import Source, open_source, study_table
 from vggstudy.study.study import Study
-from vggstudy.study.tables import TableArguments
+from vggstudy.study.tables import TableAsked
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def analyze(
     block: str | None = None,
     sensitivity: bool = False,
     claims: Sequence[str] = (),
-    **table: Unpack[TableArguments],
+    **table: Unpack[TableAsked],
 ) -> AnalysisResult:
     """Estimate what a study, a CSV or a data frame says; see `open_source` for the parameters.
 

@@ -63,17 +63,19 @@ def curves(
         return _of_study(source)
     if time is None or not outcomes or not factors:
         raise AnalysisError("curves of a table need --factors, --time and --outcome")
-    frame = source
+    frame, names = source, None
     if isinstance(source, (str, Path)):
         from vggstudy.analysis.data.files import read_table_file
 
-        frame = read_table_file(Path(source), factors).frame
+        file = read_table_file(Path(source), factors)
+        frame, names = file.frame, file.names
     runs = curves_of_frame(
         frame,  # type: ignore[arg-type]  # the only kind that is left
         factors=factors,
         time=time,
         measures=[outcomes] if isinstance(outcomes, str) else outcomes,
         replicate=replicate,
+        names=names,
     )
     return CurveSet(tuple(runs), tuple(factors))
 

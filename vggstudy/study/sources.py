@@ -12,7 +12,16 @@ from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
-from vggstudy.study.tables import AUTO, Decide, TableArguments, TableAsked, counted, tables_of
+from vggstudy.study.tables import (
+    AUTO,
+    Decide,
+    TableAsked,
+    asked_of,
+    counted,
+    refuse_study,
+    settings_of,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,7 +102,7 @@ def open_source(
     seeding: Seeding | None = None,
     decide: Decide | None = None,
     block: str | None = None,
-    **table: Unpack[TableArguments],
+    **table: Unpack[TableAsked],
 ) -> Source:
     """Take runs from a study, its folder, a CSV file or a data frame.
 
@@ -129,7 +138,7 @@ def open_source(
     """
     if block is not None and factors and block not in factors and tuple(factors) != AUTO:
         factors = (*factors, block)
-    opened = _open(source, protocol, factors, TableAsked.of(**table), decide)
+    opened = _open(source, protocol, factors, asked_of(table), decide)
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
     opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:
@@ -152,7 +161,7 @@ def _open(
 ) -> Source:
     """`open_source`, the outcome's direction as its name says."""
     if isinstance(source, Study):
-        asked.refuse_study(source)
+        refuse_study(asked, source)
         return _from_study(source)
     if isinstance(source, (str, Path)):
         if is_file(source) and Path(source).name != "study.json":
@@ -173,7 +182,7 @@ def _of_table(
 ) -> Source:
     """Runs of a file, whose name does not matter, or of a data frame."""
     path = source if isinstance(source, Path) else None
-    settings = asked.settings(protocol)
+    settings = settings_of(asked, protocol)
     table, *further = tables_of(source, protocol, factors, asked, settings, decide)
     return Source(table, settings, path=path, protocol=protocol, further=counted(further))
 

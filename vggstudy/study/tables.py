@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
-from vggstudy.suggest import suggest
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,33 +29,12 @@ Decide = Callable[[str], bool]
 """Says whether a column is a factor."""
 
 
-class TableArguments(TypedDict, total=False):
-    """The attributes of `TableAsked` as arguments."""
-
-    outcomes: Sequence[str]
-    chance: float | None
-    replicate: str | None
-    label: str | None
-    succeeds: str | None
-    percent: bool
-    where: str | None
-    wide: str | None
-    levels: Mapping[str, Sequence[Level]]
-    also: Sequence[str | Path]
-    last: str | None
-    average_over: str | Sequence[str]
-    time: str | None
-    reached: str | None
-    horizon: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableAsked:
-    """What is asked of a table besides its factors.
+class TableAsked(TypedDict, total=False):
+    """What is asked of a table besides its factors; what is not asked does not stand in it.
 
     Attributes
     ----------
-    outcomes : tuple of str
+    outcomes : sequence of str
         Columns, the main one first; none, what the protocol says, or else ``test_accuracy``.
     chance : float or None
         Of a table without labels: outcome of a run that guesses.
@@ -73,12 +52,12 @@ class TableAsked:
         Pattern of columns, such as ``seed_*``, each of which holds the outcome of a run.
     levels : mapping of str to sequence
         Order of a factor's levels; by default numbers by value, texts as they come first.
-    also : tuple of path
+    also : sequence of path
         Further files whose rows belong to the table.
     last : str or None
         Of several rows a run: column of numbers, such as ``epoch``; the row with a run's greatest
         one is taken.
-    average_over : tuple of str
+    average_over : sequence of str
         The same: columns, such as ``episode``, that number measurements of a run, whose mean is
         taken (after ``last``).
     time, reached : str or None
@@ -89,79 +68,85 @@ class TableAsked:
         Time up to which means of it count.
     """
 
-    outcomes: tuple[str, ...] = ()
-    chance: float | None = None
-    replicate: str | None = None
-    label: str | None = None
-    succeeds: str | None = None
-    percent: bool = False
-    where: str | None = None
-    wide: str | None = None
-    levels: Mapping[str, Sequence[Level]] | None = None
-    also: tuple[str | Path, ...] = ()
-    last: str | None = None
-    average_over: tuple[str, ...] = ()
-    time: str | None = None
-    reached: str | None = None
-    horizon: float | None = None
+    outcomes: Sequence[str]
+    chance: float | None
+    replicate: str | None
+    label: str | None
+    succeeds: str | None
+    percent: bool
+    where: str | None
+    wide: str | None
+    levels: Mapping[str, Sequence[Level]]
+    also: Sequence[str | Path]
+    last: str | None
+    average_over: Sequence[str]
+    time: str | None
+    reached: str | None
+    horizon: float | None
 
-    @classmethod
-    def of(cls, **table: Unpack[TableArguments]) -> TableAsked:
-        """From arguments of Python.
 
-        Raises
-        ------
-        TypeError
-            If one is unknown.
-        """
-        given: dict[str, Any] = dict(table)
-        if unknown := given.keys() - {each.name for each in fields(cls)}:
-            msg = f"unexpected argument {min(unknown)!r}"
-            raise TypeError(msg)
-        for name in ("outcomes", "also", "average_over"):
-            if name in given:
-                one = isinstance(given[name], (str, Path))
-                given[name] = (given[name],) if one else tuple(given[name])
-        return cls(**given)
+def asked_of(table: TableAsked) -> TableAsked:
+    """Arguments of Python without those that ask for nothing, one of several as a sequence.
 
-    def times(self, settings: AnalysisSettings, columns: Collection[str]) -> TimesAsked | None:
-        """The columns of a time to a target.
+    Raises
+    ------
+    TypeError
+        If one is unknown.
+    """
+    given: dict[str, Any] = dict(table)
+    if unknown := given.keys() - TableAsked.__annotations__.keys():
+        msg = f"unexpected argument {min(unknown)!r}"
+        raise TypeError(msg)
+    for name in given.keys() & {"outcomes", "also", "average_over"}:
+        one = isinstance(given[name], (str, Path))
+        given[name] = (given[name],) if one else tuple(given[name] or ())
+    asked = {name: x for name, x in given.items() if x is not False and x not in (None, (), {})}
+    return cast("TableAsked", asked)
 
-        Raises
-        ------
-        TableOptionError
-            If only one of them is named, or the time is another outcome already.
-        """
-        from vggstudy.analysis.data.times import TimesAsked
 
-        if self.time is not None and self.reached is not None:
-            if self.time in self.outcomes:
-                raise TableOptionError(f"--time: {self.time!r} is an outcome already")
-            return TimesAsked(self.time, self.reached, self.horizon)
-        if (self.time, self.reached, self.horizon) != (None, None, None):
-            msg = "--time and --reached name two columns together, --horizon a time of theirs"
-            raise TableOptionError(msg)
-        target = settings.target
-        if target is None or not set(target.columns) <= set(columns):
-            return None
-        return TimesAsked(*target.columns, target.horizon)
+def _times(
+    asked: TableAsked, settings: AnalysisSettings, columns: Collection[str]
+) -> TimesAsked | None:
+    """The columns of a time to a target.
 
-    def settings(self, protocol: Protocol | None) -> AnalysisSettings:
-        """The protocol's settings, or the default ones, with the outcomes that are asked for."""
-        found = protocol.analysis if protocol else AnalysisSettings()
-        if not self.outcomes:
-            return found
-        first, *others = self.outcomes
-        return found.model_copy(update={"outcome": first, "outcomes": others})
+    Raises
+    ------
+    TableOptionError
+        If only one of them is named, or the time is another outcome already.
+    """
+    from vggstudy.analysis.data.times import TimesAsked
 
-    def refuse_study(self, study: Study) -> None:
-        """A study's outcome and label rule are its protocol's."""
-        if self != TableAsked():
-            msg = (
-                f"{study.path} is a study: its outcomes, its label rule and its runs stand in its "
-                "protocol ([analysis] outcome, outcomes, target; [label]; [design])"
-            )
-            raise TableOptionError(msg)
+    time, reached, horizon = (asked.get("time"), asked.get("reached"), asked.get("horizon"))
+    if time is not None and reached is not None:
+        if time in asked.get("outcomes", ()):
+            raise TableOptionError(f"--time: {time!r} is an outcome already")
+        return TimesAsked(time, reached, horizon)
+    if (time, reached, horizon) != (None, None, None):
+        msg = "--time and --reached name two columns together, --horizon a time of theirs"
+        raise TableOptionError(msg)
+    target = settings.target
+    if target is None or not set(target.columns) <= set(columns):
+        return None
+    return TimesAsked(*target.columns, target.horizon)
+
+
+def settings_of(asked: TableAsked, protocol: Protocol | None) -> AnalysisSettings:
+    """The protocol's settings, or the default ones, with the outcomes that are asked for."""
+    found = protocol.analysis if protocol else AnalysisSettings()
+    if "outcomes" not in asked:
+        return found
+    first, *others = asked["outcomes"]
+    return found.model_copy(update={"outcome": first, "outcomes": others})
+
+
+def refuse_study(asked: TableAsked, study: Study) -> None:
+    """A study's outcome and label rule are its protocol's."""
+    if asked:
+        msg = (
+            f"{study.path} is a study: its outcomes, its label rule and its runs stand in its "
+            "protocol ([analysis] outcome, outcomes, target; [label]; [design])"
+        )
+        raise TableOptionError(msg)
 
 
 def tables_of(
@@ -192,15 +177,17 @@ def tables_of(
     if names == AUTO:
         names, taken = _by_role(source, asked, settings, decide)
     outcomes = (settings.outcome, *settings.outcomes)
-    file = _chosen(_read(source, names, asked, settings), asked.where)
-    times = asked.times(settings, [str(name) for name in file.frame.columns])
-    if asked.time is not None and not asked.outcomes:
+    file = _read(source, names, asked, settings)
+    times = _times(asked, settings, [str(name) for name in file.frame.columns])
+    if "time" in asked and "outcomes" not in asked:
         outcomes = ()
-    how = OneRow(asked.last, asked.average_over, asked.replicate)
+    replicate = asked.get("replicate")
+    how = OneRow(asked.get("last"), tuple(asked.get("average_over", ())), replicate)
+    _refuse_twice_divided(asked, settings.outcome, file.percents.intersection(outcomes))
     measured = (*outcomes, *([times.time] if times else []))
     file, notes = one_row_a_run(file, names, measured, how)
     declared = dict(protocol.design.factors) if protocol else {}
-    levels = {**declared, **(asked.levels or {})}
+    levels = {**declared, **asked.get("levels", {})}
     rule = protocol.label if protocol else LabelRule()
     tables = [
         RunTable.from_frame(
@@ -208,13 +195,13 @@ def tables_of(
             factors=names,
             outcome=outcome,
             margin=rule.margin,
-            chance=asked.chance,
+            chance=asked.get("chance"),
             judged=settings.outcome,
             levels=levels,
-            replicate=asked.replicate,
-            label=asked.label,
-            succeeds=asked.succeeds,
-            percent=asked.percent,
+            replicate=replicate,
+            label=asked.get("label"),
+            succeeds=asked.get("succeeds"),
+            percent=asked.get("percent", False),
             names=file.names,
         )
         for outcome in outcomes
@@ -226,13 +213,23 @@ def tables_of(
                 times,
                 factors=names,
                 levels=levels,
-                replicate=asked.replicate,
+                replicate=replicate,
                 names=file.names,
             )
         )
-    _check_levels(asked.levels or {}, tables[0])
+    _check_levels(asked.get("levels", {}), tables[0])
     tables[0] = replace(tables[0], notes=(*taken, *notes, *tables[0].notes))
     return tables
+
+
+def _refuse_twice_divided(asked: TableAsked, judged: str, signed: Collection[str]) -> None:
+    """What had a per cent sign is a fraction already."""
+    from vggstudy.analysis.data.outcomes import is_fraction
+
+    twice = [name for name in signed if name == judged or is_fraction(name)]
+    if asked.get("percent") and twice:
+        msg = f"--percent: {min(twice)!r} has per cent signs, which say so already"
+        raise TableOptionError(msg)
 
 
 def _check_levels(asked: Mapping[str, Sequence[Level]], table: RunTable) -> None:
@@ -241,13 +238,13 @@ def _check_levels(asked: Mapping[str, Sequence[Level]], table: RunTable) -> None
 
     for name, levels in asked.items():
         if name not in table.factors:
-            hint = suggest(name, table.factors) or f"factors: {', '.join(table.factors)}"
-            raise TableOptionError(f"--levels: {name!r} is no factor ({hint})")
-        known = [write_level(level) for level in table.levels[name]]
+            known = hint(name, table.factors, "factors")
+            raise TableOptionError(f"--levels: {name!r} is no factor ({known})")
+        there = [write_level(level) for level in table.levels[name]]
         for text in (write_level(canonical_level(level)) for level in levels):
-            if text not in known:
-                hint = suggest(text, known) or f"levels: {', '.join(known[:8])}"
-                raise TableOptionError(f"--levels: {name!r} has no level {text!r} ({hint})")
+            if text not in there:
+                known = hint(text, there, "levels")
+                raise TableOptionError(f"--levels: {name!r} has no level {text!r} ({known})")
 
 
 def counted(further: Sequence[RunTable]) -> tuple[RunTable, ...]:
@@ -286,16 +283,17 @@ def _by_role(
     TableOptionError
         If there is none, or nobody decides on one that may be a factor or not.
     """
-    from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS
+    from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS, replicate_in
     from vggstudy.analysis.data.roles import roles_of
 
-    frame = _chosen(_read(source, (), asked, settings), asked.where).frame
+    frame = _read(source, (), asked, settings).frame
     columns = [str(name) for name in frame.columns]
-    number = asked.replicate or next((x for x in REPLICATE_COLUMNS if x in columns), None)
+    number = replicate_in(columns, asked.get("replicate"))
     known = {settings.outcome, *settings.outcomes, *LABEL_COLUMNS, *REPLICATE_COLUMNS}
-    known |= {"majority_rate", "init_seed", "data_seed", asked.label or "", asked.last or ""}
-    known |= {*asked.average_over}
-    roles = roles_of(frame, known, number if number in columns else None)
+    known |= {"majority_rate", "init_seed", "data_seed", *asked.get("average_over", ())}
+    parts = (asked.get("label"), asked.get("last"), asked.get("time"), asked.get("reached"))
+    known |= {name for name in parts if name}
+    roles = roles_of(frame, known, number)
     if roles.open and decide is None:
         both = ",".join(name for name in columns if name in {*roles.factors, *roles.open})
         without = f" or --factors {','.join(roles.factors)}" if roles.factors else ""
@@ -317,31 +315,27 @@ def _read(
     asked: TableAsked,
     settings: AnalysisSettings,
 ) -> TableFile:
-    """One row a run, of all files together."""
-    from vggstudy.analysis.data.conditions import read_condition
+    """One row a run, of all files together; rows that do not belong to the table are blank."""
+    from vggstudy.analysis.data.conditions import read_condition, rows_that_meet
     from vggstudy.analysis.data.files import TableFile, read_table_file
     from vggstudy.analysis.data.joined import joined
+    from vggstudy.analysis.data.one_row import only
     from vggstudy.analysis.data.row_names import RowNames
     from vggstudy.analysis.data.wide import unfolded
 
-    compared = [one.column for one in read_condition(asked.where)] if asked.where else []
+    where, wide = asked.get("where"), asked.get("wide")
+    compared = [] if where is None else [one.column for one in read_condition(where)]
     texts = [*factors, *compared]
     if isinstance(source, Path):
         file = read_table_file(source, texts)
     else:
         file = TableFile(source, RowNames())
-    if asked.also:
+    if "also" in asked:
         first = str(source) if isinstance(source, Path) else "data frame"
-        more = {str(path): read_table_file(Path(path), texts) for path in asked.also}
-        file = joined({first: file, **more})
-    return unfolded(file, asked.wide, settings.outcome) if asked.wide else file
-
-
-def _chosen(file: TableFile, where: str | None) -> TableFile:
-    """The rows that belong to the table, others blank; all of them where nothing says."""
-    from vggstudy.analysis.data.conditions import rows_that_meet
-    from vggstudy.analysis.data.one_row import only
-
+        more = [(str(path), read_table_file(Path(path), texts)) for path in asked["also"]]
+        file = joined([(first, file), *more])
+    if wide is not None:
+        file = unfolded(file, wide, settings.outcome)
     if where is None:
         return file
     kept = rows_that_meet(file.frame, where)

@@ -167,7 +167,10 @@ def test_a_cell_with_few_runs_is_named() -> None:
     ("change", "said"),
     [
         ({"step": [0, 0, 1]}, "the same 'step' twice"),
-        ({"step": ["x", 1, 2]}, "'step' must be a number"),
+        ({"step": ["x", 1, 2]}, r"'step' is not a number: row 1 \('x'\)"),
+        ({"step": [0, None, 2]}, "'step' must be a number"),
+        ({"loss": [1.0, "oops", 1.0]}, r"'loss' is not a number: row 2 \('oops'\)"),
+        ({"seed": [1, None, 1]}, "run 'seed' is missing"),
         ({"a": ["u", None, "u"]}, "factor 'a' is missing"),
     ],
 )
@@ -175,3 +178,12 @@ def test_rows_that_are_no_curves_are_refused(change: dict[str, list[object]], sa
     columns = {"a": ["u"] * 3, "seed": [1] * 3, "step": [0, 1, 2], "loss": [1.0] * 3, **change}
     with pytest.raises(AnalysisError, match=said):
         curves_of_frame(pd.DataFrame(columns), factors=["a"], time="step", measures=["loss"])
+
+
+def test_a_blank_row_is_none() -> None:
+    frame = pd.DataFrame(
+        {"a": ["u", None, "u"], "seed": 1, "step": [0, None, 1], "loss": [1, None, 2]}
+    )
+    frame.loc[1, "seed"] = None
+    (run,) = curves_of_frame(frame, factors=["a"], time="step", measures=["loss"])
+    assert (run.times, run.curves["loss"], run.replicate) == ([0, 1], [1, 2], "1")

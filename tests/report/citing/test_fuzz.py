@@ -125,7 +125,7 @@ def spoilt(text: str, document: Any, spots: list[tuple[Any, ...]], rng: random.R
             for key in parents:
                 node = node[key]
             if rng.random() < 0.8:
-                node[leaf] = rng.choice(JUNK)
+                node[leaf] = copy.deepcopy(rng.choice(JUNK))  # what is put in may change again
             else:
                 del node[leaf]
         except (KeyError, IndexError, TypeError):
