@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
@@ -24,11 +25,7 @@ from vggstudy.analysis.estimators.bands import Band, level_band
 from vggstudy.analysis.estimators.performance import PerformanceProfile, profile_of
 from vggstudy.analysis.estimators.ranking import Ranking
 from vggstudy.analysis.estimators.side_by_side import MOST_COMPARED, side_by_side, told_apart
-from vggstudy.analysis.estimators.times import (
-    SurvivalCurve,
-    of_means,
-    survival_curves,
-)
+from vggstudy.analysis.estimators.times import SurvivalCurve, of_means, survival_curves
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note, Reason
@@ -191,9 +188,7 @@ class AnalysisResult:
         return [
             curve
             for table in tables
-            for curve in survival_curves(
-                Cells.from_table(table.independent()), confidence=confidence
-            )
+            for curve in survival_curves(_cells(table), confidence=confidence)
         ]
 
     @property
@@ -201,7 +196,7 @@ class AnalysisResult:
         """The claims over blocks, and the ranks that they come from, an outcome and factor each."""
         if self.table.block is None:
             return []
-        return list(block_tables(Cells.from_table(self.table.independent()), self.claims))
+        return list(block_tables(_cells(self.table), self.claims))
 
     def level_band(
         self, factor: str, at: Mapping[str, Level] | None = None, *, pooled: bool = False
@@ -211,7 +206,7 @@ class AnalysisResult:
         See `vggstudy.analysis.estimators.bands.level_band`.
         """
         return level_band(
-            of_means(Cells.from_table(self.table.independent())),
+            of_means(_cells(self.table)),
             factor,
             at or {},
             confidence=float(self.settings["confidence"]),
@@ -235,7 +230,7 @@ class AnalysisResult:
         for name in factors:
             check_factor(name, self.table)
         return side_by_side(
-            of_means(Cells.from_table(self.table.independent())),
+            of_means(_cells(self.table)),
             factors,
             confidence=float(self.settings["confidence"]),
             seed=int(self.settings["seed"]),
@@ -257,7 +252,9 @@ class AnalysisResult:
             "  ".join(x.ljust(w) for x, w in zip(r, widths, strict=True)).rstrip() for r in rows
         ]
         lines += block_lines(self.block_tables)
-        lines += ["", self._others()] if len(self.headline()) > MOST_ROWS else []
+        if len(self.headline()) > MOST_ROWS:
+            more = f"{len(self.claims) - MOST_ROWS} more claims were made"
+            lines += ["", f"{more}; any other is estimated by its id"]
         lines += self._told_apart()
         lines += _many(self.exploratory)
         lines += map(_verdict_line, self.hypotheses)
@@ -287,13 +284,6 @@ class AnalysisResult:
         ]
         return [told_apart(name, self.rankings(name)) for name in words]
 
-    def _others(self) -> str:
-        """How many claims the summary leaves out."""
-        listed = min(len(self.headline()), MOST_ROWS)
-        return (
-            f"{len(self.claims) - listed} more claims were made; any other is estimated by its id"
-        )
-
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
         first, *rows = self._rows()
@@ -303,6 +293,12 @@ class AnalysisResult:
         )
         notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
         return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+@lru_cache(maxsize=4)
+def _cells(table: RunTable) -> Cells:
+    """What bands, rankings and curves are made from, reduced once for all of them."""
+    return Cells.from_table(table.independent())
 
 
 def _short(claim_id: str) -> str:

@@ -7,6 +7,8 @@ many studies as the confidence allows; what is claimed of a level rests on nothi
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
@@ -59,16 +61,22 @@ def learning_along(
     said = how.learning.get(axis.factor)
     declared = None if said is None else DIRECTIONS[said]
     strata = _strata(cells, axis, conditions)
-    tested = [(k, n) for k, n in strata if n.size > 1]
-    if declared is None and (without := _of_one_kind(axis, strata, tested)):
+    if declared is None and (without := _of_one_kind(axis, strata)):
         return without
-    name = named(("learning", axis.factor), conditions, cells.table)
-    test = monotone_test(tested, rng=claim_generator(how.resampling.seed, name))
+    test = _tested(cells, axis, conditions, how.resampling.seed)
     refuted = 1 - how.confidence
     if declared is not None:
         against = test.falls_p if declared == "increasing" else test.rises_p
         return declared if against > refuted else _undeclared(axis, declared, against)
     return _established(axis, test, (1 - (confidence or how.confidence)) / 2, refuted)
+
+
+@lru_cache(maxsize=64)
+def _tested(cells: Cells, axis: Axis, conditions: tuple[Condition, ...], seed: int) -> Monotone:
+    """Both tests, once for all levels of confidence at which they are read."""
+    strata = [(k, n) for k, n in _strata(cells, axis, conditions) if n.size > 1]
+    name = named(("learning", axis.factor), conditions, cells.table)
+    return monotone_test(strata, rng=claim_generator(seed, name))
 
 
 def _established(axis: Axis, test: Monotone, least: float, refuted: float) -> Direction | Note:
@@ -89,7 +97,7 @@ def _undeclared(axis: Axis, declared: Direction, p: float) -> Note:
     return say(name, ModelReason.NOT_MONOTONE, factor=axis.factor, p=p)
 
 
-def _of_one_kind(axis: Axis, strata: list[Counts], tested: list[Counts]) -> Note | None:
+def _of_one_kind(axis: Axis, strata: list[Counts]) -> Note | None:
     """That no runs, none or all converged, or that all are at one level."""
     k, n = (sum(int(counts[i].sum()) for counts in strata) for i in (0, 1))
     if not n:
@@ -98,7 +106,7 @@ def _of_one_kind(axis: Axis, strata: list[Counts], tested: list[Counts]) -> Note
         return say("none_of_runs_converged", Reason.NONE_CONVERGED, n=n)
     if k == n:
         return say("all_of_runs_converged", ModelReason.ALL_CONVERGED, n=n)
-    if not tested:
+    if all(n.size < 2 for _, n in strata):
         values = {"factor": axis.factor, "n": 1}
         return say("line_needs_levels", ModelReason.TOO_FEW_LEVELS, **values)
     return None

@@ -18,6 +18,7 @@ from vggstudy.analysis.data.availability import unavailable
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.outcomes import CONVERGED, MISSING
+from vggstudy.analysis.estimators.converged import WIDE_BELOW
 from vggstudy.analysis.estimators.finding import Finding, refused
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import estimate_mean, rule_for
@@ -123,10 +124,6 @@ def reached(cells: Cells, asked: Estimand, how: How) -> Finding:
     )
     few = (say("interval_wide", Caution.WIDE, n=rows.size),) if rows.size < WIDE_BELOW else ()
     return Finding(interval.estimate, interval, cautions=few, runs=rows.size)
-
-
-WIDE_BELOW = 10
-"""Runs below which an interval of a probability says that it is wide."""
 
 
 def rate_ratio(cells: Cells, asked: Estimand, how: How) -> Finding:

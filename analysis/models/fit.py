@@ -95,11 +95,8 @@ class FittedModels:
         """Odds ratios, lack of fit and the spread between runs, a line each."""
         found = []
         if isinstance(self.failure, Note):
-            found += (
-                []
-                if not self.judged
-                else [f"model of converging: not available ({self.failure.text})"]
-            )
+            if self.judged:
+                found.append(f"model of converging: not available ({self.failure.text})")
         else:
             found += [
                 f"odds ratio, {e.name}: {e.odds_ratio.estimate:.3g} "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +15,11 @@ from vggstudy.errors import OutputError
 from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.registry import BUILDERS
-from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
+from vggstudy.report.words.instead import instead
 from vggstudy.report.words.names import CLAIM_ID
 from vggstudy.report.words.text import clean
-from vggstudy.report.words.unjudged import UNJUDGED
 from vggstudy.together import together
 
 if TYPE_CHECKING:
@@ -58,13 +55,14 @@ def render(
         If the flow of runs does not add up, or the language is unknown.
     """
     context = context or ReportContext()
-    with speaking(language, None if result.table.judged else UNJUDGED):
+    with speaking(language, instead(result.table)):
         view = study_view(result, context)
+        sections = together([partial(build, view) for build in BUILDERS])
         html = (
             environment()
             .get_template("base.html.j2")
             .render(
-                sections=_sections(view),
+                sections=[section for section in sections if section is not None],
                 context=context,
                 title=_title(context),
                 language=language,
@@ -74,13 +72,6 @@ def render(
             )
         )
     return clean(html.rstrip()) + "\n"
-
-
-def _sections(view: StudyView) -> list[Section]:
-    """The sections that there are, numbered as they stand."""
-    built = together([partial(build, view) for build in BUILDERS])
-    kept = [section for section in built if section is not None]
-    return [replace(section, number=number) for number, section in enumerate(kept)]
 
 
 def _title(context: ReportContext) -> str:

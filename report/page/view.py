@@ -259,6 +259,11 @@ class StudyView:
         return ("converged", self.outcome, "expected")
 
     @property
+    def compared_factors(self) -> list[Factor]:
+        """The factors whose levels are compared: all but the blocks."""
+        return [factor for factor in self.factors if factor.name != self.result.table.block]
+
+    @property
     def judged(self) -> bool:
         """Whether anything tells which runs converged."""
         return self.result.table.judged

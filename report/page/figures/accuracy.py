@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING
 from vggstudy.report.page.figures.style import (
     BLUE,
     DPI,
+    GENEROUS,
     GRID,
     INK,
-    MUTED,
     PURPLE,
     RASTERISE_ABOVE,
     SMALL,
     VERMILLION,
     Canvas,
     dot_size,
+    fit,
+    name_below,
     text_width,
     wrapped,
 )
@@ -41,6 +43,8 @@ LINE = 14.0
 SPACE = 12.0
 BOTTOM = 14.0
 TITLE = 11.0
+LEAST_WORD = 36.0
+"""Room of a tick label in words, in pixels: some letters and an ellipsis."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,7 @@ class Scale:
     positions: tuple[float, ...]
     labels: tuple[str, ...]
     logarithmic: bool
+    worded: bool = False
 
     @property
     def spacing(self) -> float:
@@ -67,7 +72,8 @@ def scale_of(factor: Factor) -> Scale:
     """Log2 where all levels are powers of two, linear where numbers, else evenly spaced."""
     labels = tuple(factor.text(level) for level in factor.levels)
     if not factor.is_numeric:
-        return Scale(tuple(float(i) for i in range(len(labels))), labels, logarithmic=False)
+        places = tuple(float(i) for i in range(len(labels)))
+        return Scale(places, labels, logarithmic=False, worded=True)
     if len(labels) > 2 and factor.is_geometric:
         places = tuple(math.log2(level) for level in factor.levels)
         return Scale(places, labels, logarithmic=True)
@@ -102,16 +108,7 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
             strip.set_yticks([])
         title = "\n".join(_title(view, panel, grid.width))
         plot.set_title(title, loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
-    name = axis_name(axis, scale)
-    figure.text(
-        0.5 + LEFT / 2 / canvas.width,
-        8 / grid.height,
-        name,
-        ha="center",
-        va="center",
-        color=MUTED,
-        fontsize=SMALL,
-    )
+    name_below(figure, axis_name(axis, scale), LEFT)
     return figure
 
 
@@ -313,9 +310,16 @@ def _dress(
 
 
 def thin(scale: Scale, width: float) -> list[str]:
-    """Tick labels, every second or third left blank where they would touch."""
-    longest = max(text_width(label, 1.15 * SMALL) for label in scale.labels)
-    room = width / max(len(scale.labels), 1)
-    step = max(1, math.ceil(longest / room))
-    last = len(scale.labels) - 1
-    return [label if (last - i) % step == 0 else "" for i, label in enumerate(scale.labels)]
+    """Tick labels, words cut to their room; blank where they would touch the next, or a panel."""
+    pixels = width / scale.span
+    room = max(scale.spacing * pixels, LEAST_WORD)
+    labels = [fit(x, room, GENEROUS) if scale.worded else x for x in scale.labels]
+    longest = max(text_width(label, GENEROUS) for label in labels)
+    following = math.inf
+    for i, position in reversed([*enumerate(scale.positions)]):
+        place = (position - scale.positions[0] + 0.7 * scale.spacing) * pixels
+        if following - place < longest or place < (longest - SPACE) / 2:
+            labels[i] = ""
+        else:
+            following = place
+    return labels

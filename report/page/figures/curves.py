@@ -15,14 +15,16 @@ from vggstudy.report.page.figures.accuracy import Strokes
 from vggstudy.report.page.figures.style import (
     BLUE,
     DPI,
+    GENEROUS,
     GREEN,
     GRID,
     INK,
-    MUTED,
     PURPLE,
     SMALL,
     VERMILLION,
     Canvas,
+    fit,
+    name_below,
     text_width,
     wrapped,
 )
@@ -136,16 +138,7 @@ def draw_curves(
                 below, limits, ends, first=column == 0, percent=percent, numbered=True, apart=True
             )
     _draw_key(figure, keys, canvas, height)
-    place = 0.5 + LEFT / 2 / canvas.width
-    figure.text(
-        place,
-        8 / height,
-        time[0] if time else gettext("Epoch"),
-        ha="center",
-        va="center",
-        color=MUTED,
-        fontsize=SMALL,
-    )
+    name_below(figure, time[0] if time else gettext("Epoch"), LEFT)
     return figure
 
 
@@ -234,7 +227,9 @@ def _dress(
 
 def _keys(lines: Sequence[str], canvas: Canvas, *, failed: bool) -> list[list[Key]]:
     """What each line is, in as many rows as the width needs."""
-    entries = [(name, *style) for name, style in zip(lines, STYLES, strict=False)]
+    room = canvas.width - LEFT - 28
+    names = [fit(line, room, GENEROUS) for line in lines]
+    entries = [(name, *style) for name, style in zip(names, STYLES, strict=False)]
     entries += [(pgettext("runs, axis", "failed"), VERMILLION, "-")] if failed else []
     rows: list[list[Key]] = [[]]
     x = LEFT

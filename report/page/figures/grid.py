@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.style import (
+    GENEROUS,
     GRID,
     INK,
     MUTED,
@@ -140,7 +141,7 @@ def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
         axes.text(
             center,
             layout.top - 6,
-            fit(view.axis.text(level), layout.side),
+            fit(view.axis.text(level), layout.side - 2 * GAP, GENEROUS),
             ha="center",
             va="bottom",
             size=SMALL,

@@ -42,6 +42,8 @@ VARIABLES = {
 
 TEXT = 13.0
 SMALL = 12.0
+GENEROUS = 1.15 * SMALL
+"""Size by which small labels are measured that stand next to each other."""
 DPI = 72
 RASTERISE_ABOVE = 1000
 FEW_DOTS = 60
@@ -122,6 +124,13 @@ def blank(width: float, height: float) -> tuple[Figure, Axes]:
     return figure, axes
 
 
+def name_below(figure: Figure, name: str, left: float) -> None:
+    """The name of an x axis that panels share, in the middle of what `left` pixels leave."""
+    width, height = figure.get_size_inches() * DPI
+    place = 0.5 + left / 2 / width
+    figure.text(place, 8 / height, name, ha="center", va="center", color=MUTED, fontsize=SMALL)
+
+
 def text_width(text: str, size: float = SMALL) -> float:
     """A generous width in pixels of text in the report's sans-serif."""
     wide = sum(east_asian_width(character) in "WF" for character in text)
@@ -132,7 +141,7 @@ def fit(text: str, width: float, size: float = SMALL) -> str:
     """The text, cut with an ellipsis where it would be wider than that."""
     if text_width(text, size) <= width or len(text) <= 2:
         return text
-    kept = _head(text, width - text_width("…", size), size)
+    kept = _head(text, width - size, size)  # an ellipsis is as wide as the text is high
     return kept.rstrip() + "…"
 
 

@@ -12,15 +12,12 @@ class Section:
 
     Attributes
     ----------
-    number : int
-        As in the outline of the report; gaps are sections without a file yet.
     key : str
         Anchor and name of the template: ``section_<key>.html.j2``.
     values : dict
         What the template reads; templates format and never compute.
     """
 
-    number: int
     key: str
     title: str
     values: dict[str, Any]

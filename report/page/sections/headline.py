@@ -24,9 +24,9 @@ def headline_claims(view: StudyView) -> list[Headline]:
     Registered claims come first; then the main effects of the factors, two-level factors first, on
     convergence and on the outcome, and on the expected outcome where the rows have room for it.
     Of factors in words, of which no two levels are first and last, every two are compared, up to
-    `MOST_PAIRS`. An effect that cannot be averaged over the whole grid is replaced by the one that
-    the analysis offers on the largest complete part. The choice depends on which runs there are,
-    never on an estimate.
+    `MOST_PAIRS`; blocks are what is averaged over, and not compared. An effect that cannot be
+    averaged over the whole grid is replaced by the one that the analysis offers on the largest
+    complete part. The choice depends on which runs there are, never on an estimate.
     """
     by_name = {factor.name: factor for factor in view.factors}
     chosen: dict[str, Headline] = {
@@ -34,7 +34,7 @@ def headline_claims(view: StudyView) -> list[Headline]:
         for claim in view.claims
         if claim.registered
     }
-    factors = [f for f in view.factors if view.claims.effect(view.outcome, f) is not None]
+    factors = [f for f in view.compared_factors if view.claims.effect(view.outcome, f) is not None]
     factors.sort(key=lambda factor: len(factor.levels) != 2)
     room = max(MOST - len(chosen), 0)
     outcomes = view.outcomes
@@ -51,7 +51,7 @@ def headline_claims(view: StudyView) -> list[Headline]:
 def _pairs(view: StudyView, chosen: Mapping[str, Headline]) -> list[Headline]:
     """The differences of the outcome between levels in words, and what stands in for others."""
     found: dict[str, Headline] = {}
-    for factor in view.factors:
+    for factor in view.compared_factors:
         effect = view.claims.effect(view.outcome, factor)
         pairs = view.claims.contrasts(view.outcome, factor) if factor.is_worded else []
         for claim in [*pairs, *([] if effect is None else [effect])]:
@@ -64,7 +64,7 @@ def pairs_left_out(view: StudyView) -> int:
     """Differences between levels in words that the abstract does not show."""
     count = sum(
         len(view.claims.contrasts(view.outcome, factor))
-        for factor in view.factors
+        for factor in view.compared_factors
         if factor.is_worded
     )
     return max(count - MOST_PAIRS, 0)

@@ -147,10 +147,8 @@ def _table(found: Sequence[tuple[Factor, MeanCurve]], scale: int) -> Table:
     )
     rows = []
     for factor, curve in found:
-        ends = zip(curve.time, curve.low, curve.high, strict=True)
-        apart = [
-            t for t, low, high in ends if low is not None and high is not None and low * high > 0
-        ]
+        ends = zip(curve.low, curve.high, strict=True)
+        apart = sum(low is not None and high is not None and low * high > 0 for low, high in ends)
         last = round_number(curve.estimate[-1], decimals=1 if scale == 100 else 3, scale=scale)
         rows.append(
             (

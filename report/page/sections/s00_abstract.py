@@ -42,7 +42,6 @@ def build(view: StudyView) -> Section:
     sentences = [claim_sentence(view, claim, factor=factor) for claim, factor in headlines]
     shown = [headline for headline in headlines if headline[0].available]
     return Section(
-        0,
         "abstract",
         gettext("Abstract"),
         {
@@ -109,8 +108,7 @@ def _caption(level: str, *, partial: bool) -> str:
     text = gettext(
         "Bars are %(level)s confidence intervals, the thin mark in each is the estimate; the dark "
         "line marks no difference. Every effect averages the cells of the plan with equal "
-        "weights. Differences are in percentage points, the later level minus the earlier, with "
-        "minus without."
+        "weights. Differences are the later level minus the earlier, with minus without."
     )
     text %= {"level": level}
     if partial:
@@ -124,12 +122,12 @@ def _group(view: StudyView, key: tuple[str, Unit], headlines: list[Headline]) ->
     members = [h for h in headlines if (h[0].outcome, unit_of(h[0])) == key]
     claims = [claim for claim, _ in members]
     rows = [forest_row(c, row_label(view, c, factor, short=True)) for c, factor in members]
-    points = unit == POINTS
+    lines = dict.fromkeys(unit.scale * c.reference for c in claims if c.reference is not None)
     return ForestGroup(
         title=capitalise(outcome_words(view, claims[0])),
         axis=_axis(view, unit),
         rows=tuple(rows),
-        references=(0.0,) if points else (),
+        references=tuple(lines),
     )
 
 

@@ -7,6 +7,7 @@ from vggstudy.report.page.figures.style import INK, MUTED, PAPER, SHADE, TINT, V
 from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
 from vggstudy.report.page.flow import Step, steps_of
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.rows import factor_columns
 from vggstudy.report.page.tables import Column, Entry, Table, download, entry
 from vggstudy.report.page.view import Cell, StudyView
 from vggstudy.report.words.display import confidence_text
@@ -25,7 +26,6 @@ def build(view: StudyView) -> Section:
     """Build the section."""
     context = view.context
     return Section(
-        1,
         "protocol",
         gettext("Question, protocol and deviations"),
         {
@@ -124,7 +124,7 @@ def _coverage(view: StudyView) -> Picture:
     if any(None in view.row(panel) for panel in view.panels):
         keys.append(Key(PAPER, gettext("dotted: not in the plan"), MUTED))
     complete = sum(cell.n == cell.planned for cell in view.cells)
-    columns = [Column(capitalise(f.label)) for f in view.factors]
+    columns = factor_columns(view.factors)
     columns += [
         Column(gettext("Planned")),
         Column(gettext("Analysed")),

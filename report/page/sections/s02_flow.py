@@ -29,7 +29,7 @@ def build(view: StudyView) -> Section:
     """Build the section."""
     ends = outcomes_of(view.flow) if view.judged else ()
     values = {"flow": _picture(view.flow, ends), "counts": view.flow}
-    return Section(2, "flow", gettext("Flow of runs"), values)
+    return Section("flow", gettext("Flow of runs"), values)
 
 
 def _picture(flow: Flow, ends: tuple[tuple[str, int], ...]) -> Picture:

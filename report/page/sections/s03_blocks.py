@@ -10,6 +10,7 @@ from vggstudy.analysis.claims.block_tables import BlockRow, BlockTable
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.contrasts import pair_label
 from vggstudy.report.page.sections.rows import forest_row
 from vggstudy.report.page.tables import (
     Column,
@@ -39,7 +40,7 @@ def build(view: StudyView) -> Section | None:
         return None
     parts = [_part(view, one, i) for i, one in enumerate(view.result.block_tables)]
     title = gettext("Over %(block)s") % {"block": friendly(view.result.table.block)}
-    return Section(3, "blocks", title, {"parts": parts})
+    return Section("blocks", title, {"parts": parts})
 
 
 def _part(view: StudyView, one: BlockTable, index: int) -> dict[str, object]:
@@ -172,7 +173,7 @@ def _group(
     rows = []
     for row, claim in shown:
         dots = tuple(scale * x for x in row.each.values())
-        rows.append(replace(forest_row(claim, _pair(view, factor, claim)), dots=dots))
+        rows.append(replace(forest_row(claim, pair_label(view, factor, claim)), dots=dots))
     return ForestGroup(
         title=capitalise(_outcome(view, one)),
         axis=_axis(claims[0]),
@@ -208,12 +209,6 @@ def _axis(claim: Claim) -> str:
     }[claim.quantity]
 
 
-def _pair(view: StudyView, factor: Factor, claim: Claim) -> str:
-    """The two levels: "19 against 11"."""
-    earlier, later = map(factor.short, view.compared(claim)[factor.name])
-    return gettext("%(later)s against %(earlier)s") % {"later": later, "earlier": earlier}
-
-
 def _table(view: StudyView, factor: Factor, rows: list[tuple[BlockRow, Claim]]) -> Table:
     """The pairs with all their intervals."""
     columns = (
@@ -225,7 +220,7 @@ def _table(view: StudyView, factor: Factor, rows: list[tuple[BlockRow, Claim]]) 
     )
     table = tuple(
         (
-            entry(_pair(view, factor, claim)),
+            entry(pair_label(view, factor, claim)),
             estimate_entry(claim),
             interval_entry(claim),
             estimate_entry(row.wins),

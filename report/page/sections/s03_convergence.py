@@ -10,7 +10,7 @@ from vggstudy.report.page.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.page.figures.style import INK, MUTED, PAPER
 from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
 from vggstudy.report.page.sections.base import Section
-from vggstudy.report.page.sections.rows import forest_row
+from vggstudy.report.page.sections.rows import factor_columns, forest_row
 from vggstudy.report.page.sections.thresholds import threshold_picture
 from vggstudy.report.page.tables import (
     Column,
@@ -42,7 +42,6 @@ def build(view: StudyView) -> Section | None:
     labelled = [cell for cell in view.cells if cell.n]
     levels = _levels(view)
     return Section(
-        3,
         "convergence",
         gettext("Probability of convergence"),
         {
@@ -201,7 +200,7 @@ def _cell_picture(view: StudyView) -> Picture:
         keys.append(Key(PAPER, gettext("no data"), MUTED))
     if any(None in view.row(panel) for panel in view.panels):
         keys.append(Key(PAPER, gettext("dotted: not in the plan"), MUTED))
-    columns = [Column(capitalise(f.label)) for f in view.factors]
+    columns = factor_columns(view.factors)
     columns += [Column("k/n"), Column(gettext("Probability")), Column(gettext("Interval"))]
     rows = [
         (

@@ -8,6 +8,7 @@ from vggstudy.report.page.figures.accuracy import draw_accuracy
 from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
 from vggstudy.report.page.sections.associations import associations_table
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.rows import factor_columns
 from vggstudy.report.page.sections.thresholds import threshold_picture
 from vggstudy.report.page.tables import (
     ABSENT,
@@ -45,7 +46,7 @@ def build(view: StudyView) -> Section:
         "peak": threshold_picture(view, "peak"),
         "associations": associations_table(view),
     }
-    return Section(4, "accuracy", title, values)
+    return Section("accuracy", title, values)
 
 
 def _picture(view: StudyView, axis: Factor) -> Picture:
@@ -57,7 +58,7 @@ def _picture(view: StudyView, axis: Factor) -> Picture:
     claims = [c.accuracy for c in view.cells if c.accuracy is not None and display(c.accuracy)]
     first = display(claims[0]) if claims else None
     order = [axis, *view.panel_factors]
-    columns = [Column(capitalise(f.label)) for f in order]
+    columns = factor_columns(order)
     names = [gettext("Converged/run"), gettext("Mean"), gettext("SD"), gettext("Interval")]
     names += [gettext("Expected"), gettext("Its interval")] if "expected" in view.outcomes else []
     columns += map(Column, names)

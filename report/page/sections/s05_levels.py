@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 def build(view: StudyView) -> Section:
     """Build the section."""
-    compared = [f for f in view.factors if f is not view.axis or f.is_worded]
+    compared = [f for f in view.compared_factors if f is not view.axis or f.is_worded]
     factors = [f for f in compared if not f.is_switch and len(f.levels) > 1]
     title = capitalise(factors[0].label) if len(factors) == 1 else gettext("Other factors")
     parts = [_part(view, factor) for factor in factors]
-    return Section(5, "levels", title, {"parts": parts})
+    return Section("levels", title, {"parts": parts})
 
 
 def _part(view: StudyView, factor: Factor) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from vggstudy.report.page.figures.slopes import Mean, SlopePanel, draw_slopes
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.rows import factor_columns
 from vggstudy.report.page.sections.s04_accuracy import outcome_scale
 from vggstudy.report.page.tables import (
     ABSENT,
@@ -56,7 +57,6 @@ def build(view: StudyView) -> Section:
         title = gettext("With and without %(factor)s") % {"factor": switches[0].label}
     pictures = [_picture(view, switches, outcome) for outcome in view.outcomes[:2]]
     return Section(
-        6,
         "switches",
         title,
         {
@@ -202,9 +202,7 @@ def _table(view: StudyView, pairs: list[Match], measure: str) -> Table:
     """Every matched pair with its difference."""
     several = len({match.switch.name for match in pairs}) > 1
     columns = [Column(gettext("Switch"), numeric=False)] if several else []
-    columns += [
-        Column(capitalise(f.label)) for f in view.factors if several or f is not pairs[0].switch
-    ]
+    columns += factor_columns(f for f in view.factors if several or f is not pairs[0].switch)
     columns += [
         Column(name)
         for name in (

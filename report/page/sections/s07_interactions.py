@@ -38,7 +38,6 @@ def build(view: StudyView) -> Section:
         _ordered(pair) for pair in combinations([f for f in view.factors if len(f.levels) > 1], 2)
     ]
     return Section(
-        7,
         "interactions",
         gettext("Interactions"),
         {

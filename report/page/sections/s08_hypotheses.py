@@ -66,7 +66,6 @@ def build(view: StudyView) -> Section:
     results = view.result.hypotheses
     parts = [part for result in results for part in parts_of(view, result)]
     return Section(
-        8,
         "hypotheses",
         gettext("Hypotheses"),
         {

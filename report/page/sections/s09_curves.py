@@ -18,6 +18,7 @@ from vggstudy.report.page.sections.mean_curves import (
     difference_picture,
     thinned,
 )
+from vggstudy.report.page.sections.rows import factor_columns
 from vggstudy.report.page.sections.target import lines_of, target_pictures
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, entry
 from vggstudy.report.page.view import Cell, Level, StudyView
@@ -48,7 +49,6 @@ def build(view: StudyView) -> Section:
             share = _is_share(name)
             pictures.append(difference_picture(view, learned, name, index, share=share))
     return Section(
-        9,
         "curves",
         gettext("Training curves"),
         {"pictures": [item for item in pictures if item is not None], "runs": len(runs)},
@@ -149,7 +149,7 @@ def _points(
 
 def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) -> Table:
     """Cell by cell: how long, how restless at the end, and the gap to the test data."""
-    columns = [Column(capitalise(factor.label)) for factor in view.factors]
+    columns = factor_columns(view.factors)
     columns += [
         Column(word)
         for word in (gettext("Runs"), gettext("Epochs"), gettext("Unrest"), gettext("Gap"))

@@ -43,7 +43,6 @@ def build(view: StudyView) -> Section:
         for c in found
     ]
     return Section(
-        10,
         "diagnostics",
         gettext("Diagnostics"),
         {

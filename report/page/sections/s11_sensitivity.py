@@ -131,7 +131,7 @@ def build(view: StudyView) -> Section | None:
             "curve": _curve(view, found, rules),
             "table": _specifications(rules) if len(rules) > 1 else None,
         }
-    return Section(11, "sensitivity", gettext("Sensitivity"), values)
+    return Section("sensitivity", gettext("Sensitivity"), values)
 
 
 def _specifications(rules: Sequence[Rules]) -> Table:

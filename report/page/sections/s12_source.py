@@ -39,7 +39,7 @@ def build(view: StudyView) -> Section:
         "picture": _picture(view, pairs) if pairs else None,
         "unmatched": [x.claim for x in view.context.source_claims if not view.claims.get(x.claim)],
     }
-    return Section(12, "source", gettext("Source study against this study"), values)
+    return Section("source", gettext("Source study against this study"), values)
 
 
 def _picture(view: StudyView, pairs: list[Pair]) -> Picture:

@@ -44,7 +44,6 @@ def build(view: StudyView) -> Section:
     listed = _listed(view)
     name = context.title or context.name or context.source_name
     return Section(
-        13,
         "cite",
         gettext("Reproduce and cite"),
         {

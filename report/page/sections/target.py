@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from vggstudy.analysis.estimators.times import SurvivalCurve, survival_frame
 from vggstudy.report.page.figures.curves import MOST_LINES, CurveBand, CurvePanel, draw_curves
@@ -20,9 +21,11 @@ from vggstudy.report.words.display import confidence_text
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
 
+if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
+
 QUANTITIES = ("mean", "diff", "logrank", "reached")
 """In the order of the table's rows."""
-
 
 EARLIER = 0.25
 """Share of the time after the first run got there that is shown before."""
@@ -142,7 +145,7 @@ def _table(view: StudyView, outcome: str) -> Table:
     rows = [
         (
             entry(capitalise(quantities[claim.quantity])),
-            entry(capitalise(_place(view, claim.id)) or gettext("All cells")),
+            entry(capitalise(_place(view, claim)) or gettext("All cells")),
             estimate_entry(claim),
             interval_entry(claim),
             entry(claim.n),
@@ -156,10 +159,7 @@ def _table(view: StudyView, outcome: str) -> Table:
     return Table(caption % words, columns, tuple(rows))
 
 
-def _place(view: StudyView, claim_id: str) -> str:
+def _place(view: StudyView, claim: Claim) -> str:
     """Where a claim is: its factors and its conditions."""
-    claim = view.claims.get(claim_id)
-    if claim is None:
-        return ""
     compared = [friendly(name) for name in claim.factors if name not in claim.conditions]
     return ", ".join([*compared, *filter(None, [view.place(claim)])])

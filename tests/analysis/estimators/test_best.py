@@ -117,9 +117,38 @@ def test_shared_seeds_are_compared_within_seeds() -> None:
     apart, paired = _set(values), _set(values, shared=True)
     assert apart.held.sum() > 3
     assert paired.held.tolist() == [False, False, True, False, False, False]
-    level = 1 - 0.05 / 5
-    other = stats.ttest_rel(values[2], values[3], alternative="greater").pvalue
-    assert (other < 1 - level) == (not paired.held[3])
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_level_is_out_where_a_paired_test_at_bonferronis_level_finds_a_better_one(
+    seed: int,
+) -> None:
+    values = _noisy(PEAKED, [0.03] * 6, 6, seed)
+    expected = [
+        all(
+            stats.ttest_rel(other, cell, alternative="greater").pvalue >= 0.05 / 5
+            for other in values
+            if other is not cell
+        )
+        for cell in values
+    ]
+    assert _set(values, shared=True).held.tolist() == expected
+
+
+def test_where_levels_differ_in_runs_degrees_of_freedom_are_cautious() -> None:
+    values = [[0.895, 0.9, 0.905], [0.85 + 0.01 * e for e in range(-7, 8)], [0.7, 0.71, 0.72]]
+    welch = stats.ttest_ind(values[0], values[1], equal_var=False, alternative="greater")
+    assert welch.pvalue < 1 - 0.999 ** (1 / 2)
+    assert _set(values, 0.999).held.tolist() == [True, True, False]
+
+
+def test_the_best_mean_stays_where_the_seeds_in_common_say_otherwise() -> None:
+    values: list[list[float | None]] = [
+        [0.5, 0.51, 0.49, 0.9, 0.91],
+        [0.6, 0.612, 0.588, None, None],
+        [0.1, 0.11, 0.1, 0.12, 0.1],
+    ]
+    assert _set(values, shared=True).held.tolist() == [True, True, False]
 
 
 def test_levels_with_fewer_than_three_seeds_in_common_both_stay() -> None:

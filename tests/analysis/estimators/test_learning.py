@@ -65,6 +65,25 @@ def test_where_learning_falls_a_level_is_tolerated_and_none_is_needed() -> None:
     assert (other.status, other.reason) == ("not_available", "other_direction")
 
 
+def test_each_direction_has_half_of_the_error() -> None:
+    maker = _maker({"a": (2, 5, 5, 8)})
+    found = _along(maker)
+    assert isinstance(found, Note)
+    assert found.code == "no_direction"
+    assert 0.025 < found.values["a"] < 0.05
+    assert _along(maker, confidence=0.9) == "increasing"
+
+
+def test_at_one_level_nothing_is_told_of_learning() -> None:
+    frame = _table({"a": (5, 5, 5, 5), "b": RISES}).to_frame()
+    frame = frame[(frame["arm"] == "b") | (frame["lr"] == 0.1)]
+    cells = Cells.from_table(RunTable.from_frame(frame, factors=("arm", "lr")))
+    held = (Condition("arm", (0,)),)
+    found = learning_along(cells, axis_for(cells.table, "lr", None), held, HOW)
+    assert isinstance(found, Note)
+    assert found.code == "too_few_levels"
+
+
 def test_a_reversed_factor_mirrors_tolerated_and_needed() -> None:
     falls, rises = _maker({"a": (10, 9, 4, 0)}), _maker({"a": (0, 4, 9, 10)})
     needed = rises.claim(rises.parse("needed.lr@arm=a"))

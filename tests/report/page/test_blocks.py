@@ -11,8 +11,9 @@ import pytest
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
-from vggstudy.report.page.sections import s03_blocks
+from vggstudy.report.page.sections import s03_blocks, s05_levels
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.headline import headline_claims, pairs_left_out
 
 
 def blocked(outcome: str = "test_accuracy", *, block: str | None = "task") -> AnalysisResult:
@@ -45,6 +46,14 @@ def test_a_report_without_blocks_has_no_such_section_and_one_with_them_counts_on
     numbers = re.findall(r'<h2 id="(\w+)-heading"><span class="number">(\d+)', page)
     assert [int(n) for _, n in numbers] == list(range(15))
     assert numbers[3][0] == "blocks"
+
+
+def test_blocks_are_averaged_over_and_not_compared() -> None:
+    view = study_view(blocked(), ReportContext())
+    compared = {name for claim, _ in headline_claims(view) for name in claim.factors}
+    assert compared == {"method"}
+    assert pairs_left_out(view) == 0
+    assert [part["label"] for part in s05_levels.build(view).values["parts"]] == ["Method"]
 
 
 def test_levels_stand_by_their_rank_and_the_first_against_the_others() -> None:

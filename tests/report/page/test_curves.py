@@ -12,7 +12,7 @@ from vggstudy.analysis.estimators.mean_curves import CurveSet
 from vggstudy.report import ReportContext, RunCurves, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.figures.curves import _limits
-from vggstudy.report.page.sections import s09_curves
+from vggstudy.report.page.sections import mean_curves, s09_curves
 from vggstudy.report.page.sections.mean_curves import MOST_POINTS, band_of
 from vggstudy.report.page.sections.s09_curves import _points
 from vggstudy.report.page.sections.target import lines_of
@@ -89,6 +89,14 @@ def test_the_table_says_how_long_how_restless_and_how_overfitted_each_cell_is(
     assert len(texts) == 4
     # Plain networks have two converged runs a cell: only learning rates differ in three and three.
     assert [row[0].text for row in differences.table.rows] == ["Learning rate 0.01 against 0.001"]
+
+
+def test_epochs_at_which_a_difference_is_told_are_counted(tiny: AnalysisResult) -> None:
+    factor = study_view(tiny, ReportContext()).factors[0]
+    runs = [run(0.1 + i / 100, 0.1 + i / 100 + a / 2, a=a) for a in (0, 1) for i in range(5)]
+    curve = CurveSet(tuple(runs), ("a",)).difference("val_accuracy", "a")
+    ((*_, last),) = mean_curves._table([(factor, curve)], 100).rows
+    assert last.text == "1 of 2"
 
 
 def test_a_report_without_curves_says_so(tiny: AnalysisResult) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,10 @@ import pytest
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext
 from vggstudy.report.page.building import study_view
-from vggstudy.report.page.figures.accuracy import draw_accuracy, scale_of
+from vggstudy.report.page.figures.accuracy import draw_accuracy, scale_of, thin
 from vggstudy.report.page.figures.colours import on_viridis
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
-from vggstudy.report.page.figures.style import NARROW, WIDE, blank, drawing
+from vggstudy.report.page.figures.style import NARROW, WIDE, blank, drawing, text_width
 from vggstudy.report.page.figures.svg import MAX_BYTES, finish
 from vggstudy.report.page.sections.rows import row_text
 from vggstudy.report.page.view import Factor
@@ -114,6 +114,27 @@ def test_the_axis_is_the_number_with_most_levels_then_powers_of_two_then_the_wid
     chosen = study_view(make_result(frame, list(factors)), ReportContext()).axis
     assert chosen is not None
     assert chosen.name == axis
+
+
+@pytest.mark.parametrize(
+    ("levels", "width", "shown"),
+    [
+        ((8, 16, 32, 64), 200, ["8", "16", "32", "64"]),
+        ((8, 16, 32, 64), 60, ["", "16", "", "64"]),
+        ((0.001, 0.003, 0.01, 0.03), 216, ["", "0.003", "0.01", "0.03"]),
+        (("an_older_method", "a_newer_method"), 150, ["an_old…", "a_newe…"]),
+        (("old", "new"), 150, ["old", "new"]),
+    ],
+)
+def test_labels_below_an_axis_do_not_touch_and_words_are_cut_rather_than_left_out(
+    levels: tuple[int | float | str, ...], width: float, shown: list[str]
+) -> None:
+    scale = scale_of(Factor("x", levels))
+    assert thin(scale, width) == shown
+    pixels = width / scale.span
+    placed = [(p * pixels, x) for p, x in zip(scale.positions, shown, strict=True) if x]
+    for (left, one), (right, other) in pairwise(placed):
+        assert right - left >= (text_width(one) + text_width(other)) / 2
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,13 @@ import pytest
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.analysis.data.table import Seeding
+from vggstudy.report import ReportContext
+from vggstudy.report.page.building import study_view
 from vggstudy.report.page.document import render
-from vggstudy.report.page.sections.headline import MOST_PAIRS
-from vggstudy.report.words.unjudged import UNJUDGED
+from vggstudy.report.page.sections import s00_abstract
+from vggstudy.report.page.sections.headline import MOST_PAIRS, headline_claims
+from vggstudy.report.words.display import unit_of
+from vggstudy.report.words.instead import TIMES, UNJUDGED
 from vggstudy.study.analyze import analyze
 
 CATALOGUE = Path(__file__).parents[3] / "report" / "locale" / "messages.pot"
@@ -47,11 +51,21 @@ def test_a_table_s_outcome_gives_its_name_to_the_report(losses: AnalysisResult) 
     assert "Validation loss against learning rate" in render(losses)
 
 
+def test_no_difference_is_a_line_and_no_percentage_where_the_outcome_is_none(
+    losses: AnalysisResult,
+) -> None:
+    view = study_view(losses, ReportContext())
+    headlines = headline_claims(view)
+    unit = unit_of(headlines[0][0])
+    assert s00_abstract._group(view, ("val_loss", unit), headlines).references == (0.0,)
+    assert "percentage points" not in render(losses)
+
+
 def test_messages_that_others_stand_for_are_messages_of_the_report() -> None:
     text = re.sub(r'"\n"', "", CATALOGUE.read_text("utf-8"))
     known = {one.replace('\\"', '"') for one in re.findall(r'msgid "(.*)"', text)}
-    assert {*UNJUDGED} <= known
-    assert {*UNJUDGED.values()} <= known
+    for stands in (UNJUDGED, TIMES):
+        assert {*stands, *stands.values()} <= known
 
 
 def methods(count: int) -> AnalysisResult:

@@ -1,11 +1,14 @@
-"""What the report's messages say of a table in which nothing tells which runs converged.
-
-All of its runs count, so that no sentence speaks of those that converged, nor of others.
-"""
+"""Messages of the report that others stand for, where the table means other runs than they say."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 from vggstudy.report.words.i18n import mark
+
+if TYPE_CHECKING:
+    from vggstudy.analysis import RunTable
 
 UNJUDGED = {
     # words/prose.py
@@ -120,4 +123,49 @@ UNJUDGED = {
         "%(n)s of %(cells)s cells have fewer than %(least)s runs and are left out"
     ),
 }
-"""By the message that speaks of runs that converged."""
+"""By the message that speaks of runs that converged: nothing tells which do, and all runs count."""
+
+TIMES = {
+    # words/prose.py
+    "%(measure)s among runs that converged": mark("%(measure)s to the target"),
+    "Among runs that converged, mean %(measure)s was": mark(
+        "The restricted mean of %(measure)s to the target was"
+    ),
+    # page/sections
+    "Every %(measure)s here is among runs that converged (%(k)s of %(n)s), which are "
+    "survivors.": mark(
+        "%(k)s of %(n)s runs reached the target; the others count as long as they were followed."
+    ),
+    "How accurate are the runs that converged, by %(factor)s?": mark(
+        "How long do the runs take to the target, by %(factor)s?"
+    ),
+    "%(measure)s by cell, among runs that converged": mark("%(measure)s to the target by cell"),
+    "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, no "
+    "interval.": mark(
+        "%(measure)s to the target: dots are the runs that reached it, the thin mark is the "
+        "restricted mean over all runs, no interval."
+    ),
+    "%(measure)s among runs that converged: dots are runs, the thin mark is their mean, the band "
+    "its %(level)s confidence interval.": mark(
+        "%(measure)s to the target: dots are the runs that reached it, the thin mark is the "
+        "restricted mean over all runs, the band its %(level)s confidence interval."
+    ),
+    "How accurate are the runs at each level of %(factor)s?": mark(
+        "How long do the runs take to the target at each level of %(factor)s?"
+    ),
+    "%(measure)s of all runs that converged, whatever their other factors; the mark and its band "
+    "are the mean over cells with equal weights and its confidence interval, drawn where every "
+    "cell of the level has enough converged runs.": mark(
+        "%(measure)s of all runs that reached the target, whatever their other factors; the mark "
+        "and its band are the restricted mean over cells with equal weights and its confidence "
+        "interval, drawn where every cell of the level has enough runs."
+    ),
+}
+"""By the message that speaks of runs that converged: a restricted mean is over the others too."""
+
+
+def instead(table: RunTable) -> Mapping[str, str]:
+    """The messages that a table calls for, by those that they stand for."""
+    if table.horizon is not None:
+        return TIMES
+    return {} if table.judged else UNJUDGED
