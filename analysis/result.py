@@ -12,6 +12,7 @@ from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.claims.many import Exploratory
+from vggstudy.analysis.claims.printing import printed
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
@@ -269,7 +270,7 @@ class AnalysisResult:
         rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
             return [head, *rows]
-        other = {claim.id: _interval_text(claim) for claim in self.otherwise}
+        other = {claim.id: printed(claim)[1] for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
 
@@ -315,10 +316,9 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
 
 def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
-    shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
+    shown, interval = printed(claim)
     counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
-    interval = _interval_text(claim) + (" *" if claim.survives else "")
-    return claim.id, shown, interval, counted
+    return claim.id, shown, interval + (" *" if claim.survives else ""), counted
 
 
 def _many(found: Exploratory) -> list[str]:
@@ -330,15 +330,6 @@ def _many(found: Exploratory) -> list[str]:
         f"{found.by_chance:.3g} would exclude it by chance alone; {found.beyond} do, and "
         f"{found.surviving} of those survive Benjamini and Hochberg's correction (*)"
     ]
-
-
-def _interval_text(claim: Claim) -> str:
-    """The interval, or why there is none."""
-    if not claim.available:
-        return f"not available ({claim.reason})"
-    if claim.low is None or claim.high is None:
-        return f"< {claim.high:.4g}" if claim.low is None else f"> {claim.low:.4g}"
-    return f"[{claim.low:.4g}, {claim.high:.4g}]"
 
 
 def cell_frame(cells: Cells, claims: ClaimSet, outcomes: list[str]) -> pd.DataFrame:
