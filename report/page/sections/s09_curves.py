@@ -160,6 +160,12 @@ def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) ->
         "deviation of the last %(n)s epochs (unrest); median accuracy on the training data less "
         "that on the test data (gap)"
     )
+    if all(run.gap is None for run in runs):  # no outcome asked for a pass over the training data
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+        caption = gettext(
+            "%(measure)s of the runs that converged: median number of epochs; median standard "
+            "deviation of the last %(n)s epochs (unrest)"
+        )
     caption %= {"measure": capitalise(friendly(name)), "n": LAST}
     return Table(caption, tuple(columns), tuple(rows))
 
