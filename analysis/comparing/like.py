@@ -11,7 +11,7 @@ from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.numbers import replication
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.errors import AnalysisError
-from vggstudy.quantities import SHARES
+from vggstudy.quantities import QUANTITIES, SHARES
 
 APART = ("best", "prediction")
 """Quantities whose ends are those of a set, or of one run, and tell no standard error."""
@@ -178,7 +178,12 @@ def range_of(claim: Claim) -> tuple[float | None, float | None]:
     """Values that a claim's quantity cannot leave."""
     if claim.unit not in SHARES:
         return None, None
-    return (-1.0, 1.0) if claim.factors and claim.reference == 0 else (0.0, 1.0)
+    kind = QUANTITIES[claim.quantity]
+    if kind.unit is None and kind.compares:
+        return -float(kind.compares), float(kind.compares)
+    if claim.unit == "probability" or claim.outcome == "expected":
+        return 0.0, 1.0
+    return None, 1.0  # a gap between two shares falls below 0
 
 
 def _numbers(one: Claim | Interval) -> dict[str, Any]:
