@@ -12,7 +12,7 @@ from vggstudy.analysis.comparing.pairing import Paired
 from vggstudy.analysis.numbers import replication
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.errors import AnalysisError
-from vggstudy.quantities import SHARES
+from vggstudy.quantities import QUANTITIES, SHARES
 
 Pairing = Callable[[str, float], Paired | None]
 """From a claim's id and level to how both studies' claims go together."""
@@ -218,7 +218,12 @@ def range_of(claim: Claim) -> tuple[float | None, float | None]:
     """Values that a claim's quantity cannot leave."""
     if claim.unit not in SHARES:
         return None, None
-    return (-1.0, 1.0) if claim.factors and claim.reference == 0 else (0.0, 1.0)
+    kind = QUANTITIES[claim.quantity]
+    if kind.unit is None and kind.compares:
+        return -float(kind.compares), float(kind.compares)
+    if claim.unit == "probability" or claim.outcome == "expected":
+        return 0.0, 1.0
+    return None, 1.0  # a gap between two shares falls below 0
 
 
 def _numbers(one: Claim | Interval) -> dict[str, Any]:
