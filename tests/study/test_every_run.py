@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -41,7 +42,7 @@ def recorded(folder: Path, text: str, *, diverged: int = 0) -> Study:
     study = Study(parse_protocol(text), folder, text=text)
     store = StudyStore.create(folder, text, study.protocol.digest(), study.protocol.name)
     for place, run in enumerate(study.plan.runs):
-        status = "diverged" if place < diverged else "finished"
+        status: Literal["finished", "diverged"] = "diverged" if place < diverged else "finished"
         loss = run.levels["lr"] + 0.01 * run.replicate
         curve = [2 * loss, 1.5 * loss, loss]
         result = {
