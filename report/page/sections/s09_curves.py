@@ -149,19 +149,19 @@ def _points(
 
 def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) -> Table:
     """Cell by cell: how long, how restless at the end, and the gap to the test data."""
-    columns = factor_columns(view.factors)
-    columns += [
-        Column(word)
-        for word in (gettext("Runs"), gettext("Epochs"), gettext("Unrest"), gettext("Gap"))
-    ]
+    known = any(run.gap is not None for run in runs)  # not all trainers tell it, nor all protocols ask
+    words = [gettext("Runs"), gettext("Epochs"), gettext("Unrest")]
+    columns = [*factor_columns(view.factors), *map(Column, words)]
     rows = [_row(view, cell, _of_cell(view, runs, cell), name, scale) for cell in view.cells]
-    caption = gettext(
-        "%(measure)s of the runs that converged: median number of epochs; median standard "
-        "deviation of the last %(n)s epochs (unrest); median accuracy on the training data less "
-        "that on the test data (gap)"
-    )
-    if all(run.gap is None for run in runs):  # no outcome asked for a pass over the training data
-        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    if known:
+        columns.append(Column(gettext("Gap")))
+        caption = gettext(
+            "%(measure)s of the runs that converged: median number of epochs; median standard "
+            "deviation of the last %(n)s epochs (unrest); median accuracy on the training data "
+            "less that on the test data (gap)"
+        )
+    else:
+        rows = [row[:-1] for row in rows]
         caption = gettext(
             "%(measure)s of the runs that converged: median number of epochs; median standard "
             "deviation of the last %(n)s epochs (unrest)"
