@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -12,7 +11,6 @@ from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.claim_set import ClaimSet
 from vggstudy.analysis.claims.many import Exploratory
-from vggstudy.analysis.claims.printing import printed
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
@@ -33,6 +31,7 @@ from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.errors import AnalysisError
+from vggstudy.markup import html_table, paragraph
 from vggstudy.quantities import PLAIN
 
 if TYPE_CHECKING:
@@ -270,7 +269,7 @@ class AnalysisResult:
         rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
             return [head, *rows]
-        other = {claim.id: printed(claim)[1] for claim in self.otherwise}
+        other = {claim.id: claim.interval_text for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
 
@@ -288,12 +287,13 @@ class AnalysisResult:
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
         first, *rows = self._rows()
-        head = "".join(f"<th>{x}</th>" for x in first)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>" for row in rows
-        )
-        notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
-        return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        notes = "".join(paragraph(note.text) for note in self.warnings)
+        verdicts = "".join(paragraph(_verdict_line(one)) for one in self.hypotheses)
+        return notes + html_table(first, rows) + verdicts
+
+    def __repr__(self) -> str:
+        hypotheses = f", {len(self.hypotheses)} hypotheses" if self.hypotheses else ""
+        return f"<AnalysisResult: {self.flow.finished} runs, {len(self.claims)} claims{hypotheses}>"
 
 
 @lru_cache(maxsize=4)
@@ -316,9 +316,9 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
 
 def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
-    shown, interval = printed(claim)
     counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
-    return claim.id, shown, interval + (" *" if claim.survives else ""), counted
+    interval = claim.interval_text + (" *" if claim.survives else "")
+    return claim.id, claim.estimate_text, interval, counted
 
 
 def _many(found: Exploratory) -> list[str]:

@@ -117,6 +117,8 @@ def test_every_link_within_the_site_resolves(site: dict[Path, Element]) -> None:
             target = (page.parent / unquote(address.path)).resolve() if address.path else page
             if target.is_dir():
                 target /= "index.html"
+            if target.suffix != ".html" and target.is_file() and not address.fragment:
+                continue  # a file to download
             known = anchors.get(target)
             if known is None or (address.fragment and unquote(address.fragment) not in known):
                 broken.append((page.name, link.get("href")))
@@ -166,7 +168,8 @@ def protocols_shown() -> Iterator[tuple[str, str]]:
 def test_every_protocol_shown_is_valid(name: str, text: str, tmp_path: Path) -> None:
     file = tmp_path / name.replace(".md", ".toml")
     file.write_text(text, "utf-8")
-    assert Protocol.from_file(file).design.factors
+    stated = Protocol.from_file(file)
+    assert stated.table or stated.design.factors
 
 
 def test_json_schema_is_json() -> None:

@@ -22,9 +22,9 @@ def printed(claim: Claim) -> tuple[str, str]:
     estimate, low, high = _texts(claim, (claim.estimate, claim.low, claim.high))
     if not claim.available:
         return estimate or "-", f"not available ({claim.reason})"
-    if low is None or high is None:
-        return estimate or "-", f"< {high}" if low is None else f"> {low}"
-    return estimate or "-", f"[{low}, {high}]"
+    if low is None:
+        return estimate or "-", "-" if high is None else f"< {high}"
+    return estimate or "-", f"> {low}" if high is None else f"[{low}, {high}]"
 
 
 def printed_ends(claim: Claim, low: float, high: float) -> str:
