@@ -39,7 +39,7 @@ STUDY = {
     "touches_outcome": Sentence("claims on %(factor)s"),
     "touches_learning": Sentence("levels needed or tolerated"),
     "touches_models": Sentence("the fitted models"),
-    "touches_claim": Sentence("%(claim)s"),
+    "touches_claim": Sentence("the claim %(claim)s"),
     "touches_verdicts": Sentence("the verdicts of all hypotheses, which share one error rate"),
     "added_looked": Sentence(
         "added after %(n)s of %(all)s runs, when results had been looked at (first on %(date)s)"

@@ -464,7 +464,7 @@ def test_a_hypothesis_added_after_looking_says_so(forty: Study, tricks: Any, cli
     assert note.text.startswith("added after 40 of 40 runs, when results had been looked at (first")
     (told,) = basis_of(study).to_dict()["amendments"]
     assert told["touches"] == [
-        "converged.diff.batch_norm",
+        "the claim converged.diff.batch_norm",
         "the verdicts of all hypotheses, which share one error rate",
     ]
     code, printed = cli("verify", study.path, "--diff")
@@ -473,5 +473,5 @@ def test_a_hypothesis_added_after_looking_says_so(forty: Study, tricks: Any, cli
     view = study_view(analyze_source(open_source(study)), report_context(open_source(study)))
     (row,) = s01_protocol.build(view).values["deviations"].rows
     assert "hypothesis H1 added (with 40 runs recorded)" in row[3].text
-    assert "converged.diff.batch_norm; the verdicts of all" in row[5].text
+    assert "the claim converged.diff.batch_norm; the verdicts of all" in row[5].text
     assert f"(1 of {len(view.claims)} claims)" in row[5].text

@@ -58,7 +58,7 @@ class Compared:
 
     @classmethod
     def of_result(cls, name: str, result: AnalysisResult, source: Source | None) -> Compared:
-        """A study, or a table, that was analysed; without a source its runs' seeds are not known."""
+        """A study, or a table, that was analysed; without a source no seeds are known."""
         verdicts = {one.id: str(one.verdict.value) for one in result.hypotheses}
         if source is None:
             return cls(name, result.claims, verdicts)

@@ -236,10 +236,11 @@ class Registration:
         counts = {"n": self.existed, "all": self.total}
         if not self.known:
             return say("not_known_before", **counts)
-        kind = "changed" if self.changed else "added"
+        kind = "changed_late" if self.changed else "added_late"
         if self.looked is None:
-            return say(f"{kind}_late", **counts)
-        return say(f"{kind}_looked", f"{kind}_late", **counts, date=self.looked[:10])
+            return say(kind, **counts)
+        seen = "changed_looked" if self.changed else "added_looked"
+        return say(seen, kind, **counts, date=self.looked[:10])
 
 
 def changes(before: Stage, after: Stage) -> list[Note]:
