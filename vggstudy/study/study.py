@@ -19,6 +19,7 @@ from vggstudy.markup import html_table
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 from vggstudy.study.keeping import Keeper, Noting, note_look
+from vggstudy.study.splits import needs_training_split
 from vggstudy.study.trainers import trainer_site
 from vggstudy.suggest import hint
 
@@ -241,6 +242,7 @@ class Study:
                 self.protocol, self.path, allow_command=allow_command, function=trainer
             )
             chosen = replace(chosen, trainer=site)
+        chosen = replace(chosen, train_measured=needs_training_split(self.protocol))
         with self.held() as store:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]

@@ -149,7 +149,7 @@ def _points(
 
 def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) -> Table:
     """Cell by cell: how long, how restless at the end, and the gap to the test data."""
-    known = any(run.gap is not None for run in runs)  # of accuracies, which not all trainers tell
+    known = any(run.gap is not None for run in runs)  # nobody may have asked for it
     words = [gettext("Runs"), gettext("Epochs"), gettext("Unrest")]
     columns = [*factor_columns(view.factors), *map(Column, words)]
     rows = [_row(view, cell, _of_cell(view, runs, cell), name, scale) for cell in view.cells]
