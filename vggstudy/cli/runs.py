@@ -12,7 +12,7 @@ import click
 from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.cli.given import split
-from vggstudy.cli.trainers import ask_consent, trainer_options
+from vggstudy.cli.trainers import ask_consent, trainer_options, warn_of_code
 from vggstudy.plan import select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.stated.base import write_level
@@ -76,6 +76,7 @@ def plan_command(
         *check_outcomes(loaded.protocol),
         *check_validation(study.plan, loaded, study.registered_comparisons),
     ]
+    warn_of_code(console, study)
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
     if console.as_json:
@@ -349,6 +350,7 @@ def status_command(console: Console, study: str) -> None:
     from vggstudy.study.cells import cell_table
 
     opened = Study.open(study)
+    warn_of_code(console, opened)
     progress = opened.progress()
     queue = queue_counts(console, opened, progress)
     outcome = opened.protocol.analysis.outcome if opened.protocol.trainer else "test_accuracy"
