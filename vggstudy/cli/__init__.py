@@ -16,7 +16,7 @@ from vggstudy.suggest import closest
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Protocols": {
-        "init": ("protocols", "Write a commented starter protocol."),
+        "init": ("starting", "Write a commented starter protocol."),
         "check": ("protocols", "Check a protocol and show its grid."),
         "schema": ("protocols", "Print the JSON Schema of the protocol file."),
         "protocols": ("protocols", "List the shipped protocols, or print one."),

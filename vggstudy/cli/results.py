@@ -131,6 +131,8 @@ def _report_path(source: Source) -> Path:
     if source.study is not None:
         return source.study.path / "report.html"
     stem = source.path.stem if source.path else "runs"
+    if source.protocol is not None and source.protocol.table is not None:
+        stem = source.protocol.name
     return Path(f"{stem}-report.html")
 
 
