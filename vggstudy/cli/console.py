@@ -74,7 +74,8 @@ class Console:
     def claims(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table whose first column is an id and whose last a caution, a terminal's line a row.
 
-        Without a caution that column is left out. Where a terminal is too narrow, a caution becomes a mark and long ids lose their middle.
+        Without a caution that column is left out. Where a terminal is too narrow, a caution becomes
+        a mark and long ids lose their middle.
         """
         if rows and not any(row[-1] for row in rows):
             header = (*header[:-1], "")
