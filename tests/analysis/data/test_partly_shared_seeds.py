@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy import stats
 import vggstudy
 from vggstudy.report.citing.cite import display_strings
 
-SEEDS = {
+SEEDS: dict[str, dict[str, Iterable[int]]] = {
     "nested": {"a": range(12), "b": range(4, 12), "c": range(8, 20)},
     "one has more": {"a": range(30), "b": range(10), "c": range(20)},
     "blocks of five": {"a": range(10), "b": range(5, 15), "c": [*range(5), *range(10, 15)]},
@@ -20,7 +21,7 @@ SEEDS = {
 """Seeds of three cells: no two share all of theirs."""
 
 
-def frame(seeds: dict[str, range]) -> pd.DataFrame:
+def frame(seeds: Mapping[str, Iterable[int]]) -> pd.DataFrame:
     """A seed moves its runs; its number in the cell is another one."""
     rng = np.random.default_rng(8)
     moved = rng.normal(0, 0.03, 40)
