@@ -264,7 +264,7 @@ class AnalysisResult:
     def _rows(self) -> list[tuple[str, ...]]:
         """Heading and headline claims, and beside them what the other reading of seeds gives."""
         counted = "k/n" if self.table.judged else "n"
-        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", counted)
+        head = ("claim", "estimate", f"{100 * self.settings['confidence']:.6g}% interval", counted)
         judged = self.table.judged
         rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:

@@ -153,7 +153,7 @@ class AccuracyModel:
             )
             for row in self._rows()
         ]
-        level = f"{self.confidence:.0%} interval ({self.method})"
+        level = f"{100 * self.confidence:.6g}% interval ({self.method})"
         return ("term", "estimate", "HC2 se", "HC3 se", level), rows
 
     def _rows(self) -> list[dict[str, Any]]:

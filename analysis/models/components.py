@@ -103,7 +103,7 @@ class Components:
         ]
         parts = (self.cells, self.seeds, self.streams)
         notes = [f"not available: {part.text}" for part in parts if isinstance(part, Note)]
-        head = ("component", "variance", f"{self.confidence:.0%} interval", "sd")
+        head = ("component", "variance", f"{100 * self.confidence:.6g}% interval", "sd")
         return "\n".join([*(text_table(head, rows) if rows else []), *notes]) + "\n"
 
 

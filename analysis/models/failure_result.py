@@ -192,7 +192,7 @@ class FailureModel:
 
     def _tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
         """Heads and rows of the coefficients and of the effects."""
-        level = f"{self.confidence:.0%} interval"
+        level = f"{100 * self.confidence:.6g}% interval"
         first: list[tuple[str, ...]] = [
             (
                 c.term.name,
