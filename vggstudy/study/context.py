@@ -14,6 +14,7 @@ from vggstudy.stated.base import write_level
 from vggstudy.study.basis import basis_of
 from vggstudy.study.codes import code_words
 from vggstudy.study.curves import curves_of
+from vggstudy.study.looking import shown_looks
 from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
     store = study.store()
     with store.index() as index:
         environments = index.environments()
-        rows = [row for row in index.rows() if row.run_id in study.plan.by_id]
+        rows = [row for row in index.rows() if row.run_id in study.analysed.by_id]
     protocol = study.protocol
     return ReportContext(
         title=protocol.title or None,
@@ -69,6 +70,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         curves=curves_of(study, rows),
         **_source(protocol),
         basis=[(remark.note, remark.odd) for remark in basis_of(study).remarks],
+        looks=shown_looks(study),
         notes=_notes(study),
     )
 

@@ -29,7 +29,7 @@ PUBLISHED = {
 
 @pytest.mark.parametrize(("spending", "looks"), list(PUBLISHED))
 def test_bounds_are_the_published_ones(spending: str, looks: int) -> None:
-    found = bounds(spending, EQUAL[looks], 0.95).z  # type: ignore[arg-type]
+    found = bounds(spending, EQUAL[looks], 0.95).z
     # Theirs are integrated on a coarser grid (h = 0.05), Pocock's printed to three decimals.
     assert found == pytest.approx(PUBLISHED[spending, looks], abs=6e-4)
 
@@ -44,7 +44,7 @@ def test_bounds_of_another_error_are_the_published_ones() -> None:
 @pytest.mark.parametrize("shares", [(0.3, 1.0), (0.2, 0.5, 1.0), (0.5, 0.7, 0.9)])
 def test_bounds_spend_what_they_may(spending: str, shares: tuple[float, ...]) -> None:
     """The chance of staying inside, by another route: the multivariate normal distribution."""
-    found = bounds(spending, shares, 0.95)  # type: ignore[arg-type]
+    found = bounds(spending, shares, 0.95)
     t = np.array(shares)
     covariance = np.sqrt(np.minimum.outer(t, t) / np.maximum.outer(t, t))
     for k in range(1, len(shares) + 1):
@@ -56,8 +56,8 @@ def test_bounds_spend_what_they_may(spending: str, shares: tuple[float, ...]) ->
 
 def test_spending_functions_end_at_all_of_the_error_and_one_look_has_it() -> None:
     for spending in ("obrien_fleming", "pocock"):
-        assert spent(spending, 1.0, 0.05) == 0.05  # type: ignore[arg-type]
-        assert bounds(spending, (1.0,), 0.95).nominal == pytest.approx((0.95,))  # type: ignore[arg-type]
+        assert spent(spending, 1.0, 0.05) == 0.05
+        assert bounds(spending, (1.0,), 0.95).nominal == pytest.approx((0.95,))
     # Lan & DeMets (1983), by hand: 2 (2 - 2 Phi(2.2414 / sqrt(0.5))), 0.05 log(1 + 0.859141).
     assert spent("obrien_fleming", 0.5, 0.05) == pytest.approx(
         4 * ndtr(-2.2414027 / 0.5**0.5), rel=1e-6
@@ -68,7 +68,7 @@ def test_spending_functions_end_at_all_of_the_error_and_one_look_has_it() -> Non
 def test_nominal_levels_rise_with_the_confidence_so_that_holm_may_take_them() -> None:
     for rule in ("obrien_fleming", "pocock"):
         for number in (1, 2, 3):
-            look = Look(number, (5, 10, 20), rule)  # type: ignore[arg-type]
+            look = Look(number, (5, 10, 20), rule)
             levels = [look.nominal(c) for c in (0.9, 0.95, 0.975, 0.99, 0.999)]
             assert levels == sorted(levels)
             assert all(n >= c for n, c in zip(levels, (0.9, 0.95, 0.975, 0.99, 0.999), strict=True))

@@ -12,6 +12,7 @@ from vggstudy.identity import digest
 from vggstudy.protocol.model.conflicts import ConflictError, section_conflicts
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
+from vggstudy.protocol.model.stopping import Stopping
 from vggstudy.protocol.model.target import Target
 from vggstudy.protocol.model.trainer import TrainerSettings, command_digest
 from vggstudy.stated.base import ONE_LINE, PROSE, Integral, Level, Settings
@@ -82,6 +83,8 @@ class Design(Settings):
 
     nested: list[NestedLevels] = Field(default_factory=list, max_length=1000)
     """Nested factors, e.g. a grid of learning rates for each optimizer."""
+    stopping: Stopping | None = None
+    """Looks at which the study may stop early; none by default."""
 
 
 class LabelRule(Settings):
