@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -339,6 +340,8 @@ def _execute(
     if tally.interrupted:
         console.say("interrupted; the same command goes on from here")
         return INTERRUPTED
+    if not progress.lacking and not console.as_json:
+        console.say(f"next: vggstudy report {shlex.quote(str(study.path))}")
     remain = tally.crashed or (progress.lacking and limit is None and not only)
     if remain and console.quiet:  # everything else that would say so is silent
         console.warn(f"{study.path}: {progress_line(progress)}")

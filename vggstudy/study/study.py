@@ -15,6 +15,7 @@ from vggstudy.errors import AnalysisError, ExecutionError, LedgerError, Protocol
 from vggstudy.extras import missing_for_training, require_training
 from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.markup import html_table
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 from vggstudy.study.driving import Driver
@@ -22,6 +23,7 @@ from vggstudy.study.keeping import Keeper, note_look
 from vggstudy.study.progress import Progress
 from vggstudy.study.stopping import Looks, looks_of, refuse_changed_looks
 from vggstudy.study.trainers import trainer_site
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -99,6 +101,17 @@ class Study:
             msg = f"{folder} holds a protocol that this version cannot read: {error}"
             raise LedgerError(msg) from None
         return cls(protocol, folder, text=store.protocol_text)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.protocol.name} in {self.path}: {len(self.plan.runs)} runs planned>"
+
+    def _repr_html_(self) -> str:
+        """Its state, for notebooks."""
+        progress = self.progress()
+        lists = ("done", "crashed", "damaged", "pending")
+        counts = [(name, len(getattr(progress, name))) for name in lists]
+        rows = [("folder", self.path), *(row for row in counts if row[1] or row[0] == "done")]
+        return html_table(("", ""), [*self.protocol.summary(), *rows])
 
     @cached_property
     def whole(self) -> Plan:
@@ -392,8 +405,9 @@ def find_study(path: str | Path) -> Path:
     except OSError as error:  # a name too long, a folder that may not be entered
         raise LedgerError(explain(error, folder, "opened")) from None
     known = sorted(marker.parent.name for marker in STUDIES.glob("*/study.json"))
-    there = f"; studies here: {', '.join(known)}" if known else ""
-    msg = f"there is no study at {folder}{there}"
+    there = hint(folder.name, known, "studies here") if known else f"there are none in {STUDIES}/"
+    also = f", nor at {STUDIES / folder}" if len(folder.parts) == 1 else ""
+    msg = f"there is no study at {folder}{also}; {there}"
     raise LedgerError(msg)
 
 
