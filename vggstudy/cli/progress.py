@@ -192,10 +192,9 @@ def epoch_text(report: Mapping[str, Any]) -> str:
 
 def result_text(record: RunRecord, label: Label) -> str:
     """Outcome and accuracy of a finished run; without one, the first that was reported."""
-    outcome = label.outcome.replace("_", " ")
     metrics = record.result.get("metrics", {})
     name = "test_accuracy" if "test_accuracy" in metrics else next(iter(metrics), "")
     value = metrics.get(name)
     measured = f", {name.replace('_', ' ')} {value:.3f}" if value is not None else ""
     epochs = record.result["epochs"]
-    return f"{outcome}{measured}, {epochs} epoch{'' if epochs == 1 else 's'}"
+    return f"{label.words}{measured}, {epochs} epoch{'' if epochs == 1 else 's'}"

@@ -16,6 +16,7 @@ from vggstudy.cli.console import (
     write_result,
 )
 from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
+from vggstudy.cli.trainers import warn_of_code
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError, StudyError
 from vggstudy.extras import lacks
@@ -113,6 +114,8 @@ def report_command(
     context = report_context(opened, ["vggstudy", "report", source, *table.arguments(), *spoken])
     target = output or _report_path(opened)
     path = write_report(result, target, context=context, language=language)
+    if opened.study is not None:
+        warn_of_code(console, opened.study)
     if console.as_json:
         console.json("report", {"path": str(path), "claims": len(result.claims)})
         return

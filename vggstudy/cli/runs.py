@@ -13,7 +13,7 @@ from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.cli.given import split
 from vggstudy.cli.looks import look_rows, looks_line, show_looks
-from vggstudy.cli.trainers import ask_consent, trainer_options
+from vggstudy.cli.trainers import ask_consent, trainer_options, warn_of_code
 from vggstudy.plan import select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.stated.base import write_level
@@ -77,6 +77,7 @@ def plan_command(
         *check_outcomes(loaded.protocol),
         *check_validation(study.plan, loaded, study.registered_comparisons),
     ]
+    warn_of_code(console, study)
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
     rows = look_rows(study.looks, loaded.protocol, cost_of_looks(study, progress, corners))
@@ -356,6 +357,7 @@ def status_command(console: Console, study: str) -> None:
     from vggstudy.study.cells import cell_table
 
     opened = Study.open(study)
+    warn_of_code(console, opened)
     progress = opened.progress()
     queue = queue_counts(console, opened, progress)
     outcome = opened.protocol.analysis.outcome if opened.protocol.trainer else "test_accuracy"
@@ -383,11 +385,18 @@ def print_cells(console: Console, study: Study) -> None:
 
 def _print_cells(console: Console, study: Study, cells: list[dict[str, Any]]) -> None:
     """The table of `cell_table`, without columns of outcomes that no run has."""
+    from vggstudy.study.labels import counts_all
+
     rare = [name for name in ("diverged", "crashed", "missing") if any(c[name] for c in cells)]
     mean = next(name for name in reversed(cells[0]) if name.startswith("mean_"))
-    names = [*study.plan.factors, "planned", "converged", "failed", *rare, mean]
+    ends = {"converged": "finished"} if counts_all(study.protocol) else _ENDS
+    names = [*study.plan.factors, "planned", *ends, *rare, mean]
     rows = [[_cell_text(cell[name]) for name in names] for cell in cells]
-    console.table([name.replace("_", " ") for name in names], rows)
+    console.table([ends.get(name, name).replace("_", " ") for name in names], rows)
+
+
+_ENDS = {"converged": "converged", "failed": "failed"}
+"""Columns of how runs ended, and what they are called."""
 
 
 def _cell_text(value: Any) -> str:

@@ -13,7 +13,6 @@ from vggstudy.files import explain
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.journal import JOURNAL_NAME, Journal, append, read_journal
 from vggstudy.protocol import Protocol, parse_protocol
-from vggstudy.study.past import stated
 
 if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult
@@ -239,6 +238,9 @@ def _changed(old: Protocol, new: Protocol) -> str | None:
         "design.replicates": (old.design.replicates, new.design.replicates),
         "analysis.confidence": (old.analysis.confidence, new.analysis.confidence),
     }
-    before, after = ({one.id: stated(one) for one in p.hypotheses} for p in (old, new))
+    words = {"text", "source"}
+    before, after = (
+        {one.id: one.model_dump(exclude=words) for one in p.hypotheses} for p in (old, new)
+    )
     pairs |= {f"hypothesis {name}": (before.get(name), after.get(name)) for name in names or ()}
     return next((name for name, (was, now) in pairs.items() if was != now), None)

@@ -21,6 +21,7 @@ from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_pro
 from vggstudy.study.driving import Driver
 from vggstudy.study.keeping import Keeper, note_look
 from vggstudy.study.progress import Progress
+from vggstudy.study.splits import needs_training_split
 from vggstudy.study.stopping import Looks, looks_of, refuse_changed_looks
 from vggstudy.study.trainers import trainer_site
 from vggstudy.suggest import hint
@@ -289,6 +290,7 @@ class Study:
                 self.protocol, self.path, allow_command=allow_command, function=trainer
             )
             chosen = replace(chosen, trainer=site)
+        chosen = replace(chosen, train_measured=needs_training_split(self.protocol))
         with self.held() as store:
             return Driver(self, chosen, listener or _silent, engine).drive(store, selected, limit)
 
