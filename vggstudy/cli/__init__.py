@@ -16,7 +16,7 @@ from vggstudy.suggest import closest
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Protocols": {
-        "init": ("protocols", "Write a commented starter protocol."),
+        "init": ("starting", "Write a commented starter protocol."),
         "check": ("protocols", "Check a protocol and show its grid."),
         "schema": ("protocols", "Print the JSON Schema of the protocol file."),
         "protocols": ("protocols", "List the shipped protocols, or print one."),
@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "open": ("listing", "Open the report of a study in the browser."),
         "compare": ("comparing", "Set studies side by side: does one replicate the other?"),
         "cite": ("results", "List claims, or cite one in a paper."),
-        "export": ("results", "Write the runs as CSV, or the claims as CSV or JSON."),
+        "export": ("exporting", "Write runs, cells or claims as a table; figures for a paper."),
         "verify": ("standing", "Say what a study rests on, and what is not as planned."),
         "pack": ("publish", "Copy a study into three files, for publishing."),
         "unpack": ("publish", "Make a study of a packed one."),

@@ -107,12 +107,12 @@ def _require_stdout() -> None:
         raise OSError(errno.EBADF, "standard output is closed, so nothing could be written")
 
 
-def write_result(path: Path, text: str) -> None:
+def write_result(path: Path, text: str | bytes) -> None:
     """Write a result's file: whole, or not at all."""
     from vggstudy.files import explain, write_atomic
 
     try:
-        write_atomic(path, text.encode())
+        write_atomic(path, text.encode() if isinstance(text, str) else text)
     except OSError as error:
         raise OutputError(explain(error, path, "written")) from None
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "init": ("vggstudy init my-study", "vggstudy init my-study --from depth-batch-norm-cpu"),
+    "init": (
+        "vggstudy init my-study",
+        "vggstudy init my-study --from depth-batch-norm-cpu",
+        "vggstudy init --from runs.csv --factors lr,depth --outcome accuracy",
+    ),
     "check": ("vggstudy check my-study.toml",),
     "schema": ("vggstudy schema > protocol.schema.json",),
     "protocols": ("vggstudy protocols", "vggstudy protocols quickstart"),
