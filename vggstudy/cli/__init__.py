@@ -25,7 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("runs", "Show what a study will run, has run and lacks."),
         "register": ("registering", "Write a receipt of what a study states, for others to stamp."),
         "run": ("runs", "Execute the runs that a study lacks; always resumes."),
-        "status": ("runs", "Show the state of a study, cell by cell."),
+        "status": ("status", "Show the state of a study, cell by cell."),
         "show": ("showing", "Show the record of one run."),
         "list": ("listing", "List the studies that there are."),
     },

@@ -116,7 +116,7 @@ def report_command(
         console.json("report", {"path": str(path), "claims": len(result.claims)})
         return
     if opened.study is not None and not console.quiet:
-        from vggstudy.cli.runs import print_cells
+        from vggstudy.cli.status import print_cells
 
         print_cells(console, opened.study)
     console.data(str(path))

@@ -201,7 +201,8 @@ class Study:
         return store
 
     def progress(self) -> Progress:
-        """What has been run and what is lacking."""
+        """What has been run and what is lacking now."""
+        self.forget_looks()
         if not self.exists:
             self._refuse_foreign()
             return Progress((), (), (), self.plan.runs, 0)
