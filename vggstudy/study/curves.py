@@ -93,7 +93,7 @@ def _of_study(source: Any) -> CurveSet:
     study = opened.study
     if study is None:
         raise AnalysisError("there are no curves")
-    rows = [*recorded_rows(study.plan, study.store()).values()]
+    rows = [*recorded_rows(study.analysed, study.store()).values()]
     learned = [run for run in curves_of(study, rows, every=True) if run.outcome == "converged"]
     return CurveSet(
         tuple(learned),
@@ -114,14 +114,14 @@ def curves_of(study: Study, rows: Sequence[IndexRow], *, every: bool = False) ->
     every : bool
         All curves; by default those that a report draws.
     """
-    label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
+    label = labeller(study.analysed, study.protocol.label, study.registered_comparisons)
     analysis, own = study.protocol.analysis, study.protocol.trainer is not None
     named = [name.removeprefix("final_") for name in (analysis.outcome, *analysis.outcomes)]
     found = []
     for row in rows:
         if row.reason is not None:
             continue
-        run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
+        run, summary, curves = study.analysed.by_id[row.run_id], row.summary, row.curves
         result = {**summary.get("result", {}), "curves": curves}
         outcome = label(run, str(row.status), result).outcome
         drawn = curves if every else _drawn(curves, named if own else ())

@@ -204,7 +204,7 @@ def _of_table(
 def _from_study(study: Study) -> Source:
     """Runs of a study, levels in the protocol's order."""
     settings = study.protocol.analysis
-    frame = study.to_frame()
+    frame = study.analysed_frame()
     names = [settings.outcome, *settings.outcomes]
     frames = dict.fromkeys(names, frame)
     if asked := [name for name in names if name in ENSEMBLE_OUTCOMES]:
@@ -233,7 +233,7 @@ def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     """The study's ensembles, one a row."""
     from vggstudy.study.ensembles import ensemble_frame  # NumPy
 
-    return ensemble_frame(study.plan, study.store(), frame)
+    return ensemble_frame(study.analysed, study.store(), frame)
 
 
 def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
