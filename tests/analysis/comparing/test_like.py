@@ -156,7 +156,9 @@ def test_studies_that_differ_have_a_spread_and_a_wide_mean() -> None:
     assert (found.mean.estimate, found.mean.high) == pytest.approx((0.1, 0.1 + half), rel=1e-5)
     assert found.another.high == pytest.approx(0.1 + 4.302653 * 0.1 * (4 / 3) ** 0.5, rel=1e-5)
     alike = {name: {"a": claim(0.1, 0.05, id="a")} for name in ("x", "y")}
-    assert not pool(alike).claims[0].odd
+    (same,) = pool(alike).claims
+    assert not same.odd
+    assert (same.another.low, same.another.high) == (same.mean.low, same.mean.high)
 
 
 def test_an_id_that_no_study_makes_unasked_is_compared_where_both_can_make_it() -> None:
