@@ -61,6 +61,8 @@ def test_what_has_no_ledger_is_refused(forty: Study, cli: Any, tmp_path: Path) -
     assert code == 0
     assert "8. Experiments compute resources" in text
     Path("runs.csv").write_text("depth,test_accuracy\n11,0.5\n11,0.6\n")
-    code, text = cli("cite", "runs.csv", "--factors", "depth", "--checklist", "neurips")
+    code, text = cli(
+        "cite", "runs.csv", "--factors", "depth", "--chance", "0.1", "--checklist", "neurips"
+    )
     assert code == 2
     assert "is no study: only a ledger says what was computed" in text
