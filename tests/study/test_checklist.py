@@ -60,7 +60,7 @@ def test_what_has_no_ledger_is_refused(forty: Study, cli: Any, tmp_path: Path) -
     code, text = cli("cite", forty.path, "--checklist", "neurips")
     assert code == 0
     assert "8. Experiments compute resources" in text
-    Path("runs.csv").write_text("depth,test_accuracy\n11,0.5\n11,0.6\n")
+    Path("runs.csv").write_text("depth,seed,test_accuracy\n11,0,0.5\n11,1,0.6\n")
     code, text = cli(
         "cite", "runs.csv", "--factors", "depth", "--chance", "0.1", "--checklist", "neurips"
     )
