@@ -138,10 +138,22 @@ def _settings(source: Source) -> dict[str, Any]:
         "learning": source.settings.learning,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
+        **_looks(source),
         "models": ModelRequests(
             failure=source.settings.failure_model, accuracy=source.settings.accuracy_model
         ),
     }
+
+
+def _looks(source: Source) -> dict[str, Any]:
+    """The look at which a study is analysed, and what is to be said of early ones."""
+    from vggstudy.study.looking import cautions
+
+    study = source.study
+    if study is None:
+        return {}
+    look = None if study.looks is None else study.looks.look(study.look or 1)
+    return {"look": look, "cautions": cautions(study)}
 
 
 def _late(source: Source) -> dict[str, Note]:
@@ -177,7 +189,7 @@ def _study_tables(
     """A study's runs under other label rules; its records are read once."""
     rules = {(one.margin, one.checkpoint): _rule(study, one) for one in chosen}
     frames = dict(
-        zip(rules, relabelled_frames(study.plan, study.store(), [*rules.values()]), strict=True)
+        zip(rules, relabelled_frames(study.analysed, study.store(), [*rules.values()]), strict=True)
     )
 
     def table(one: Specification) -> RunTable:
