@@ -110,7 +110,7 @@ def read_pilot(cells: Cells, further: Sequence[Cells], *, shared_seeds: bool) ->
     if not cells.k.any():
         raise AnalysisError("no run of the pilot converged: it says nothing of those that will")
     try:
-        moderated = [moderated_variances(one.variance[used], one.k[used] - 1.0) for one in each]
+        spread = moderated_variances(cells.variance[used], cells.k[used] - 1.0)
     except ValueError:
         raise AnalysisError(
             "no cell of the pilot has two converged runs that differ: nothing says how runs vary"
@@ -123,7 +123,7 @@ def read_pilot(cells: Cells, further: Sequence[Cells], *, shared_seeds: bool) ->
         codes=cells.codes[used],
         converges=k / n,
         mean=np.array([_means(one, used) for one in each]),
-        sd=np.sqrt([one.variance for one in moderated]),
+        sd=np.sqrt([spread.variance, *(_variance(one, used) for one in further)]),
         failed=_failed(each, used),
         shapes=tuple(_shape(found) for found in rows),
         correlation=_correlation(rows, len(each)),
@@ -131,7 +131,15 @@ def read_pilot(cells: Cells, further: Sequence[Cells], *, shared_seeds: bool) ->
         every=tuple(_counts_every(one, cells) for one in each),
         chance=_chances(cells, used),
     )
-    return Pilot(model, n, k, moderated[0], beta_prior(k, n))
+    return Pilot(model, n, k, spread, beta_prior(k, n))
+
+
+def _variance(cells: Cells, used: IntArray) -> FloatArray:
+    """Variance of a further outcome in each cell: none where it is the same for all runs."""
+    try:
+        return moderated_variances(cells.variance[used], cells.k[used] - 1.0).variance
+    except ValueError:
+        return np.zeros(len(used))
 
 
 def _means(cells: Cells, used: IntArray) -> FloatArray:

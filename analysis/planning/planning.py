@@ -35,6 +35,9 @@ ROUGH = 4
 FEWEST = 20
 """Studies with which it is tried at least."""
 
+FAR = 2.0
+"""Monte Carlo errors from its target beyond which a power need not be known better."""
+
 HOPELESS, AGAINST = 0.02, 0.5
 """A hypothesis that at most this share of studies supports and this share contradicts will not be
 supported by more runs."""
@@ -279,8 +282,21 @@ def _around(target: Target, points: Sequence[Prediction]) -> list[int]:
     for n in (found.n, found.assured if target.kind == "half_width" else None):
         if n is not None:
             above = next(i for i, point in enumerate(points) if point.n >= n)
-            near += [point.n for point in points[max(above - 1, 0) : above + 1]]
+            pair = points[max(above - 1, 0) : above + 1]
+            if not _clear(target, pair):
+                near += [point.n for point in pair]
     return near
+
+
+def _clear(target: Target, pair: Sequence[Prediction]) -> bool:
+    """Whether more studies would hardly move the number: neighbours, far off on both sides."""
+    if target.kind != "power" or pair[-1].n - pair[0].n > 1:
+        return False
+    return all(
+        abs(hypothesis_at(point, target.id).power - target.value)
+        > FAR * (target.value * (1 - target.value) / point.studies) ** 0.5
+        for point in pair
+    )
 
 
 def _reached(target: Target, points: Sequence[Prediction]) -> Reached:

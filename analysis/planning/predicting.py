@@ -129,9 +129,10 @@ class HypothesisAhead:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What studies of n runs a cell show."""
+    """What so many studies of n runs a cell show."""
 
     n: int
+    studies: int
     claims: tuple[ClaimAhead, ...]
     hypotheses: tuple[HypothesisAhead, ...]
 
@@ -256,7 +257,7 @@ class Studies:
             )
             for i, one in enumerate(question.hypotheses)
         )
-        return Prediction(self.n, tuple(claims), tuple(hypotheses))
+        return Prediction(self.n, len(e), tuple(claims), tuple(hypotheses))
 
 
 def simulate(

@@ -72,13 +72,14 @@ class RunModel:
             Names the study: with the same key the first runs of a larger study are those of a
             smaller one, so that predictions for several n differ by n alone.
         """
-        lots, values, own, failures, shared = (
-            np.random.Generator(np.random.Philox(seed))
-            for seed in np.random.SeedSequence(list(key)).spawn(5)
-        )
         count, outcomes = len(self), len(self.tables)
+        lots, own, failures, shared, *values = (
+            np.random.Generator(np.random.Philox(seed))
+            for seed in np.random.SeedSequence(list(key)).spawn(4 + outcomes)
+        )
         converged = lots.random((n, count)) < self.converges
-        z = values.standard_normal((n, count, outcomes)) @ self._root.T
+        normal = np.stack([one.standard_normal((n, count)) for one in values], axis=-1)
+        z = normal @ self._root.T
         places = own.random((n, count))
         for cell in self._shaped:
             shape = self.shapes[cell]
@@ -96,9 +97,10 @@ class RunModel:
 
     @cached_property
     def _root(self) -> FloatArray:
-        """A square root of the correlation."""
+        """A lower triangular root of the correlation: no outcome moves the main one."""
         values, vectors = np.linalg.eigh(self.correlation)
-        return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)), dtype=np.float64)
+        upper = np.linalg.qr((vectors * np.sqrt(np.maximum(values, 0.0))).T)[1]
+        return np.asarray((upper * np.where(np.diag(upper) < 0, -1.0, 1.0)[:, None]).T)
 
     @cached_property
     def _shaped(self) -> list[int]:

@@ -30,7 +30,14 @@ MOST_DRAWN = 12
 
 
 def render_power(
-    plan: Plan, *, name: str, basis: str, cells: int, hours: float | None, language: str = "en"
+    plan: Plan,
+    *,
+    name: str,
+    runs: int,
+    stated: bool,
+    cells: int,
+    hours: float | None,
+    language: str = "en",
 ) -> str:
     """The plan as HTML: one document without network or script, equal bytes for equal input.
 
@@ -39,8 +46,10 @@ def render_power(
     plan : Plan
     name : str
         Of the study.
-    basis : str
-        What the plan rests on.
+    runs : int
+        Runs that it rests on.
+    stated : bool
+        Whether something was stated of runs besides, or instead.
     cells : int
     hours : float or None
         Device-hours of one replicate of every cell.
@@ -57,10 +66,7 @@ def render_power(
             .get_template("power.html.j2")
             .render(
                 title=gettext("How many replicates: %(name)s") % {"name": name},
-                basis=gettext(
-                    "From %(basis)s; %(studies)s simulated studies a number of replicates."
-                )
-                % {"basis": basis, "studies": plan.studies},
+                basis=words.basis(runs, name, plan.studies, stated=stated),
                 targets=_targets(plan, cells, hours),
                 points=[_point(plan, one, cells, hours) for one in words.shown_points(plan)],
                 notes=words.notes(plan),

@@ -19,6 +19,18 @@ if TYPE_CHECKING:
 NONE = "-"
 
 
+def basis(runs: int, name: str, studies: int, *, stated: bool) -> str:
+    """What a plan rests on."""
+    if not runs:
+        told = gettext("From stated numbers")
+    elif stated:
+        told = gettext("From %(n)s runs of %(name)s and stated numbers") % {"n": runs, "name": name}
+    else:
+        told = gettext("From %(n)s runs of %(name)s") % {"n": runs, "name": name}
+    each = gettext("%(n)s simulated studies for each number of replicates.") % {"n": studies}
+    return f"{told}; {each}"
+
+
 def target_head() -> tuple[str, ...]:
     """Heads of `target_row`."""
     return (
@@ -64,8 +76,8 @@ def claim_head() -> tuple[str, ...]:
 
 def claim_row(one: ClaimAhead) -> tuple[str, ...]:
     """A claim's interval in studies of one size."""
-    ends = [NONE if x is None else number(x) for x in (one.low, one.high)]
-    between = NONE if NONE in ends else " - ".join(ends)
+    ends = [gettext("none") if x is None else number(x) for x in (one.low, one.high)]
+    between = " - ".join(ends)
     return (one.id, _or_none(one.half_width), between, _or_none(one.smallest))
 
 

@@ -142,7 +142,13 @@ def _rendered(found: PowerFound, output: Path, language: str) -> str:
     if output.suffix.lower() == ".svg":
         return render_figure(plan, cells=cells, hours=hours, language=language)
     return render_power(
-        plan, name=found.name, basis=found.basis, cells=cells, hours=hours, language=language
+        plan,
+        name=found.name,
+        runs=found.runs,
+        stated=found.stated,
+        cells=cells,
+        hours=hours,
+        language=language,
     )
 
 
@@ -154,7 +160,7 @@ def _print(console: Console, found: PowerFound) -> None:
         console.json("power", found.to_dict())
         return
     plan, cells, hours = found.plan, found.cells, found.hours
-    console.data(f"from {found.basis}; {plan.studies} simulated studies a number of replicates")
+    console.data(words.basis(found.runs, found.name, plan.studies, stated=found.stated))
     rows = [words.target_row(one, plan, cells, hours) for one in plan.reached]
     console.table(words.target_head(), rows)
     for point in words.shown_points(plan):

@@ -69,8 +69,10 @@ class PowerFound:
         That are run.
     hours : float or None
         Device-hours of one replicate of every cell; None where nothing says them.
-    basis : str
-        What the plan rests on, in words.
+    runs : int
+        Runs that it rests on.
+    stated : bool
+        Whether something was stated of runs besides, or instead.
     outcome : str
     confidence : float
     """
@@ -79,7 +81,8 @@ class PowerFound:
     plan: Plan
     cells: int
     hours: float | None
-    basis: str
+    runs: int
+    stated: bool
     outcome: str
     confidence: float
 
@@ -91,7 +94,8 @@ class PowerFound:
         """Plain values."""
         own = {
             "name": self.name,
-            "basis": self.basis,
+            "runs": self.runs,
+            "stated": self.stated,
             "outcome": self.outcome,
             "confidence": self.confidence,
             "cells": self.cells,
@@ -132,10 +136,10 @@ def plan_power(
 
     protocol = source if isinstance(source, Protocol) else source.protocol
     hypotheses = tuple(protocol.hypotheses) if protocol else ()
-    pilot, shared, basis = _pilot(source, name)
+    pilot, shared = _pilot(source, name)
+    runs = int(pilot.n[np.isfinite(pilot.n)].sum())
     if expected is not None:
         pilot = with_expected(pilot, expected)
-        basis = f"{basis}, and what is stated" if pilot.spread is not None else "what is stated"
     targets = _targets(asked, hypotheses, name)
     question = _question(source, asked, hypotheses, shared=shared)
     _check_claims(pilot, question)
@@ -154,19 +158,27 @@ def plan_power(
     )
     _refuse_unreachable(plan, asked)
     table = pilot.model.tables[0]
-    confidence = question.how.confidence
-    return PowerFound(name, plan, len(pilot.model), hours, basis, table.outcome, confidence)
+    return PowerFound(
+        name,
+        plan,
+        len(pilot.model),
+        hours,
+        runs,
+        expected is not None,
+        table.outcome,
+        question.how.confidence,
+    )
 
 
-def _pilot(source: Source | Protocol, name: str) -> tuple[Pilot, bool, str]:
-    """How runs come out, whether cells share seeds, and what that rests on."""
+def _pilot(source: Source | Protocol, name: str) -> tuple[Pilot, bool]:
+    """How runs come out, and whether cells share seeds."""
     from vggstudy.analysis.data.cells import Cells
     from vggstudy.analysis.planning.pilot import read_pilot
 
     if isinstance(source, Protocol):
         if source.design.seeding == "crossed":
             raise TableOptionError(_crossed(name))
-        return _stated_pilot(source), source.design.seeding == "shared", "what is stated"
+        return _stated_pilot(source), source.design.seeding == "shared"
     seeds = source.seeds
     if seeds.taken == "crossed":
         raise TableOptionError(_crossed(name))
@@ -176,8 +188,7 @@ def _pilot(source: Source | Protocol, name: str) -> tuple[Pilot, bool, str]:
     further = [seeds.applied(one) for one in source.further if _same_runs(one, source.table)]
     cells = Cells.from_table(table)
     pilot = read_pilot(cells, [Cells.from_table(one) for one in further], shared_seeds=seeds.shared)
-    runs = int(cells.n.sum())
-    return pilot, seeds.shared, f"{runs} run{'' if runs == 1 else 's'} of {name}"
+    return pilot, seeds.shared
 
 
 def _crossed(name: str) -> str:

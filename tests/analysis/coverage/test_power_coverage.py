@@ -76,7 +76,7 @@ CASES = [
     Case("equivalence", EQUIVALENT, 9, ALL, FLAT, 800),
     Case("equivalence, shared seeds", EQUIVALENT, 10, ALL, FLAT, 800, seed_sd=0.01),
     Case("slope", {**SLOPE, "threshold": 0.5}, 8, RISING, FLAT, 400),
-    Case("threshold order", ORDER, 9, APART, FLAT, 100),
+    Case("threshold order", ORDER, 9, APART, FLAT, 80),
     Case("peak", {"kind": "peak", "along": "x"}, 8, ALL, FLAT + 1.7 * CURVE, 600),
     Case("ranking", RANKS, 4, ALL, FLAT + 0.009 * ARMS, 700),
     Case("all of two parts", {"kind": "all", "parts": BOTH}, 7, SOME, FLAT + 0.012 * ARMS, 800),
