@@ -1,7 +1,11 @@
-"""Draw an image of the README from a study: python docs/make_images.py STUDY [docs/images].
+"""Draw images of the README and the pages from studies.
 
-The figures are the report's own, drawn by its code from the study's claims, in its light colours.
-It is named after the study. The same study gives the same bytes.
+    python docs/make_images.py STUDY
+    python docs/make_images.py STUDY --beside SECOND --claim ID --claim ID ...
+
+The figures are the report's own, drawn by its code from the claims, in its light colours. The first
+is named after the study, the other, where both studies say each claim, after the second
+(SECOND-beside.png). The same studies give the same bytes.
 """
 
 from __future__ import annotations
@@ -20,8 +24,8 @@ from vggstudy.report.page.figures.accuracy import draw_accuracy
 from vggstudy.report.page.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.page.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
 from vggstudy.report.page.sections.rows import forest_row
-from vggstudy.report.words.display import confidence_text
-from vggstudy.report.words.names import capitalise
+from vggstudy.report.words.display import confidence_text, display
+from vggstudy.report.words.names import capitalise, in_words
 from vggstudy.study.analyze import analyze_source
 from vggstudy.study.context import report_context
 from vggstudy.study.sources import open_source
@@ -29,6 +33,7 @@ from vggstudy.study.sources import open_source
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.report.page.view import Cell, Factor, StudyView
 
 SCALE = 2
@@ -42,14 +47,24 @@ FOREST_CELLS = 12
 
 def main() -> None:
     """Read the arguments, write the images."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("study", type=Path)
     parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent / "images")
+    parser.add_argument("--beside", type=Path, metavar="SECOND")
+    parser.add_argument("--claim", action="append", default=[], metavar="ID")
     arguments = parser.parse_args()
-    source = open_source(arguments.study)
-    view = study_view(analyze_source(source), report_context(source))
     arguments.folder.mkdir(exist_ok=True)
-    write_overview(view, arguments.folder / f"{arguments.study.resolve().name}.png")
+    source = open_source(arguments.study)
+    result = analyze_source(source)
+    if arguments.beside is None:
+        path = arguments.folder / f"{arguments.study.resolve().name}.png"
+        write_overview(study_view(result, report_context(source)), path)
+        return
+    second = analyze_source(open_source(arguments.beside)).claims
+    path = arguments.folder / f"{arguments.beside.resolve().name}-beside.png"
+    write_beside(result, second, arguments.claim, path)
 
 
 def write_overview(view: StudyView, path: Path) -> None:
@@ -68,7 +83,31 @@ def write_overview(view: StudyView, path: Path) -> None:
         if len(view.cells) <= FOREST_CELLS:
             shares = _heading("How often do runs converge?", f"exact {level} intervals, in percent")
             parts = [shares, draw_forest(_groups(view), WIDE), *parts]
-        pixels = np.concatenate([_pixels(part) for part in parts])
+        _write(parts, path)
+
+
+def write_beside(first: AnalysisResult, second: ClaimSet, claims: list[str], path: Path) -> None:
+    """What two studies say of the same things: a group of two rows a claim."""
+    groups = []
+    for name in claims:
+        claim = first.claims[name]
+        printed = display(claim)
+        unit = "" if printed is None else printed.unit.words.strip()
+        scale = 1 if printed is None else printed.unit.scale
+        rows = (forest_row(claim, "First study"), forest_row(second[name], "Second study"))
+        none = () if claim.reference is None else (claim.reference * scale,)
+        groups.append(
+            ForestGroup(capitalise(in_words(claim.estimand)), unit, rows, references=none)
+        )
+    level = confidence_text(float(first.settings["confidence"]))
+    with drawing("images"):
+        heading = _heading("Does the second study say the same?", f"{level} intervals")
+        _write([heading, draw_forest(groups, WIDE)], path)
+
+
+def _write(parts: list[Figure], path: Path) -> None:
+    """The figures, one below the other, as one image."""
+    pixels = np.concatenate([_pixels(part) for part in parts])
     framed = np.pad(pixels, ((0, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
     image = Image.fromarray(framed).quantize(COLOURS, dither=Image.Dither.NONE)
     image.save(path, optimize=True)

@@ -17,6 +17,8 @@ from typing import IO
 MAX_FILE_BYTES = 64 * 2**20
 """Largest file of a study that is read: a record of 10,000 epochs takes about 2 MiB."""
 
+_PIECE_BYTES = 2**14
+
 TEMPORARY_SUFFIX = ".tmp"
 
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.tmp", re.DOTALL)
@@ -144,8 +146,13 @@ def read_bounded(path: str | Path, *, limit: int = MAX_FILE_BYTES, follow: bool 
     """
     descriptor = _open_ordinary(path, limit=limit, follow=follow)
     try:
-        with os.fdopen(descriptor, "rb", closefd=False) as stream:
-            return stream.read(limit)
+        # As much at once as there is: a stream would set aside the whole limit for each file.
+        size = max(os.fstat(descriptor).st_size + 1, _PIECE_BYTES)
+        pieces, left = [], limit
+        while left > 0 and (piece := os.read(descriptor, min(left, size))):
+            pieces.append(piece)
+            left -= len(piece)
+        return b"".join(pieces)
     finally:
         os.close(descriptor)
 

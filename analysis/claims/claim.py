@@ -16,9 +16,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from vggstudy.analysis.claims.printing import printed
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
+from vggstudy.markup import html_table
 
 FORMAT = "vggstudy-claims"
 VERSION = 3
@@ -156,6 +158,35 @@ class Claim:
     def side(self) -> int:
         """On which side of its reference the interval lies, 1 or -1; 0 where it holds that."""
         return 0 if self.reference is None else side_of(self.low, self.high, self.reference)
+
+    @property
+    def interval_text(self) -> str:
+        """The interval with the digits that its width allows, or why there is none."""
+        return printed(self)[1]
+
+    @property
+    def estimate_text(self) -> str:
+        """The estimate with the digits of its interval, or a dash."""
+        return printed(self)[0]
+
+    def __repr__(self) -> str:
+        interval = f"{self.level:.0%} {self.interval_text}"
+        return f"<Claim {self.id}: {self.estimate_text}, {interval}, n = {self.n}>"
+
+    def _repr_html_(self) -> str:
+        """What it says, for notebooks."""
+        rows = [
+            ("claim", self.id),
+            ("of", self.estimand),
+            ("estimate", f"{self.estimate_text} ({self.unit})"),
+            (f"{self.level:.0%} interval", self.interval_text),
+            ("runs", f"{self.n}, of which {self.k} converged"),
+            ("method", self.method or "-"),
+            *(("caution", note.text) for note in self.warnings),
+        ]
+        if self.verdict is not None:
+            rows.insert(1, ("verdict", self.verdict.replace("_", " ")))
+        return html_table(("", ""), rows)
 
     @property
     def reason(self) -> str | None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
 from vggstudy.analysis.claims.claim import Claim
+from vggstudy.analysis.comparing.pairing import Paired
 from vggstudy.analysis.numbers import replication
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.errors import AnalysisError
-from vggstudy.quantities import SHARES
+from vggstudy.quantities import QUANTITIES, SHARES
+
+Pairing = Callable[[str, float], Paired | None]
+"""From a claim's id and level to how both studies' claims go together."""
 
 APART = ("best", "prediction")
 """Quantities whose ends are those of a set, or of one run, and tell no standard error."""
@@ -52,6 +56,8 @@ class Like:
         How probable that is where both estimate one thing.
     margin : float or None
         Within which a difference counts as none.
+    paired : Paired or None
+        How both go together, where runs of both draw from the same seeds.
     """
 
     first: Claim
@@ -62,6 +68,7 @@ class Like:
     captured: bool
     capture: float
     margin: float | None = None
+    paired: Paired | None = None
 
     @property
     def id(self) -> str:
@@ -114,12 +121,24 @@ class Like:
             "captured": self.captured,
             "capture_probability": self.capture,
             "equivalent": self.equivalent,
+            "paired_runs": 0 if self.paired is None else self.paired.runs,
+            "correlation": None if self.paired is None else self.paired.correlation,
             "finding": str(self.finding),
         }
 
 
-def like(first: Claim, second: Claim, *, margin: float | None = None) -> Like | None:
+def like(
+    first: Claim, second: Claim, *, margin: float | None = None, paired: Paired | None = None
+) -> Like | None:
     """Set two claims of one id beside each other; None where one has no interval.
+
+    Parameters
+    ----------
+    first, second : Claim
+    margin : float, optional
+        Within which a difference counts as none.
+    paired : Paired, optional
+        How both go together; by default they are independent.
 
     Raises
     ------
@@ -136,27 +155,48 @@ def like(first: Claim, second: Claim, *, margin: float | None = None) -> Like | 
         )
         raise AnalysisError(msg)
     least, most = range_of(first)
-    change = replication.difference(a, b)
+    correlation = 0.0 if paired is None else paired.correlation
+    change = _at_least(replication.difference(a, b, correlation=correlation), paired, a, b)
     if (least, most) == (0.0, 1.0):
         change = change.clipped(-1.0, 1.0)
     return Like(
         first=first,
         second=second,
         difference=change,
-        expected=replication.expected(a, b).clipped(least, most),
-        combined=replication.combined((a, b)).clipped(least, most),
+        expected=replication.expected(a, change).clipped(least, most),
+        combined=replication.combined((a, b), correlation=correlation).clipped(least, most),
         captured=a.low <= b.estimate <= a.high,
-        capture=replication.capture(a, b, confidence=first.level),
+        capture=replication.capture(a, b, confidence=first.level, correlation=correlation),
         margin=margin,
+        paired=paired,
     )
 
 
+def _at_least(change: Interval, paired: Paired | None, a: Interval, b: Interval) -> Interval:
+    """A paired difference, reaching as far as its pairs leave open, or independent runs would."""
+    if paired is None or paired.least is None:
+        return change
+    least, apart = paired.least, replication.difference(a, b)
+    below = min(least.estimate - least.low, apart.estimate - apart.low)
+    above = min(least.high - least.estimate, apart.high - apart.estimate)
+    at = change.estimate
+    return replace(change, low=min(change.low, at - below), high=max(change.high, at + above))
+
+
 def likes(
-    first: Mapping[str, Claim], second: Mapping[str, Claim], *, margin: float | None = None
+    first: Mapping[str, Claim],
+    second: Mapping[str, Claim],
+    *,
+    margin: float | None = None,
+    pairing: Pairing | None = None,
 ) -> Iterator[Like]:
     """All claims that both have with an interval, in the first's order."""
     for name, claim in first.items():
-        if name in second and (found := like(claim, second[name], margin=margin)) is not None:
+        if name not in second or interval_of(claim) is None:
+            continue
+        paired = None if pairing is None else pairing(name, claim.level)
+        found = like(claim, second[name], margin=margin, paired=paired)
+        if found is not None:
             yield found
 
 
@@ -178,7 +218,12 @@ def range_of(claim: Claim) -> tuple[float | None, float | None]:
     """Values that a claim's quantity cannot leave."""
     if claim.unit not in SHARES:
         return None, None
-    return (-1.0, 1.0) if claim.factors and claim.reference == 0 else (0.0, 1.0)
+    kind = QUANTITIES[claim.quantity]
+    if kind.unit is None and kind.compares:
+        return -float(kind.compares), float(kind.compares)
+    if claim.unit == "probability" or claim.outcome == "expected":
+        return 0.0, 1.0
+    return None, 1.0  # a gap between two shares falls below 0
 
 
 def _numbers(one: Claim | Interval) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ from vggstudy.errors import AnalysisError
 LEAST = 2
 """Studies that must have a claim."""
 
+ODD_BY_CHANCE = 0.05
+"""Share of claims on which studies of one thing seem to differ."""
+
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
@@ -38,7 +41,7 @@ class Pooled:
     spread : Heterogeneity
         How much studies differ beyond what their runs leave open.
     another : Interval
-        Where the estimate of one more such study lies.
+        Where the estimate of one more such study lies; nowhere nearer than the mean.
     """
 
     claims: Mapping[str, Claim]
@@ -53,8 +56,8 @@ class Pooled:
 
     @property
     def odd(self) -> bool:
-        """Whether the studies differ beyond chance, by Cochran's test at 5%."""
-        return self.spread.p < 0.05
+        """Whether the studies differ beyond chance, by Cochran's test at `ODD_BY_CHANCE`."""
+        return self.spread.p < ODD_BY_CHANCE
 
     @property
     def claim(self) -> Claim:
@@ -162,5 +165,7 @@ def _pooled(claims: Mapping[str, Claim]) -> Pooled | None:
     variance = (widths / (2 * normal_quantile(level))) ** 2
     spread = heterogeneity(effects, variance)
     mean = hartung_knapp(effects, variance, spread.tau2, confidence=level)
-    another = next_block(effects, confidence=level)
+    next_ = next_block(effects, confidence=level)
+    # Estimates that happen to agree, as shares of few runs do, tell no more of it than of the mean.
+    another = replace(next_, low=min(next_.low, mean.low), high=max(next_.high, mean.high))
     return Pooled(usable, mean.clipped(*limits), spread, another.clipped(*limits))

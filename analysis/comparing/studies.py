@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from vggstudy.analysis.claims.claim import Claim
-from vggstudy.analysis.comparing.like import Finding, Like, likes
+from vggstudy.analysis.comparing.like import Finding, Like, Pairing, likes
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 
@@ -96,6 +96,7 @@ def compare(
     margin: float | None = None,
     verdicts: Sequence[Verdicts] = (),
     notes: Sequence[Note] = (),
+    pairing: Pairing | None = None,
 ) -> Comparison:
     """Compare two studies' claims.
 
@@ -110,6 +111,8 @@ def compare(
         Difference between the studies that counts as none, in the claims' own unit.
     verdicts, notes
         Taken over.
+    pairing : callable, optional
+        How claims go together; by default both studies are independent.
 
     Raises
     ------
@@ -117,7 +120,7 @@ def compare(
         If they have no claim in common, or their intervals are at different levels.
     """
     a, b = (asked(claims, match) for claims in (first, second))
-    found = tuple(likes(a, b, margin=margin))
+    found = tuple(likes(a, b, margin=margin, pairing=pairing))
     if not found:
         which = f" that matches {', '.join(match)}" if match else ""
         msg = f"{names[0]} and {names[1]} have no claim in common with an interval in both{which}"

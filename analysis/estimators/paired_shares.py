@@ -99,13 +99,13 @@ def _learned(cells: Cells, groups: list[Group]) -> _Learned:
 def _of_pairs(learned: _Learned, confidence: float) -> Interval:
     """From the shares of pairs that differ, as if pairs were independent."""
     found = [
-        _difference(learned.groups[i], learned.groups[i + 1], confidence)
+        difference_of_pairs(learned.groups[i], learned.groups[i + 1], confidence)
         for i in range(0, len(learned.groups), 2)
     ]
     return mover_sum(found, [1, -1][: len(found)], method=METHOD)
 
 
-def _difference(first: FloatArray, second: FloatArray, confidence: float) -> Interval:
+def difference_of_pairs(first: FloatArray, second: FloatArray, confidence: float) -> Interval:
     """Share of pairs in which only the first converged, less that of only the second [1]_."""
     counts = [float(x.sum()) for x in (first > second, second > first)]
     shares = [clopper_pearson(k, float(first.size), confidence=confidence) for k in counts]

@@ -1,7 +1,9 @@
-"""Two independent estimates of one thing: their difference, and what the first lets expect.
+"""Two estimates of one thing: their difference, and what the first lets expect.
 
 Everything is made from estimates and the ends of their intervals, which need not lie evenly about
-them: distances to the ends stand for standard errors times a quantile (MOVER).
+them: distances to the ends stand for standard errors times a quantile (MOVER). Estimates are
+independent, or of a known correlation [4]_: of means of the same seeds, whose correlation is that
+of the pairs, the interval of the difference is then Student's of the pairs' differences.
 
 References
 ----------
@@ -10,35 +12,46 @@ References
    a replication is expected inside this prediction interval).
 .. [3] Cumming & Maillardet (2006), Psychological Methods 11, 217-227 (how often a confidence
    interval holds the next estimate: 83% where both are as precise).
+.. [4] Zou (2007), Psychological Methods 12, 399-413, eq. 15 (MOVER of correlated estimates).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import hypot
+from math import sqrt
 
 from scipy.special import ndtr
 
 from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
-from vggstudy.analysis.numbers.proportions import mover_sum
 
 
-def difference(first: Interval, second: Interval) -> Interval:
-    """Interval for the second's quantity minus the first's [1]_."""
-    return mover_sum((second, first), (1.0, -1.0), method="mover")
+def difference(first: Interval, second: Interval, *, correlation: float = 0.0) -> Interval:
+    """Interval for the second's quantity minus the first's [1]_ [4]_."""
+    estimate = second.estimate - first.estimate
+    below = _apart(second.estimate - second.low, first.high - first.estimate, correlation)
+    above = _apart(second.high - second.estimate, first.estimate - first.low, correlation)
+    return Interval(estimate, estimate - below, estimate + above, "mover")
 
 
-def expected(first: Interval, second: Interval) -> Interval:
+def _apart(one: float, other: float, correlation: float) -> float:
+    """How far a difference reaches, from how far its parts do."""
+    return sqrt(max(one * one + other * other - 2 * correlation * one * other, 0.0))
+
+
+def expected(first: Interval, change: Interval) -> Interval:
     """Where an estimate as precise as the second was to be expected after the first [2]_.
 
-    It holds the second's estimate exactly where the interval of their difference holds 0.
+    It holds the second's estimate exactly where the interval of their difference, ``change``, holds
+    0.
     """
-    low = first.estimate - hypot(first.estimate - first.low, second.high - second.estimate)
-    high = first.estimate + hypot(first.high - first.estimate, second.estimate - second.low)
+    low = first.estimate - (change.high - change.estimate)
+    high = first.estimate + (change.estimate - change.low)
     return Interval(first.estimate, low, high, "mover_prediction")
 
 
-def capture(first: Interval, second: Interval, *, confidence: float) -> float:
+def capture(
+    first: Interval, second: Interval, *, confidence: float, correlation: float = 0.0
+) -> float:
     """How probably the first's interval holds the second's estimate, if both estimate one thing.
 
     Parameters
@@ -54,18 +67,33 @@ def capture(first: Interval, second: Interval, *, confidence: float) -> float:
         For normal estimates, 83.4% with equal precision at 95% [3]_.
     """
     above, below = first.high - first.estimate, first.estimate - first.low
-    return _reach(above, second.estimate - second.low, confidence) - (
-        1 - _reach(below, second.high - second.estimate, confidence)
-    )
+    up = _apart(above, second.estimate - second.low, correlation)
+    down = _apart(below, second.high - second.estimate, correlation)
+    return _reach(above, up, confidence) - (1 - _reach(below, down, confidence))
 
 
-def _reach(own: float, other: float, confidence: float) -> float:
+def _reach(own: float, apart: float, confidence: float) -> float:
     """Probability that the estimates' difference on one side does not go beyond the own end."""
-    return float(ndtr(normal_quantile(confidence) * own / hypot(own, other))) if own else 0.5
+    if not own:
+        return 0.5
+    return float(ndtr(normal_quantile(confidence) * own / apart)) if apart else 1.0
 
 
-def combined(estimates: Sequence[Interval]) -> Interval:
-    """Both estimates as one, weighted by the squared widths of their intervals; limits as [1]_."""
-    weights = [1 / (one.high - one.low) ** 2 for one in estimates]
-    shares = [weight / sum(weights) for weight in weights]
-    return mover_sum(estimates, shares, method="mover_combined")
+def combined(estimates: Sequence[Interval], *, correlation: float = 0.0) -> Interval:
+    """Both estimates as one, of least variance by the widths of their intervals; limits as [4]_.
+
+    Neither counts negatively, as the less precise of two that go together closely would.
+    """
+    a, b = (one.high - one.low for one in estimates)
+    both = a * a + b * b - 2 * correlation * a * b
+    share = min(max((b * b - correlation * a * b) / both, 0.0), 1.0) if both > 0 else 0.5
+    first, second = estimates
+    estimate = share * first.estimate + (1 - share) * second.estimate
+    ends = [
+        _apart(share * x, (1 - share) * y, -correlation)
+        for x, y in (
+            (first.estimate - first.low, second.estimate - second.low),
+            (first.high - first.estimate, second.high - second.estimate),
+        )
+    ]
+    return Interval(estimate, estimate - ends[0], estimate + ends[1], "mover_combined")

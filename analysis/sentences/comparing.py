@@ -9,8 +9,13 @@ COMPARING = {
     "same_inputs": Sentence(
         "both rest on the same runs, so that their numbers agree by themselves"
     ),
-    "seeds_match": Sentence(
-        "the runs of both studies were seeded alike (design.seed = %(name)s); they are taken as "
-        "independent, which makes intervals of the differences wider where seeds matter"
+    "seeds_paired": Sentence(
+        "%(n)s of %(runs)s runs of %(name)s have a partner in %(other)s, in the same cell and from "
+        "the same seeds; differences of probabilities and means are taken within such pairs, other "
+        "quantities as if all runs were independent"
+    ),
+    "seeds_unpaired": Sentence(
+        "runs of %(name)s draw from the same seeds; over several studies they are taken as "
+        "independent"
     ),
 }

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from vggstudy.analysis.comparing.like import Like
     from vggstudy.analysis.comparing.studies import Comparison
+    from vggstudy.analysis.notes import Note
 
 MOST_DRAWN = 12
 """Claims in the figure: what does not fit, then those over the whole grid."""
@@ -53,23 +54,40 @@ def render_comparison(comparison: Comparison, *, language: str = "en") -> str:
     """
     with speaking(language):
         first, second = comparison.names
-        html = (
-            environment()
-            .get_template("comparison.html.j2")
-            .render(
-                title=gettext("%(second)s beside %(first)s") % {"first": first, "second": second},
-                first=first,
-                second=second,
-                sentences=sentences(comparison),
-                notes=[f"{capitalise(spoken(note)).rstrip('.')}." for note in comparison.notes],
-                verdicts=_verdicts(comparison),
-                forest=_forest(comparison),
-                table=_table(comparison),
-                language=language,
-                version=__version__,
-                css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
-            )
+        return page_of(
+            title=gettext("%(second)s beside %(first)s") % {"first": first, "second": second},
+            kicker=gettext("Comparison of two studies"),
+            asks=gettext("Does the second study replicate the first?"),
+            sentences=sentences(comparison),
+            notes=comparison.notes,
+            verdicts=_verdicts(comparison),
+            forest=_forest(comparison),
+            table=_table(comparison),
+            language=language,
         )
+
+
+def page_of(*, notes: Sequence[Note], language: str, **content: object) -> str:
+    """The page of a comparison, in the language that is spoken.
+
+    Parameters
+    ----------
+    notes : sequence of Note
+    language : str
+    **content : object
+        What the template names: its title, sentences, figure and table.
+    """
+    html = (
+        environment()
+        .get_template("comparison.html.j2")
+        .render(
+            notes=[f"{capitalise(spoken(note)).rstrip('.')}." for note in notes],
+            language=language,
+            version=__version__,
+            css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
+            **content,
+        )
+    )
     return clean(html.rstrip()) + "\n"
 
 

@@ -106,7 +106,6 @@ def _targets(plan: Plan, cells: int, hours: float | None) -> Table:
         gettext("Replicates that reach each target"),
         words.target_head(),
         [words.target_row(one, plan, cells, hours) for one in plan.reached],
-        texts=2,
     )
 
 
@@ -126,11 +125,9 @@ def _point(
     return heading, words.size_of(point, cells, hours), tables
 
 
-def _table(
-    caption: str, head: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
-) -> Table:
-    """Rows of text, the first columns to the left."""
-    columns = [Column(capitalise(name), numeric=i >= texts) for i, name in enumerate(head)]
+def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """Rows of text, the first column to the left."""
+    columns = [Column(capitalise(name), numeric=i > 0) for i, name in enumerate(head)]
     return Table(caption, tuple(columns), tuple(tuple(map(entry, row)) for row in rows))
 
 

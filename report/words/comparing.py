@@ -6,14 +6,19 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vggstudy.analysis.comparing.like import Finding
-from vggstudy.report.words.display import Display, display, read
+from vggstudy.analysis.comparing.pooled import ODD_BY_CHANCE
+from vggstudy.report.words.display import POINTS, Display, display, read
 from vggstudy.report.words.i18n import gettext, mark, ngettext
+from vggstudy.rounding import round_significant
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
     from vggstudy.analysis.comparing.like import Like
+    from vggstudy.analysis.comparing.pooled import Pooled, Pooling
     from vggstudy.analysis.comparing.studies import Comparison
     from vggstudy.analysis.numbers.intervals import Interval
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 FINDINGS = {
     Finding.REVERSED: mark("reversed"),
@@ -104,6 +109,38 @@ def sentences(comparison: Comparison) -> list[str]:
             % {"n": same, "all": len(comparison.verdicts)}
         )
     return said
+
+
+def pooled_sentences(pooling: Pooling) -> list[str]:
+    """What several studies come to."""
+    total = len(pooling.claims)
+    return [
+        ngettext(
+            "%(n)s claim is in at least two of the %(studies)s studies with an interval.",
+            "%(n)s claims are in at least two of the %(studies)s studies with an interval.",
+            total,
+        )
+        % {"n": total, "studies": len(pooling.names)},
+        gettext(
+            "On %(n)s of them the studies differ beyond what their runs leave open (Cochran's "
+            "test at 5%%); about %(chance)s would by chance."
+        )
+        % {
+            "n": sum(one.odd for one in pooling.claims),
+            "chance": f"{ODD_BY_CHANCE * total:.0f}",
+        },
+    ]
+
+
+def shown_spread(one: Pooled, *, whole: bool = True) -> str:
+    """``I² 45%, τ 1.2 points``: how far studies differ beyond chance; or τ alone."""
+    printed = display(one.claim)
+    unit = None if printed is None else printed.unit
+    tau = round_significant(one.spread.tau2**0.5 * (1 if unit is None else unit.scale))
+    # What studies differ by is a difference: of percentages, points.
+    words = "" if unit is None else POINTS.after(tau) if unit.scale == POINTS.scale else unit.words
+    text = f"I² {one.spread.i2:.0%}, τ {tau}{words}" if whole else f"{tau}{words}"
+    return text.replace(" ", NO_BREAK)
 
 
 def _as_claim(claim: Claim, interval: Interval, *, between: bool = False) -> Claim:

@@ -35,7 +35,6 @@ def target_head() -> tuple[str, ...]:
     """Heads of `target_row`."""
     return (
         gettext("target"),
-        gettext("asked"),
         gettext("replicates"),
         gettext("to be sure"),
         gettext("runs"),
@@ -47,8 +46,7 @@ def target_row(one: Reached, plan: Plan, cells: int, hours: float | None) -> tup
     """A target, and what reaches it."""
     n = one.n
     return (
-        one.target.id,
-        asked_words(one),
+        f"{one.target.id}: {asked_words(one)}",
         f"> {plan.points[-1].n}" if n is None else str(n),
         f"> {plan.points[-1].n}" if one.assured is None else str(one.assured),
         NONE if n is None else str(n * cells),

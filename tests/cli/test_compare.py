@@ -93,6 +93,44 @@ def test_three_studies_have_a_mean_and_a_spread(cli: Cli, first: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
+    ("language", "words"), [("en", "one more such study"), ("ko", "이러한 연구 하나 더")]
+)
+def test_the_page_of_several_studies_holds_each_and_their_spread(
+    language: str, words: str, cli: Cli, first: Path, tmp_path: Path
+) -> None:
+    import html5lib
+
+    more = [
+        table(tmp_path / f"{name}.csv", seed, shift=-0.05 * seed)
+        for seed, name in enumerate("bc", 2)
+    ]
+    given = ("compare", first, *more, *OPTIONS, "-o", "page.html", "--lang", language)
+    done = cli(*given)
+    assert done.code == 0, done.err
+    text = (tmp_path / "page.html").read_text("utf-8")
+    assert words in text
+    row = next(line for line in done.out.splitlines() if line.startswith("accuracy.diff.model"))
+    cells = [cell for cell in row.split("  ") if cell]
+    for cell in cells[1:4]:  # each study's numbers
+        assert cell.strip().split(" ")[0] in text
+    html5lib.HTMLParser(strict=True).parse(text)
+    cli(*given)
+    assert (tmp_path / "page.html").read_text("utf-8") == text
+
+
+def test_the_same_seeds_pair_two_tables(cli: Cli, tmp_path: Path) -> None:
+    one, other = (table(tmp_path / f"{name}.csv", seed) for seed, name in enumerate("ab"))
+    for path in (one, other):
+        path.write_text(path.read_text().replace("replicate", "seed"))
+    done = cli("compare", one, other, *OPTIONS, "--seeding", "independent", "--json")
+    content = json.loads(done.out)
+    assert any("12 of 12 runs" in note["text"] for note in content["notes"])
+    (found,) = [x for x in content["claims"] if x["id"] == "accuracy.diff.model"]
+    assert found["paired_runs"] == 12
+    assert -1 < found["correlation"] < 1
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         ((), 2, "Missing argument"),

@@ -91,7 +91,7 @@ def test_a_table_says_how_many_and_what_they_cost(cli: Cli, pilot: Path) -> None
     assert known[0] > known[-1]
     words = cli("power", pilot, *OPTIONS, *DIFF, *costs).out
     row = next(x for x in words.splitlines() if x.startswith("accuracy.diff.model"))
-    assert re.split(r"  +", row)[2:] == [
+    assert re.split(r"  +", row)[1:] == [
         str(one["n"]),
         str(one["assured"]),
         str(2 * one["n"]),
@@ -132,7 +132,7 @@ def test_a_page_holds_what_is_printed(
     html5lib.HTMLParser(strict=True).parse(text)
     assert words in text
     row = next(x for x in done.out.splitlines() if x.startswith("H1"))
-    assert f">{re.split(r'  +', row)[2]}" in text
+    assert f">{re.split(r'  +', row)[1]}" in text
     assert cli(*asked, "-o", "again.html", "--lang", language).code == 0
     assert (tmp_path / "again.html").read_text("utf-8") == text
 

@@ -135,11 +135,11 @@ def test_a_harmed_index_changes_no_claim(
 
 
 @pytest.mark.campaign
-@pytest.mark.parametrize(("epochs", "limit_s"), [(10, 60.0), (100, 150.0)])
+@pytest.mark.parametrize("epochs", [10, 100])
 def test_a_hundred_thousand_records_are_indexed_and_opened_in_time(
-    tmp_path: Path, repository: Path, epochs: int, limit_s: float
+    tmp_path: Path, repository: Path, epochs: int
 ) -> None:
-    """Processor time: other programs on the machine do not count. The limits are for one core."""
+    """Processor time: other programs on the machine do not count. The limit is for one core."""
     base = of_epochs(published_record(repository), epochs)
     store = StudyStore.create(tmp_path / "study", "schema = 1\n", "d", "large")
     for number in range(RECORDS):
@@ -155,5 +155,5 @@ def test_a_hundred_thousand_records_are_indexed_and_opened_in_time(
     with store.index() as index:
         assert len(index) == RECORDS
     opened = time.process_time() - began
-    assert indexed < limit_s, indexed
+    assert indexed < 60.0, indexed
     assert opened < 2.0, opened

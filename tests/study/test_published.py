@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import json
 import math
+import re
 import shutil
 from functools import cache
 from pathlib import Path
@@ -15,13 +16,17 @@ import pytest
 from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import write_report
 from vggstudy.report.citing.verify import verify_paper
+from vggstudy.report.words.comparing import sentences, shown
 from vggstudy.study.analyze import analyze_source, published_claims
+from vggstudy.study.comparing import Compared, compare_two
 from vggstudy.study.context import report_context
 from vggstudy.study.sources import Source, open_source
 from vggstudy.study.study import Study
 
 ROOT = Path(__file__).parents[2]
 PUBLISHED = sorted(path.parent for path in (ROOT / "report" / "reference").glob("*/study.json"))
+FIRST = ROOT / "report" / "reference" / "depth-batch-norm-cpu"
+SECOND = FIRST.with_name("depth-batch-norm-cpu-2027")
 MEGABYTE = 2**20
 
 each_study = pytest.mark.parametrize("folder", PUBLISHED, ids=lambda folder: folder.name)
@@ -63,10 +68,45 @@ def test_every_planned_run_is_published(folder: Path) -> None:
     assert not study.store().damaged()
 
 
-@each_study
-def test_the_published_protocol_is_the_shipped_one(folder: Path) -> None:
-    shipped = ROOT / "protocols" / f"{folder.name}.toml"
-    assert filecmp.cmp(folder / "protocol.toml", shipped, shallow=False)
+def test_the_published_protocol_is_the_shipped_one() -> None:
+    shipped = ROOT / "protocols" / f"{FIRST.name}.toml"
+    assert filecmp.cmp(FIRST / "protocol.toml", shipped, shallow=False)
+
+
+def test_the_replication_differs_from_the_first_study_in_name_and_seed_alone() -> None:
+    texts = [(folder / "protocol.toml").read_text("utf-8") for folder in (FIRST, SECOND)]
+    differ = [
+        pair
+        for pair in zip(*(text.splitlines() for text in texts), strict=True)
+        if len({*pair}) > 1
+    ]
+    assert differ == [
+        (f'name = "{FIRST.name}"', f'name = "{SECOND.name}"'),
+        ("seed = 2026", "seed = 2027"),
+    ]
+
+
+def test_no_run_of_the_replication_is_one_of_the_first_study() -> None:
+    first, second = (
+        {record.result["parameters_sha256"] for record in Study.open(folder).store().records()}
+        for folder in (FIRST, SECOND)
+    )
+    assert len(first) == len(second) == 200
+    assert not first & second
+
+
+def test_the_page_on_the_replication_says_what_compare_says() -> None:
+    first, second = (
+        Compared.of_source(folder.name, analysed(folder)[0]) for folder in (FIRST, SECOND)
+    )
+    compared = compare_two(first, second)
+    page = " ".join((ROOT / "docs/studies/replication.md").read_text("utf-8").split())
+    for sentence in sentences(compared):
+        assert sentence.rstrip(".") in page
+    said = {one.id: (shown(one.first), shown(one.second), one.finding) for one in compared.likes}
+    rows = re.findall(r"\| `(\S+)` \| (.+?) \| (.+?) \| (\w+) \|", page)
+    assert len(rows) >= 8
+    assert [row for row in rows if row[1:] != said[row[0]]] == []
 
 
 @each_study
@@ -96,11 +136,7 @@ def test_the_published_report_is_rebuilt_to_the_byte(folder: Path, tmp_path: Pat
 
 
 def test_the_readme_cites_what_is_published() -> None:
-    claims = ClaimSet.from_json(
-        (ROOT / "report" / "reference" / "depth-batch-norm-cpu" / "claims.json").read_text(
-            encoding="utf-8"
-        )
-    )
+    claims = ClaimSet.from_json((FIRST / "claims.json").read_text(encoding="utf-8"))
     verification = verify_paper(ROOT / "README.md", claims)
     assert verification.mismatches == ()
     assert verification.checked >= 3

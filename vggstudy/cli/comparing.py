@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,30 +57,34 @@ def compare_command(
     if len(sources) < 2:
         msg = "one study is nothing to compare: name two or more"
         raise click.UsageError(msg)
-    for option, given in (("--margin", margin), ("-o", output)):
-        if len(sources) > 2 and given is not None:
-            msg = f"{option} is for two studies"
-            raise click.UsageError(msg)
+    if len(sources) > 2 and margin is not None:
+        msg = "--margin is for two studies"
+        raise click.UsageError(msg)
     studies = [_compared(source, table) for source in sources]
     if len({each.name for each in studies}) < len(studies):
         studies = [replace(one, name=source) for one, source in zip(studies, sources, strict=True)]
     every = every or bool(match)
     if len(studies) > 2:
-        _print_pooling(console, compare_several(studies, match=match), every=every)
-        return
-    comparison = compare_two(*studies, match=match, margin=margin)
-    if output is not None:
-        from vggstudy.report.page.comparison import render_comparison  # matplotlib
+        from vggstudy.report.page.several import render_pooling
 
-        write_result(output, render_comparison(comparison, language=language))
-    _print_comparison(console, comparison, every=every)
+        pooling = compare_several(studies, match=match)
+        page = None if output is None else render_pooling(pooling, language=language)
+        show = partial(_print_pooling, console, pooling, every=every)
+    else:
+        from vggstudy.report.page.comparison import render_comparison
+
+        comparison = compare_two(*studies, match=match, margin=margin)
+        page = None if output is None else render_comparison(comparison, language=language)
+        show = partial(_print_comparison, console, comparison, every=every)
+    if output is not None and page is not None:
+        write_result(output, page)
+    show()
     if output is not None:
         console.say(f"page: {output}")
 
 
 def _compared(source: str, table: TableChoice) -> Compared:
     """One of the studies, analysed unless it is a file of claims."""
-    from vggstudy.study.analyze import analyze_source
     from vggstudy.study.comparing import Compared
 
     if is_claims_file(source):
@@ -89,7 +94,7 @@ def _compared(source: str, table: TableChoice) -> Compared:
         return Compared.of_claims(name, read_claims(path))
     opened = open_for(source, table)
     place = opened.study.path if opened.study is not None else Path(source)
-    return Compared.of_result(place.name, analyze_source(opened), opened.protocol)
+    return Compared.of_source(place.name, opened)
 
 
 def _print_comparison(console: Console, comparison: Comparison, *, every: bool) -> None:

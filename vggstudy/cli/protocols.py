@@ -1,57 +1,29 @@
-"""Commands on protocols: init, check, schema, protocols."""
+"""Commands on protocols: check, schema, protocols."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.errors import ProtocolError
+from vggstudy.errors import ProtocolError, printable
 from vggstudy.plan import make_plan
 from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
 from vggstudy.stated.base import write_level
 
+if TYPE_CHECKING:
+    from vggstudy.protocol import LoadedProtocol
+    from vggstudy.protocol.model.table import TableSettings
 
-@click.command("init")
-@click.argument("name")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="File to write; NAME.toml by default.",
-)
-@click.option("--from", "source", metavar="PROTOCOL", help="Copy a shipped protocol instead.")
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
-@common
-def init_command(
-    console: Console, name: str, output: Path | None, source: str | None, *, force: bool
-) -> None:
-    """Write a commented starter protocol named NAME.
+MAX_TEXT = 250_000
+"""Bytes of a protocol that are looked at for the lines to show."""
 
-    It runs as it is, on the digits images, in a minute or two. With --from it is a copy of that
-    shipped protocol under the new name: "vggstudy protocols" lists them.
-    """
-    from vggstudy.files import write_atomic
-    from vggstudy.protocol.reading.template import render_copy, render_template
-
-    plain = name.removesuffix(".toml")
-    text = render_copy(load_protocol(source).text, plain) if source else render_template(plain)
-    file = output or Path(f"{name.removesuffix('.toml')}.toml")
-    try:
-        write_atomic(file, text.encode(), exclusive=not force)
-    except FileExistsError:
-        msg = f"{file} exists; --force replaces it"
-        raise click.UsageError(msg) from None
-    except OSError as error:
-        msg = f"{file} cannot be written: {error.strerror}"
-        raise click.UsageError(msg) from None
-    if console.as_json:
-        console.json("init", {"path": str(file)})
-    else:
-        console.data(str(file))
-        console.say(f"next: vggstudy check {file}; vggstudy run {file}")
+WIDEST = 100
+"""Characters of a line that are shown."""
 
 
 @click.command("check")
@@ -76,6 +48,8 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
 
     try:
         loaded = load_protocol(name, overrides=overrides)
+        if loaded.protocol.table is not None:
+            return _checked_table(console, loaded, loaded.protocol.table)
         plan = make_plan(loaded.protocol, loaded.cells)
         warnings = [
             *loaded.warnings,
@@ -84,7 +58,8 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         ]
     except ProtocolError as error:
         if not console.as_json:
-            click.echo(str(error), err=True)
+            for line in _excerpts(error, error.filename if not overrides else None):
+                click.echo(line, err=True)
         problems = [
             {
                 "message": problem.message,
@@ -117,6 +92,53 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         "factors": loaded.protocol.design.factors,
         "warnings": warnings,
     }
+
+
+def _checked_table(
+    console: Console, loaded: LoadedProtocol, table: TableSettings
+) -> dict[str, object]:
+    """Say what a protocol states of a table, which is not opened."""
+    if not console.as_json:
+        console.data(f"{loaded.path}: valid; reads {table.file or 'the table that is named'}")
+        console.data(f"  factors: {', '.join(table.factors)}")
+        console.data(f"  outcomes: {', '.join(table.outcomes) or 'by default'}")
+    return {
+        "path": str(loaded.path),
+        "valid": True,
+        "name": loaded.protocol.name,
+        "digest": loaded.protocol.digest(),
+        "table": table.model_dump(mode="json", exclude_defaults=True),
+        "warnings": loaded.warnings,
+    }
+
+
+def _excerpts(error: ProtocolError, file: str | None) -> Iterator[str]:
+    """Every mistake, and below it the line where it stands with a mark under the place.
+
+    With overrides lines are not those of the file, and none is shown.
+    """
+    lines = _lines(file) if file else []
+    for problem in error.problems:
+        yield problem.render(error.filename)
+        line_number, column = problem.line or 0, problem.column or 1
+        if not 0 < line_number <= len(lines) or (line_number, column) == (1, 1):
+            continue  # what is missing from the whole file stands nowhere
+        line = lines[line_number - 1]
+        start = max(0, column - WIDEST // 2) if len(line) > WIDEST else 0
+        number = str(line_number)
+        yield f"{number} | {printable(line[start : start + WIDEST])}"
+        yield f"{' ' * len(number)} | {' ' * (column - 1 - start)}^"
+
+
+def _lines(filename: str) -> list[str]:
+    """The lines of a file as they were written; none where it cannot be read."""
+    from vggstudy.files import read_bounded
+
+    try:
+        text = read_bounded(Path(filename), limit=MAX_TEXT).decode("utf-8")
+    except (OSError, ValueError):
+        return []
+    return [line.replace("\t", " ") for line in text.splitlines()]
 
 
 @click.command("schema")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ import click
 from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
 from vggstudy.cli.given import split
-from vggstudy.cli.trainers import ask_consent, trainer_options
+from vggstudy.cli.trainers import ask_consent, trainer_options, warn_of_code
 from vggstudy.plan import select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.stated.base import write_level
@@ -75,6 +76,7 @@ def plan_command(
         *check_outcomes(loaded.protocol),
         *check_validation(study.plan, loaded, study.registered_comparisons),
     ]
+    warn_of_code(console, study)
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
     if console.as_json:
@@ -332,6 +334,8 @@ def _execute(
     if tally.interrupted:
         console.say("interrupted; the same command goes on from here")
         return INTERRUPTED
+    if not progress.lacking and not console.as_json:
+        console.say(f"next: vggstudy report {shlex.quote(str(study.path))}")
     remain = tally.crashed or (progress.lacking and limit is None and not only)
     if remain and console.quiet:  # everything else that would say so is silent
         console.warn(f"{study.path}: {progress_line(progress)}")
@@ -346,6 +350,7 @@ def status_command(console: Console, study: str) -> None:
     from vggstudy.study.cells import cell_table
 
     opened = Study.open(study)
+    warn_of_code(console, opened)
     progress = opened.progress()
     queue = queue_counts(console, opened, progress)
     outcome = opened.protocol.analysis.outcome if opened.protocol.trainer else "test_accuracy"
@@ -370,11 +375,18 @@ def print_cells(console: Console, study: Study) -> None:
 
 def _print_cells(console: Console, study: Study, cells: list[dict[str, Any]]) -> None:
     """The table of `cell_table`, without columns of outcomes that no run has."""
+    from vggstudy.study.labels import counts_all
+
     rare = [name for name in ("diverged", "crashed", "missing") if any(c[name] for c in cells)]
     mean = next(name for name in reversed(cells[0]) if name.startswith("mean_"))
-    names = [*study.plan.factors, "planned", "converged", "failed", *rare, mean]
+    ends = {"converged": "finished"} if counts_all(study.protocol) else _ENDS
+    names = [*study.plan.factors, "planned", *ends, *rare, mean]
     rows = [[_cell_text(cell[name]) for name in names] for cell in cells]
-    console.table([name.replace("_", " ") for name in names], rows)
+    console.table([ends.get(name, name).replace("_", " ") for name in names], rows)
+
+
+_ENDS = {"converged": "converged", "failed": "failed"}
+"""Columns of how runs ended, and what they are called."""
 
 
 def _cell_text(value: Any) -> str:

@@ -212,9 +212,10 @@ class StudyIndex:
             settled = settled and error.kind != "unreadable"
             values = damaged_values(file.run_id, error.kind, error.reason)
         else:
-            values = intact_values(record)
+            environment = environment_row(record)
+            values = intact_values(record, environment[0])
             query = "INSERT OR REPLACE INTO environments VALUES (?, ?)"
-            self._connection.execute(query, environment_row(record))
+            self._connection.execute(query, environment)
         self._connection.execute(_INSERT, values)
         self._connection.execute(_STAMP, (file.run_id, *file.stamp, int(settled)))
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vggstudy.identity import canonical_json
+from vggstudy.ledger.quick_json import read_own, write_numbers
 from vggstudy.ledger.record import RunRecord
 
 COLUMNS = (
@@ -70,13 +71,13 @@ class IndexRow:
         With ``recipe_sha256``, from `recipe_digest`. The result lacks its curves, the timings lack
         what they hold per epoch. The text is read at each use.
         """
-        value: dict[str, Any] = json.loads(self.summary_json)
+        value: dict[str, Any] = read_own(self.summary_json)
         return value
 
     @property
     def curves(self) -> dict[str, list[float | None]]:
         """Per-epoch curves by name; {} if damaged or not loaded."""
-        value: dict[str, list[float | None]] = json.loads(self.curves_json or "{}")
+        value: dict[str, list[float | None]] = read_own(self.curves_json or "{}")
         return value
 
     @property
@@ -86,8 +87,8 @@ class IndexRow:
         return {**result, "curves": self.curves} if result else {}
 
 
-def intact_values(record: RunRecord) -> tuple[Any, ...]:
-    """Values of the table's columns for an intact record."""
+def intact_values(record: RunRecord, environment_id: str) -> tuple[Any, ...]:
+    """Values of the table's columns for an intact record, in an environment of that digest."""
     result = {name: value for name, value in record.result.items() if name not in UNINDEXED}
     scalars = {name: item for name, item in record.timings.items() if not _is_list(item)}
     summary = {
@@ -104,9 +105,9 @@ def intact_values(record: RunRecord) -> tuple[Any, ...]:
         record.run_id,
         cell_id=record.cell_id,
         status=record.status,
-        environment_id=environment_row(record)[0],
+        environment_id=environment_id,
         summary=_text(summary),
-        curves=_text(record.result.get("curves", {})),
+        curves=write_numbers(record.result.get("curves", {})),
     )
 
 

@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from vggstudy.errors import LedgerError
 from vggstudy.identity import canonical_json
+from vggstudy.ledger.quick_json import read_ordinary
 
 DamageKind = Literal["torn", "edited", "foreign", "newer", "unreadable"]
 
@@ -115,8 +116,20 @@ def _parse(data: bytes) -> dict[str, Any]:
     if not data.strip(b"\0 \r\n\t"):
         raise DamagedFileError("torn", f"empty, the end of a torn write; {_RESTORE}")
     try:
+        value = read_ordinary(data)
+    except ValueError:
+        value = _read_slowly(data)
+    if not isinstance(value, dict):
+        raise DamagedFileError("foreign", f"holds a JSON {type(value).__name__}, not an object")
+    return value
+
+
+def _read_slowly(data: bytes) -> Any:
+    """The same of a text that needs a closer look, or the words for what is wrong with it."""
+    try:
         value = json.loads(data.decode("utf-8"), parse_constant=_constant, parse_int=_bounded)
         _refuse_infinite(value)
+        return value
     except UnicodeDecodeError as error:
         reason = f"damaged at byte {error.start}, which is not UTF-8; {_RESTORE}"
         raise DamagedFileError("edited", reason) from None
@@ -125,9 +138,6 @@ def _parse(data: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         reason = f"holds what no vggstudy writes: {str(error)[:100]}; {_RESTORE}"
         raise DamagedFileError("foreign", reason) from None
-    if not isinstance(value, dict):
-        raise DamagedFileError("foreign", f"holds a JSON {type(value).__name__}, not an object")
-    return value
 
 
 def _malformed(error: json.JSONDecodeError, data: bytes) -> DamagedFileError:
@@ -160,27 +170,17 @@ def _constant(text: str) -> float:
 
 
 def _refuse_infinite(document: object) -> None:
-    """Refuse a number that was too large for a float, as ``1e400`` is.
-
-    Curves are most of a record, so lists of numbers are added up rather than looked at one by one.
-    """
+    """Refuse a number that was too large for a float, as ``1e400`` is."""
     waiting = [[document]]
     while waiting:
         for item in waiting.pop():
-            kind = type(item)
-            if kind is dict:
-                waiting.append(list(item.values()))  # type: ignore[attr-defined]
-            elif kind is list and not _adds_up(item):  # type: ignore[arg-type]
-                waiting.append(item)  # type: ignore[arg-type]
-            elif kind is float and not math.isfinite(item):  # type: ignore[arg-type]
+            if isinstance(item, dict):
+                waiting.append(list(item.values()))
+            elif isinstance(item, list):
+                waiting.append(item)
+            elif isinstance(item, float) and not math.isfinite(item):
                 msg = "a number beyond 1.8e308"
                 raise ValueError(msg)
-
-
-def _adds_up(values: list[Any]) -> bool:
-    """Whether a list holds numbers alone, with a finite sum: then each of them is finite."""
-    plain = {*map(type, values)} <= {float, int, type(None)}
-    return plain and math.isfinite(sum(map(float, filter(None, values))))
 
 
 def _bounded(text: str) -> int:

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Named, Note, say
+from vggstudy.plan import Plan
 from vggstudy.protocol import Protocol
+from vggstudy.stated.base import write_level
+from vggstudy.study.sources import Source
 
 if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.analysis.comparing.like import Pairing
+    from vggstudy.analysis.comparing.pairing import SeededRuns
     from vggstudy.analysis.comparing.pooled import Pooling
     from vggstudy.analysis.comparing.studies import Comparison
 
@@ -32,18 +39,30 @@ class Compared:
         Of its hypotheses, by id; of a claims file those of its registered claims, by the claim.
     protocol : Protocol or None
         None of a claims file, and of a table without one.
+    runs : SeededRuns or None
+        The runs by what they drew their random numbers from; None where nothing tells it.
     """
 
     name: str
     claims: ClaimSet
     verdicts: Mapping[str, str] = field(default_factory=dict)
     protocol: Protocol | None = None
+    runs: SeededRuns | None = None
 
     @classmethod
-    def of_result(cls, name: str, result: AnalysisResult, protocol: Protocol | None) -> Compared:
-        """A study, or a table, that was analysed."""
+    def of_source(cls, name: str, source: Source) -> Compared:
+        """A study, or a table, which is analysed."""
+        from vggstudy.study.analyze import analyze_source
+
+        return cls.of_result(name, analyze_source(source), source)
+
+    @classmethod
+    def of_result(cls, name: str, result: AnalysisResult, source: Source | None) -> Compared:
+        """A study, or a table, that was analysed; without a source no seeds are known."""
         verdicts = {one.id: str(one.verdict.value) for one in result.hypotheses}
-        return cls(name, result.claims, verdicts, protocol)
+        if source is None:
+            return cls(name, result.claims, verdicts)
+        return cls(name, result.claims, verdicts, source.protocol, _seeded(result, source))
 
     @classmethod
     def of_claims(cls, name: str, claims: ClaimSet) -> Compared:
@@ -74,7 +93,8 @@ def compare_two(
             for name, verdict in first.verdicts.items()
             if name in second.verdicts
         ],
-        notes=[*_notes(first, second)],
+        notes=[*_notes(first, second), *_partners(first, second)],
+        pairing=_pairing(first, second),
     )
 
 
@@ -84,6 +104,9 @@ def compare_several(studies: Sequence[Compared], *, match: Sequence[str] = ()) -
 
     first, *others = studies
     notes = [note for other in others for note in _notes(first, other)]
+    pairs = [(a.name, b.name) for a, b in combinations(studies, 2) if _common(a, b)]
+    if tied := dict.fromkeys(name for pair in pairs for name in pair):
+        notes.append(say("seeds_unpaired", name=", ".join(tied)))
     return pool(
         {each.name: each.claims for each in studies}, match=match, notes=[*dict.fromkeys(notes)]
     )
@@ -102,8 +125,65 @@ def _notes(first: Compared, second: Compared) -> Iterator[Note]:
     if cells:
         named = Named(cells[:MOST_NAMED], max(0, len(cells) - MOST_NAMED))
         yield say("settings_differ", names=named)
-    if first.protocol.design.seed == second.protocol.design.seed:
-        yield say("seeds_match", name=str(first.protocol.design.seed))
+
+
+def _partners(first: Compared, second: Compared) -> Iterator[Note]:
+    """How many runs of the second have a partner of the same seeds in the first."""
+    if found := _common(first, second):
+        assert second.runs is not None
+        runs = len(second.runs.names)
+        yield say("seeds_paired", n=found, runs=runs, name=second.name, other=first.name)
+
+
+def _common(first: Compared, second: Compared) -> int:
+    """Runs of the second that have a partner in the first; 0 where both are the same runs."""
+    if first.runs is None or second.runs is None or first.inputs & second.inputs:
+        return 0
+    known = {*first.runs.named_cells}
+    return sum(key in known for key in second.runs.named_cells)
+
+
+def _pairing(first: Compared, second: Compared) -> Pairing | None:
+    """How claims of both go together; None where no run has a partner."""
+    from vggstudy.analysis.comparing.pairing import pair
+
+    one, other = first.runs, second.runs
+    if one is None or other is None or not _common(first, second):
+        return None
+    return partial(pair, one, other)
+
+
+def _seeded(result: AnalysisResult, source: Source) -> SeededRuns | None:
+    """The runs by their seeds: those of a study's plan, or of a table's column ``seed``."""
+    from vggstudy.analysis.comparing.pairing import SeededRuns, names_by_cell
+
+    table = result.table
+    names = table.seeds
+    if source.study is not None:
+        names = names_by_cell(table, _roots(source.study.plan))
+    if names is None:
+        return None
+    return SeededRuns(table, names, result.seeds.shared, result.further)
+
+
+def _roots(plan: Plan) -> Callable[[Mapping[str, str]], str | None]:
+    """From a cell's levels to what the seeds of its replicates are derived from.
+
+    See `vggstudy.identity.run_seeds`.
+    """
+    design = plan.protocol.design
+    kind = "network" if plan.protocol.trainer is None else "trainer"
+    cells = {
+        tuple(sorted((name, write_level(x)) for name, x in cell.levels.items())): cell.cell_id
+        for cell in plan.cells
+    }
+
+    def root(levels: Mapping[str, str]) -> str | None:
+        found = cells.get(tuple(sorted(levels.items())))
+        own = "" if design.seeding == "shared" else found
+        return None if found is None else f"{kind}/{design.seeding}/{design.seed}/{own}"
+
+    return root
 
 
 def _settings(protocol: Protocol) -> dict[str, Any]:

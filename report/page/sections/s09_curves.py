@@ -23,9 +23,9 @@ from vggstudy.report.page.sections.target import lines_of, target_pictures
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, entry
 from vggstudy.report.page.view import Cell, Level, StudyView
 from vggstudy.report.words.display import POINTS, confidence_text, read
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.rounding import round_number
 
 LAST = 5
 """Epochs at the end over which a curve's unrest is measured."""
@@ -149,17 +149,23 @@ def _points(
 
 def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) -> Table:
     """Cell by cell: how long, how restless at the end, and the gap to the test data."""
-    columns = factor_columns(view.factors)
-    columns += [
-        Column(word)
-        for word in (gettext("Runs"), gettext("Epochs"), gettext("Unrest"), gettext("Gap"))
-    ]
+    known = any(run.gap is not None for run in runs)  # nobody may have asked for it
+    words = [gettext("Runs"), gettext("Epochs"), gettext("Unrest")]
+    columns = [*factor_columns(view.factors), *map(Column, words)]
     rows = [_row(view, cell, _of_cell(view, runs, cell), name, scale) for cell in view.cells]
-    caption = gettext(
-        "%(measure)s of the runs that converged: median number of epochs; median standard "
-        "deviation of the last %(n)s epochs (unrest); median accuracy on the training data less "
-        "that on the test data (gap)"
-    )
+    if known:
+        columns.append(Column(gettext("Gap")))
+        caption = gettext(
+            "%(measure)s of the runs that converged: median number of epochs; median standard "
+            "deviation of the last %(n)s epochs (unrest); median accuracy on the training data "
+            "less that on the test data (gap)"
+        )
+    else:
+        rows = [row[:-1] for row in rows]
+        caption = gettext(
+            "%(measure)s of the runs that converged: median number of epochs; median standard "
+            "deviation of the last %(n)s epochs (unrest)"
+        )
     caption %= {"measure": capitalise(friendly(name)), "n": LAST}
     return Table(caption, tuple(columns), tuple(rows))
 

@@ -73,6 +73,24 @@ def test_a_share_stays_one_and_its_difference_between_studies_too() -> None:
     assert found.finding == Finding.DIFFERS
 
 
+@pytest.mark.parametrize(
+    ("kind", "range_"),
+    [
+        ({"reference": 0.05}, (-0.14, 0.14)),
+        ({"quantity": "did", "factors": ("a", "b"), "reference": 0.0}, (-0.14, 0.14)),
+        ({"outcome": "generalisation_gap", "quantity": "mean", "factors": ()}, (-0.14, 0.14)),
+        ({"outcome": "expected", "quantity": "mean", "factors": ()}, (0.0, 0.14)),
+        ({"unit": "probability", "quantity": "improvement", "reference": 0.5}, (0.0, 0.14)),
+    ],
+    ids=["a margin", "two factors", "a gap", "a mean of shares", "a probability"],
+)
+def test_what_is_expected_keeps_to_the_values_that_there_are(
+    kind: dict[str, Any], range_: tuple[float, float]
+) -> None:
+    expected = both(claim(0.0, 0.1, **kind), claim(0.0, 0.1, **kind)).expected
+    assert (expected.low, expected.high) == pytest.approx(range_, abs=0.005)
+
+
 def test_within_a_margin_is_shown_and_not_assumed() -> None:
     close = claim(0.10, 0.001), claim(0.101, 0.001)
     assert both(*close, margin=0.01).equivalent is True
@@ -138,7 +156,9 @@ def test_studies_that_differ_have_a_spread_and_a_wide_mean() -> None:
     assert (found.mean.estimate, found.mean.high) == pytest.approx((0.1, 0.1 + half), rel=1e-5)
     assert found.another.high == pytest.approx(0.1 + 4.302653 * 0.1 * (4 / 3) ** 0.5, rel=1e-5)
     alike = {name: {"a": claim(0.1, 0.05, id="a")} for name in ("x", "y")}
-    assert not pool(alike).claims[0].odd
+    (same,) = pool(alike).claims
+    assert not same.odd
+    assert (same.another.low, same.another.high) == (same.mean.low, same.mean.high)
 
 
 def test_an_id_that_no_study_makes_unasked_is_compared_where_both_can_make_it() -> None:

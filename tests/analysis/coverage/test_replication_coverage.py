@@ -11,15 +11,18 @@ from scipy.special import expit
 
 from vggstudy.analysis import analyze
 from vggstudy.analysis.claims.claim_set import ClaimSet
+from vggstudy.analysis.comparing.like import Like, like
+from vggstudy.analysis.comparing.pairing import SeededRuns, pair
 from vggstudy.analysis.comparing.studies import compare
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.proportions import clopper_pearson
-from vggstudy.analysis.numbers.replication import capture, expected
+from vggstudy.analysis.numbers.replication import capture, difference, expected
 from vggstudy.analysis.numbers.student import student_t
 
 PAIRS = 5_000
 TOGETHER = 200
 NEXT = "a replication's estimate"
+PAIRED = "differences between studies of the same seeds"
 
 
 def _of_means(n: tuple[int, int], scale: float, pairs: int) -> tuple[float, float, float]:
@@ -28,7 +31,7 @@ def _of_means(n: tuple[int, int], scale: float, pairs: int) -> tuple[float, floa
     for _ in range(pairs):
         a = student_t(rng.normal(0, 1, n[0]), confidence=0.95)
         b = student_t(rng.normal(0, scale, n[1]), confidence=0.95)
-        where = expected(a, b)
+        where = expected(a, difference(a, b))
         inside += where.low <= b.estimate <= where.high
         held += a.low <= b.estimate <= a.high
         should += capture(a, b, confidence=0.95)
@@ -71,7 +74,7 @@ def test_shares_of_a_second_study_are_where_expected(
             clopper_pearson(int(k), size, confidence=0.95)
             for k, size in zip((first, second), n, strict=True)
         )
-        where = expected(a, b)
+        where = expected(a, difference(a, b))
         inside += where.low <= b.estimate <= where.high
     name = f"shares, p={p:g}, n={n[0]} and {n[1]}"
     simulated(NEXT, name, inside / PAIRS, PAIRS, least=0.95)
@@ -122,3 +125,90 @@ def test_a_planted_difference_between_studies_is_found() -> None:
         )
         found += not pair.likes[0].as_expected
     assert found / (TOGETHER // 2) > 0.8
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.95])
+@pytest.mark.parametrize("n", [3, 5, 10, 30])
+def test_paired_differences_of_means_hold_their_level(
+    n: int, share: float, simulated: Callable[..., None]
+) -> None:
+    """Of each study's variance, a share comes from the seeds of both."""
+    rng = np.random.default_rng(89)
+    moved = rng.normal(0, np.sqrt(share), (PAIRS, 1, n))
+    runs = moved + rng.normal(0, np.sqrt(1 - share), (PAIRS, 2, n))
+    inside = 0
+    for x, y in runs:
+        a, b = student_t(x, confidence=0.95), student_t(y, confidence=0.95)
+        found = difference(a, b, correlation=float(np.corrcoef(x, y)[0, 1]))
+        inside += found.low <= 0 <= found.high
+    simulated(PAIRED, f"means, {share:.0%} from seeds, n={n}", inside / PAIRS, PAIRS, least=0.94)
+
+
+def _twins(rng: np.random.Generator, n: int) -> tuple[SeededRuns, SeededRuns]:
+    """Two studies of 2 x 2 cells; seeds move both alike, and decide most failures of both."""
+    tables: tuple[list[object], list[object]] = ([], [])
+    for depth in (11, 19):
+        for norm in (False, True):
+            luck, moved = rng.random(n), rng.normal(0, 0.02, n)
+            for run in range(n):
+                for rows, gap in zip(tables, (0.0, 0.03 * norm), strict=True):
+                    own = luck[run] if rng.random() < 0.8 else rng.random()
+                    learned = own < 0.75 + 0.1 * norm
+                    value = 0.7 + gap + moved[run] + rng.normal(0, 0.01)
+                    outcome = "converged" if learned else "failed_to_learn"
+                    rows.append((depth, norm, run, outcome, value if learned else 0.1))
+    columns = ["depth", "norm", "seed", "outcome", "test_accuracy"]
+    first, second = (
+        RunTable.from_frame(
+            pd.DataFrame(rows, columns=columns).assign(majority_rate=0.1),
+            factors=["depth", "norm"],
+            outcome="test_accuracy",
+            seeding="independent",
+        )
+        for rows in tables
+    )
+    return (
+        SeededRuns(first, first.seeds or (), shared=False),
+        SeededRuns(second, second.seeds or (), shared=False),
+    )
+
+
+TRUE = {
+    "accuracy.mean": 0.015,
+    "accuracy.diff.norm": 0.03,
+    "accuracy.diff.depth": 0.0,
+    "converged.p@depth=11,norm=false": 0.0,
+    "converged.p": 0.0,
+    "converged.diff.norm": 0.0,
+}
+"""By how much claims of the second study are larger."""
+
+
+@pytest.mark.coverage
+def test_paired_claims_of_studies_with_failures_hold_their_level(
+    simulated: Callable[..., None],
+) -> None:
+    rng, inside = np.random.default_rng(97), dict.fromkeys(TRUE, 0)
+    shorter = dict.fromkeys(TRUE, 0.0)
+    for _ in range(TOGETHER):
+        studies = _twins(rng, 12)
+        first, second = (
+            analyze(one.table, resamples=199, headline_only=True).claims for one in studies
+        )
+        for name, gap in TRUE.items():
+            paired = pair(*studies, name, 0.95)
+            found = like(first[name], second[name], paired=paired)
+            alone = like(first[name], second[name])
+            assert found is not None
+            assert alone is not None
+            inside[name] += found.difference.low <= gap <= found.difference.high
+            shorter[name] += _width(found) / _width(alone) / TOGETHER
+    for name, count in inside.items():
+        simulated(PAIRED, f"{name}, 12 runs a cell", count / TOGETHER, TOGETHER, least=0.93)
+    assert shorter["accuracy.diff.norm"] < 0.8
+    assert shorter["converged.p"] < 0.8
+
+
+def _width(one: Like) -> float:
+    return one.difference.high - one.difference.low

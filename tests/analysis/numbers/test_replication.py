@@ -2,12 +2,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
 from vggstudy.analysis.numbers.replication import capture, combined, difference, expected
+from vggstudy.analysis.numbers.student import student_t
 
 distances = st.floats(0.01, 100)
 estimates = st.floats(-100, 100)
@@ -28,7 +31,7 @@ def test_symmetric_intervals_give_the_formulas_of_independent_normal_estimates()
     a, b = around(2, 3 * z), around(5, 4 * z)
     change = difference(a, b)
     assert (change.estimate, change.high - 3, 3 - change.low) == pytest.approx((3, 5 * z, 5 * z))
-    next_ = expected(a, b)
+    next_ = expected(a, difference(a, b))
     assert (next_.low, next_.high) == pytest.approx((2 - 5 * z, 2 + 5 * z))
     both = combined((a, b))  # weights 16 : 9
     assert both.estimate == pytest.approx((16 * 2 + 9 * 5) / 25)
@@ -50,7 +53,7 @@ def test_the_share_of_next_estimates_that_an_interval_holds(ratio: float, share:
 def test_an_estimate_is_expected_exactly_where_the_difference_may_be_none(
     a: Interval, b: Interval
 ) -> None:
-    change, held = difference(a, b), expected(a, b)
+    change, held = difference(a, b), expected(a, difference(a, b))
     edge = min(abs(held.low - b.estimate), abs(held.high - b.estimate))
     if edge > 1e-9:
         inside = held.low < b.estimate < held.high
@@ -70,5 +73,28 @@ def test_both_together_are_between_them_and_narrower_than_the_wider(
 def test_an_end_at_its_estimate_leaves_the_other_side() -> None:
     """None of ten converged: nothing lies below."""
     a, b = Interval(0.0, 0.0, 0.31, ""), Interval(0.0, 0.0, 0.26, "")
-    assert expected(a, b).low == pytest.approx(-0.26)
+    assert expected(a, difference(a, b)).low == pytest.approx(-0.26)
     assert 0.4 < capture(a, b, confidence=0.95) <= 1
+
+
+def test_means_of_the_same_seeds_differ_by_students_interval_of_the_pairs() -> None:
+    rng = np.random.default_rng(11)
+    seeds = rng.normal(0, 1, 9)
+    x, y = (seeds + rng.normal(0, 0.4, 9) for _ in range(2))
+    a, b = (student_t(values, confidence=0.95) for values in (x, y))
+    correlation = float(np.corrcoef(x, y)[0, 1])
+    found = difference(a, b, correlation=correlation)
+    paired = stats.ttest_rel(y, x).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((paired.low, paired.high), rel=1e-12)
+    both = combined((a, b), correlation=correlation)
+    mean = student_t((x + y) / 2, confidence=0.95)  # no better than the weights of least variance
+    assert both.high - both.low <= mean.high - mean.low
+
+
+def test_runs_that_are_the_same_leave_nothing_open() -> None:
+    a = around(0.4, 0.1)
+    change = difference(a, a, correlation=1.0)
+    assert (change.low, change.high) == (0.0, 0.0)
+    assert capture(a, a, confidence=0.95, correlation=1.0) == 1.0
+    both = combined((a, a), correlation=1.0)
+    assert (both.estimate, both.low, both.high) == pytest.approx((0.4, 0.3, 0.5))

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
+from vggstudy.markup import html_table
 from vggstudy.protocol.grid.cells import CellRecipe, Place, grid
 from vggstudy.protocol.grid.trainers import trainer_warnings
 from vggstudy.protocol.model.conflicts import section_conflicts
@@ -26,6 +27,8 @@ from vggstudy.protocol.reading.hypothesis_checks import hypothesis_problems
 from vggstudy.protocol.reading.leaving_out import SECTIONS, filled, remove
 from vggstudy.protocol.reading.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.reading.positions import Positions, locate
+from vggstudy.protocol.reading.table_checks import table_problems
+from vggstudy.stated.base import write_level
 from vggstudy.suggest import suggest
 
 MAX_PASSES = 8
@@ -45,6 +48,25 @@ class Protocol(Statement):
             If the file cannot be read or holds mistakes; lists all of them.
         """
         return load_protocol(path, overrides=overrides).protocol
+
+    def __repr__(self) -> str:
+        return f"<Protocol {self.name}>"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """What it asks for in short: names and texts."""
+        factors = self.design.factors.items()
+        stated = (("title", self.title), ("question", self.question))
+        return [
+            ("protocol", self.name),
+            *((name, " ".join(text.split())) for name, text in stated if text),
+            *((name, ", ".join(map(write_level, levels))) for name, levels in factors),
+            ("replicates", str(self.design.replicates)),
+            *((one.id, one.text) for one in self.hypotheses),
+        ]
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return html_table(("", ""), self.summary())
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +189,11 @@ def _validate(
             found = problems_of(error, Protocol, candidate)
         else:
             doubtful = removed | told | {p.meant for p in problems if p.meant is not None}
-            cells, more = grid(protocol, doubtful=doubtful)
-            if not any(path[:1] == ("design",) for path in removed):
+            if protocol.table is None:
+                cells, more = grid(protocol, doubtful=doubtful)
+            else:
+                cells, more = [], list(table_problems(protocol))
+            if not any(path[:1] in (("design",), ("table",)) for path in removed):
                 more += hypothesis_problems(protocol)
                 more += ensemble_problems(protocol, cells)
             problems += _new(more, removed | told)
@@ -232,6 +257,8 @@ def _source(
 
 def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
     """What can be run but is seldom meant."""
+    if protocol.table is not None:
+        return []
     found = []
     recipes = [cell.recipe for cell in cells if isinstance(cell.recipe, Recipe)]
     if protocol.design.replicates < 3:
