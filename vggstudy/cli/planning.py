@@ -122,13 +122,13 @@ def _opened(
     if is_claims_file(source):
         msg = f"{source} holds claims, no runs: power needs runs, or a protocol with --expected"
         raise click.UsageError(msg)
-    if source.endswith(".toml"):
+    protocol = load_protocol(source).protocol if source.endswith(".toml") else None
+    if protocol is not None and protocol.table is None:
         if expected is None:
             msg = f"{source} has no runs: --expected FILE states how they come out"
             raise click.UsageError(msg)
         if names := table.besides():
             raise click.UsageError(f"{source} is a protocol: {names[0]} is for a CSV")
-        protocol = load_protocol(source).protocol
         return protocol, protocol.name
     opened = open_for(source, table)
     return opened, (opened.study.path if opened.study is not None else Path(source)).name

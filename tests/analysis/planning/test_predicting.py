@@ -67,7 +67,7 @@ def _pilot(table: RunTable) -> Pilot:
 
 def _ahead(table: RunTable) -> Prediction:
     question = Question((*_ids(), *MARGINS), (), _how(shared=True))
-    return predict(_pilot(table), 30, question, studies=24, seed=3)
+    return predict(_pilot(table), 30, question, studies=60, seed=3)
 
 
 @functools.cache
