@@ -18,7 +18,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "plan": ("vggstudy plan my-study.toml --pilot",),
     "register": ("vggstudy register my-study.toml",),
     "run": ("vggstudy run my-study.toml -j 2", "vggstudy run my-study.toml --only depth=11"),
-    "status": ("vggstudy status my-study",),
+    "status": ("vggstudy status my-study", "vggstudy status my-study --watch"),
     "show": ("vggstudy show my-study 3f2a",),
     "list": ("vggstudy list",),
     "import": ("vggstudy import wandb-export.csv -o runs.csv",),
