@@ -10,12 +10,10 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import ndtri
 
+from vggstudy.analysis.planning.ahead import ClaimAhead, HypothesisAhead, Prediction
 from vggstudy.analysis.planning.pilot import Pilot
 from vggstudy.analysis.planning.predicting import (
     POSSIBLE,
-    ClaimAhead,
-    HypothesisAhead,
-    Prediction,
     Question,
     Settled,
     Studies,

@@ -22,8 +22,8 @@ from vggstudy.report.words.names import capitalise
 from vggstudy.report.words.text import clean
 
 if TYPE_CHECKING:
+    from vggstudy.analysis.planning.ahead import Prediction
     from vggstudy.analysis.planning.planning import Plan, Reached
-    from vggstudy.analysis.planning.predicting import Prediction
 
 MOST_DRAWN = 12
 """Targets in the figure."""

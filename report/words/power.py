@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from vggstudy.report.words.i18n import gettext
 
 if TYPE_CHECKING:
-    from vggstudy.analysis.planning.planning import Plan, Reached
-    from vggstudy.analysis.planning.predicting import (
+    from vggstudy.analysis.planning.ahead import (
         ClaimAhead,
         HypothesisAhead,
         PartAhead,
         Prediction,
     )
+    from vggstudy.analysis.planning.planning import Plan, Reached
 
 NONE = "-"
 

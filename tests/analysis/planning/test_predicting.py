@@ -20,9 +20,10 @@ from vggstudy.analysis.data.seeding import read_seeds
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.planning.ahead import Prediction
 from vggstudy.analysis.planning.pilot import Pilot, read_pilot
 from vggstudy.analysis.planning.planning import Target, _crossing, make_plan, tried
-from vggstudy.analysis.planning.predicting import Prediction, Question, predict, show
+from vggstudy.analysis.planning.predicting import Question, predict, show
 from vggstudy.stated.hypotheses import Hypothesis
 
 HYPOTHESIS: TypeAdapter[Hypothesis] = TypeAdapter(Hypothesis)
@@ -67,7 +68,7 @@ def _pilot(table: RunTable) -> Pilot:
 
 def _ahead(table: RunTable) -> Prediction:
     question = Question((*_ids(), *MARGINS), (), _how(shared=True))
-    return predict(_pilot(table), 30, question, studies=60, seed=3)
+    return predict(_pilot(table), 30, question, studies=48, seed=3)
 
 
 @functools.cache
@@ -201,7 +202,7 @@ def test_a_settled_hypothesis_changes_no_other(make_table: Callable[..., RunTabl
 
 @pytest.mark.parametrize(
     ("values", "need", "n"),
-    [([0.0, 1.0, 2.0], 1.0, 4), ([0.0, 1.0, 2.0], 1.5, 6), ([3.0, 1.0, 4.0], 3.5, 8)],
+    [([0.0, 1.0, 2.0], 1.0, 4), ([0.0, 1.0, 2.0], 1.5, 6), ([3.0, 1.0, 4.0], 3.5, 6)],
 )
 def test_a_curve_meets_its_target_between_points(values: list[float], need: float, n: int) -> None:
     assert _crossing([2, 4, 8], values, need) == n

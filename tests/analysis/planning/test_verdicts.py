@@ -45,7 +45,7 @@ def test_a_level_needed_is_judged_alike(falls: bool) -> None:
     stated = {"kind": "threshold_order", "along": "x", "compare": "arm", "direction": "above"}
     part = PART.validate_python({**stated, "quantity": "tolerated" if falls else "needed"})
     rng, seen = np.random.default_rng(3), set()
-    for _ in range(6):
+    for _ in range(4):
         maker = _maker(rng, falls=falls)
         for level in (0.5, 0.95):
             whole = Evaluator(maker).evidence(part, level)
@@ -58,7 +58,7 @@ def test_a_level_needed_is_judged_alike(falls: bool) -> None:
 def test_a_peak_is_judged_alike() -> None:
     part = PART.validate_python({"kind": "peak", "along": "x", "at": {"arm": 0}})
     rng = np.random.default_rng(4)
-    for _ in range(6):
+    for _ in range(4):
         maker = _maker(rng, falls=False)
         whole = Evaluator(maker).evidence(part, 0.8)
         brief = Evaluator(maker, verdicts_only=True).evidence(part, 0.8)
