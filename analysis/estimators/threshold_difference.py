@@ -57,7 +57,13 @@ class Shift:
 
 
 def shift_of(
-    lines: Lines, first: int, second: int, *, direction: Direction, confidence: float
+    lines: Lines,
+    first: int,
+    second: int,
+    *,
+    direction: Direction,
+    confidence: float,
+    against: float | None = None,
 ) -> Shift | Note:
     """Difference of two strata's thresholds with profile limits.
 
@@ -69,6 +75,9 @@ def shift_of(
         Indices of the strata; the difference is the first minus the second.
     direction : str
     confidence : float
+    against : float, optional
+        Only whether the limits exclude this difference is asked: a limit is then any number on its
+        side, which takes one step of the search for it.
 
     Returns
     -------
@@ -81,7 +90,11 @@ def shift_of(
         return one
     if isinstance(two, Note):
         return two
-    low, high = _profile(lines, first, second, normal_quantile(confidence)).limits()
+    profile = _profile(lines, first, second, normal_quantile(confidence))
+    if against is None:
+        low, high = profile.limits()
+    else:
+        low, high = profile.sides(-against if direction == "decreasing" else against)
     if direction == "decreasing":
         low, high = -high, -low
     return Shift(
@@ -153,27 +166,38 @@ class _Profile:
 
     def limits(self) -> tuple[float, float]:
         """Both ends, for an axis along which convergence increases."""
-        one, two = (self.lines.strata[i] for i in (self.first, self.second))
-        if self.angles[0] is None or self.angles[1] is None:
-            return -math.inf, math.inf
-        apart = one.x(self.angles[0]) - two.x(self.angles[1])
-        if math.isnan(apart):  # both beyond the same end: any distance fits equally well
+        apart = self._apart()
+        if math.isnan(apart):
             return -math.inf, math.inf
         inside = math.atan(apart / self.width)
         return self._end(inside, -QUARTER), self._end(inside, QUARTER)
 
+    def sides(self, distance: float) -> tuple[float, float]:
+        """Ends that exclude a distance where `limits` do, and hold it where these do."""
+        apart = self._apart()
+        if math.isnan(apart) or self._height(math.atan(distance / self.width), []) <= 0:
+            return -math.inf, math.inf
+        return (apart, math.inf) if distance < apart else (-math.inf, apart)
+
+    def _apart(self) -> float:
+        """Distance at the top; not a number where any fits equally well, both beyond one end."""
+        one, two = (self.lines.strata[i] for i in (self.first, self.second))
+        if self.angles[0] is None or self.angles[1] is None:
+            return math.nan
+        return one.x(self.angles[0]) - two.x(self.angles[1])
+
+    def _height(self, psi: float, last: list[float]) -> float:
+        """How far a distance, as an angle, lies beyond the limits."""
+        if abs(psi) >= QUARTER - 1e-12:
+            best = self._infinitely_far(math.copysign(QUARTER, psi))
+        else:
+            best = self._best_pair(self.width * math.tan(psi), last)
+        return root_drop(self.top.objective, best) - self.z
+
     def _end(self, inside: float, end: float) -> float:
         """The limit between a distance inside the set and an infinite one."""
         last: list[float] = []
-
-        def height(psi: float) -> float:
-            if abs(psi) >= QUARTER - 1e-12:
-                best = self._infinitely_far(math.copysign(QUARTER, psi))
-            else:
-                best = self._best_pair(self.width * math.tan(psi), last)
-            return root_drop(self.top.objective, best) - self.z
-
-        found = search(height, inside, end)
+        found = search(lambda psi: self._height(psi, last), inside, end)
         if abs(found) >= QUARTER - 1e-12:
             return math.copysign(math.inf, end)
         return self.width * math.tan(found)

@@ -39,6 +39,7 @@ class Evaluator:
 
     maker: ClaimMaker
     kept: dict[tuple[str, float], Evidence] = field(default_factory=dict)
+    verdicts_only: bool = False
 
     def evidence(self, part: Part, level: float) -> Evidence:
         """The evidence for a part at a confidence level.
@@ -223,11 +224,13 @@ KINDS: Mapping[str, Judgement] = {
         lambda part: f"converged.slope.{part.along}",
     ),
     "threshold_order": Judgement(
-        lambda found, part, level: needed(part, found.maker, level),
+        lambda found, part, level: needed(
+            part, found.maker, level, verdict_only=found.verdicts_only
+        ),
         lambda part: f"{part.quantity or 'needed'}.diff.{part.compare}",
     ),
     "peak": Judgement(
-        lambda found, part, level: peak(part, found.maker, level),
+        lambda found, part, level: peak(part, found.maker, level, verdict_only=found.verdicts_only),
         lambda part: f"peak.{part.along}",
     ),
     "ranking": Judgement(

@@ -89,7 +89,9 @@ def terms_of(
     return Terms(axis, factors, part.pairs)
 
 
-def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
+def peak(
+    part: PeakPart, maker: ClaimMaker, level: float, *, verdict_only: bool = False
+) -> Evidence:
     """A peak in every stratum that has enough levels, Holm over all strata.
 
     Where a stratum has too few converged levels, the whole is not estimable: the hypothesis is of
@@ -108,7 +110,10 @@ def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
         [lambda c, one=one: one.verdict(c) in DECIDED for one in tried],  # type: ignore[misc]
         confidence=level,
     )
-    found = [one.evidence(at) for one, at in zip(tried, steps.confidence, strict=True)]
+    found = [
+        one.evidence(at, verdict_only=verdict_only)
+        for one, at in zip(tried, steps.confidence, strict=True)
+    ]
     verdict = conjunction([one.verdict for one in found]) if found else Verdict.NOT_ESTIMABLE
     level = maker.how.nominal(level)
     whole = Evidence(name, _rule(table), verdict, level, parts=tuple(found))
@@ -180,13 +185,15 @@ class _Stratum:
             return Verdict.SUPPORTED
         return Verdict.CONTRADICTED if most.at_ends else Verdict.INCONCLUSIVE
 
-    def evidence(self, level: float) -> Evidence:
+    def evidence(self, level: float, *, verdict_only: bool = False) -> Evidence:
         """The verdict; beside it the vertex, where it is one, and the set of best levels."""
         maker, table = self.maker, self.maker.cells.table
         name = named(("peak", self.axis.factor), self.where, table)
         if isinstance(self.test, Note):
             return not_estimable(name, _rule(table), level, self.test)
         verdict = self.verdict(level)
+        if verdict_only:
+            return Evidence(name, _rule(table), verdict, level)
         best = self.best(self.shared if verdict == Verdict.CONTRADICTED else level)
         notes = () if isinstance(best, Note) else (best.note(),)
         level = maker.how.nominal(level)
@@ -227,7 +234,9 @@ def _rule(table: RunTable) -> Note:
     return say("falls_and_rises" if table.lower_is_better else "rises_and_falls")
 
 
-def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
+def needed(
+    part: NeededPart, maker: ClaimMaker, level: float, *, verdict_only: bool = False
+) -> Evidence:
     """Difference of the levels at which half of the runs converge, inside one penalised model.
 
     Learning must run along the factor as the quantity asks, in both arms together. A level out of
@@ -255,11 +264,14 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     lines = shared_lines(maker.cells, design, strata, probability=0.5, direction=along)
     if isinstance(lines, Note):
         return not_estimable(name, rule, level, lines)
-    found = shift_of(lines, 0, 1, direction=along, confidence=level)
+    against = threshold if verdict_only else None
+    found = shift_of(lines, 0, 1, direction=along, confidence=level, against=against)
     if isinstance(found, Note):
         return not_estimable(name, rule, level, found)
     interval = Interval(math.nan, found.low, found.high, "profile_penalised_likelihood")
     verdict = beyond(interval, threshold=threshold, above=part.direction == "above")
+    if verdict_only:
+        return Evidence(name, rule, verdict, level, found.estimate)
     return Evidence(
         name,
         rule,

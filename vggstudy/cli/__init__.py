@@ -22,6 +22,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "protocols": ("protocols", "List the shipped protocols, or print one."),
     },
     "Runs": {
+        "power": ("planning", "Choose replicates: how many does a half-width or a power need?"),
         "plan": ("runs", "Show what a study will run, has run and lacks."),
         "register": ("registering", "Write a receipt of what a study states, for others to stamp."),
         "run": ("runs", "Execute the runs that a study lacks; always resumes."),

@@ -12,6 +12,10 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "check": ("vggstudy check my-study.toml",),
     "schema": ("vggstudy schema > protocol.schema.json",),
     "protocols": ("vggstudy protocols", "vggstudy protocols quickstart"),
+    "power": (
+        "vggstudy power my-pilot --half-width accuracy.diff.depth 0.005",
+        "vggstudy power my-study.toml --expected expected.toml --power 0.9 -o power.html",
+    ),
     "plan": ("vggstudy plan my-study.toml --pilot",),
     "register": ("vggstudy register my-study.toml",),
     "run": ("vggstudy run my-study.toml -j 2", "vggstudy run my-study.toml --only depth=11"),
