@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from vggstudy.errors import AnalysisError, ExecutionError, LedgerError
@@ -112,6 +113,40 @@ def test_frame_of_another_rule_relabels_without_the_runs(study: Study) -> None:
 
     strict = study_frame(study.plan, study.store(), LabelRule(margin=0.85))
     assert (strict["outcome"] == "converged").sum() == 0
+
+
+def test_frames_of_several_rules_are_those_of_each_from_records_read_once(
+    study: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vggstudy.protocol import LabelRule
+    from vggstudy.study import runs
+
+    rules = [LabelRule(margin=0.05), LabelRule(margin=0.85), LabelRule(checkpoint="final")]
+    store = study.store()
+    alone = [runs.study_frame(study.plan, store, rule) for rule in rules]
+    read: list[int] = []
+    original = runs.recorded_rows
+
+    def spy(*given: Any) -> Any:
+        read.append(1)
+        return original(*given)
+
+    monkeypatch.setattr(runs, "recorded_rows", spy)
+    together = runs.relabelled_frames(study.plan, store, rules)
+    assert read == [1]
+    for one, other in zip(together, alone, strict=True):
+        pd.testing.assert_frame_equal(one, other)
+
+
+def test_failed_runs_that_were_still_improving_can_count_as_converged(study: Study) -> None:
+    from vggstudy.study.runs import with_unfinished
+
+    frame = study.to_frame()
+    failed = frame.index[frame["outcome"] == "failed_to_learn"]
+    frame.loc[failed, "completion"] = ["unfinished", "stopped"]
+    counted = with_unfinished(frame)
+    assert counted.loc[failed, "outcome"].tolist() == ["converged", "failed_to_learn"]
+    assert frame.loc[failed, "outcome"].tolist() == ["failed_to_learn"] * 2
 
 
 def test_a_label_is_a_function_of_its_own_run(tmp_path: Path) -> None:
