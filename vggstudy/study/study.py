@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from vggstudy.suggest import hint
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
+    from vggstudy.execution import Crew, Engine, ExecutionOptions, Listener, Tally
     from vggstudy.ledger.conduct import Division
     from vggstudy.ledger.marker import Comparisons
     from vggstudy.study.labels import Label
@@ -226,7 +226,7 @@ class Study:
             If records cannot be written, the libraries for training are not installed, or ``jobs``
             or ``limit`` is less than 1; if nobody has consented to the protocol's trainer.
         """
-        from vggstudy.execution import execute, resolve_options
+        from vggstudy.execution import Crew, execute, resolve_options
         from vggstudy.study.codes import changed_code
 
         if limit is not None and limit < 1:
@@ -248,10 +248,10 @@ class Study:
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
             store.refuse_unreadable(run.run_id for run in progress.damaged)
             watch = listener or _silent
-            with contextlib.ExitStack() as stack:
+            with contextlib.closing(Crew()) as crew, contextlib.ExitStack() as stack:
                 watching = stack.enter_context(watch(runs, chosen))
                 measured = engine is None and networks
-                settled = _settled(chosen, store, runs, watching, measured=measured)
+                settled = _settled(chosen, store, runs, watching, crew if measured else None)
                 if settled.jobs != chosen.jobs:  # what it tells of the time left is another
                     stack.close()
                     watching = stack.enter_context(watch(runs, settled))
@@ -259,7 +259,7 @@ class Study:
                     watching.note(told)
                 crashed = [run.run_id for run in progress.crashed]
                 noting = Noting(watching, Keeper(self.path), store.checksum, crashed)
-                return (engine or execute)(runs, store, settled, noting)
+                return (engine or partial(execute, crew=crew))(runs, store, settled, noting)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[StudyStore]:
@@ -385,15 +385,17 @@ def _settled(
     store: StudyStore,
     runs: Sequence[PlannedRun],
     watching: Listener,
-    *,
-    measured: bool,
+    crew: Crew | None,
 ) -> ExecutionOptions:
-    """The options with the study's own threads: `vggstudy.execution.local.layout`."""
+    """The options with the study's own threads: `vggstudy.execution.local.layout`.
+
+    The crew keeps the workers of a measurement; without one nothing is measured.
+    """
     from vggstudy.execution import measure_divisions, settle
 
     def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Division, ...]:
         return measure_divisions(
-            candidates, runs=runs, store=store, options=options, note=watching.note
+            candidates, runs=runs, store=store, options=options, note=watching.note, crew=crew
         )
 
-    return settle(options, store, runs, measure=measure if measured else None, note=watching.note)
+    return settle(options, store, runs, measure=measure if crew else None, note=watching.note)

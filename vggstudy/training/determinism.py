@@ -8,10 +8,10 @@ import platform
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor
 
 from vggstudy.errors import ExecutionError
@@ -158,7 +158,7 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
         "device": device_model(device),
         "machine": platform.machine(),
         "torch": str(torch.__version__),
-        "torchvision": str(torchvision.__version__),
+        "torchvision": version("torchvision"),  # its import would take longer than a short run
         "cuda": torch.version.cuda if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
         "threads": threads,

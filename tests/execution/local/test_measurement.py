@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from vggstudy.errors import DataError
-from vggstudy.execution import measure_divisions, resolve_options
+from vggstudy.execution import Crew, Silent, execute, measure_divisions, resolve_options
+from vggstudy.execution.local import pool, process
+from vggstudy.execution.local.process import WorkerProcess
 from vggstudy.ledger import StudyStore
 from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import parse_protocol
@@ -57,6 +61,62 @@ def test_every_division_gets_its_speed_and_no_record_is_left(store: StudyStore) 
     assert [(trial.workers, trial.threads) for trial in trials] == candidates
     assert all(trial.steps_per_s > 0 for trial in trials)
     assert list(store.records()) == []
+
+
+def test_workers_that_were_measured_execute_the_runs(
+    store: StudyStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs, options = planned("synthetic"), resolve_options(jobs=1, threads=1)
+    with contextlib.closing(Crew()) as crew:
+        measure_divisions(
+            [(1, 1)], runs=runs, store=store, options=options, note=lambda _: None, crew=crew
+        )
+
+        def start(*_: object) -> WorkerProcess:
+            raise AssertionError("a worker was started anew")
+
+        monkeypatch.setattr(pool, "WorkerProcess", start)
+        tally = execute(runs, store, options, Silent(), crew=crew)
+    assert (tally.finished, tally.crashed) == (2, 0)
+
+
+class Ended:
+    """A worker that has been started, as far as a crew can see."""
+
+    def __init__(self, *_: object) -> None:
+        self.ready, self.closed, self.process = False, False, self
+
+    def poll(self) -> int | None:
+        return 0 if self.closed else None
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("change", [{"threads": 2}, {"jobs": 1}, {"lanes": 2}, {}])
+def test_workers_are_taken_over_only_where_the_options_would_start_the_same(
+    change: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "WorkerProcess", Ended)
+    measured, crew = resolve_options(jobs=2, threads=1, lanes=change.get("lanes")), Crew()
+    started = [*crew.start(2, tmp_path, measured)]
+    taken = crew.take(replace(measured, **change))
+    crew.close()
+    assert len(taken) == (0 if change else 2)
+    assert {each.ready for each in started} == {not change}
+    assert {bool(each.process.poll() is None) for each in started} == {not change}
+    assert crew.take(measured) == []
+
+
+def test_a_worker_that_died_since_is_not_taken_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "WorkerProcess", Ended)
+    options, crew = resolve_options(jobs=2, threads=1), Crew()
+    first, second = crew.start(2, tmp_path, options)
+    first.close()
+    assert crew.take(options) == []
+    assert second.process.poll() is not None
 
 
 def test_missing_data_stop_the_study_as_they_would_later(store: StudyStore) -> None:
