@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from vggstudy.errors import ExecutionError
+from vggstudy.processor import bfloat16_instructions
 
 CUBLAS_WORKSPACE = ":4096:8"
 
@@ -151,6 +152,17 @@ def device_model(device: torch.device) -> str:
     return f"cpu {torch.backends.cpu.get_cpu_capability()}"
 
 
+def arithmetic(device: torch.device, precision: str) -> dict[str, str]:
+    """What of a processor decides the bits of a precision, beyond `device_model`.
+
+    Products in bfloat16 are added up in another order by each kind of instruction.
+    """
+    if precision != "bfloat16" or device.type != "cpu":
+        return {}
+    found = bfloat16_instructions()
+    return {"bfloat16": "unknown" if found is None else " ".join(found) or "emulated"}
+
+
 def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str, Any]:
     """What the bits of a run depend on, besides its recipe and seeds."""
     cuda = device.type == "cuda"
@@ -168,6 +180,7 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
         "precision": "float32" if precision == "tf32" and not cuda else precision,
         "tf32": precision == "tf32" and cuda,
         "autocast": "bfloat16" if precision == "bfloat16" else None,
+        **arithmetic(device, precision),
     }
 
 

@@ -23,7 +23,13 @@ from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, wri
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.data.datasets import prepare_data
 from vggstudy.training.data.splits import split_rows
-from vggstudy.training.determinism import deterministic, device_model, numerics, tensors_sha256
+from vggstudy.training.determinism import (
+    arithmetic,
+    deterministic,
+    device_model,
+    numerics,
+    tensors_sha256,
+)
 from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import build_model, check_batches, state_tensors
 from vggstudy.training.peak_memory import peak_bytes, reset_peak
@@ -396,6 +402,7 @@ def _build(
         "recipe": recipe.identity(),
         "seeds": asdict(seeds),
         "device": device_model(device),
+        **arithmetic(device, settings.precision),
         "torch": str(torch.__version__),
         "threads": site.threads if device.type == "cpu" else None,
         "data": data.digest,
