@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ class Ended:
 
 @pytest.mark.parametrize("change", [{"threads": 2}, {"jobs": 1}, {"lanes": 2}, {}])
 def test_workers_are_taken_over_only_where_the_options_would_start_the_same(
-    change: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    change: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(process, "WorkerProcess", Ended)
     measured, crew = resolve_options(jobs=2, threads=1, lanes=change.get("lanes")), Crew()
