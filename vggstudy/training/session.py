@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,8 @@ def prepare(assignment: Assignment, site: Site, data: RunData | None = None) -> 
     StudyError
         As `train_run` says.
     """
+    if assignment.recipe.model.name != "vgg":
+        import_module("vggstudy.training.nets.torchvision")  # seconds that are no run's own
     started = time.perf_counter()
     reset_peak()
     loaded = data if data is not None else site.load(assignment)
