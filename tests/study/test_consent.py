@@ -40,9 +40,13 @@ FUNCTION = STRANGE.replace(
 AUDITED = """
 import sys
 seen = []
+OURS = ("git", "nvidia-smi", "fc-list")
+STARTS = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.exec", "os.system")
 
 def hook(event, arguments):
-    if event.split(".")[0] in ("subprocess", "os") or event == "import":
+    if event in STARTS and not str(arguments[0]).endswith(OURS):
+        seen.append((event, repr(arguments)[:200]))
+    elif event.split(".")[0] == "os" or event == "import":
         if "marker" in repr(arguments) and "stranger" in repr(arguments):
             seen.append((event, repr(arguments)[:200]))
 
@@ -78,7 +82,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                     "metrics": {"val_loss": run.levels["lr"]},
                 },
                 timings={"total_s": 1.0},
-                environment={"trainer": {"code": None}, "git": None},
+                environment={"trainer": {"code": {"sha256": "0" * 64, "files": 1}}, "git": None},
             )
             store.write_record(record)
     return tmp_path
@@ -105,6 +109,10 @@ def test_no_command_executes_or_imports_a_stranger_s_trainer(folder: Path) -> No
     assert not (folder / "marker-of-a-stranger").exists()
     assert "allow it with --allow-command" in done.stderr
     assert "--trainer marker_of_a_stranger:train" in done.stderr
+    told = "the trainer's code here is not that of all runs: this study has 2 runs of code 00000000"
+    assert done.stderr.count(told) == 2 * len(
+        ("plan", "plan --pilot", "status", "report", "doctor")
+    )
 
 
 def test_consent_is_this_user_s_for_this_study_and_this_command(folder: Path) -> None:
