@@ -41,6 +41,7 @@ def build(view: StudyView) -> Section:
             "basis": [
                 (f"{capitalise(spoken(note)).rstrip('.')}.", odd) for note, odd in context.basis
             ],
+            "looks": _looks(view),
             "deviations": _deviations(view),
             "diffs": [
                 (str(amendment.get("date") or "")[:10], str(amendment["diff"]))
@@ -75,6 +76,31 @@ def _pairs(settings: object) -> Table | None:
         for name in (gettext("Section"), gettext("Setting"), gettext("Value"))
     )
     return Table(gettext("Settings that all runs share"), columns, tuple(rows)) if rows else None
+
+
+def _looks(view: StudyView) -> Table | None:
+    """Looks that were declared, taken or not; None where there are none."""
+    heads = (
+        (gettext("Look"), True),
+        (gettext("Runs of a cell"), True),
+        (gettext("Intervals at"), True),
+        (gettext("Error spent"), True),
+        (gettext("Date"), True),
+        (gettext("What it came to"), False),
+    )
+    rows = [
+        (
+            entry(number),
+            entry(look.replicates),
+            entry(confidence_text(look.level)),
+            entry(f"{look.spent:.3g}"),
+            entry((look.date or "–")[:10]),
+            entry(spoken(look.outcome) if look.outcome else "–"),
+        )
+        for number, look in enumerate(view.context.looks, start=1)
+    ]
+    columns = tuple(Column(name, numeric=False, fixed=fixed) for name, fixed in heads)
+    return Table(gettext("Looks that were declared"), columns, tuple(rows)) if rows else None
 
 
 def _deviations(view: StudyView) -> Table | None:

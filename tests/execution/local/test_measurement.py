@@ -9,13 +9,23 @@ from typing import Any
 
 import pytest
 
+import vggstudy.execution
 from vggstudy.errors import DataError
-from vggstudy.execution import Crew, Silent, execute, measure_divisions, resolve_options
-from vggstudy.execution.local import pool, process
+from vggstudy.execution import (
+    Crew,
+    Silent,
+    Tally,
+    execute,
+    measure_divisions,
+    resolve_options,
+)
+from vggstudy.execution.local import layout, pool, process
 from vggstudy.execution.local.process import WorkerProcess
 from vggstudy.ledger import StudyStore
+from vggstudy.ledger.conduct import Division
 from vggstudy.plan import PlannedRun, make_plan
 from vggstudy.protocol import parse_protocol
+from vggstudy.study.study import Study
 
 PROTOCOL = """\
 schema = 1
@@ -79,6 +89,28 @@ def test_workers_that_were_measured_execute_the_runs(
         monkeypatch.setattr(pool, "WorkerProcess", start)
         tally = execute(runs, store, options, Silent(), crew=crew)
     assert (tally.finished, tally.crashed) == (2, 0)
+
+
+def test_a_study_hands_the_workers_on_that_it_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crews: list[Crew] = []
+
+    def measure(candidates: Any, *, crew: Crew, **_: Any) -> tuple[Division, ...]:
+        crews.append(crew)
+        return tuple(Division(workers, threads, 1.0) for workers, threads in candidates)
+
+    def train(runs: Any, *_: Any, crew: Crew) -> Tally:
+        crews.append(crew)
+        return Tally(0, 0, len(runs), interrupted=False)
+
+    monkeypatch.setattr(layout, "available_cores", lambda: 2)
+    monkeypatch.setattr(vggstudy.execution, "measure_divisions", measure)
+    monkeypatch.setattr(vggstudy.execution, "execute", train)
+    text = PROTOCOL.format(data="synthetic").replace("epochs = 1", "epochs = 100")
+    Study(parse_protocol(text), tmp_path / "tiny", text=text).run()
+    measured, executed = crews
+    assert measured is executed
 
 
 class Ended:
