@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -32,6 +31,7 @@ from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.errors import AnalysisError
+from vggstudy.markup import html_table, paragraph
 from vggstudy.quantities import PLAIN
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ class AnalysisResult:
         rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
             return [head, *rows]
-        other = {claim.id: _interval_text(claim) for claim in self.otherwise}
+        other = {claim.id: claim.interval_text for claim in self.otherwise}
         asked = f"if seeds were {self.seeds.other}"
         return [(*head, asked), *((*row, other.get(row[0], "")) for row in rows)]
 
@@ -287,12 +287,13 @@ class AnalysisResult:
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
         first, *rows = self._rows()
-        head = "".join(f"<th>{x}</th>" for x in first)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>" for row in rows
-        )
-        notes = "".join(f"<p>{html.escape(note.text)}</p>" for note in self.warnings)
-        return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        notes = "".join(paragraph(note.text) for note in self.warnings)
+        verdicts = "".join(paragraph(_verdict_line(one)) for one in self.hypotheses)
+        return notes + html_table(first, rows) + verdicts
+
+    def __repr__(self) -> str:
+        hypotheses = f", {len(self.hypotheses)} hypotheses" if self.hypotheses else ""
+        return f"<AnalysisResult: {self.flow.finished} runs, {len(self.claims)} claims{hypotheses}>"
 
 
 @lru_cache(maxsize=4)
@@ -315,10 +316,9 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
 
 def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
-    shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
     counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
-    interval = _interval_text(claim) + (" *" if claim.survives else "")
-    return claim.id, shown, interval, counted
+    interval = claim.interval_text + (" *" if claim.survives else "")
+    return claim.id, claim.estimate_text, interval, counted
 
 
 def _many(found: Exploratory) -> list[str]:
@@ -330,15 +330,6 @@ def _many(found: Exploratory) -> list[str]:
         f"{found.by_chance:.3g} would exclude it by chance alone; {found.beyond} do, and "
         f"{found.surviving} of those survive Benjamini and Hochberg's correction (*)"
     ]
-
-
-def _interval_text(claim: Claim) -> str:
-    """The interval, or why there is none."""
-    if not claim.available:
-        return f"not available ({claim.reason})"
-    if claim.low is None or claim.high is None:
-        return f"< {claim.high:.4g}" if claim.low is None else f"> {claim.low:.4g}"
-    return f"[{claim.low:.4g}, {claim.high:.4g}]"
 
 
 def cell_frame(cells: Cells, claims: ClaimSet, outcomes: list[str]) -> pd.DataFrame:

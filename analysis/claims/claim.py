@@ -19,6 +19,7 @@ from typing import Any
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
+from vggstudy.markup import html_table
 
 FORMAT = "vggstudy-claims"
 VERSION = 3
@@ -156,6 +157,39 @@ class Claim:
     def side(self) -> int:
         """On which side of its reference the interval lies, 1 or -1; 0 where it holds that."""
         return 0 if self.reference is None else side_of(self.low, self.high, self.reference)
+
+    @property
+    def interval_text(self) -> str:
+        """The interval in four digits, or why there is none."""
+        if not self.available:
+            return f"not available ({self.reason})"
+        if self.low is None:
+            return "-" if self.high is None else f"< {self.high:.4g}"
+        return f"> {self.low:.4g}" if self.high is None else f"[{self.low:.4g}, {self.high:.4g}]"
+
+    @property
+    def estimate_text(self) -> str:
+        """The estimate in four digits, or a dash."""
+        return "-" if self.estimate is None else f"{self.estimate:.4g}"
+
+    def __repr__(self) -> str:
+        interval = f"{self.level:.0%} {self.interval_text}"
+        return f"<Claim {self.id}: {self.estimate_text}, {interval}, n = {self.n}>"
+
+    def _repr_html_(self) -> str:
+        """What it says, for notebooks."""
+        rows = [
+            ("claim", self.id),
+            ("of", self.estimand),
+            ("estimate", f"{self.estimate_text} ({self.unit})"),
+            (f"{self.level:.0%} interval", self.interval_text),
+            ("runs", f"{self.n}, of which {self.k} converged"),
+            ("method", self.method or "-"),
+            *(("caution", note.text) for note in self.warnings),
+        ]
+        if self.verdict is not None:
+            rows.insert(1, ("verdict", self.verdict.replace("_", " ")))
+        return html_table(("", ""), rows)
 
     @property
     def reason(self) -> str | None:

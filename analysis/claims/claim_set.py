@@ -13,9 +13,13 @@ from vggstudy.analysis.claims.claim import FORMAT, OF_REFUSAL, VERSION, Claim
 from vggstudy.analysis.claims.reading import checked_claims
 from vggstudy.errors import AnalysisError
 from vggstudy.files import read_bounded
+from vggstudy.markup import html_table, paragraph
 
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_SHOWN = 40
+"""Rows in a notebook."""
 
 MAX_CLAIMS_BYTES = 64 * 2**20
 
@@ -38,6 +42,18 @@ class ClaimSet(Mapping[str, Claim]):
 
     def __len__(self) -> int:
         return len(self._claims)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {len(self)} claims>"
+
+    def _repr_html_(self) -> str:
+        """Those that hold over the whole grid, or the first ones, for notebooks."""
+        listed = [one for one in self.values() if one.registered or not one.conditions]
+        listed = (listed or [*self.values()])[:MOST_SHOWN]
+        rows = [(one.id, one.estimate_text, one.interval_text, one.n) for one in listed]
+        more = len(self) - len(rows)
+        below = paragraph(f"{more} more claims: to_frame() has all") if more else ""
+        return html_table(("claim", "estimate", "interval", "n"), rows) + below
 
     def searched(self) -> list[Claim]:
         """Further claims among which a number is searched for that names none: here none."""

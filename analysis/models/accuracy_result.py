@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.ols import FULL_LEVERAGE, Diagnostics, LackOfFit, OlsFit, covariance
+from vggstudy.markup import html_table, paragraph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,12 +135,7 @@ class AccuracyModel:
     def _repr_html_(self) -> str:
         """The same table for notebooks."""
         head, rows = self._table()
-        top = "".join(f"<th>{html.escape(x)}</th>" for x in head)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>" for row in rows
-        )
-        table = f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-        return f"<p>{html.escape(self.statement().text)}</p>{table}"
+        return paragraph(self.statement().text) + html_table(head, rows)
 
     def _table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """Head and rows of the coefficients."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,6 +16,7 @@ from vggstudy.analysis.numbers.firth import LogisticFit
 from vggstudy.analysis.numbers.intervals import Interval
 from vggstudy.analysis.numbers.profile import LikelihoodRatio
 from vggstudy.analysis.numbers.separation import Separation
+from vggstudy.markup import html_table, paragraph
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -180,15 +180,8 @@ class FailureModel:
 
     def _repr_html_(self) -> str:
         """The same tables for notebooks."""
-        parts = [f"<p>{html.escape(self.statement().text)}</p>"]
-        for head, rows in self._tables():
-            top = "".join(f"<th>{html.escape(x)}</th>" for x in head)
-            body = "".join(
-                "<tr>" + "".join(f"<td>{html.escape(x)}</td>" for x in row) + "</tr>"
-                for row in rows
-            )
-            parts.append(f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>")
-        return "".join(parts)
+        tables = (html_table(head, rows) for head, rows in self._tables())
+        return paragraph(self.statement().text) + "".join(tables)
 
     def _tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
         """Heads and rows of the coefficients and of the effects."""

@@ -33,6 +33,20 @@ STUDY = {
     "hypothesis_added": Sentence("hypothesis %(name)s added"),
     "hypothesis_changed": Sentence("hypothesis %(name)s changed"),
     "hypothesis_withdrawn": Sentence("hypothesis %(name)s withdrawn"),
+    "amendment_touches": Sentence("the amendment of %(date)s touches %(rules)s"),
+    "touches_all": Sentence("all claims"),
+    "touches_factor": Sentence("claims on levels of %(factor)s that came or went, or over them"),
+    "touches_outcome": Sentence("claims on %(factor)s"),
+    "touches_learning": Sentence("levels needed or tolerated"),
+    "touches_models": Sentence("the fitted models"),
+    "touches_claim": Sentence("the claim %(claim)s"),
+    "touches_verdicts": Sentence("the verdicts of all hypotheses, which share one error rate"),
+    "added_looked": Sentence(
+        "added after %(n)s of %(all)s runs, when results had been looked at (first on %(date)s)"
+    ),
+    "changed_looked": Sentence(
+        "changed after %(n)s of %(all)s runs, when results had been looked at (first on %(date)s)"
+    ),
     "added_late": Sentence("added after %(n)s of %(all)s runs"),
     "changed_late": Sentence("changed after %(n)s of %(all)s runs"),
     "not_known_before": Sentence("not known to have been stated before %(n)s of %(all)s runs"),

@@ -41,6 +41,16 @@ def find_claim(claims: Mapping[str, Claim], claim_id: str) -> Claim:
     raise AnalysisError(msg)
 
 
+def headlines(claims: Mapping[str, Claim]) -> list[Claim]:
+    """The claims of hypotheses, those over the whole grid, and what stands in for refused ones."""
+    found: dict[str, Claim] = {}
+    for claim in claims.values():
+        if claim.registered or claim.registration or not claim.conditions:
+            shown = claims.get(claim.offered or "", claim)
+            found.setdefault(shown.id, shown)
+    return list(found.values())
+
+
 LISTED = ("claim", "estimate", "interval", "n", "caution")
 """Headings of the list of claims."""
 

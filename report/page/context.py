@@ -53,7 +53,9 @@ class ReportContext:
     label_rule : sequence of (name, value)
         How runs are labelled.
     amendments : sequence of mapping
-        Each with `date`, `old_digest`, `new_digest` and `diff`, as the ledger records them.
+        Each with `date`, `old_digest`, `new_digest` and `diff`, as the ledger records them; where
+        they are known, with the notes of its `changes`, how many `runs` there were, and what is
+        `touched`.
     environment : sequence of (runs, parts)
         Numbers of runs, with the device, or None where it is not known, and the versions of each.
     commands : sequence of str

@@ -85,6 +85,32 @@ UNJUDGED = {
     "is not a run that failed to learn.": mark(
         "Runs from the plan to the analysis; losses stand to the side."
     ),
+    "%(measure)s after each epoch. Lines are means over the runs that converged; a run that ended "
+    "before the others keeps its last value. Bands are %(level)s confidence bands of the mean at "
+    "all epochs together, drawn from three runs on. Failed runs are thin lines below, at most "
+    "%(n)s a panel.": mark(
+        "%(measure)s after each epoch. Lines are means over runs; a run that ended before the "
+        "others keeps its last value. Bands are %(level)s confidence bands of the mean at all "
+        "epochs together, drawn from three runs on."
+    ),
+    "%(measure)s of the runs that converged: median number of epochs; median standard deviation of "
+    "the last %(n)s epochs (unrest)": mark(
+        "%(measure)s: median number of epochs; median standard deviation of the last %(n)s epochs "
+        "(unrest)"
+    ),
+    "%(measure)s of the runs that converged: median number of epochs; median standard deviation of "
+    "the last %(n)s epochs (unrest); median accuracy on the training data less that on the test "
+    "data (gap)": mark(
+        "%(measure)s: median number of epochs; median standard deviation of the last %(n)s epochs "
+        "(unrest); median accuracy on the training data less that on the test data (gap)"
+    ),
+    "%(measure)s under a factor's last level less that under its first, averaged over the pairs of "
+    "cells that differ in nothing else and have three converged runs each. Bands are %(level)s "
+    "confidence bands of the difference at all epochs together.": mark(
+        "%(measure)s under a factor's last level less that under its first, averaged over the "
+        "pairs of cells that differ in nothing else and have three runs each. Bands are %(level)s "
+        "confidence bands of the difference at all epochs together."
+    ),
     # analysis/sentences
     "converged runs": mark("runs"),
     "only %(n)s converged runs": mark("only %(n)s runs"),
@@ -124,6 +150,21 @@ UNJUDGED = {
     ),
 }
 """By the message that speaks of runs that converged: nothing tells which do, and all runs count."""
+
+OTHER_OUTCOMES = {
+    "How accurate are the runs that converged, by %(factor)s?": mark(
+        "What do the runs that converged come to, by %(factor)s?"
+    ),
+    "How accurate are the runs at each level of %(factor)s?": mark(
+        "What do the runs come to at each level of %(factor)s?"
+    ),
+    "Every %(measure)s here is among runs that converged (%(k)s of %(n)s), which are survivors: "
+    "the expected accuracy, over all runs, stands beside it in the table.": mark(
+        "Every %(measure)s here is among runs that converged (%(k)s of %(n)s), which are "
+        "survivors: the expected value, over all runs, stands beside it in the table."
+    ),
+}
+"""By the message that speaks of accuracies: the outcome is none."""
 
 TIMES = {
     # words/prose.py
@@ -168,4 +209,6 @@ def instead(table: RunTable) -> Mapping[str, str]:
     """The messages that a table calls for, by those that they stand for."""
     if table.horizon is not None:
         return TIMES
-    return {} if table.judged else UNJUDGED
+    if not table.judged:
+        return UNJUDGED
+    return {} if table.outcome.endswith("accuracy") else OTHER_OUTCOMES

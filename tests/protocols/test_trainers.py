@@ -165,7 +165,8 @@ def check(folder: Path, undisturbed: list[RunRecord]) -> None:
     assert found == {record.run_id: record.deterministic_json() for record in undisturbed}
     left = [*folder.glob("runs/*/files"), *folder.glob("runs/*/report.jsonl")]
     assert left == []
-    assert [*folder.with_name("temporary").iterdir()] == []
+    temporary = folder.with_name("temporary").iterdir()  # PyTorch keeps a cache there
+    assert [path for path in temporary if not path.name.startswith("torchinductor_")] == []
     assert _invoke(["report", str(folder), "--quiet"]) == 0
     assert (folder / "report.html").stat().st_size > 10_000
 

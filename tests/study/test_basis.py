@@ -18,12 +18,15 @@ from vggstudy.ledger.history import undone, versions
 from vggstudy.ledger.marker import Amendment, Marker
 from vggstudy.ledger.merkle import merkle_root, study_root
 from vggstudy.ledger.sealed import seal
+from vggstudy.protocol import parse_protocol
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.sections import plan, s00_abstract, s01_protocol, s08_hypotheses
 from vggstudy.report.words.i18n import speaking
 from vggstudy.study.analyze import analyze_source
 from vggstudy.study.basis import basis_of
 from vggstudy.study.context import report_context
+from vggstudy.study.keeping import Keeper
+from vggstudy.study.past import Stage, changes, touches
 from vggstudy.study.sources import open_source
 from vggstudy.study.study import Study
 
@@ -397,3 +400,81 @@ def test_old_claims_that_call_a_late_hypothesis_registered_are_not_believed(
         ClaimSet(old).to_json().replace('"version": 3', '"version": 2')
     )
     assert "added after 40 of 40 runs" in cli("cite", study.path, "converged.diff.batch_norm")[1]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words", "some", "none"),
+    [
+        ("epochs = 20", "epochs = 20\nlr = 0.02", "all claims", "accuracy.mean", None),
+        ("seed = 1", "seed = 2", "all claims", "converged.p", None),
+        (
+            "depth = [11, 19]",
+            "depth = [11, 13]",
+            "claims on levels of depth that came or went, or over them",
+            "accuracy.mean@batch_norm=true",
+            "accuracy.mean@depth=11",
+        ),
+        (
+            "resamples = 199",
+            'resamples = 199\noutcomes = ["test_loss"]',
+            "claims on test_loss",
+            "test_loss.mean",
+            "accuracy.mean",
+        ),
+        (
+            "resamples = 199",
+            'resamples = 199\nlearning = {depth = "falls"}',
+            "levels needed or tolerated",
+            "needed.batch_size@batch_norm=false,depth=11",
+            "accuracy.mean",
+        ),
+        ("resamples = 199", "resamples = 200", "all claims", "accuracy.mean", None),
+    ],
+)
+def test_an_amendment_tells_what_it_touches(
+    forty: Study, tricks: Any, old: str, new: str, words: str, some: str, none: str | None
+) -> None:
+    study = tricks.amend(forty.path, tricks.text.replace(old, new))
+    (told,) = basis_of(study).to_dict()["amendments"]
+    assert told["touches"] == [words]
+    assert f"+{new.splitlines()[-1]}" in told["diff"].splitlines()
+    assert f"the amendment of 2101-01-01 touches {words}" in texts(study)
+    past = basis_of(study).past
+    found, claims = touches(past[0], past[1]), analyze_source(open_source(forty)).claims
+    named = replace(claims["accuracy.mean"], id=some, outcome=some.partition(".")[0])
+    assert found.holds(claims.get(some, named))
+    assert none is None or not found.holds(claims[none])
+
+
+def test_another_trainer_is_no_change_of_words() -> None:
+    text = (
+        'schema = 1\nname = "own"\n[design]\nreplicates = 3\nseed = 1\n'
+        "[design.factors]\nx = [1, 2]\n"
+        '[trainer]\ncommand = ["a", "{x}"]\n[label]\nrule = "none"\n[analysis]\noutcome = "loss"\n'
+    )
+    stages_ = [
+        Stage("2100", "0", parse_protocol(one), 0) for one in (text, text.replace('"a"', '"b"'))
+    ]
+    assert [note.text for note in changes(*stages_)] == ["[trainer] changed"]
+
+
+def test_a_hypothesis_added_after_looking_says_so(forty: Study, tricks: Any, cli: Any) -> None:
+    Keeper(forty.path).begin(forty.store())
+    cli("analyze", forty.path)
+    study = tricks.amend(forty.path, tricks.text + tricks.hypothesis)
+    note = claim_of(study).registration
+    assert note is not None
+    assert note.text.startswith("added after 40 of 40 runs, when results had been looked at (first")
+    (told,) = basis_of(study).to_dict()["amendments"]
+    assert told["touches"] == [
+        "the claim converged.diff.batch_norm",
+        "the verdicts of all hypotheses, which share one error rate",
+    ]
+    code, printed = cli("verify", study.path, "--diff")
+    assert code == 0
+    assert "+[[hypotheses]]" in printed
+    view = study_view(analyze_source(open_source(study)), report_context(open_source(study)))
+    (row,) = s01_protocol.build(view).values["deviations"].rows
+    assert "hypothesis H1 added (with 40 runs recorded)" in row[3].text
+    assert "the claim converged.diff.batch_norm; the verdicts of all" in row[5].text
+    assert f"(1 of {len(view.claims)} claims)" in row[5].text

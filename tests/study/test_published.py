@@ -97,7 +97,7 @@ def test_no_run_of_the_replication_is_one_of_the_first_study() -> None:
 
 def test_the_page_on_the_replication_says_what_compare_says() -> None:
     first, second = (
-        Compared.of_result(folder.name, analysed(folder)[1], None) for folder in (FIRST, SECOND)
+        Compared.of_source(folder.name, analysed(folder)[0]) for folder in (FIRST, SECOND)
     )
     compared = compare_two(first, second)
     page = " ".join((ROOT / "docs/studies/replication.md").read_text("utf-8").split())

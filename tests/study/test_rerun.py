@@ -170,6 +170,27 @@ def test_other_images_cannot_be_compared(study: Path, verify: Verify) -> None:
     assert (code, found["runs"][0]["verdict"]) == (2, "unclear")
 
 
+def test_runs_are_measured_again_as_their_records_are(
+    study: Path, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def execute(runs: Any, store: Any, options: Any, *_: Any) -> Tally:
+        asked.append(options.train_measured)
+        return Tally(0, 0, len(runs), interrupted=False)
+
+    monkeypatch.setattr(vggstudy.execution, "execute", execute)
+    verify("--rerun", "1", "--rerun-seed", SEED)
+
+    def older(record: dict[str, Any]) -> None:
+        record["result"]["metrics"] |= {"train_accuracy": 0.5, "train_loss": 1.0}
+        del record["result"]["measured_on"]
+
+    edit(study, older)
+    verify("--rerun", "1", "--rerun-seed", SEED)
+    assert asked == [False, True]
+
+
 def test_a_seed_draws_the_same_runs_and_others_draw_others(study: Path) -> None:
     opened = Study.open(study)
 

@@ -18,8 +18,11 @@ from vggstudy.probabilities import ImageProbabilities
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import EpochReport, Interrupted, TrainingResult, prepare_data, train_run
+from vggstudy.training.data.batches import SplitTensors
 from vggstudy.training.data.splits import split_rows
+from vggstudy.training.evaluate import Evaluation
 from vggstudy.training.loop import Best
+from vggstudy.training.steps import evaluate_split
 
 Make = Callable[..., Recipe]
 Train = Callable[..., TrainingResult]
@@ -64,6 +67,28 @@ def test_the_selected_metrics_are_those_of_the_selected_epoch(train: Train) -> N
     assert result["metrics"]["val_loss"] == losses[selected - 1]
     assert result["metrics"]["val_accuracy"] == result["curves"]["val_accuracy"][selected - 1]
     assert result["final"]["val_loss"] == losses[-1]
+
+
+def test_without_the_training_split_the_other_numbers_are_the_same(
+    train: Train, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vggstudy.training.loop import Run
+
+    measured: list[int] = []
+
+    def evaluate(run: Run, split: SplitTensors) -> Evaluation:
+        measured.append(len(split))
+        return evaluate_split(run.step, run.data, split)
+
+    monkeypatch.setattr(Run, "evaluate", evaluate)
+    everything = train(model_batch_norm=True).result
+    assert measured == [64, 24]  # training and test images; the epoch has measured the validation's
+    fewer = train(options={"train_measured": False}, model_batch_norm=True).result
+    assert measured == [64, 24, 24]
+    assert fewer.pop("measured_on") == ["val", "test"]
+    assert everything.pop("measured_on") == ["train", "val", "test"]
+    assert {everything["metrics"].pop(f"train_{kind}") for kind in ("loss", "accuracy")} != {None}
+    assert fewer == everything
 
 
 def test_ties_select_the_first_of_the_best_epochs(train: Train) -> None:

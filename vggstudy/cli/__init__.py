@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from vggstudy._version import __version__
+from vggstudy.cli.examples import epilog
 from vggstudy.errors import StudyError
 from vggstudy.suggest import closest
 
@@ -26,11 +27,13 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "run": ("runs", "Execute the runs that a study lacks; always resumes."),
         "status": ("runs", "Show the state of a study, cell by cell."),
         "show": ("showing", "Show the record of one run."),
+        "list": ("listing", "List the studies that there are."),
     },
     "Results": {
         "import": ("importing", "Make a table of runs of what another tool has recorded."),
         "analyze": ("results", "Estimate: write and print the claims of a study or a CSV."),
         "report": ("results", "Render the HTML report of a study or a CSV."),
+        "open": ("listing", "Open the report of a study in the browser."),
         "compare": ("comparing", "Set studies side by side: does one replicate the other?"),
         "cite": ("results", "List claims, or cite one in a paper."),
         "export": ("results", "Write the runs as CSV, or the claims as CSV or JSON."),
@@ -62,6 +65,7 @@ class Commands(click.Group):
             if cmd_name in section:
                 module = importlib.import_module(f"vggstudy.cli.{section[cmd_name][0]}")
                 command: click.Command = getattr(module, f"{cmd_name}_command")
+                command.epilog = command.epilog or epilog(cmd_name)
                 return command
         return None
 

@@ -9,6 +9,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -70,6 +71,29 @@ class Console:
         for line in table_lines(header, rows):
             self.data(line)
 
+    def claims(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A table whose first column is an id and whose last a caution, a terminal's line a row.
+
+        Where a terminal is too narrow, a caution becomes a mark and long ids lose their middle.
+        """
+        width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 0
+        lines = table_lines(header, rows)
+        if width and max(map(len, lines)) > width:
+            short = [(*row[:-1], "!" if row[-1] else "") for row in rows]
+            rest = max(map(len, table_lines(header[1:-1], [row[1:-1] for row in short])))
+            room = max(24, width - rest - len("  " * 2 + "!"))
+            short = [(middle_cut(row[0], room), *row[1:]) for row in short]
+            lines = table_lines((*header[:-1], ""), short)
+            cut = any(len(row[0]) > room for row in rows)
+            below = [
+                "! has a caution" if any(row[-1] for row in rows) else "",
+                "ids are shortened to the terminal's width" if cut else "",
+            ]
+            if said := "; ".join(filter(None, below)):
+                lines.append(f"{said}: a pipe gets all")
+        for line in lines:
+            self.data(line)
+
     @property
     def live(self) -> bool:
         """Whether stderr is a terminal that a live display may use."""
@@ -104,6 +128,14 @@ def _message(text: str) -> None:
     """Write to stderr; without a reader the message is lost and the work goes on."""
     with contextlib.suppress(BrokenPipeError):
         click.echo(printable(text), err=True)
+
+
+def middle_cut(text: str, room: int) -> str:
+    """A text of at most so many characters; a longer one lacks its middle."""
+    if len(text) <= room:
+        return text
+    half = (room - 1) // 2
+    return f"{text[: room - 1 - half]}\N{HORIZONTAL ELLIPSIS}{text[-half:]}"
 
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[str]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from vggstudy.study.labels import Label
 
 BAR_WIDTH = 10
+BEGINNING = "starting workers, reading images"
+"""What happens before the first epoch."""
+
 BESIDE_NAME = 62
 """Columns that the rest of a run's line takes, its latest epoch included."""
 
@@ -75,6 +78,9 @@ class PlainProgress:
         self.console.say(text)
 
     def __enter__(self) -> PlainProgress:
+        if self.total:
+            runs = "1 run" if self.total == 1 else f"{self.total} runs"
+            self.console.say(f"{runs} to do: {BEGINNING}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,7 +95,7 @@ class LiveProgress(PlainProgress):
     ) -> None:
         super().__init__(console, runs, label, estimator)
         self.progress = _progress()
-        self.overall = self.progress.add_task("all runs", total=self.total, info="")
+        self.overall = self.progress.add_task("all runs", total=self.total, info=BEGINNING)
         self.tasks: dict[str, TaskID] = {}
 
     def started(self, run: PlannedRun, *, worker: int) -> None:
@@ -156,6 +162,7 @@ def _progress() -> Progress:
         TextColumn("{task.fields[info]}", markup=False),
         TextColumn("{task.description}", markup=False, table_column=name),
         expand=True,
+        transient=True,  # lines of finished runs stay, a bar that has ended says nothing
         console=RichConsole(stderr=True),
         refresh_per_second=4,
     )
@@ -185,10 +192,9 @@ def epoch_text(report: Mapping[str, Any]) -> str:
 
 def result_text(record: RunRecord, label: Label) -> str:
     """Outcome and accuracy of a finished run; without one, the first that was reported."""
-    outcome = label.outcome.replace("_", " ")
     metrics = record.result.get("metrics", {})
     name = "test_accuracy" if "test_accuracy" in metrics else next(iter(metrics), "")
     value = metrics.get(name)
     measured = f", {name.replace('_', ' ')} {value:.3f}" if value is not None else ""
     epochs = record.result["epochs"]
-    return f"{outcome}{measured}, {epochs} epoch{'' if epochs == 1 else 's'}"
+    return f"{label.words}{measured}, {epochs} epoch{'' if epochs == 1 else 's'}"

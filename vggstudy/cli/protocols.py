@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
 from vggstudy.cli.console import Console, common
-from vggstudy.errors import ProtocolError
+from vggstudy.errors import ProtocolError, printable
 from vggstudy.plan import make_plan
 from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
 from vggstudy.stated.base import write_level
+
+MAX_TEXT = 250_000
+"""Bytes of a protocol that are looked at for the lines to show."""
+
+WIDEST = 100
+"""Characters of a line that are shown."""
 
 
 @click.command("init")
@@ -84,7 +91,8 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         ]
     except ProtocolError as error:
         if not console.as_json:
-            click.echo(str(error), err=True)
+            for line in _excerpts(error, error.filename if not overrides else None):
+                click.echo(line, err=True)
         problems = [
             {
                 "message": problem.message,
@@ -117,6 +125,35 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         "factors": loaded.protocol.design.factors,
         "warnings": warnings,
     }
+
+
+def _excerpts(error: ProtocolError, file: str | None) -> Iterator[str]:
+    """Every mistake, and below it the line where it stands with a mark under the place.
+
+    With overrides lines are not those of the file, and none is shown.
+    """
+    lines = _lines(file) if file else []
+    for problem in error.problems:
+        yield problem.render(error.filename)
+        line_number, column = problem.line or 0, problem.column or 1
+        if not 0 < line_number <= len(lines) or (line_number, column) == (1, 1):
+            continue  # what is missing from the whole file stands nowhere
+        line = lines[line_number - 1]
+        start = max(0, column - WIDEST // 2) if len(line) > WIDEST else 0
+        number = str(line_number)
+        yield f"{number} | {printable(line[start : start + WIDEST])}"
+        yield f"{' ' * len(number)} | {' ' * (column - 1 - start)}^"
+
+
+def _lines(filename: str) -> list[str]:
+    """The lines of a file as they were written; none where it cannot be read."""
+    from vggstudy.files import read_bounded
+
+    try:
+        text = read_bounded(Path(filename), limit=MAX_TEXT).decode("utf-8")
+    except (OSError, ValueError):
+        return []
+    return [line.replace("\t", " ") for line in text.splitlines()]
 
 
 @click.command("schema")

@@ -169,6 +169,10 @@ cite_command.add_command(verify_command)
     type=click.Choice(DESPITE),
     help="A check of their own that claims may fail and yet be cited; the caution stays with them.",
 )
+@click.option("--all", "listed", flag_value="all", help="List all claims, not the headlines alone.")
+@click.option(
+    "--match", multiple=True, metavar="PATTERN", help="List the claims whose id is like PATTERN."
+)
 @claims_option
 @table_options
 @common
@@ -179,16 +183,19 @@ def show_command(
     style: Style,
     exports: tuple[Path, ...],
     despite: tuple[str, ...],
+    listed: str | None,
+    match: tuple[str, ...],
     asked: tuple[str, ...],
     table: TableChoice,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
 
-    SOURCE is a study, a claims.json, or a CSV. Of runs any id is known, whether its claim is listed
-    or not; --claims lists and exports more of them. A claim that fails a check of its own, such as
-    a turning point of a curve that does not fit, is cited only --despite it.
+    SOURCE is a study, a claims.json, or a CSV. Those of hypotheses and over the whole grid are
+    listed, all with --all, some with --match 'accuracy.diff.*'. Of runs any id is known, whether
+    its claim is listed or not; --claims lists and exports more of them. A claim that fails a check
+    of its own, such as a turning point of a curve that does not fit, is cited only --despite it.
     """
-    from vggstudy.report.citing.cite import LISTED, cite, find_claim, list_claims
+    from vggstudy.report.citing.cite import cite, find_claim
 
     claims = claims_of(console, source, table, asked)
     if exports:
@@ -200,7 +207,29 @@ def show_command(
     elif console.as_json:
         console.text(inert_json(claims.to_json()) + "\n")
     else:
-        console.table(LISTED, list_claims(claims.values()))
+        _list(console, claims, match=match or asked, whole=listed == "all")
+
+
+FEW = 40
+"""Claims that are listed without being asked for."""
+
+
+def _list(console: Console, claims: ClaimSet, *, match: tuple[str, ...], whole: bool) -> None:
+    """Some claims or all as a table: on a terminal one line each, whatever its width."""
+    from fnmatch import fnmatchcase
+
+    from vggstudy.report.citing.cite import LISTED, headlines, list_claims
+
+    if match:
+        shown = [one for one in claims.values() if any(fnmatchcase(one.id, m) for m in match)]
+        if not shown:
+            console.warn(f"no claim is like {' or '.join(match)}")
+    else:
+        whole = whole or len(claims) <= FEW
+        shown = [*claims.values()] if whole else headlines(claims) or [*claims.values()]
+    console.claims(LISTED, list_claims(shown))
+    if more := len(claims) - len(shown):
+        console.say(f"{more} more claims: --all lists them, --match PATTERN some")
 
 
 def _export_claims(

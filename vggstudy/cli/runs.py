@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -332,6 +333,8 @@ def _execute(
     if tally.interrupted:
         console.say("interrupted; the same command goes on from here")
         return INTERRUPTED
+    if not progress.lacking and not console.as_json:
+        console.say(f"next: vggstudy report {shlex.quote(str(study.path))}")
     remain = tally.crashed or (progress.lacking and limit is None and not only)
     if remain and console.quiet:  # everything else that would say so is silent
         console.warn(f"{study.path}: {progress_line(progress)}")
@@ -370,11 +373,18 @@ def print_cells(console: Console, study: Study) -> None:
 
 def _print_cells(console: Console, study: Study, cells: list[dict[str, Any]]) -> None:
     """The table of `cell_table`, without columns of outcomes that no run has."""
+    from vggstudy.study.labels import counts_all
+
     rare = [name for name in ("diverged", "crashed", "missing") if any(c[name] for c in cells)]
     mean = next(name for name in reversed(cells[0]) if name.startswith("mean_"))
-    names = [*study.plan.factors, "planned", "converged", "failed", *rare, mean]
+    ends = {"converged": "finished"} if counts_all(study.protocol) else _ENDS
+    names = [*study.plan.factors, "planned", *ends, *rare, mean]
     rows = [[_cell_text(cell[name]) for name in names] for cell in cells]
-    console.table([name.replace("_", " ") for name in names], rows)
+    console.table([ends.get(name, name).replace("_", " ") for name in names], rows)
+
+
+_ENDS = {"converged": "converged", "failed": "failed"}
+"""Columns of how runs ended, and what they are called."""
 
 
 def _cell_text(value: Any) -> str:

@@ -46,7 +46,7 @@ def show_command(console: Console, study: str, run_id: str) -> None:
         return
     console.data(f"run {run.run_id}: {describe_levels(run.levels)}, replicate {run.replicate}")
     completion = f" ({label.completion})" if label.completion else ""
-    console.data(f"outcome: {label.outcome}{completion}: {label.reason}")
+    console.data(f"outcome: {label.words}{completion}: {label.reason}")
     for name, value in record.result.get("metrics", {}).items():
         console.data(f"  {name}: {value:.4f}" if value is not None else f"  {name}: not finite")
     for attempt in record.attempts:

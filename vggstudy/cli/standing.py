@@ -50,9 +50,12 @@ class DamagedError(StudyError):
 @click.command("verify")
 @click.argument("study")
 @strict_option
+@click.option("--diff", is_flag=True, help="Print what each amendment changed, line by line.")
 @trusted_options
 @common
-def verify_command(console: Console, study: str, strict: bool, **trusted: Path | None) -> int:
+def verify_command(
+    console: Console, study: str, strict: bool, diff: bool, **trusted: Path | None
+) -> int:
     """Say what STUDY rests on: its runs, its amendments, and what is not as planned.
 
     Nothing is estimated and nothing is written; 'vggstudy cite verify' checks a paper. 1 with
@@ -70,6 +73,9 @@ def verify_command(console: Console, study: str, strict: bool, **trusted: Path |
         console.json("verify-study", {"study": study, "basis": basis.to_dict()})
     else:
         say_basis(console, basis)
+        for text in basis.diffs if diff else ():
+            console.data("")
+            console.data(text)
     if not basis.sound:
         return DAMAGED
     return strict_code(console, basis) if strict else 0

@@ -60,6 +60,7 @@ def attempt_run(
             checkpoint_every_s=options.checkpoint_every_s,
             on_epoch=lambda report: on_epoch({"epoch": report.epoch, **report.values}),
             should_stop=should_stop,
+            train_measured=options.train_measured,
         )
     except UntrainableError as error:
         return record_failure(run, store, error, begun, device=device)

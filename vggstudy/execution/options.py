@@ -89,6 +89,8 @@ class ExecutionOptions:
         Runs that a worker trains at a time; None measures it on a GPU and takes one on a CPU.
     graphs : bool
         Whether a GPU repeats recorded steps, where a network can be recorded.
+    train_measured : bool
+        Whether the selected checkpoint of a run is measured on its training split, too.
     trainer : TrainerSite or None
         Needed where a trainer of one's own trains: without it nothing of it is executed.
     jobs_given, threads_given : bool
@@ -105,6 +107,7 @@ class ExecutionOptions:
     cache_dir: Path | None = None
     lanes: int | None = None
     graphs: bool = True
+    train_measured: bool = True
     trainer: TrainerSite | None = None
     jobs_given: bool = True
     threads_given: bool = True

@@ -110,6 +110,11 @@ def _parts_problem(
     return None
 
 
+def _are_texts(values: object) -> bool:
+    """Whether a value is a list of texts."""
+    return isinstance(values, (list, tuple)) and all(isinstance(value, str) for value in values)
+
+
 def _is_curve(values: object) -> bool:
     """Whether a value is a list of numbers or None."""
     return isinstance(values, (list, tuple)) and _are_numbers(values)
@@ -205,4 +210,5 @@ _RESULT: dict[str, tuple[_Rule, str]] = {
     **dict.fromkeys(("stop_reason", "parameters_sha256", "selected_sha256"), _TEXT_OR_NONE),
     "parameters": (_is_sizes, "an object of natural numbers"),
     "test_recall": _CURVE,
+    "measured_on": (_are_texts, "a list of texts"),
 }

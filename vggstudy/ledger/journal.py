@@ -127,6 +127,15 @@ class Journal:
                     known.append(entry.record)
         return found
 
+    def looks(self) -> list[str]:
+        """When results were looked at, of those times at which there were any."""
+        found, any_yet = [], False
+        for entry in self.entries:
+            any_yet = any_yet or entry.event in RESULTS
+            if any_yet and entry.event == "looked":
+                found.append(entry.at)
+        return found
+
     def amendments(self) -> dict[tuple[str, str], set[str]]:
         """Date and digest of each amendment, and the runs that had a result before it."""
         found: dict[tuple[str, str], set[str]] = {}

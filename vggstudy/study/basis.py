@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import pairwise, zip_longest
 from typing import Any
 
 from vggstudy.analysis.notes import Named, Note, say
@@ -16,7 +17,16 @@ from vggstudy.plan import Plan
 from vggstudy.stated.base import write_level
 from vggstudy.study.chronicle import journal_remarks
 from vggstudy.study.manifests import manifest_remarks
-from vggstudy.study.past import Registration, Stage, amendments, began, registrations, stages
+from vggstudy.study.past import (
+    Registration,
+    Stage,
+    amendments,
+    began,
+    changes,
+    registrations,
+    stages,
+    touches,
+)
 from vggstudy.study.receipts import Trusted, receipt_remarks
 from vggstudy.study.remarks import SHORT, Remark
 from vggstudy.study.study import Study
@@ -47,6 +57,8 @@ class Basis:
         that cannot be trusted; recorded and not planned.
     past : tuple of Stage
         Every protocol that was in force.
+    diffs : tuple of str
+        What each amendment changed, line by line.
     registrations : tuple of Registration
         When each hypothesis was stated.
     remarks : tuple of Remark
@@ -62,6 +74,7 @@ class Basis:
     damaged: tuple[str, ...] = ()
     unplanned: tuple[str, ...] = ()
     past: tuple[Stage, ...] = ()
+    diffs: tuple[str, ...] = ()
     registrations: tuple[Registration, ...] = ()
     remarks: tuple[Remark, ...] = field(default=())
 
@@ -93,8 +106,15 @@ class Basis:
             "damaged": list(self.damaged),
             "unplanned": list(self.unplanned),
             "amendments": [
-                {"date": stage.since, "protocol": stage.digest, "runs": stage.existed}
-                for stage in self.past[1:]
+                {
+                    "date": after.since,
+                    "protocol": after.digest,
+                    "runs": after.existed,
+                    "changes": [note.text for note in changes(before, after)],
+                    "touches": [note.text for note in touches(before, after).notes],
+                    "diff": diff,
+                }
+                for (before, after), diff in zip_longest(pairwise(self.past), self.diffs)
             ],
             "hypotheses": [
                 {
@@ -131,7 +151,7 @@ def basis_of(
     plan, past, rows = study.plan, told.past, told.rows
     state = _State(plan, rows)
     root = study_root(plan.by_id, {run: told.checksums.get(run) for run in rows})
-    registered = registrations(past, told.total)
+    registered = registrations(past, told.total, told.looks)
     remarks = [
         *_digests(study.protocol.digest(), root, inputs_digest),
         *state.remarks(),
@@ -152,6 +172,7 @@ def basis_of(
         damaged=state.damaged,
         unplanned=state.unplanned,
         past=past,
+        diffs=tuple(one.diff for one in told.amendments),
         registrations=tuple(registered.values()),
         remarks=tuple(remarks),
     )
@@ -162,7 +183,7 @@ def stated(study: Study) -> dict[str, Registration]:
     if not study.protocol.hypotheses:
         return {}
     told = _told(study)
-    return registrations(told.past, told.total)
+    return registrations(told.past, told.total, told.looks)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +199,11 @@ class _Told:
     amendments: tuple[Amendment, ...]
     past: tuple[Stage, ...]
     total: int
+
+    @property
+    def looks(self) -> list[str]:
+        """When results were looked at."""
+        return self.journal.looks() if self.journal else []
 
 
 def _told(study: Study) -> _Told:

@@ -54,8 +54,14 @@ class Compared:
         """A study, or a table, which is analysed."""
         from vggstudy.study.analyze import analyze_source
 
-        result = analyze_source(source)
+        return cls.of_result(name, analyze_source(source), source)
+
+    @classmethod
+    def of_result(cls, name: str, result: AnalysisResult, source: Source | None) -> Compared:
+        """A study, or a table, that was analysed; without a source no seeds are known."""
         verdicts = {one.id: str(one.verdict.value) for one in result.hypotheses}
+        if source is None:
+            return cls(name, result.claims, verdicts)
         return cls(name, result.claims, verdicts, source.protocol, _seeded(result, source))
 
     @classmethod

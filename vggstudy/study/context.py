@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol, Recipe, setting_of
 from vggstudy.report.page.context import ReportContext, SourceClaim
 from vggstudy.stated.base import write_level
-from vggstudy.study.basis import basis_of
+from vggstudy.study.basis import Basis, basis_of
 from vggstudy.study.codes import code_words
 from vggstudy.study.curves import curves_of
+from vggstudy.study.past import changes, touches
 from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
-    from vggstudy.ledger.marker import Comparisons
+    from vggstudy.ledger.marker import Amendment, Comparisons
     from vggstudy.study.sources import Source
 
 
@@ -45,7 +47,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
     with store.index() as index:
         environments = index.environments()
         rows = [row for row in index.rows() if row.run_id in study.plan.by_id]
-    protocol = study.protocol
+    protocol, basis = study.protocol, basis_of(study)
     return ReportContext(
         title=protocol.title or None,
         name=protocol.name,
@@ -57,10 +59,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         factors=protocol.design.factors,
         settings=_settings_rows(study),
         label_rule=_label_rows(protocol.label, store.comparisons, own=protocol.trainer is not None),
-        amendments=[
-            {"date": a.date, "old_digest": a.old_digest, "new_digest": a.new_digest, "diff": a.diff}
-            for a in store.amendments
-        ],
+        amendments=_amendments(store.amendments, basis),
         environment=_environment_rows(environments),
         commands=(
             f"vggstudy run {protocol.name}.toml --study {study.path.name}",
@@ -68,9 +67,25 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         ),
         curves=curves_of(study, rows),
         **_source(protocol),
-        basis=[(remark.note, remark.odd) for remark in basis_of(study).remarks],
+        basis=[(remark.note, remark.odd) for remark in basis.remarks],
         notes=_notes(study),
     )
+
+
+def _amendments(recorded: Sequence[Amendment], basis: Basis) -> list[dict[str, Any]]:
+    """Each amendment with what it changed and what it touches."""
+    return [
+        {
+            "date": one.date,
+            "old_digest": one.old_digest,
+            "new_digest": one.new_digest,
+            "diff": one.diff,
+            "runs": after.existed,
+            "changes": changes(before, after),
+            "touched": touches(before, after),
+        }
+        for one, (before, after) in zip(recorded, pairwise(basis.past), strict=False)
+    ]
 
 
 def _command(source: Source, name: str) -> list[str]:

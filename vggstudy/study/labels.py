@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from vggstudy.errors import LedgerError
 
 if TYPE_CHECKING:
-    from vggstudy.protocol import LabelRule
+    from vggstudy.protocol import LabelRule, Protocol
 from vggstudy.study.reported import reported
 
 Outcome = Literal["converged", "failed_to_learn", "diverged", "crashed"]
 Completion = Literal["stopped", "unfinished"]
+
+EVERY_RUN = "every finished run counts (label.rule none)"
+"""Reason of a label where no run can fail to learn."""
 
 SLOPE_EPOCHS = 10
 """Last epochs whose training loss says whether a run was still improving."""
@@ -51,6 +54,11 @@ class Label:
     completion: Completion | None
     threshold: float | None
     reason: str
+
+    @property
+    def words(self) -> str:
+        """The outcome in words: finished, where every finished run counts."""
+        return "finished" if self.reason == EVERY_RUN else self.outcome.replace("_", " ")
 
 
 def label_run(
@@ -162,7 +170,13 @@ def label_trained(result: Mapping[str, Any], rule: LabelRule) -> Label:
         return label_run(
             {**result, "stop_reason": "trainer"}, rule, comparisons=count, patience=None
         )
-    return Label("converged", "stopped", None, "every finished run counts (label.rule none)")
+    return Label("converged", "stopped", None, EVERY_RUN)
+
+
+def counts_all(protocol: Protocol) -> bool:
+    """Whether every finished run of a study counts, so that none can fail to learn."""
+    rule = protocol.label
+    return protocol.trainer is not None and rule.succeeds is None and rule.rule != "accuracy"
 
 
 def comparison(text: str) -> tuple[str, str, float]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 from vggstudy.analysis.notes import Note, say
 from vggstudy.errors import ProtocolError
@@ -15,11 +16,15 @@ from vggstudy.ledger.history import Version
 from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan, make_plan
 from vggstudy.protocol import Protocol, parse_protocol
+from vggstudy.study.touched import touched
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.claims.touched import Touched
 
 WORDS = ("title", "question", "name", "source")
 """Parts of a protocol that change no run, no number and no verdict."""
 
-PARTS = ("data", "model", "training", "label", "analysis")
+PARTS = ("data", "model", "training", "trainer", "parameters", "label", "analysis")
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,7 @@ def _parsed(text: str | None) -> Protocol | None:
 
 
 def amendments(past: Sequence[Stage], total: int) -> list[tuple[Note, bool]]:
-    """What each amendment changed and how many runs there were, and whether it came after any.
+    """What each amendment changed, how many runs there were and what it touches; if after any.
 
     Parameters
     ----------
@@ -162,11 +167,17 @@ def amendments(past: Sequence[Stage], total: int) -> list[tuple[Note, bool]]:
             note = say("amended", date=date, n=after.existed, all=total, rules=rules)
         else:
             note = say("amended_in_words", date=date)
-        found.append((note, bool(rules) and after.existed > 0))
+        late = bool(rules) and after.existed > 0
+        found.append((note, late))
+        if late:
+            rules = [*touches(before, after).notes]
+            found.append((say("amendment_touches", date=date or "-", rules=rules), False))
     return found
 
 
-def registrations(past: Sequence[Stage], total: int) -> dict[str, Registration]:
+def registrations(
+    past: Sequence[Stage], total: int, looks: Sequence[str] = ()
+) -> dict[str, Registration]:
     """When each hypothesis of the last protocol was first stated as it is, by its id.
 
     Parameters
@@ -174,14 +185,19 @@ def registrations(past: Sequence[Stage], total: int) -> dict[str, Registration]:
     past : sequence of Stage
     total : int
         Runs that are planned or recorded.
+    looks : sequence of str
+        When results were looked at, ISO 8601.
     """
+    first = min(looks, key=moment, default=None)
     found = {}
     for name, content in past[-1].hypotheses.items():
         at = next(i for i, stage in enumerate(past) if stage.hypotheses.get(name) == content)
         earlier = past[:at]
         known = not earlier or any(stage.protocol is not None for stage in earlier)
         changed = any(name in stage.hypotheses for stage in earlier)
-        found[name] = Registration(name, past[at].since, past[at].existed, total, known, changed)
+        since = past[at].since
+        seen = first if first and since and moment(first) < moment(since) else None
+        found[name] = Registration(name, since, past[at].existed, total, known, changed, seen)
     return found
 
 
@@ -200,6 +216,8 @@ class Registration:
         Whether any protocol of before is known.
     changed : bool
         Whether it stated something else before.
+    looked : str or None
+        When results were first looked at, if that was before.
     """
 
     id: str
@@ -208,14 +226,21 @@ class Registration:
     total: int
     known: bool
     changed: bool
+    looked: str | None = None
 
     @property
     def note(self) -> Note | None:
         """When it was stated, unless that was before there was any run."""
         if not self.existed:
             return None
+        counts = {"n": self.existed, "all": self.total}
+        if not self.known:
+            return say("not_known_before", **counts)
         kind = "changed_late" if self.changed else "added_late"
-        return say(kind if self.known else "not_known_before", n=self.existed, all=self.total)
+        if self.looked is None:
+            return say(kind, **counts)
+        seen = "changed_looked" if self.changed else "added_looked"
+        return say(seen, kind, **counts, date=self.looked[:10])
 
 
 def changes(before: Stage, after: Stage) -> list[Note]:
@@ -235,6 +260,13 @@ def changes(before: Stage, after: Stage) -> list[Note]:
         say("part_changed", name=part) for part in PARTS if getattr(old, part) != getattr(new, part)
     ]
     return [*found, *_restated(before.hypotheses, after.hypotheses)]
+
+
+def touches(before: Stage, after: Stage) -> Touched:
+    """What the change from one protocol to the next touches."""
+    old, new = before.hypotheses, after.hypotheses
+    restated = {name for name in {**old, **new} if old.get(name) != new.get(name)}
+    return touched(before.protocol, after.protocol, restated)
 
 
 def _restated(old: Mapping[str, object], new: Mapping[str, object]) -> list[Note]:

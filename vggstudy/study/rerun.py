@@ -99,9 +99,11 @@ def rerun(
         store = StudyStore.create(
             Path(folder) / "study", study.text, study.protocol.digest(), study.protocol.name
         )
-        for threads, group in _by_threads(records).items():
+        for (threads, train_measured), group in _alike(records).items():
             runs = [study.plan.by_id[record.run_id] for record in group]
-            chosen = replace(options, threads=threads or options.threads)
+            chosen = replace(
+                options, threads=threads or options.threads, train_measured=train_measured
+            )
             tally = execute(runs, store, chosen, listener(runs, chosen))
             if tally.interrupted:
                 break
@@ -113,12 +115,14 @@ def rerun(
     ]
 
 
-def _by_threads(records: Sequence[RunRecord]) -> dict[int | None, list[RunRecord]]:
-    """Records by the threads of their runs, which decide bits on a CPU."""
-    groups: dict[int | None, list[RunRecord]] = {}
+def _alike(records: Sequence[RunRecord]) -> dict[tuple[int | None, bool], list[RunRecord]]:
+    """Records by their threads, which decide bits on a CPU, and by the splits that they measure."""
+    groups: dict[tuple[int | None, bool], list[RunRecord]] = {}
     for record in records:
         threads = _numerics(record).get("threads")
-        groups.setdefault(threads if type(threads) is int else None, []).append(record)
+        train_measured = "train_accuracy" in record.result.get("metrics", {})
+        key = (threads if type(threads) is int else None, train_measured)
+        groups.setdefault(key, []).append(record)
     return groups
 
 

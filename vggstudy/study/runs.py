@@ -19,6 +19,7 @@ from vggstudy.protocol import LabelRule, Recipe, network
 from vggstudy.study.agreement import refuse_strangers, warn_of_images
 from vggstudy.study.labels import Label, label_run, label_trained
 from vggstudy.study.reported import reported, reported_columns, warn_of_gaps
+from vggstudy.study.splits import warn_of_unmeasured
 from vggstudy.study.times import time_to_target
 
 if TYPE_CHECKING:
@@ -144,6 +145,7 @@ def recorded_rows(plan: Plan, store: StudyStore) -> dict[str, IndexRow]:
     _refuse_damaged(store, rows)
     refuse_strangers(plan, store, rows)
     warn_of_images(plan, rows)
+    warn_of_unmeasured(plan.protocol, rows.values())
     return rows
 
 

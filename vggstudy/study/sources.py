@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.labels import counts_all
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.study import Study, find_study, is_file
 from vggstudy.study.tables import (
@@ -223,16 +224,18 @@ def _ensembles(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
-    """A study's runs, or ensembles of them, with one outcome."""
+    """A study's runs, or ensembles of them, with one outcome; judged unless none could fail."""
     from vggstudy.analysis.data.table import RunTable
 
-    return RunTable.from_frame(
+    table = RunTable.from_frame(
         frame,
         factors=study.plan.factors,
         outcome=outcome,
         margin=study.protocol.label.margin,
         levels=study.protocol.design.factors,
     )
+    counts = counts_all(study.protocol) and not table.failed.any()  # some may have diverged
+    return table.of_every_run() if counts else table
 
 
 def _require_measured(frame: pd.DataFrame, outcome: str) -> None:

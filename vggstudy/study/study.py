@@ -15,10 +15,13 @@ from vggstudy.errors import ExecutionError, LedgerError, ProtocolError
 from vggstudy.extras import missing_for_training, require_training
 from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
+from vggstudy.markup import html_table
 from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 from vggstudy.study.keeping import Keeper, Noting, note_look
+from vggstudy.study.splits import needs_training_split
 from vggstudy.study.trainers import trainer_site
+from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -121,6 +124,17 @@ class Study:
             msg = f"{folder} holds a protocol that this version cannot read: {error}"
             raise LedgerError(msg) from None
         return cls(protocol, folder, text=store.protocol_text)
+
+    def __repr__(self) -> str:
+        return f"<Study {self.protocol.name} in {self.path}: {len(self.plan.runs)} runs planned>"
+
+    def _repr_html_(self) -> str:
+        """Its state, for notebooks."""
+        progress = self.progress()
+        lists = ("done", "crashed", "damaged", "pending")
+        counts = [(name, len(getattr(progress, name))) for name in lists]
+        rows = [("folder", self.path), *(row for row in counts if row[1] or row[0] == "done")]
+        return html_table(("", ""), [*self.protocol.summary(), *rows])
 
     @cached_property
     def plan(self) -> Plan:
@@ -228,6 +242,7 @@ class Study:
                 self.protocol, self.path, allow_command=allow_command, function=trainer
             )
             chosen = replace(chosen, trainer=site)
+        chosen = replace(chosen, train_measured=needs_training_split(self.protocol))
         with self.held() as store:
             progress = self.progress()
             runs = [run for run in progress.lacking if run.run_id in selected][:limit]
@@ -345,8 +360,9 @@ def find_study(path: str | Path) -> Path:
     except OSError as error:  # a name too long, a folder that may not be entered
         raise LedgerError(explain(error, folder, "opened")) from None
     known = sorted(marker.parent.name for marker in STUDIES.glob("*/study.json"))
-    there = f"; studies here: {', '.join(known)}" if known else ""
-    msg = f"there is no study at {folder}{there}"
+    there = hint(folder.name, known, "studies here") if known else f"there are none in {STUDIES}/"
+    also = f", nor at {STUDIES / folder}" if len(folder.parts) == 1 else ""
+    msg = f"there is no study at {folder}{also}; {there}"
     raise LedgerError(msg)
 
 

@@ -29,6 +29,7 @@ def train_run(
     on_epoch: Callable[[EpochReport], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     graphs: bool = True,
+    train_measured: bool = True,
 ) -> TrainingResult:
     """Train one network and measure it.
 
@@ -57,6 +58,8 @@ def train_run(
         Asked before every epoch.
     graphs : bool
         Whether steps are recorded and replayed on a GPU: quicker, to the same bits.
+    train_measured : bool
+        Whether the selected checkpoint is measured on the training split, too.
 
     Returns
     -------
@@ -87,7 +90,15 @@ def train_run(
             torch.cuda.reset_peak_memory_stats(site.device)
         (stream,) = lane_streams(site.device, 1, graphs=graphs)
         with stream.active():
-            session = Session(Assignment(recipe=recipe, seeds=seeds, checkpoint=checkpoint), site)
+            session = Session(
+                Assignment(
+                    recipe=recipe,
+                    seeds=seeds,
+                    checkpoint=checkpoint,
+                    train_measured=train_measured,
+                ),
+                site,
+            )
         lane = Lane(session, stream, step_s=0.0)
         if site.device.type == "cuda":
             session.execution = {"lanes": 1, "lanes_reason": None, **lane.execution}

@@ -33,6 +33,9 @@ from vggstudy.training.summary import Fetch, summarise
 
 logger = logging.getLogger(__name__)
 
+_TRAINABLE: set[tuple[object, ...]] = set()
+"""Networks, sizes of images and of batches that are known to go together."""
+
 CHECKPOINT_SHARE = 0.02
 """Share of the driving thread's time that checkpoints may take."""
 
@@ -82,11 +85,14 @@ class Assignment:
     seeds : Seeds
     checkpoint : Path or None
         Written at epoch boundaries, resumed from where it exists, removed by the caller.
+    train_measured : bool
+        Whether the selected checkpoint is measured on the training split, too.
     """
 
     recipe: Recipe
     seeds: Seeds
     checkpoint: Path | None = None
+    train_measured: bool = True
 
     @property
     def cell(self) -> str:
@@ -340,7 +346,8 @@ class Session:
 
     def conclude(self, fetch: Fetch) -> Stages[TrainingResult]:
         """Measure the selected checkpoint, once the run is over, in stages."""
-        result = yield from summarise(self.run, self.aside, fetch)
+        measured = self.assignment.train_measured
+        result = yield from summarise(self.run, self.aside, fetch, train_measured=measured)
         if self.keeper.writing is not None:  # whoever removes the checkpoint must be the last
             yield InThread(self.keeper.writing)
             self.keeper.settle(wait=True)
@@ -380,7 +387,10 @@ def _build(
         )
         raise DataError(msg)
     sizes = sorted({stop - start for start, stop in bounds}, reverse=True)
-    check_batches(model, side=data.side, sizes=sizes)
+    shapes = (recipe.model.model_dump_json(), len(data.classes), data.side, *sizes)
+    if shapes not in _TRAINABLE:  # shapes alone decide: found out once a cell and process
+        check_batches(model, side=data.side, sizes=sizes)
+        _TRAINABLE.add(shapes)
     device = data.train.targets.device
     fingerprint = {
         "recipe": recipe.identity(),

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vggstudy.probabilities import ImageProbabilities
 from vggstudy.training.aside import Aside
-from vggstudy.training.data.batches import RunData
+from vggstudy.training.data.batches import RunData, SplitTensors
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
@@ -22,7 +23,9 @@ Fetch = Callable[[Tensor], PendingNumbers]
 """Begins to move numbers to the host, behind all that has been issued so far."""
 
 
-def summarise(run: Run, aside: Aside, fetch: Fetch) -> Stages[dict[str, Any]]:
+def summarise(
+    run: Run, aside: Aside, fetch: Fetch, *, train_measured: bool
+) -> Stages[dict[str, Any]]:
     """Measure the selected checkpoint and collect what the run computed, in stages.
 
     Leaves the selected weights in the model.
@@ -33,9 +36,12 @@ def summarise(run: Run, aside: Aside, fetch: Fetch) -> Stages[dict[str, Any]]:
     aside : Aside
         Where weights are hashed.
     fetch : callable
+    train_measured : bool
+        Whether the selected checkpoint is measured on the training split, too.
     """
     last = InThread(aside.submit(state_tensors(run.model), tensors_sha256))
-    metrics, recall = yield from _selected_metrics(run, fetch)
+    measured = ("train", "val", "test") if train_measured else ("val", "test")
+    metrics, recall = yield from _selected_metrics(run, fetch, measured)
     selected = None
     if run.selected_epoch is not None:
         selected = InThread(aside.submit(state_tensors(run.model), tensors_sha256))
@@ -51,6 +57,7 @@ def summarise(run: Run, aside: Aside, fetch: Fetch) -> Stages[dict[str, Any]]:
         "steps": run.steps,
         "selected_epoch": run.selected_epoch,
         "curves": {name: [finite(v) for v in curve] for name, curve in run.curves.items()},
+        "measured_on": list(measured),
         "metrics": metrics,
         "test_recall": recall,
         "final": {name: finite(run.curves[name][-1]) for name in ("val_loss", "val_accuracy")},
@@ -78,10 +85,12 @@ def _probabilities(run: Run, fetch: Fetch) -> Stages[dict[str, Any]]:
 
 
 def _selected_metrics(
-    run: Run, fetch: Fetch
+    run: Run, fetch: Fetch, names: Sequence[str]
 ) -> Stages[tuple[dict[str, float | None], list[float | None]]]:
-    """Metrics and recall of the selected checkpoint; none if a run diverged before any."""
-    names = ("train", "val", "test")
+    """Metrics and recall of the selected checkpoint; none if a run diverged before any.
+
+    On the validation split they are those of its epoch, which had the same weights.
+    """
     metrics: dict[str, float | None] = {
         f"{name}_{kind}": None for name in names for kind in ("loss", "accuracy")
     }
@@ -91,20 +100,27 @@ def _selected_metrics(
         return metrics, [None] * n_classes
     if run.best.weights:
         restore_tensors(run.model, run.best.weights)
-    for name, split in zip(
-        names, (run.data.train, run.data.validation, run.data.test), strict=True
-    ):
-        evaluation = run.evaluate(split)
-        sums = fetch(evaluation.totals)
-        yield sums
-        scores = Scores.of(sums.values(), len(split))
-        metrics[f"{name}_loss"] = finite(scores.loss)
-        metrics[f"{name}_accuracy"] = scores.accuracy
-    recall = class_recall(
-        evaluation.predictions.cpu().numpy(), run.data.test.targets.cpu().numpy(), n_classes
-    )
+    for name in ("val_loss", "val_accuracy"):
+        metrics[name] = finite(run.curves[name][run.selected_epoch - 1])
+    if "train" in names:
+        metrics |= (yield from _measure(run, fetch, "train", run.data.train))[0]
+    found, predictions = yield from _measure(run, fetch, "test", run.data.test)
+    metrics |= found
+    recall = class_recall(predictions, run.data.test.targets.cpu().numpy(), n_classes)
     metrics["test_balanced_accuracy"] = float(np.mean([r for r in recall if r is not None]))
     return metrics, recall
+
+
+def _measure(
+    run: Run, fetch: Fetch, name: str, split: SplitTensors
+) -> Stages[tuple[dict[str, float | None], NDArray[np.int64]]]:
+    """Metrics and predictions of a split by the weights that the model has now."""
+    evaluation = run.evaluate(split)
+    sums = fetch(evaluation.totals)
+    yield sums
+    scores = Scores.of(sums.values(), len(split))
+    metrics = {f"{name}_loss": finite(scores.loss), f"{name}_accuracy": scores.accuracy}
+    return metrics, evaluation.predictions.cpu().numpy()
 
 
 def _describe_data(data: RunData) -> dict[str, Any]:

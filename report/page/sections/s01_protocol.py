@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from vggstudy.report.page.figures.grid import Key, Tile, draw_grid
 from vggstudy.report.page.figures.style import INK, MUTED, PAPER, SHADE, TINT, VERMILLION
 from vggstudy.report.page.figures.svg import MOST_CELLS, Picture, picture
@@ -14,6 +17,7 @@ from vggstudy.report.words.display import confidence_text
 from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext, ngettext
 from vggstudy.report.words.names import capitalise
+from vggstudy.report.words.notes import spoken
 
 SHORT_DIGEST = 8
 
@@ -85,10 +89,9 @@ def _deviations(view: StudyView) -> Table | None:
         digests = [
             str(amendment.get(key) or "")[:SHORT_DIGEST] for key in ("old_digest", "new_digest")
         ]
-        reason = str(amendment.get("reason") or gettext("not recorded"))
         date = str(amendment.get("date") or gettext("not recorded"))[:10]
-        affected = str(amendment.get("claims") or gettext("all"))
-        rows.append(tuple(map(entry, (gettext("Protocol"), *digests, reason, date, affected))))
+        told = (_changes(amendment), date, _touched(view, amendment))
+        rows.append(tuple(map(entry, (gettext("Protocol"), *digests, *told))))
     rows += [_lost(view, step) for step in steps_of(view.flow) if step.excluded]
     columns = tuple(
         Column(name, numeric=False, fixed=fixed)
@@ -96,12 +99,34 @@ def _deviations(view: StudyView) -> Table | None:
             (gettext("Field"), True),
             (gettext("Planned"), True),
             (gettext("Executed"), True),
-            (gettext("Reason"), False),
+            (gettext("What happened"), False),
             (gettext("Date"), True),
             (gettext("Claims affected"), False),
         )
     )
     return Table(gettext("Deviations from the protocol"), columns, tuple(rows)) if rows else None
+
+
+def _changes(amendment: Mapping[str, Any]) -> str:
+    """What an amendment changed, and how many runs there were."""
+    if "changes" not in amendment:
+        return gettext("not recorded")
+    changes = "; ".join(map(spoken, amendment["changes"])) or gettext("words only")
+    runs = gettext("with %(n)s runs recorded") % {"n": amendment["runs"]}
+    return f"{changes} ({runs})"
+
+
+def _touched(view: StudyView, amendment: Mapping[str, Any]) -> str:
+    """What an amendment touches, in words, and how many of the claims."""
+    found = amendment.get("touched")
+    if found is None:
+        return gettext("all")
+    if not found.notes:
+        return gettext("none")
+    words = "; ".join(map(spoken, found.notes))
+    count = sum(map(found.holds, view.claims))
+    told = gettext("%(n)s of %(all)s claims") % {"n": count, "all": len(view.claims)}
+    return words if found.everything else f"{words} ({told})"
 
 
 def _lost(view: StudyView, step: Step) -> tuple[Entry, ...]:

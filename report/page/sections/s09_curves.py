@@ -146,17 +146,23 @@ def _points(
 
 def _table(view: StudyView, runs: Sequence[RunCurves], name: str, scale: int) -> Table:
     """Cell by cell: how long, how restless at the end, and the gap to the test data."""
-    columns = factor_columns(view.factors)
-    columns += [
-        Column(word)
-        for word in (gettext("Runs"), gettext("Epochs"), gettext("Unrest"), gettext("Gap"))
-    ]
+    known = any(run.gap is not None for run in runs)  # nobody may have asked for it
+    words = [gettext("Runs"), gettext("Epochs"), gettext("Unrest")]
+    columns = [*factor_columns(view.factors), *map(Column, words)]
     rows = [_row(view, cell, _of_cell(view, runs, cell), name, scale) for cell in view.cells]
-    caption = gettext(
-        "%(measure)s of the runs that converged: median number of epochs; median standard "
-        "deviation of the last %(n)s epochs (unrest); median accuracy on the training data less "
-        "that on the test data (gap)"
-    )
+    if known:
+        columns.append(Column(gettext("Gap")))
+        caption = gettext(
+            "%(measure)s of the runs that converged: median number of epochs; median standard "
+            "deviation of the last %(n)s epochs (unrest); median accuracy on the training data "
+            "less that on the test data (gap)"
+        )
+    else:
+        rows = [row[:-1] for row in rows]
+        caption = gettext(
+            "%(measure)s of the runs that converged: median number of epochs; median standard "
+            "deviation of the last %(n)s epochs (unrest)"
+        )
     caption %= {"measure": capitalise(friendly(name)), "n": LAST}
     return Table(caption, tuple(columns), tuple(rows))
 

@@ -92,6 +92,17 @@ def test_the_table_says_how_long_how_restless_and_how_overfitted_each_cell_is(
     assert [row[0].text for row in differences.table.rows] == ["Learning rate 0.01 against 0.001"]
 
 
+def test_a_study_that_measures_no_gap_has_no_column_of_it(
+    tiny: AnalysisResult, context: ReportContext
+) -> None:
+    runs = [replace(run, gap=None) for run in context.curves]
+    section = s09_curves.build(study_view(tiny, ReportContext(curves=runs)))
+    table = section.values["pictures"][0].table
+    assert [entry.text for entry in table.rows[0]] == ["no", "0.001", "2", "7", "15.8 points"]
+    assert [column.label for column in table.columns][-1] == "Unrest"
+    assert "gap" not in table.caption
+
+
 def test_epochs_at_which_a_difference_is_told_are_counted(tiny: AnalysisResult) -> None:
     factor = study_view(tiny, ReportContext()).factors[0]
     runs = [run(0.1 + i / 100, 0.1 + i / 100 + a / 2, a=a) for a in (0, 1) for i in range(5)]

@@ -16,7 +16,7 @@ from vggstudy.report.page.document import render
 from vggstudy.report.page.sections import s00_abstract
 from vggstudy.report.page.sections.effects import factor_effects
 from vggstudy.report.page.sections.headline import MOST_PAIRS
-from vggstudy.report.words.instead import TIMES, UNJUDGED
+from vggstudy.report.words.instead import OTHER_OUTCOMES, TIMES, UNJUDGED
 from vggstudy.study.analyze import analyze
 
 CATALOGUE = Path(__file__).parents[3] / "report" / "locale" / "messages.pot"
@@ -63,7 +63,7 @@ def test_no_difference_is_a_line_and_no_percentage_where_the_outcome_is_none(
 def test_messages_that_others_stand_for_are_messages_of_the_report() -> None:
     text = re.sub(r'"\n"', "", CATALOGUE.read_text("utf-8"))
     known = {one.replace('\\"', '"') for one in re.findall(r'msgid "(.*)"', text)}
-    for stands in (UNJUDGED, TIMES):
+    for stands in (UNJUDGED, OTHER_OUTCOMES, TIMES):
         assert {*stands, *stands.values()} <= known
 
 

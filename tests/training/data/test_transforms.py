@@ -31,7 +31,7 @@ def test_statistics_are_those_of_the_given_rows_alone() -> None:
 def test_normalised_channels_have_mean_0_and_variance_1() -> None:
     images = pixels()
     statistics = channel_statistics(images, np.arange(len(images)))
-    out = Normaliser.of(statistics, CPU)(torch.from_numpy(images))
+    out = Normaliser.of(statistics, CPU, side=5)(torch.from_numpy(images))
     assert out.shape == (6, 3, 5, 5)
     # float32 carries seven digits.
     assert out.mean(dim=(0, 2, 3)).tolist() == pytest.approx([0, 0, 0], abs=1e-5)
@@ -40,15 +40,26 @@ def test_normalised_channels_have_mean_0_and_variance_1() -> None:
 
 def test_without_normalisation_bytes_become_fractions() -> None:
     images = torch.from_numpy(pixels())
-    out = Normaliser.of(None, CPU)(images)
+    out = Normaliser.of(None, CPU, side=5)(images)
     torch.testing.assert_close(out, images.permute(0, 3, 1, 2) / 255)
+
+
+def test_a_row_at_a_time_is_normalised_to_the_bits_of_a_pixel_at_a_time() -> None:
+    images = pixels(side=7)
+    statistics = channel_statistics(images, np.arange(4))
+    mean, std = np.array(statistics.mean), np.array(statistics.std)
+    scale, shift = (torch.tensor(v, dtype=torch.float32) for v in (1 / (255 * std), -mean / std))
+    pixel_by_pixel = torch.from_numpy(images).to(torch.float32).mul_(scale).add_(shift)
+    out = Normaliser.of(statistics, CPU, side=7)(torch.from_numpy(images))
+    assert torch.equal(out, pixel_by_pixel.permute(0, 3, 1, 2))
+    assert out.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_a_channel_of_one_value_becomes_zero() -> None:
     images = np.full((2, 4, 4, 3), 40, dtype=np.uint8)
     statistics = channel_statistics(images, np.arange(2))
     assert statistics.std == (1.0, 1.0, 1.0)
-    out = Normaliser.of(statistics, CPU)(torch.from_numpy(images))
+    out = Normaliser.of(statistics, CPU, side=4)(torch.from_numpy(images))
     # 40/255 rounded to float32 in two ways.
     assert float(out.abs().max()) < 1e-7
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -20,6 +21,7 @@ from vggstudy.training import describe_model
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.nets.build import build_model, check_batches, state_tensors
 from vggstudy.training.nets.layers import MatrixAveragePool, SeededDropout, attach_generator
+from vggstudy.training.nets.vgg import pooled_first
 
 DEPTHS = (11, 13, 16, 19)
 LINEAR = dict(zip(DEPTHS, (9_225_610, 9_410_122, 14_719_818, 20_029_514), strict=True))
@@ -77,6 +79,64 @@ def test_convolutions_agree_with_torchvision_layer_for_layer(depth: int, batch_n
             # The same kernels on the same numbers: equal to the bit.
             assert torch.equal(own(value), expected)
             value = expected
+
+
+def bits_of(values: Iterable[torch.Tensor]) -> list[torch.Tensor]:
+    """Tensors as whole numbers, which tell -0 from 0 and one NaN from another."""
+    return [value.detach().contiguous().view(torch.int32) for value in values]
+
+
+@pytest.mark.parametrize("special", ["plain", "zeros", "ties", "not finite"])
+@pytest.mark.parametrize("memory_format", [torch.channels_last, torch.contiguous_format])
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_pooling_before_relu_gives_the_bits_of_pooling_after_it(
+    batch_norm: bool, memory_format: torch.memory_format, special: str
+) -> None:
+    channels = 24  # more than a vector, and no multiple of one
+    layers = [nn.BatchNorm2d(channels)] if batch_norm else []
+    conv = nn.Conv2d(3, channels, 3, padding=1)
+    assert conv.bias is not None
+    net = nn.Sequential(conv, *layers, nn.ReLU(inplace=True))
+    net.append(nn.MaxPool2d(2)).to(memory_format=memory_format)
+    generator = torch.Generator().manual_seed(3)
+    images = torch.randn(6, 3, 10, 10, generator=generator)
+    if special == "zeros":  # the convolution then gives 0 and -0 alone
+        nn.init.zeros_(conv.weight), nn.init.zeros_(conv.bias)
+        conv.weight.data[::2] *= -1
+    elif special == "ties":
+        images = images.sign()
+        conv.weight.data.sign_()
+        conv.bias.data.zero_()
+    elif special == "not finite":
+        images[0, 0, 3, 3], images[1, 1, 4, 5] = math.nan, math.inf
+        images[2, 2, 0, 0] = -math.inf
+    images = images.contiguous(memory_format=memory_format)
+    found = []
+    for order in (iter(net), pooled_first(net)):
+        layer_state = copy.deepcopy(net.state_dict())
+        given = images.clone(memory_format=torch.preserve_format).requires_grad_()
+        value = given
+        for layer in order:
+            value = layer(value)
+        weight = torch.randn(value.shape, generator=torch.Generator().manual_seed(4))
+        weight[0, 0], weight[0, 1] = 0.0, -0.0
+        gradients = torch.autograd.grad(value, [given, *net.parameters()], weight)
+        found.append(bits_of([value, *gradients, *(b for b in net.buffers() if b.dim())]))
+        net.load_state_dict(layer_state)
+    for one, other in zip(*found, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_a_network_pools_before_relu_and_keeps_the_names_of_torchvision() -> None:
+    model, called = build(depth=13, batch_norm=True), []
+    for layer in model.features:  # type: ignore[union-attr]
+        layer.register_forward_hook(lambda layer, *_: called.append(type(layer)))
+    model(torch.zeros(2, 3, 32, 32))
+    relus = [at for at, kind in enumerate(called) if kind is nn.ReLU]
+    pools = [at for at, kind in enumerate(called) if kind is nn.MaxPool2d]
+    assert len(pools) == 5
+    assert all(at + 1 in relus and at - 1 not in relus for at in pools)
+    assert [type(layer) for layer in model.features][5:7] == [nn.ReLU, nn.MaxPool2d]  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("side", [32, 33, 64, 96])

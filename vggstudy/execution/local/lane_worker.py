@@ -84,7 +84,10 @@ class LaneWorker(Worker):
             self.lanes.add(
                 payload.run_id,
                 Assignment(
-                    recipe=network(payload.recipe), seeds=payload.seeds, checkpoint=checkpoint
+                    recipe=network(payload.recipe),
+                    seeds=payload.seeds,
+                    checkpoint=checkpoint,
+                    train_measured=self.options.train_measured,
                 ),
             )
         else:

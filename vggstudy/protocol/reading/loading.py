@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vggstudy.errors import Problem, ProtocolError
+from vggstudy.markup import html_table
 from vggstudy.protocol.grid.cells import CellRecipe, Place, grid
 from vggstudy.protocol.grid.trainers import trainer_warnings
 from vggstudy.protocol.model.conflicts import section_conflicts
@@ -26,6 +27,7 @@ from vggstudy.protocol.reading.hypothesis_checks import hypothesis_problems
 from vggstudy.protocol.reading.leaving_out import SECTIONS, filled, remove
 from vggstudy.protocol.reading.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.reading.positions import Positions, locate
+from vggstudy.stated.base import write_level
 from vggstudy.suggest import suggest
 
 MAX_PASSES = 8
@@ -45,6 +47,25 @@ class Protocol(Statement):
             If the file cannot be read or holds mistakes; lists all of them.
         """
         return load_protocol(path, overrides=overrides).protocol
+
+    def __repr__(self) -> str:
+        return f"<Protocol {self.name}>"
+
+    def summary(self) -> list[tuple[str, str]]:
+        """What it asks for in short: names and texts."""
+        factors = self.design.factors.items()
+        stated = (("title", self.title), ("question", self.question))
+        return [
+            ("protocol", self.name),
+            *((name, " ".join(text.split())) for name, text in stated if text),
+            *((name, ", ".join(map(write_level, levels))) for name, levels in factors),
+            ("replicates", str(self.design.replicates)),
+            *((one.id, one.text) for one in self.hypotheses),
+        ]
+
+    def _repr_html_(self) -> str:
+        """The same for notebooks."""
+        return html_table(("", ""), self.summary())
 
 
 @dataclass(frozen=True, slots=True)

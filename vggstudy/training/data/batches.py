@@ -74,7 +74,7 @@ def load_splits(
         train=move(split.train),
         validation=move(split.validation),
         test=move(split.test),
-        normaliser=Normaliser.of(statistics, device),
+        normaliser=Normaliser.of(statistics, device, side=cache.side),
         statistics=statistics,
         classes=cache.classes,
         side=cache.side,

@@ -60,20 +60,24 @@ class Normaliser:
 
     Attributes
     ----------
-    scale, shift : Tensor of float32, shape (3,)
+    scale, shift : Tensor of float32, shape (3 * side,)
+        Of a row of pixels, whose channels take turns: along so many numbers a processor works in
+        vectors, along three it does not.
     """
 
     scale: Tensor
     shift: Tensor
 
     @classmethod
-    def of(cls, statistics: ChannelStatistics | None, device: torch.device) -> Normaliser:
+    def of(
+        cls, statistics: ChannelStatistics | None, device: torch.device, *, side: int
+    ) -> Normaliser:
         """To mean 0 and variance 1 by the statistics; to [0, 1] without them."""
         mean = np.zeros(3) if statistics is None else np.array(statistics.mean)
         std = np.ones(3) if statistics is None else np.array(statistics.std)
         return cls(
-            scale=torch.tensor(1 / (255 * std), dtype=torch.float32, device=device),
-            shift=torch.tensor(-mean / std, dtype=torch.float32, device=device),
+            scale=torch.tensor(1 / (255 * std), dtype=torch.float32).repeat(side).to(device),
+            shift=torch.tensor(-mean / std, dtype=torch.float32).repeat(side).to(device),
         )
 
     def __call__(self, images: Tensor) -> Tensor:
@@ -87,7 +91,8 @@ class Normaliser:
         -------
         Tensor of float32, shape (B, 3, side, side)
         """
-        values = images.to(torch.float32).mul_(self.scale).add_(self.shift)
+        rows = images.to(torch.float32).flatten(2)
+        values = rows.mul_(self.scale).add_(self.shift).view(images.shape)
         return values.permute(0, 3, 1, 2)
 
 
