@@ -97,6 +97,7 @@ def test_a_study_that_measures_no_gap_has_no_column_of_it(
 ) -> None:
     runs = [replace(run, gap=None) for run in context.curves]
     section = s09_curves.build(study_view(tiny, ReportContext(curves=runs)))
+    assert section is not None
     table = section.values["pictures"][0].table
     assert [entry.text for entry in table.rows[0]] == ["no", "0.001", "2", "7", "15.8 points"]
     assert [column.label for column in table.columns][-1] == "Unrest"
