@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.claims.block_tables import BlockTable, block_lines, block_tables
@@ -36,6 +37,7 @@ from vggstudy.quantities import PLAIN
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 HEADLINE = ("p", *PLAIN)
 """Quantities of the headline claims."""
@@ -236,6 +238,15 @@ class AnalysisResult:
             seed=int(self.settings["seed"]),
             shared_seeds=self.seeds.shared,
         )
+
+    def plot(self, name: str, **how: Any) -> Figure:
+        """A figure of the report: ``accuracy``, ``converged``, ``accuracy.diff`` and the like.
+
+        See `vggstudy.report.page.paper.plot`.
+        """
+        # The report rests on the analysis, never the other way; this name alone leads up to it.
+        found: Figure = import_module("vggstudy.report.page.paper").plot(self, name, **how)
+        return found
 
     def summary(self) -> str:
         """A plain text table of the headline claims, the counts and the warnings."""

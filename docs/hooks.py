@@ -1,8 +1,15 @@
-"""Fills docs/protocol.md with the settings that the code declares, when the pages are built."""
+"""Fills docs/protocol.md with the settings that the code declares, and publishes reports."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mkdocs.structure.files import File
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
 
 MARK = "<!-- settings -->"
 
@@ -180,3 +187,31 @@ def _toml(value: object) -> str:
 def _plain(text: str) -> str:
     """Text that fits into a cell of a table."""
     return " ".join(text.split()).replace("|", "\\|")
+
+
+REFERENCE = Path("report", "reference")
+KOREAN = "depth-batch-norm-cpu"
+"""The study whose report is published in Korean too."""
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Publish the reports of the published studies with the pages: in English as they are."""
+    root = Path(config["config_file_path"]).parent / REFERENCE
+    for report in sorted(root.glob("*/report.html")):
+        name = f"reports/{report.parent.name}.html"
+        files.append(File.generated(config, name, content=report.read_bytes()))
+    korean = _korean(root / KOREAN).encode()
+    files.append(File.generated(config, f"reports/{KOREAN}.ko.html", content=korean))
+    return files
+
+
+def _korean(study: Path) -> str:
+    """A study's report in Korean."""
+    from vggstudy.report import render
+    from vggstudy.study.analyze import analyze_source
+    from vggstudy.study.context import report_context
+    from vggstudy.study.sources import open_source
+
+    source = open_source(study)
+    result = analyze_source(source, sensitivity=True)
+    return render(result, context=report_context(source), language="ko")

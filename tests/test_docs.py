@@ -120,7 +120,8 @@ def test_every_link_within_the_site_resolves(site: dict[Path, Element]) -> None:
             if target.suffix != ".html" and target.is_file() and not address.fragment:
                 continue  # a file to download
             known = anchors.get(target)
-            if known is None or (address.fragment and unquote(address.fragment) not in known):
+            names = {address.fragment, unquote(address.fragment)}  # a browser tries both
+            if known is None or (address.fragment and not names & known):
                 broken.append((page.name, link.get("href")))
     assert broken == []
 
@@ -144,7 +145,8 @@ def test_every_relative_link_in_markdown_leads_to_a_file(file: Path) -> None:
         target.path
         for target in targets
         if not target.scheme and target.path and not (file.parent / unquote(target.path)).exists()
-    ]
+        if not (file.is_relative_to(REPOSITORY / "docs") and target.path.startswith("../reports/"))
+    ]  # reports are put into the site when it is built, where links to them are checked
     assert broken == []
 
 
@@ -168,7 +170,8 @@ def protocols_shown() -> Iterator[tuple[str, str]]:
 def test_every_protocol_shown_is_valid(name: str, text: str, tmp_path: Path) -> None:
     file = tmp_path / name.replace(".md", ".toml")
     file.write_text(text, "utf-8")
-    assert Protocol.from_file(file).design.factors
+    stated = Protocol.from_file(file)
+    assert stated.table or stated.design.factors
 
 
 def test_json_schema_is_json() -> None:

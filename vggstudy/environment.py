@@ -124,15 +124,23 @@ def _version(package: str) -> str | None:
         return None
 
 
+# No hook and no monitor of the repository runs, and its index is not rewritten.
+_GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=")
+
+
+def git_commit() -> str | None:
+    """Commit of the working folder's repository; no file of it is looked at, no filter runs."""
+    commit = _output([*_GIT, "rev-parse", "--verify", "HEAD"])
+    return None if commit is None else commit.strip()
+
+
 def _git_state() -> dict[str, Any] | None:
     """Commit of the working folder's repository and whether its tracked files differ from it."""
-    # No hook and no monitor of the repository runs, and its index is not rewritten.
-    git = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath="]
-    commit = _output([*git, "rev-parse", "--verify", "HEAD"])
+    commit = git_commit()
     if commit is None:
         return None
-    status = _output([*git, "status", "--porcelain", "--untracked-files=no"])
-    return {"commit": commit.strip(), "dirty": None if status is None else bool(status.strip())}
+    status = _output([*_GIT, "status", "--porcelain", "--untracked-files=no"])
+    return {"commit": commit, "dirty": None if status is None else bool(status.strip())}
 
 
 def _output(command: Sequence[str]) -> str | None:

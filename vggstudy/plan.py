@@ -110,6 +110,19 @@ class Plan:
         return self.runs[: self.n_cells]
 
 
+def refuse_table(protocol: Protocol) -> None:
+    """Refuse to plan runs that were made elsewhere.
+
+    Raises
+    ------
+    ProtocolError
+        If the protocol states a table.
+    """
+    if protocol.table is not None:
+        message = "[table] holds runs that were made: analyze, report, cite and export read it"
+        raise ProtocolError(message, f"protocol {protocol.name!r}")
+
+
 def make_plan(protocol: Protocol, cells: Iterable[CellRecipe] | None = None) -> Plan:
     """The planned runs of a protocol.
 
@@ -123,8 +136,10 @@ def make_plan(protocol: Protocol, cells: Iterable[CellRecipe] | None = None) -> 
     Raises
     ------
     ProtocolError
-        If the grid holds cells that cannot be run, or two cells resolve to one recipe.
+        If the grid holds cells that cannot be run, or two cells resolve to one recipe; if there is
+        none, but a table of runs.
     """
+    refuse_table(protocol)
     if cells is None:
         cells, problems = grid(protocol)
         if problems:

@@ -146,6 +146,23 @@ QUANTITIES = {
 SHARES = ("probability", "fraction")
 """Units of numbers from 0 to 1."""
 
+
+def limits_of(unit: str, quantity: str) -> tuple[float, ...]:
+    """Values that only a number which reaches them may be printed as.
+
+    Parameters
+    ----------
+    unit, quantity : str
+        A claim's.
+    """
+    if unit == "correlation":
+        return (-1.0, 0.0, 1.0)
+    if unit not in SHARES:
+        return (0.0,)
+    signed = {"diff": 1.0, "block_diff": 1.0, "did": 2.0}.get(quantity)
+    return (0.0, 1.0) if signed is None else (-signed, 0.0, signed)
+
+
 PLAIN = ("mean", "diff", "did")
 """By the number of factors compared; the mean of convergence is ``p``."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.claims.over_blocks import compared_over_blocks
+from vggstudy.analysis.claims.printing import printed, printed_ends
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Condition, Contrast
 from vggstudy.analysis.data.estimands import Estimand
@@ -128,9 +129,6 @@ def _test(one: BlockTable) -> str:
 
 def _row(claim: Claim) -> tuple[str, str, str, str]:
     """A claim's numbers."""
-    shown = "-" if claim.estimate is None else f"{claim.estimate:.4g}"
-    if claim.low is None or claim.high is None:
-        return claim.id, shown, f"not available ({claim.reason})", ""
     within = next((x for x in claim.alternatives if x.method == WITHIN), None)
-    beside = "" if within is None else f"[{within.low:.4g}, {within.high:.4g}]"
-    return claim.id, shown, f"[{claim.low:.4g}, {claim.high:.4g}]", beside
+    beside = printed_ends(claim, within.low, within.high) if within and claim.available else ""
+    return claim.id, *printed(claim), beside

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from vggstudy.analysis.claims.printing import printed
 from vggstudy.analysis.notes import Note
 from vggstudy.errors import AnalysisError
 from vggstudy.identity import digest
@@ -160,17 +161,13 @@ class Claim:
 
     @property
     def interval_text(self) -> str:
-        """The interval in four digits, or why there is none."""
-        if not self.available:
-            return f"not available ({self.reason})"
-        if self.low is None:
-            return "-" if self.high is None else f"< {self.high:.4g}"
-        return f"> {self.low:.4g}" if self.high is None else f"[{self.low:.4g}, {self.high:.4g}]"
+        """The interval with the digits that its width allows, or why there is none."""
+        return printed(self)[1]
 
     @property
     def estimate_text(self) -> str:
-        """The estimate in four digits, or a dash."""
-        return "-" if self.estimate is None else f"{self.estimate:.4g}"
+        """The estimate with the digits of its interval, or a dash."""
+        return printed(self)[0]
 
     def __repr__(self) -> str:
         interval = f"{self.level:.0%} {self.interval_text}"

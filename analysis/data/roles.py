@@ -22,6 +22,12 @@ ENOUGH = 2
 """Runs that every combination of levels must have where nothing else tells factors."""
 
 
+REASONS = ("column_has_gaps", "column_is_constant", "column_seldom_recurs", "column_says_the_same")
+"""Names of the sentences that say why a column is no factor."""
+
+ROLE_NOTES = ("factors_by_role", *REASONS)
+
+
 @dataclass(frozen=True, slots=True)
 class Roles:
     """What the columns of a table seem to be.
@@ -91,6 +97,15 @@ def roles_of(frame: pd.DataFrame, known: Collection[str], replicate: str | None)
         sure = names
     unsure = [name for name in names if name not in sure]
     return Roles(tuple(sure), (*unsure, *doubtful), left)
+
+
+def measured_columns(frame: pd.DataFrame) -> list[str]:
+    """Columns of numbers that seldom recur."""
+    return [
+        str(name)
+        for name in frame.columns
+        if frame[name].dtype.kind in "iuf" and _codes(frame[name])[1] == "column_seldom_recurs"
+    ]
 
 
 def _codes(column: pd.Series) -> tuple[IntArray, str]:

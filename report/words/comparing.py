@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from vggstudy.analysis.comparing.like import Finding
 from vggstudy.analysis.comparing.pooled import ODD_BY_CHANCE
 from vggstudy.report.words.display import POINTS, Display, display, read
-from vggstudy.report.words.formatting import round_significant
 from vggstudy.report.words.i18n import gettext, mark, ngettext
+from vggstudy.rounding import round_significant
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim

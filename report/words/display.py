@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from vggstudy.quantities import SHARES
-from vggstudy.report.words.formatting import (
+from vggstudy.quantities import SHARES, limits_of
+from vggstudy.report.words.i18n import gettext, mark
+from vggstudy.rounding import (
     Rounded,
     references_of,
     round_interval,
     round_number,
     typographic,
 )
-from vggstudy.report.words.i18n import gettext, mark
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim
@@ -67,11 +67,11 @@ class Unit:
         return self.words
 
 
-PERCENT = Unit(100, "%", (0.0, 1.0))
-POINTS = Unit(100, mark(" points"), (-1.0, 0.0, 1.0))
-POINTS_OF_POINTS = Unit(100, " points", (-2.0, 0.0, 2.0))
-PLAIN = Unit(1, "", (0.0,))
-CORRELATION = Unit(1, "", (-1.0, 0.0, 1.0))
+PERCENT = Unit(100, "%", limits_of("fraction", "mean"))
+POINTS = Unit(100, mark(" points"), limits_of("fraction", "diff"))
+POINTS_OF_POINTS = Unit(100, " points", limits_of("fraction", "did"))
+PLAIN = Unit(1, "", limits_of("", "mean"))
+CORRELATION = Unit(1, "", limits_of("correlation", "mean"))
 
 
 @dataclass(frozen=True, slots=True)

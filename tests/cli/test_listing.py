@@ -16,6 +16,8 @@ from tests.cli.conftest import Cli
 from vggstudy.cli import main, results
 from vggstudy.cli.console import Console, middle_cut
 from vggstudy.cli.examples import EXAMPLES
+from vggstudy.cli.status import EVERY_S, watch_study
+from vggstudy.study.study import Study
 
 
 def test_studies_are_listed_with_their_state(cli: Cli, study: Path) -> None:
@@ -126,3 +128,34 @@ def test_every_help_ends_with_examples_that_are_understood(name: str) -> None:
             chosen = arguments.pop(0) if arguments[0] in asked.commands else "show"
             asked = asked.commands[chosen]
         asked.make_parser(click.Context(asked)).parse_args(arguments)  # raises on unknown options
+
+
+def test_a_study_is_watched_until_nothing_is_lacking(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = {path: path.read_bytes() for path in sorted((study / "runs").rglob("*.json"))}
+    runs = sorted({path.parent for path in kept})
+    for path in kept:
+        if path.parent in runs[2:]:
+            path.unlink()
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        """What another process does meanwhile: it finishes two runs."""
+        waits.append(seconds)
+        for folder in runs[2 * len(waits) : 2 * len(waits) + 2]:
+            for path, content in kept.items():
+                if path.parent == folder:
+                    path.write_bytes(content)
+
+    times = iter(range(0, 1000, 10))
+    watch_study(Console(), Study.open(study), wait=wait, clock=lambda: float(next(times)))
+    shown = capsys.readouterr().err
+    assert waits == [EVERY_S, EVERY_S]
+    assert "next: vggstudy report" in shown
+    assert "6 of 6 runs done, 0 pending" in shown
+
+
+def test_watching_needs_a_terminal(cli: Cli, study: Path) -> None:
+    refused = cli("status", study, "--watch")
+    assert (refused.code, "--watch needs a terminal" in refused.err) == (2, True)

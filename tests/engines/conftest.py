@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from vggstudy.ledger import StudyStore
+from vggstudy.protocol import parse_protocol
 
 PROTOCOL = """\
 schema = 1
@@ -50,6 +51,43 @@ epochs = {epochs}
 [analysis]
 resamples = 999
 """
+
+COMMANDED = """\
+schema = 1
+name = "commanded"
+
+[design]
+replicates = 3
+seed = 5
+
+[design.factors]
+lr = [0.1, 0.2]
+warm = [false, true]
+
+[trainer]
+command = ["{python}", "train.py", "{lr}", "{warm}", "{seed}", "{run_dir}"]
+code = ["train.py"]
+
+[analysis]
+outcome = "val_loss"
+resamples = 999
+"""
+
+TRAINS = """\
+import json, pathlib, random, sys
+from vggstudy.report_run import finish, log
+
+lr, warm, seed, folder = sys.argv[1:]
+state = pathlib.Path(folder, "state.json")
+done, loss = json.loads(state.read_text()) if state.exists() else (0, 1.0)
+for epoch in range(done + 1, 6):
+    drawn = random.Random(f"{seed} {epoch}").random()
+    loss *= 1 - float(lr) * drawn - (0.05 if warm == "true" else 0)
+    log(epoch=epoch, train_loss=loss)
+    state.write_text(json.dumps([epoch, loss]))
+finish(val_loss=loss)
+"""
+"""A trainer of one's own: a script without anything to import."""
 
 CONFIGURATION = """\
 ClusterName=mini
@@ -283,6 +321,7 @@ class Bench:
     def __init__(self, folder: Path, epochs: int) -> None:
         self.folder = folder
         self.environment: Mapping[str, str] = os.environ
+        self.allowed: tuple[str, ...] = ()
         folder.mkdir(exist_ok=True)
         (folder / "small.toml").write_text(PROTOCOL.format(epochs=epochs))
 
@@ -348,6 +387,18 @@ def short(tmp_path_factory: pytest.TempPathFactory) -> Bench:
     """The study with 2 epochs a run, executed by the local engine as ``local``."""
     bench = Bench(tmp_path_factory.mktemp("short"), 2)
     bench.call("run", "small.toml", "--study", "local", "-j", "2", "-q")
+    return bench
+
+
+@pytest.fixture(scope="session")
+def commanded(tmp_path_factory: pytest.TempPathFactory) -> Bench:
+    """A study that a command trains, executed by the local engine as ``local``; ``allowed``."""
+    bench = Bench(tmp_path_factory.mktemp("commanded"), 1)
+    (bench.folder / "small.toml").write_text(COMMANDED)
+    (bench.folder / "train.py").write_text(TRAINS)
+    digest = parse_protocol(COMMANDED).command_digest()
+    bench.allowed = ("--allow-command", str(digest))
+    bench.call("run", "small.toml", "--study", "local", "-j", "2", "-q", *bench.allowed)
     return bench
 
 

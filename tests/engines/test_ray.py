@@ -31,6 +31,18 @@ def test_records_and_claims_are_those_of_the_local_engine(
     assert "nothing to run" in messages
 
 
+def test_a_command_trains_in_tasks_as_it_does_here(
+    ray_cluster: RayCluster, commanded: Bench
+) -> None:
+    command = ("run", "small.toml", "--study", "on-ray", *ray(ray_cluster), "--pack", "4")
+    _, messages = commanded.call(*command, code=2)
+    assert "allow it with --allow-command" in messages
+    commanded.call(*command, *commanded.allowed)
+    assert len(commanded.results("on-ray")) == 12
+    assert commanded.results("on-ray") == commanded.results("local")
+    assert commanded.claims("on-ray") == commanded.claims("local")
+
+
 def test_runs_of_a_node_that_dies_are_executed_on_another(
     ray_cluster: RayCluster, long: Bench
 ) -> None:

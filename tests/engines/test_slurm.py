@@ -40,6 +40,18 @@ def test_records_and_claims_are_those_of_the_local_engine(slurm: MiniSlurm, shor
     assert len(submissions(short, "on-slurm")) == 1
 
 
+def test_a_command_trains_in_jobs_as_it_does_here(slurm: MiniSlurm, commanded: Bench) -> None:
+    command = ("run", "small.toml", "--study", "on-slurm", *SLURM, "--pack", "4")
+    _, messages = commanded.call(*command, code=2)
+    assert "allow it with --allow-command" in messages
+    assert not (commanded.folder / "on-slurm").exists()
+    commanded.call(*command, *commanded.allowed)
+    assert len(commanded.results("on-slurm")) == 12
+    assert commanded.results("on-slurm") == commanded.results("local")
+    assert commanded.claims("on-slurm") == commanded.claims("local")
+    assert not list((commanded.folder / "on-slurm").glob("runs/*/files"))
+
+
 def test_jobs_outlive_their_driver_and_are_found_again(slurm: MiniSlurm, long: Bench) -> None:
     command = ("run", "small.toml", "--study", "left", *CELL, *SLURM, "--pack", "1")
     slurm.ask("scontrol", "update", "nodename=n1,n2", "state=drain", "reason=test")

@@ -57,6 +57,16 @@ def test_a_slurm_job_records_the_runs_of_a_command_in_the_study(
     assert not study.progress().lacking
 
 
+def test_a_node_without_the_working_folder_says_so(study: Study, tmp_path: Path) -> None:
+    site = TrainerSite(folder=tmp_path / "elsewhere", quantities=("val_loss",))
+    options = ExecutionOptions(jobs=1, retries=0, trainer=site)
+    kind, content = next(iter(run_pack(study.plan.runs[:1], options, __version__)))
+    (attempt,) = RunRecord.from_json(content).attempts
+    assert kind == "record"
+    assert attempt["failure"] is not None
+    assert "its working folder" in attempt["failure"]["message"]
+
+
 def test_a_node_executes_nothing_that_nobody_allowed(study: Study) -> None:
     messages = dict(run_pack(study.plan.runs, ExecutionOptions(jobs=1), __version__))
     assert b"only with consent" in messages["refused"]

@@ -78,7 +78,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                     "metrics": {"val_loss": run.levels["lr"]},
                 },
                 timings={"total_s": 1.0},
-                environment={"trainer": {"code": None}, "git": None},
+                environment={"trainer": {"code": {"sha256": "0" * 64, "files": 1}}, "git": None},
             )
             store.write_record(record)
     return tmp_path
@@ -105,6 +105,10 @@ def test_no_command_executes_or_imports_a_stranger_s_trainer(folder: Path) -> No
     assert not (folder / "marker-of-a-stranger").exists()
     assert "allow it with --allow-command" in done.stderr
     assert "--trainer marker_of_a_stranger:train" in done.stderr
+    told = "the trainer's code here is not that of all runs: this study has 2 runs of code 00000000"
+    assert done.stderr.count(told) == 2 * len(
+        ("plan", "plan --pilot", "status", "report", "doctor")
+    )
 
 
 def test_consent_is_this_user_s_for_this_study_and_this_command(folder: Path) -> None:

@@ -74,8 +74,11 @@ class Console:
     def claims(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A table whose first column is an id and whose last a caution, a terminal's line a row.
 
-        Where a terminal is too narrow, a caution becomes a mark and long ids lose their middle.
+        Without a caution that column is left out. Where a terminal is too narrow, a caution becomes
+        a mark and long ids lose their middle.
         """
+        if rows and not any(row[-1] for row in rows):
+            header = (*header[:-1], "")
         width = shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else 0
         lines = table_lines(header, rows)
         if width and max(map(len, lines)) > width:
@@ -107,12 +110,12 @@ def _require_stdout() -> None:
         raise OSError(errno.EBADF, "standard output is closed, so nothing could be written")
 
 
-def write_result(path: Path, text: str) -> None:
+def write_result(path: Path, text: str | bytes) -> None:
     """Write a result's file: whole, or not at all."""
     from vggstudy.files import explain, write_atomic
 
     try:
-        write_atomic(path, text.encode())
+        write_atomic(path, text.encode() if isinstance(text, str) else text)
     except OSError as error:
         raise OutputError(explain(error, path, "written")) from None
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 EXAMPLES: dict[str, tuple[str, ...]] = {
-    "init": ("vggstudy init my-study", "vggstudy init my-study --from depth-batch-norm-cpu"),
+    "init": (
+        "vggstudy init my-study",
+        "vggstudy init my-study --from depth-batch-norm-cpu",
+        "vggstudy init --from runs.csv --factors lr,depth --outcome accuracy",
+    ),
     "check": ("vggstudy check my-study.toml",),
     "schema": ("vggstudy schema > protocol.schema.json",),
     "protocols": ("vggstudy protocols", "vggstudy protocols quickstart"),
     "plan": ("vggstudy plan my-study.toml --pilot",),
     "register": ("vggstudy register my-study.toml",),
     "run": ("vggstudy run my-study.toml -j 2", "vggstudy run my-study.toml --only depth=11"),
-    "status": ("vggstudy status my-study",),
+    "status": ("vggstudy status my-study", "vggstudy status my-study --watch"),
     "show": ("vggstudy show my-study 3f2a",),
     "list": ("vggstudy list",),
     "import": ("vggstudy import wandb-export.csv -o runs.csv",),

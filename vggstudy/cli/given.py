@@ -286,10 +286,15 @@ def open_for(source: str, table: TableChoice) -> Source:
     opened = open_source(
         source,
         protocol=load_protocol(protocol_file).protocol if protocol_file else None,
-        decide=_ask if sys.stdin is not None and sys.stdin.isatty() else None,
+        decide=asker(),
         **asked,
     )
     return replace(opened, simultaneous=family)
+
+
+def asker() -> Callable[[str], bool] | None:
+    """Who decides on columns that may be factors: somebody at a terminal, or nobody."""
+    return _ask if sys.stdin is not None and sys.stdin.isatty() else None
 
 
 def _ask(column: str) -> bool:

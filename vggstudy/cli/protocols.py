@@ -1,10 +1,11 @@
-"""Commands on protocols: init, check, schema, protocols."""
+"""Commands on protocols: check, schema, protocols."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,51 +15,15 @@ from vggstudy.plan import make_plan
 from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
 from vggstudy.stated.base import write_level
 
+if TYPE_CHECKING:
+    from vggstudy.protocol import LoadedProtocol
+    from vggstudy.protocol.model.table import TableSettings
+
 MAX_TEXT = 250_000
 """Bytes of a protocol that are looked at for the lines to show."""
 
 WIDEST = 100
 """Characters of a line that are shown."""
-
-
-@click.command("init")
-@click.argument("name")
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="File to write; NAME.toml by default.",
-)
-@click.option("--from", "source", metavar="PROTOCOL", help="Copy a shipped protocol instead.")
-@click.option("--force", is_flag=True, help="Replace a file that exists.")
-@common
-def init_command(
-    console: Console, name: str, output: Path | None, source: str | None, *, force: bool
-) -> None:
-    """Write a commented starter protocol named NAME.
-
-    It runs as it is, on the digits images, in a minute or two. With --from it is a copy of that
-    shipped protocol under the new name: "vggstudy protocols" lists them.
-    """
-    from vggstudy.files import write_atomic
-    from vggstudy.protocol.reading.template import render_copy, render_template
-
-    plain = name.removesuffix(".toml")
-    text = render_copy(load_protocol(source).text, plain) if source else render_template(plain)
-    file = output or Path(f"{name.removesuffix('.toml')}.toml")
-    try:
-        write_atomic(file, text.encode(), exclusive=not force)
-    except FileExistsError:
-        msg = f"{file} exists; --force replaces it"
-        raise click.UsageError(msg) from None
-    except OSError as error:
-        msg = f"{file} cannot be written: {error.strerror}"
-        raise click.UsageError(msg) from None
-    if console.as_json:
-        console.json("init", {"path": str(file)})
-    else:
-        console.data(str(file))
-        console.say(f"next: vggstudy check {file}; vggstudy run {file}")
 
 
 @click.command("check")
@@ -83,6 +48,8 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
 
     try:
         loaded = load_protocol(name, overrides=overrides)
+        if loaded.protocol.table is not None:
+            return _checked_table(console, loaded, loaded.protocol.table)
         plan = make_plan(loaded.protocol, loaded.cells)
         warnings = [
             *loaded.warnings,
@@ -124,6 +91,24 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         "runs": len(plan.runs),
         "factors": loaded.protocol.design.factors,
         "warnings": warnings,
+    }
+
+
+def _checked_table(
+    console: Console, loaded: LoadedProtocol, table: TableSettings
+) -> dict[str, object]:
+    """Say what a protocol states of a table, which is not opened."""
+    if not console.as_json:
+        console.data(f"{loaded.path}: valid; reads {table.file or 'the table that is named'}")
+        console.data(f"  factors: {', '.join(table.factors)}")
+        console.data(f"  outcomes: {', '.join(table.outcomes) or 'by default'}")
+    return {
+        "path": str(loaded.path),
+        "valid": True,
+        "name": loaded.protocol.name,
+        "digest": loaded.protocol.digest(),
+        "table": table.model_dump(mode="json", exclude_defaults=True),
+        "warnings": loaded.warnings,
     }
 
 

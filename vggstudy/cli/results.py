@@ -1,4 +1,4 @@
-"""Commands on results: analyze, report, cite, export."""
+"""Commands on results: analyze, report, cite."""
 
 from __future__ import annotations
 
@@ -16,15 +16,12 @@ from vggstudy.cli.console import (
     write_result,
 )
 from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
+from vggstudy.cli.trainers import warn_of_code
 from vggstudy.cli.verifying import CiteCommands, verify_command
-from vggstudy.errors import OutputError, StudyError
-from vggstudy.extras import lacks
-from vggstudy.files import defused
+from vggstudy.errors import OutputError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.analysis import ClaimSet
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
@@ -113,11 +110,13 @@ def report_command(
     context = report_context(opened, ["vggstudy", "report", source, *table.arguments(), *spoken])
     target = output or _report_path(opened)
     path = write_report(result, target, context=context, language=language)
+    if opened.study is not None:
+        warn_of_code(console, opened.study)
     if console.as_json:
         console.json("report", {"path": str(path), "claims": len(result.claims)})
         return
     if opened.study is not None and not console.quiet:
-        from vggstudy.cli.runs import print_cells
+        from vggstudy.cli.status import print_cells
 
         print_cells(console, opened.study)
     console.data(str(path))
@@ -128,6 +127,8 @@ def _report_path(source: Source) -> Path:
     if source.study is not None:
         return source.study.path / "report.html"
     stem = source.path.stem if source.path else "runs"
+    if source.protocol is not None and source.protocol.table is not None:
+        stem = source.protocol.name
     return Path(f"{stem}-report.html")
 
 
@@ -256,113 +257,3 @@ def _title(source: str) -> str | None:
         return None
     protocol = Study.open(find_study(source)).protocol
     return protocol.title or protocol.name
-
-
-@click.command("export")
-@click.argument("source")
-@click.option(
-    "--what",
-    type=click.Choice(["runs", "cells", "claims", "survival", "curves"]),
-    default="runs",
-    show_default=True,
-    help="One row a planned run, a cell, a claim, a time at which runs of a cell reached a target, "
-    "or a point of a cell's mean curves; curves of a CSV need --time and --outcome.",
-)
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["csv", "json", "parquet"]),
-    default="csv",
-    show_default=True,
-    help="parquet needs the extra of that name and -o.",
-)
-@claims_option
-@table_options
-@output_option
-@common
-def export_command(
-    console: Console,
-    source: str,
-    what: str,
-    kind: str,
-    table: TableChoice,
-    output: Path | None,
-    asked: tuple[str, ...],
-) -> None:
-    """Write the runs, cells, claims, times to a target or mean curves of SOURCE as a table.
-
-    Texts that a spreadsheet would take for a formula are written with a leading apostrophe.
-    """
-    if what == "curves":
-        frame = _curves(source, table)
-    else:
-        frame = _frame(open_for(source, table), what, asked)
-    if kind == "parquet":
-        _write_parquet(frame, output)
-    else:
-        text = _frame_text(frame, "json" if console.as_json else kind)
-        if output is None:
-            console.text(text)
-        else:
-            write_result(output, text)
-    if output is not None:
-        console.say(f"{len(frame)} rows: {output}")
-
-
-def _frame(opened: Source, what: str, asked: tuple[str, ...]) -> pd.DataFrame:
-    """The table that is exported."""
-    from vggstudy.study.analyze import analyze_source
-
-    if what == "runs":
-        return opened.study.to_frame() if opened.study else opened.table.to_frame()
-    result: AnalysisResult = analyze_source(opened, asked=asked)
-    if what == "survival":
-        return _survival(result)
-    return result.cells if what == "cells" else result.to_frame()
-
-
-def _curves(source: str, table: TableChoice) -> pd.DataFrame:
-    """Mean curves of every cell with their bands; a table has one row a run and time."""
-    from vggstudy.study.curves import curves
-
-    if names := table.besides("factors", "time", "outcomes", "replicate"):
-        raise click.UsageError(f"--what curves takes no {', '.join(names)}")
-    return curves(source, **table.said).to_frame()
-
-
-def _survival(result: AnalysisResult) -> pd.DataFrame:
-    """Kaplan and Meier's curves."""
-    from vggstudy.analysis.estimators.times import survival_frame
-
-    if not (curves := result.survival()):
-        msg = "there are no times to a target: --time and --reached, or [analysis] target, say them"
-        raise click.UsageError(msg)
-    return survival_frame(curves)
-
-
-def _frame_text(frame: pd.DataFrame, kind: str) -> str:
-    """A table as CSV, formulas defused, or as JSON records."""
-    if kind == "json":
-        return frame.to_json(orient="records", indent=1, double_precision=15) + "\n"
-    # select_dtypes knows "str" from pandas 3 on only, and has no name for it before
-    texts = [str(name) for name in frame if frame[name].dtype.kind == "O"]
-    return frame.assign(**{name: frame[name].map(defused) for name in texts}).to_csv(
-        index=False, lineterminator="\n"
-    )
-
-
-def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
-    """A table as a Parquet file."""
-    if output is None:
-        msg = "parquet is no text: name a file with -o"
-        raise click.UsageError(msg)
-    try:
-        content = frame.to_parquet(index=False)
-    except ImportError:
-        raise StudyError(lacks("parquet", "pyarrow", "parquet")) from None
-    from vggstudy.files import explain, write_atomic
-
-    try:
-        write_atomic(output, content)
-    except OSError as error:
-        raise OutputError(explain(error, output, "written")) from None

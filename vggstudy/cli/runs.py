@@ -1,4 +1,4 @@
-"""Commands on runs: plan, run, status, show."""
+"""Commands on runs: plan, run."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vggstudy.cli.console import Console, common, duration, size
-from vggstudy.cli.engines import EngineChoice, engine_options, queue_counts, queue_text, refuse_held
+from vggstudy.cli.engines import EngineChoice, engine_options, refuse_held
 from vggstudy.cli.given import split
-from vggstudy.cli.trainers import ask_consent, trainer_options
+from vggstudy.cli.status import progress_counts, progress_line
+from vggstudy.cli.trainers import ask_consent, trainer_options, warn_of_code
 from vggstudy.plan import select_runs
 from vggstudy.protocol import load_protocol
 from vggstudy.stated.base import write_level
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from vggstudy.execution import ExecutionOptions
     from vggstudy.plan import PlannedRun
     from vggstudy.study.pilot import Corner
-    from vggstudy.study.study import Progress
 
 RUNS_REMAIN = 4
 INTERRUPTED = 130
@@ -76,6 +76,7 @@ def plan_command(
         *check_outcomes(loaded.protocol),
         *check_validation(study.plan, loaded, study.registered_comparisons),
     ]
+    warn_of_code(console, study)
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
     if console.as_json:
@@ -339,77 +340,3 @@ def _execute(
     if remain and console.quiet:  # everything else that would say so is silent
         console.warn(f"{study.path}: {progress_line(progress)}")
     return RUNS_REMAIN if remain else 0
-
-
-@click.command("status")
-@click.argument("study")
-@common
-def status_command(console: Console, study: str) -> None:
-    """Show the state of STUDY (its folder, or its name below studies/), cell by cell."""
-    from vggstudy.study.cells import cell_table
-
-    opened = Study.open(study)
-    progress = opened.progress()
-    queue = queue_counts(console, opened, progress)
-    outcome = opened.protocol.analysis.outcome if opened.protocol.trainer else "test_accuracy"
-    cells = cell_table(opened.to_frame(), opened.plan.factors, outcome)
-    if console.as_json:
-        content = {"name": opened.protocol.name, "study": str(opened.path)}
-        counts = {**progress_counts(progress), **({"slurm": queue} if queue else {})}
-        console.json("status", {**content, **counts, "cells": cells})
-        return
-    line = f"{progress_line(progress)}{queue_text(queue)}"
-    console.data(f"{opened.protocol.name} in {opened.path}: {line}")
-    _print_cells(console, opened, cells)
-
-
-def print_cells(console: Console, study: Study) -> None:
-    """The state of a study, one line a cell."""
-    from vggstudy.study.cells import cell_table
-
-    outcome = study.protocol.analysis.outcome if study.protocol.trainer else "test_accuracy"
-    _print_cells(console, study, cell_table(study.to_frame(), study.plan.factors, outcome))
-
-
-def _print_cells(console: Console, study: Study, cells: list[dict[str, Any]]) -> None:
-    """The table of `cell_table`, without columns of outcomes that no run has."""
-    from vggstudy.study.labels import counts_all
-
-    rare = [name for name in ("diverged", "crashed", "missing") if any(c[name] for c in cells)]
-    mean = next(name for name in reversed(cells[0]) if name.startswith("mean_"))
-    ends = {"converged": "finished"} if counts_all(study.protocol) else _ENDS
-    names = [*study.plan.factors, "planned", *ends, *rare, mean]
-    rows = [[_cell_text(cell[name]) for name in names] for cell in cells]
-    console.table([ends.get(name, name).replace("_", " ") for name in names], rows)
-
-
-_ENDS = {"converged": "converged", "failed": "failed"}
-"""Columns of how runs ended, and what they are called."""
-
-
-def _cell_text(value: Any) -> str:
-    """A value in the status table."""
-    if value is None:
-        return "-"
-    return (
-        f"{value:.4f}"
-        if isinstance(value, float) and not value.is_integer()
-        else (write_level(value))
-    )
-
-
-def progress_counts(progress: Progress) -> dict[str, int]:
-    """Runs by state, for JSON."""
-    lists = ("done", "crashed", "damaged", "pending")
-    counts = {name: len(getattr(progress, name)) for name in lists}
-    return {"runs": sum(counts.values()), **counts, "unplanned": progress.unplanned}
-
-
-def progress_line(progress: Progress) -> str:
-    """Runs by state, in words."""
-    counts = progress_counts(progress)
-    parts = [f"{counts['done']} of {counts['runs']} runs done", f"{counts['pending']} pending"]
-    parts += [f"{counts[name]} {name}" for name in ("crashed", "damaged") if counts[name]]
-    if progress.unplanned:
-        parts.append(f"{progress.unplanned} recorded but no longer planned")
-    return ", ".join(parts)

@@ -10,6 +10,7 @@ import click
 
 from vggstudy.cli.console import Console, common, size
 from vggstudy.cli.standing import say_basis
+from vggstudy.cli.trainers import warn_of_code
 from vggstudy.errors import LedgerError, ProtocolError, StudyError
 from vggstudy.ledger import StudyStore
 from vggstudy.study.rescue import Rescue, mend_marker
@@ -87,7 +88,9 @@ def _basis(console: Console, folder: Path) -> Basis | None:
     from vggstudy.study.basis import basis_of
 
     try:
-        return basis_of(Study.open(folder))
+        study = Study.open(folder)
+        warn_of_code(console, study)
+        return basis_of(study)
     except StudyError as error:
         console.warn(str(error))
         return None

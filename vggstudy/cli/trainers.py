@@ -53,3 +53,11 @@ def ask_consent(console: Console, study: Study, allowed: str | None) -> None:
         click.echo(printable(line), err=True)
     if click.confirm("Execute it, now and whenever this study goes on?", err=True):
         record_consent(protocol, study.path)
+
+
+def warn_of_code(console: Console, study: Study) -> None:
+    """Say where the trainer's code here is not that of a study's runs; nothing is executed."""
+    from vggstudy.study.codes import code_here
+
+    if (told := code_here(study)) is not None:
+        console.warn(told)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
-from vggstudy.errors import AnalysisError
+from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.study.runs import labeller, measured, recorded_rows
 from vggstudy.study.sources import open_source
+from vggstudy.study.stated_tables import is_protocol
 from vggstudy.study.study import Study, is_file
 
 if TYPE_CHECKING:
@@ -61,6 +62,8 @@ def curves(
     )
     if not table:
         return _of_study(source)
+    if is_protocol(source):
+        raise TableOptionError(f"{source}: curves are of a study or a table, not of a protocol")
     if time is None or not outcomes or not factors:
         raise AnalysisError("curves of a table need --factors, --time and --outcome")
     frame, names = source, None

@@ -12,6 +12,7 @@ from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.labels import counts_all
 from vggstudy.study.outcomes import not_recorded
+from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of
 from vggstudy.study.study import Study, find_study, is_file
 from vggstudy.study.tables import (
     AUTO,
@@ -110,9 +111,11 @@ def open_source(
     Parameters
     ----------
     source : Study, path or DataFrame
-        A path is a study's folder, a study's name below ``studies/``, or a CSV file.
+        A path is a study's folder, a study's name below ``studies/``, a CSV file, or a protocol
+        that states a table.
     protocol : Protocol, optional
-        For a CSV or a data frame: its factors, label rule and analysis settings.
+        For a CSV or a data frame: its factors, label rule and analysis settings. What its [table]
+        says, other arguments must not contradict.
     factors : sequence of str
         For a CSV or a data frame without a protocol: the columns that are factors; ``auto`` takes
         those that look like some.
@@ -137,9 +140,18 @@ def open_source(
     LedgerError
         If there is no such study, or it is damaged.
     """
-    if block is not None and factors and block not in factors and tuple(factors) != AUTO:
+    factors = (factors,) if isinstance(factors, str) else tuple(factors)
+    if block is not None and factors and block not in factors and factors != AUTO:
         factors = (*factors, block)
-    opened = _open(source, protocol, factors, asked_of(table), decide)
+    stating = is_protocol(source)
+    if is_protocol(source):
+        source, protocol = read_stated(Path(source), protocol)
+    beside = {"lower_is_better": lower_is_better, "seeding": seeding, "block": block}
+    given: dict[str, object] = {key: x for key, x in beside.items() if x is not None}
+    if factors:
+        given["factors"] = factors
+    factors, asked = reading_of(protocol, {**asked_of(table), **given}, named=not stating)
+    opened = _open(source, protocol, factors, asked, decide)
     stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
     opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
     if seeding is None:

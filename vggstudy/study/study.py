@@ -16,7 +16,7 @@ from vggstudy.extras import missing_for_training, require_training
 from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.markup import html_table
-from vggstudy.plan import Plan, PlannedRun, make_plan, select_runs
+from vggstudy.plan import Plan, PlannedRun, make_plan, refuse_table, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 from vggstudy.study.keeping import Keeper, Noting, note_look
 from vggstudy.study.splits import needs_training_split
@@ -92,6 +92,7 @@ class Study:
         text: str | None = None,
         cells: Sequence[Any] | None = None,
     ) -> None:
+        refuse_table(protocol)
         self.protocol = protocol
         self.path = Path(path) if path is not None else STUDIES / protocol.name
         self.text = text if text is not None else protocol_text(protocol)

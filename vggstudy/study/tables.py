@@ -177,7 +177,7 @@ def tables_of(
     if names == AUTO:
         names, taken = _by_role(source, asked, settings, decide)
     outcomes = (settings.outcome, *settings.outcomes)
-    file = _read(source, names, asked, settings)
+    file = read_rows(source, names, asked, settings)
     times = _times(asked, settings, [str(name) for name in file.frame.columns])
     if "time" in asked and "outcomes" not in asked:
         outcomes = ()
@@ -266,8 +266,7 @@ def _factors(protocol: Protocol | None, factors: Sequence[str], where: str) -> t
             "--protocol FILE"
         )
         raise AnalysisError(msg)
-    given = (factors,) if isinstance(factors, str) else tuple(factors)
-    return given or (tuple(protocol.design.factors) if protocol else ())
+    return tuple(factors) or (tuple(protocol.design.factors) if protocol else ())
 
 
 def _by_role(
@@ -286,7 +285,7 @@ def _by_role(
     from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS, replicate_in
     from vggstudy.analysis.data.roles import roles_of
 
-    frame = _read(source, (), asked, settings).frame
+    frame = read_rows(source, (), asked, settings).frame
     columns = [str(name) for name in frame.columns]
     number = replicate_in(columns, asked.get("replicate"))
     known = {settings.outcome, *settings.outcomes, *LABEL_COLUMNS, *REPLICATE_COLUMNS}
@@ -309,7 +308,7 @@ def _by_role(
     return taken, roles.notes(taken)
 
 
-def _read(
+def read_rows(
     source: Path | pd.DataFrame,
     factors: Sequence[str],
     asked: TableAsked,

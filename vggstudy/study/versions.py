@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from vggstudy.analysis.notes import Named, say
+from vggstudy.study.codes import SHORT, code_digest
 from vggstudy.study.remarks import Remark
 
 MOST_NAMED = 6
@@ -44,9 +45,8 @@ def _versions(environment: Mapping[str, Any]) -> dict[str, str]:
     commit = UNKNOWN
     if isinstance(git, Mapping):
         commit = f"{str(git.get('commit'))[:12]}{'+' if git.get('dirty') else ''}"
-    code = environment.get("trainer", {}).get("code") or {}
     return {
-        "code": str(code.get("sha256", UNKNOWN))[:12],  # of a trainer of one's own
+        "code": (code_digest(environment) or UNKNOWN)[:SHORT],  # of a trainer of one's own
         "vggstudy": str(environment.get("vggstudy", UNKNOWN)),
         "commit": commit,
         "torch": str(torch or UNKNOWN),

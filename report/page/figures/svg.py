@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -55,6 +57,31 @@ class Picture:
     data: Download
 
 
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """A figure that is yet to be drawn, and what stands around it; see `Picture`."""
+
+    key: str
+    question: str
+    caption: str
+    table: Table
+    draw: Callable[[Canvas], Figure]
+
+
+_COLLECTED: ContextVar[list[Drawing] | None] = ContextVar("collected", default=None)
+
+
+@contextmanager
+def collecting() -> Iterator[list[Drawing]]:
+    """Inside, no figure is drawn: they are handed out to be drawn elsewhere."""
+    found: list[Drawing] = []
+    token = _COLLECTED.set(found)
+    try:
+        yield found
+    finally:
+        _COLLECTED.reset(token)
+
+
 def picture(
     draw: Callable[[Canvas], Figure],
     *,
@@ -77,6 +104,9 @@ def picture(
     drawn : bool
         Whether it holds few enough cells (`MOST_CELLS`) and levels (`MOST_LEVELS`) to be read.
     """
+    if (collected := _COLLECTED.get()) is not None:
+        collected.append(Drawing(key, question, caption, table, draw))
+        drawn = False
     if not drawn:
         return Picture(key, question, caption, (), table, data)
     svgs = []

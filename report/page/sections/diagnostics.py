@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.page.sections.headline import headline_claims
 from vggstudy.report.page.sections.models import accuracy_model, p_text
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext, ngettext
 from vggstudy.report.words.names import friendly
+from vggstudy.rounding import round_number
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim

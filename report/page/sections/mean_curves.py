@@ -14,9 +14,9 @@ from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.tables import Column, Download, Table, download, entry
 from vggstudy.report.page.view import Factor, StudyView
 from vggstudy.report.words.display import confidence_text, read
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.rounding import round_number
 
 MOST_POINTS = 25
 """Epochs of a line that are drawn: of more, evenly spaced ones."""

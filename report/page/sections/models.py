@@ -19,15 +19,15 @@ from vggstudy.report.words.display import (
     confidence_text,
     read,
 )
-from vggstudy.report.words.formatting import (
+from vggstudy.report.words.i18n import gettext, mark
+from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.report.words.notes import spoken, term
+from vggstudy.rounding import (
     references_of,
     round_interval,
     round_ratio,
     round_significant,
 )
-from vggstudy.report.words.i18n import gettext, mark
-from vggstudy.report.words.names import capitalise, friendly
-from vggstudy.report.words.notes import spoken, term
 
 if TYPE_CHECKING:
     from vggstudy.analysis.models.accuracy_result import AccuracyModel

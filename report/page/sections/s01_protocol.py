@@ -14,10 +14,10 @@ from vggstudy.report.page.sections.rows import factor_columns
 from vggstudy.report.page.tables import Column, Entry, Table, download, entry
 from vggstudy.report.page.view import Cell, StudyView
 from vggstudy.report.words.display import confidence_text
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext, ngettext
 from vggstudy.report.words.names import capitalise
 from vggstudy.report.words.notes import spoken
+from vggstudy.rounding import round_number
 
 SHORT_DIGEST = 8
 

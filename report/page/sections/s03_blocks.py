@@ -22,10 +22,10 @@ from vggstudy.report.page.tables import (
 )
 from vggstudy.report.page.view import Factor, StudyView
 from vggstudy.report.words.display import confidence_text, unit_of
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
 from vggstudy.report.words.prose import outcome_words
+from vggstudy.rounding import round_number
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim

@@ -22,9 +22,9 @@ from vggstudy.report.page.tables import (
 )
 from vggstudy.report.page.view import Cell, Factor, StudyView
 from vggstudy.report.words.display import display, unit_of
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.rounding import round_number
 
 
 def build(view: StudyView) -> Section:

@@ -23,10 +23,10 @@ from vggstudy.report.words.display import (
     read,
     unit_of,
 )
-from vggstudy.report.words.formatting import references_of, round_interval
 from vggstudy.report.words.i18n import gettext, mark, pgettext
 from vggstudy.report.words.names import capitalise
 from vggstudy.report.words.notes import spoken
+from vggstudy.rounding import references_of, round_interval
 
 if TYPE_CHECKING:
     from vggstudy.analysis.hypotheses.judge import HypothesisResult

@@ -23,9 +23,9 @@ from vggstudy.report.page.sections.target import lines_of, target_pictures
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, entry
 from vggstudy.report.page.view import Cell, Level, StudyView
 from vggstudy.report.words.display import POINTS, confidence_text, read
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.rounding import round_number
 
 LAST = 5
 """Epochs at the end over which a curve's unrest is measured."""

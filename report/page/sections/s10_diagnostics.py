@@ -19,9 +19,9 @@ from vggstudy.report.page.sections.s04_accuracy import outcome_scale
 from vggstudy.report.page.tables import Column, Table, download, entry, interval_entry
 from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.display import POINTS
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
+from vggstudy.rounding import round_number
 
 
 def build(view: StudyView) -> Section:

@@ -12,10 +12,10 @@ from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import ABSENT, Column, Entry, Table, download, entry
 from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.display import PERCENT, Display, confidence_text, read, unit_of
-from vggstudy.report.words.formatting import references_of, round_interval
 from vggstudy.report.words.i18n import gettext, mark
 from vggstudy.report.words.names import capitalise
 from vggstudy.report.words.notes import spoken
+from vggstudy.rounding import references_of, round_interval
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim

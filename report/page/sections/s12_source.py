@@ -20,9 +20,9 @@ from vggstudy.report.page.tables import (
 from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.display import display, read, unit_of
 from vggstudy.report.words.estimands import estimand
-from vggstudy.report.words.formatting import round_number
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise
+from vggstudy.rounding import round_number
 
 if TYPE_CHECKING:
     from vggstudy.analysis import Claim

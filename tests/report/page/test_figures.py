@@ -22,7 +22,7 @@ from vggstudy.report.page.figures.svg import MAX_BYTES, finish
 from vggstudy.report.page.sections.rows import row_text
 from vggstudy.report.page.view import Factor
 from vggstudy.report.words.display import PLAIN, Display
-from vggstudy.report.words.formatting import round_interval
+from vggstudy.rounding import round_interval
 
 
 def forest(key: str, label: str = "a") -> str:

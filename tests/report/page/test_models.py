@@ -17,7 +17,7 @@ from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.sections.diagnostics import checks
 from vggstudy.report.page.sections.models import accuracy_model, failure_model, p_text
-from vggstudy.report.words.formatting import round_ratio, round_significant
+from vggstudy.rounding import round_ratio, round_significant
 
 SHOWN = re.compile(r'data-evidence="(?P<key>[a-z_]+ [^"]+)">\[(?P<low>[^],]+), (?P<high>[^],]+)\]')
 PLAIN_DIGITS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")

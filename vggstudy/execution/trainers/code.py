@@ -91,6 +91,7 @@ def _digest(folder: Path, files: Sequence[Path]) -> str:
     total = hashlib.sha256()
     for path in files:
         name = path.relative_to(folder).as_posix()
-        content = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
         total.update(f"{content}  {name}\n".encode("utf-8", "surrogateescape"))
     return total.hexdigest()

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import sys
 from multiprocessing.connection import Connection
 
@@ -47,7 +48,7 @@ class CommandWorker(TrainerWorker):
                 on_report=attempt.take,
             )
         except (OSError, ValueError) as error:
-            return attempt.crash("exception", not_started(argv[0], error), {})
+            return attempt.crash("exception", not_started(argv[0], attempt, error), {})
         ended = watched.watch(self.connection.fileno(), lambda: self.listen(watched))
         if ended.why == "stopped" and attempt.reported.final is None:
             return None
@@ -104,8 +105,10 @@ def environment_of(attempt: TrainerAttempt) -> dict[str, str]:
 _SEEDS = ("seed", "init_seed", "data_seed")
 
 
-def not_started(program: str, error: OSError | ValueError) -> str:
+def not_started(program: str, attempt: TrainerAttempt, error: OSError | ValueError) -> str:
     """Why a command did not start, in one sentence."""
+    if not attempt.site.folder.is_dir():  # on a node that shares no files with the driver
+        return f"its working folder {attempt.site.folder} is not on {socket.gethostname()}"
     if isinstance(error, FileNotFoundError):
         return f"there is no program '{program}'"
     reason = error.strerror if isinstance(error, OSError) else str(error)

@@ -59,6 +59,9 @@ def section_conflicts(document: Mapping[str, Any]) -> Iterator[Conflict]:
     """Sections of a protocol that miss each other, or cannot stand together."""
     label = document.get("label")
     rule = label if isinstance(label, Mapping) else {}
+    if document.get("table") is not None:
+        yield from _of_table(document, rule)
+        return
     if document.get("trainer") is None:
         if document.get("data") is None:
             yield Conflict("'data' is missing", (("data",),))
@@ -78,6 +81,27 @@ def section_conflicts(document: Mapping[str, Any]) -> Iterator[Conflict]:
         message = "label.succeeds and label.rule: give one of them, not both"
         yield Conflict(message, (("label", "rule"),))
     yield from _of_trainer(document["trainer"])
+
+
+MAKING = ("design", *NETWORK, "trainer", "parameters")
+"""Sections that say how runs are made."""
+
+
+def _of_table(document: Mapping[str, Any], rule: Mapping[str, Any]) -> Iterator[Conflict]:
+    """Runs of a table are made: their columns say what they are."""
+    for name in MAKING:
+        if document.get(name) is not None:
+            message = f"[{name}] has no meaning beside [table], whose runs were made elsewhere"
+            yield Conflict(message, ((name,),))
+    for name in rule:
+        if name != "margin":
+            message = f"label.{name} has no meaning beside [table]"
+            yield Conflict(f"{message}: see table.label, succeeds, chance", (("label", name),))
+    analysis = document.get("analysis")
+    for name in ("outcome", "outcomes"):
+        if isinstance(analysis, Mapping) and name in analysis:
+            message = f"analysis.{name} has no meaning beside [table]: table.outcomes names columns"
+            yield Conflict(message, (("analysis", name),))
 
 
 def _of_trainer(trainer: object) -> Iterator[Conflict]:

@@ -12,6 +12,7 @@ from vggstudy.identity import digest
 from vggstudy.protocol.model.conflicts import ConflictError, section_conflicts
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
+from vggstudy.protocol.model.table import TableSettings
 from vggstudy.protocol.model.target import Target
 from vggstudy.protocol.model.trainer import TrainerSettings, command_digest
 from vggstudy.stated.base import ONE_LINE, PROSE, Integral, Level, Settings
@@ -82,6 +83,10 @@ class Design(Settings):
 
     nested: list[NestedLevels] = Field(default_factory=list, max_length=1000)
     """Nested factors, e.g. a grid of learning rates for each optimizer."""
+
+
+NO_DESIGN = {"replicates": 1, "seed": 0}
+"""Stands where runs were made elsewhere: nothing is planned by it."""
 
 
 class LabelRule(Settings):
@@ -166,7 +171,7 @@ class Statement(Settings):
     question: Annotated[str, Field(max_length=5000, pattern=PROSE)] = ""
     """The question in words, shown in the report."""
     design: Design
-    """The grid."""
+    """The grid; needed unless a [table] holds runs that were made."""
     data: DataSettings | None = None
     """The images; needed unless a [trainer] trains."""
     model: ModelSettings = ModelSettings()
@@ -178,6 +183,9 @@ class Statement(Settings):
     [design.factors] and fixed values in [parameters]; without [data], [model] and [training]."""
     parameters: dict[str, Level] = Field(default_factory=dict, max_length=1000)
     """Fixed values for a [trainer], by name."""
+    table: TableSettings | None = None
+    """A table of runs that were made elsewhere, in place of a design and who trains: analyze,
+    report, cite and export read it as this says."""
     label: LabelRule = LabelRule()
     """When a run has learned."""
     analysis: AnalysisSettings = AnalysisSettings()
@@ -190,10 +198,12 @@ class Statement(Settings):
     @model_validator(mode="before")
     @classmethod
     def _one_trainer(cls, document: Any) -> Any:
-        """Either the sections of a network, or a trainer with its parameters."""
-        if isinstance(document, dict) and (found := list(section_conflicts(document))):
+        """A network, a trainer with its parameters, or a table, which has no design to state."""
+        if not isinstance(document, dict):
+            return document
+        if found := list(section_conflicts(document)):
             raise ConflictError(found)
-        return document
+        return document if document.get("table") is None else {"design": NO_DESIGN, **document}
 
     def command_digest(self) -> str | None:
         """SHA-256 of the command and all that is put into it; None without a command."""

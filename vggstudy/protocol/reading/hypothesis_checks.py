@@ -60,11 +60,18 @@ def hypothesis_problems(protocol: Statement) -> list[Problem]:
 
 
 class _Names:
-    """The factors, levels and outcomes that hypotheses may name."""
+    """The factors, levels and outcomes that hypotheses may name; a table alone tells its levels."""
 
     def __init__(self, protocol: Statement) -> None:
-        self.factors = protocol.design.factors
+        table = protocol.table
+        self.place = "[design.factors]" if table is None else "table.factors"
+        self.factors: Mapping[str, Sequence[Any] | None] = (
+            protocol.design.factors if table is None else dict.fromkeys(table.factors)
+        )
         columns = [protocol.analysis.outcome, *protocol.analysis.outcomes]
+        if table is not None:
+            columns = [*(table.outcomes or columns if table.time is None else table.outcomes)]
+            columns += [] if table.time is None else [table.time]
         main = ["accuracy" if x in {"accuracy", "test_accuracy"} else x for x in columns]
         self.outcomes = ["converged", "expected", *main]
         self.block = protocol.analysis.block
@@ -157,7 +164,7 @@ class _Names:
         """A name that is no factor."""
         if name not in self.factors:
             hint = suggest(name, list(self.factors))
-            message = f"{shown(name)} is no factor of [design.factors]"
+            message = f"{shown(name)} is no factor of {self.place}"
             yield Problem(message, path=place, suggestion=hint)
 
     def _interaction(self, text: str, place: Place) -> Iterator[Problem]:
@@ -174,7 +181,7 @@ class _Names:
 
     def _numeric(self, name: str, place: Place) -> Iterator[Problem]:
         """A factor whose levels are no numbers."""
-        if any(isinstance(x, (bool, str)) for x in self.factors[name]):
+        if any(isinstance(x, (bool, str)) for x in self.factors[name] or ()):
             yield Problem(f"{name} must be a factor whose levels are numbers", path=place)
 
     def _held(self, held: Mapping[str, Any], place: Place) -> Iterator[Problem]:
@@ -189,10 +196,13 @@ class _Names:
         self, name: str, level: Any, place: Place, *, text: str | None = None
     ) -> Iterator[Problem]:
         """A level that the factor does not have."""
-        known = {canonical_json(x) for x in self.factors[name]}
-        if canonical_json(level) in known or text in self.factors[name]:
+        levels = self.factors[name]
+        if levels is None or text in levels:
             return
-        listed = ", ".join(canonical_json(x) for x in self.factors[name][:8])
+        known = [canonical_json(x) for x in levels]
+        if canonical_json(level) in known:
+            return
+        listed = ", ".join(known[:8])
         yield Problem(f"{name} has no level {shown(level)}; it has {listed}", path=place)
 
 

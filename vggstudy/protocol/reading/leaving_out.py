@@ -76,7 +76,7 @@ def filled(document: dict[str, Any]) -> dict[str, Any]:
     """The document with stand-ins for what a protocol must have."""
     found = {"schema": SCHEMA_VERSION, "name": "x", **document}
     for section, needed in SECTIONS.items():
-        if section == "data" and "trainer" in document:
+        if "table" in document or (section == "data" and "trainer" in document):
             continue
         inside = found.get(section, {})
         if isinstance(inside, dict):

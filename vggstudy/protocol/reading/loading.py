@@ -27,6 +27,7 @@ from vggstudy.protocol.reading.hypothesis_checks import hypothesis_problems
 from vggstudy.protocol.reading.leaving_out import SECTIONS, filled, remove
 from vggstudy.protocol.reading.overrides import Override, apply_overrides, parse_overrides
 from vggstudy.protocol.reading.positions import Positions, locate
+from vggstudy.protocol.reading.table_checks import table_problems
 from vggstudy.stated.base import write_level
 from vggstudy.suggest import suggest
 
@@ -188,8 +189,11 @@ def _validate(
             found = problems_of(error, Protocol, candidate)
         else:
             doubtful = removed | told | {p.meant for p in problems if p.meant is not None}
-            cells, more = grid(protocol, doubtful=doubtful)
-            if not any(path[:1] == ("design",) for path in removed):
+            if protocol.table is None:
+                cells, more = grid(protocol, doubtful=doubtful)
+            else:
+                cells, more = [], list(table_problems(protocol))
+            if not any(path[:1] in (("design",), ("table",)) for path in removed):
                 more += hypothesis_problems(protocol)
                 more += ensemble_problems(protocol, cells)
             problems += _new(more, removed | told)
@@ -253,6 +257,8 @@ def _source(
 
 def _warnings(protocol: Protocol, cells: list[CellRecipe]) -> list[str]:
     """What can be run but is seldom meant."""
+    if protocol.table is not None:
+        return []
     found = []
     recipes = [cell.recipe for cell in cells if isinstance(cell.recipe, Recipe)]
     if protocol.design.replicates < 3:

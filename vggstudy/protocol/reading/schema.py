@@ -25,7 +25,9 @@ class _Schema(GenerateJsonSchema):
 def json_schema() -> dict[str, Any]:
     """JSON Schema (2020-12) of a protocol."""
     schema = Protocol.model_json_schema(by_alias=True, schema_generator=_Schema)
-    either = {"anyOf": [{"required": ["data"]}, {"required": ["trainer"]}]}
+    schema["required"].remove("design")
+    kinds = (["design", "data"], ["design", "trainer"], ["table"])
+    either = {"anyOf": [{"required": needed} for needed in kinds]}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, **either}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from vggstudy.errors import ProtocolError
 from vggstudy.protocol.model.statement import PLAIN_NAME
@@ -114,6 +115,12 @@ def render_copy(text: str, name: str) -> str:
     at = next(i for i, line in enumerate(lines) if line.startswith("name = "))
     lines[at] = f'name = "{name}"'
     return "\n".join(lines) + "\n"
+
+
+def plain_name(path: Path) -> str:
+    """A study's name made of a file's."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", path.name.partition(".")[0].lower())[:64]
+    return name if re.fullmatch(PLAIN_NAME, name) else "table"
 
 
 def _check_name(name: str) -> None:

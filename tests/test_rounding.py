@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vggstudy.report.words.formatting import MAX_DECIMALS, Rounded, round_interval, round_number
+from vggstudy.rounding import MAX_DECIMALS, Rounded, round_interval, round_number
 
 UNIT = st.floats(0, 1, allow_nan=False)
 ANY = st.floats(-1e9, 1e9, allow_nan=False)
