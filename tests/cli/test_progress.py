@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console as RichConsole
 
 from vggstudy.cli.console import Console
-from vggstudy.cli.progress import LiveProgress, PlainProgress
+from vggstudy.cli.progress import LiveProgress, PlainProgress, epoch_text
 from vggstudy.execution.attempt import make_record
 from vggstudy.execution.eta import Estimator
 from vggstudy.ledger import RunRecord
@@ -134,3 +134,16 @@ def test_a_message_without_a_reader_stops_nothing(monkeypatch: pytest.MonkeyPatc
 def test_a_closed_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stderr", None)
     assert not Console().live
+
+
+@pytest.mark.parametrize(
+    ("report", "text"),
+    [
+        (EPOCH, "epoch 2, loss 1.016, val acc 0.663"),
+        ({"epoch": 1, "train_loss": None}, "epoch 1, loss not finite"),
+        ({"epoch": 3, "reward_mean": 4.5, "other": 1}, "epoch 3, reward mean 4.500"),
+        ({"epoch": 4}, "epoch 4"),
+    ],
+)
+def test_an_epoch_is_told_by_what_was_reported(report: dict[str, float], text: str) -> None:
+    assert epoch_text(report) == text

@@ -40,9 +40,13 @@ FUNCTION = STRANGE.replace(
 AUDITED = """
 import sys
 seen = []
+OURS = ("git", "nvidia-smi", "fc-list")
+STARTS = ("subprocess.Popen", "os.posix_spawn", "os.spawn", "os.exec", "os.system")
 
 def hook(event, arguments):
-    if event.split(".")[0] in ("subprocess", "os") or event == "import":
+    if event in STARTS and not str(arguments[0]).endswith(OURS):
+        seen.append((event, repr(arguments)[:200]))
+    elif event.split(".")[0] == "os" or event == "import":
         if "marker" in repr(arguments) and "stranger" in repr(arguments):
             seen.append((event, repr(arguments)[:200]))
 

@@ -10,6 +10,7 @@ from vggstudy.cli.console import Console, duration, printable
 from vggstudy.execution.eta import Estimator
 from vggstudy.ledger import Failure, RunRecord
 from vggstudy.plan import PlannedRun, describe_levels
+from vggstudy.protocol import TrainerRecipe
 from vggstudy.stated.base import write_level
 
 if TYPE_CHECKING:
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from vggstudy.study.labels import Label
 
 BAR_WIDTH = 10
-BEGINNING = "starting workers, reading images"
-"""What happens before the first epoch."""
-
 BESIDE_NAME = 62
 """Columns that the rest of a run's line takes, its latest epoch included."""
 
@@ -38,6 +36,8 @@ class PlainProgress:
         self.label = label
         self.estimator = estimator
         self.done = 0
+        own = any(isinstance(run.recipe, TrainerRecipe) for run in runs[:1])  # reads its own data
+        self.beginning = "starting workers" if own else "starting workers, reading images"
 
     def started(self, run: PlannedRun, *, worker: int) -> None:
         """Note when the run began."""
@@ -80,7 +80,7 @@ class PlainProgress:
     def __enter__(self) -> PlainProgress:
         if self.total:
             runs = "1 run" if self.total == 1 else f"{self.total} runs"
-            self.console.say(f"{runs} to do: {BEGINNING}")
+            self.console.say(f"{runs} to do: {self.beginning}")
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -95,7 +95,7 @@ class LiveProgress(PlainProgress):
     ) -> None:
         super().__init__(console, runs, label, estimator)
         self.progress = _progress()
-        self.overall = self.progress.add_task("all runs", total=self.total, info=BEGINNING)
+        self.overall = self.progress.add_task("all runs", total=self.total, info=self.beginning)
         self.tasks: dict[str, TaskID] = {}
 
     def started(self, run: PlannedRun, *, worker: int) -> None:
@@ -184,10 +184,16 @@ def run_name(run: PlannedRun) -> str:
 def epoch_text(report: Mapping[str, Any]) -> str:
     """The latest epoch in a few words."""
     parts = [f"epoch {report['epoch']}"]
-    for name, words in (("train_loss", "loss"), ("val_accuracy", "val acc")):
-        value = report.get(name)
+    usual = [(name, words) for name, words in _USUAL if name in report]
+    first = next((name for name in report if name != "epoch"), None)
+    for name, words in usual or ([(first, first.replace("_", " "))] if first else []):
+        value = report[name]
         parts.append(f"{words} {value:.3f}" if value is not None else f"{words} not finite")
     return ", ".join(parts)
+
+
+_USUAL = (("train_loss", "loss"), ("val_accuracy", "val acc"))
+"""What is told of an epoch; of a trainer that reports neither, the first that it does."""
 
 
 def result_text(record: RunRecord, label: Label) -> str:

@@ -57,6 +57,12 @@ def train(params, seeds, report, run_dir):
     if how == "forks":
         if os.fork() == 0:
             time.sleep(600)
+    if how == "leaves":  # a daemon: its parent is gone, and its session is its own
+        if os.fork() == 0:
+            os.setsid()
+            if os.fork() == 0:
+                time.sleep(600)
+            os._exit(0)
     if how == "ends":
         child = subprocess.Popen(["sleep", "600"])
         forked = multiprocessing.get_context("fork").Process(target=time.sleep, args=(600,))
@@ -73,6 +79,7 @@ def train(params, seeds, report, run_dir):
             pass
     if how == "slow":
         subprocess.Popen(["sleep", "600"])
+        subprocess.Popen(["sleep", "600"], start_new_session=True)
         state = run_dir / "state.json"
         done, loss = json.loads(state.read_text()) if state.exists() else (0, 1.0)
         for epoch in range(done + 1, 21):
@@ -105,10 +112,22 @@ def test_every_end_of_a_function_is_recorded(
     monkeypatch.chdir(tmp_path)
     study = made(
         tmp_path,
-        *("raises", "exits", "dies", "nothing", "hangs", "forks", "ends", "no epoch", "well", "1"),
+        *(
+            "raises",
+            "exits",
+            "dies",
+            "nothing",
+            "hangs",
+            "forks",
+            "leaves",
+            "ends",
+            "no epoch",
+            "well",
+            "1",
+        ),
     )
     tally = execute(study, jobs=1, timeout_s=3.0)
-    assert (tally.finished, tally.crashed) == (4, 6)
+    assert (tally.finished, tally.crashed) == (5, 6)
     assert processes(tmp_path) == []
     found = records(study)
     said = {

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from vggstudy.execution.local.stalls import StallLimit
 from vggstudy.execution.options import ExecutionOptions
+from vggstudy.execution.trainers.process import end_descendants
 from vggstudy.plan import PlannedRun
 from vggstudy.training.lanes.count import MAX_STREAMS
 
@@ -65,6 +66,7 @@ class WorkerProcess:
         self._signs: dict[str, float] = {}
         site = options.trainer
         self.has_command = site is not None and site.function is None
+        self.has_function = site is not None and site.function is not None
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
         ours, theirs = socket.socketpair()
         self.process = subprocess.Popen(
@@ -140,6 +142,8 @@ class WorkerProcess:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(FAREWELL_S)
         if self.process.poll() is None:
+            if self.has_function:  # it has adopted what its function started in other sessions
+                end_descendants(self.process.pid)
             self._kill_group()
         self.process.wait()
 

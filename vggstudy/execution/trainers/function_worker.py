@@ -13,6 +13,7 @@ from typing import IO, Any
 
 from vggstudy.execution.trainers.functions import load_function
 from vggstudy.execution.trainers.output import KEPT_BYTES, as_text
+from vggstudy.execution.trainers.process import adopt_orphans, end_descendants
 from vggstudy.execution.trainers.recording import TrainerAttempt, parameters_of, site_of
 from vggstudy.execution.trainers.reports import ReportError
 from vggstudy.execution.trainers.worker import TrainerWorker
@@ -92,15 +93,17 @@ class FunctionWorker(TrainerWorker):
 
     def serve(self) -> None:
         """Import the function, then handle messages until the driver hangs up."""
+        adopt_orphans()
         threading.Thread(target=self.end_with_driver, daemon=True).start()
         self.function = load_function(site_of(self.options).function)
         super().serve()
 
     def end_with_driver(self) -> None:
-        """Kill all of this worker's group when the driver hangs up, whatever the function does."""
+        """Kill all that has been started here when the driver hangs up, whatever is under way."""
         hung_up = select.poll()
         hung_up.register(self.connection.fileno(), 0)
         hung_up.poll()
+        end_descendants(os.getpid())
         os.killpg(0, signal.SIGKILL)
 
     def execute(self, attempt: TrainerAttempt) -> RunRecord | None:

@@ -25,6 +25,9 @@ POLL_S = 0.02
 
 CHUNK = 2**16
 
+ROUNDS = 20
+"""How often it is looked for descendants that came while others were killed."""
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 End = Literal["exit", "timeout", "output", "report", "stopped"]
@@ -296,10 +299,39 @@ def _children() -> list[int]:
         return []
     except OSError:
         return []
-    own, found = str(os.getpid()), []
+    own = os.getpid()
+    return [pid for pid, (parent, _) in _processes().items() if parent == own]
+
+
+def end_descendants(ancestor: int) -> None:
+    """Kill what a process has started, and theirs, in whichever session they are (Linux).
+
+    Those of a process that has adopted its orphans are all found, unless some keep starting others.
+    """
+    for _ in range(ROUNDS):
+        living = _descendants(ancestor)
+        for pid in living:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not living:
+            return
+
+
+def _descendants(ancestor: int) -> list[int]:
+    """Living descendants of a process."""
+    every = _processes()
+    found, latest = set[int](), {ancestor}
+    while latest:
+        latest = {pid for pid, (parent, _) in every.items() if parent in latest} - found
+        found |= latest
+    return [pid for pid in found if every[pid][1] not in "ZX"]
+
+
+def _processes() -> dict[int, tuple[int, str]]:
+    """Parent and state of every process; nothing where the system does not list them."""
+    found = {}
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
-            if fields[1] == own:
-                found.append(int(entry.parent.name))
+            state, parent, *_ = entry.read_text(errors="replace").rpartition(")")[2].split()
+            found[int(entry.parent.name)] = int(parent), state
     return found
