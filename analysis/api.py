@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import get_args
 
 import numpy as np
@@ -33,6 +33,7 @@ from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.models.fit import FittedModels, fit_models
 from vggstudy.analysis.notes import Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
+from vggstudy.analysis.numbers.looks import Look
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
 from vggstudy.analysis.numbers.variance import CellPlusSeed
 from vggstudy.analysis.result import AnalysisResult, cell_frame
@@ -69,6 +70,8 @@ def analyze(
     lower_is_better: bool | None = None,
     block: str | None = None,
     learning: Mapping[str, Declared] | None = None,
+    look: Look | None = None,
+    cautions: Sequence[Note] = (),
 ) -> AnalysisResult:
     """Estimate every cell, margin and contrast of a table of runs.
 
@@ -127,6 +130,11 @@ def analyze(
     learning : mapping of str to str, optional
         Numeric factors along which convergence is declared: ``rises`` or ``falls``. Of others the
         runs decide whether a level is needed or tolerated.
+    look : Look, optional
+        The look of several that these runs are: `confidence` is then that of all looks together,
+        intervals have the level of this one.
+    cautions : sequence of Note
+        What must be known of every claim.
 
     Returns
     -------
@@ -145,9 +153,12 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
         Cells.from_table(table.independent()),
-        How(confidence, resampling, seeds.shared, probability_interval, learning or {}),
+        How(confidence, resampling, seeds.shared, probability_interval, learning or {}).looking(
+            look
+        ),
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
+        tuple(cautions),
     )
     wanted, along = asked_for(asked, maker), _declared(models, hypotheses)
     made = default_claims(maker, named, headline_only=headline_only, along=along)
@@ -197,6 +208,7 @@ def _result(
         claims=claims,
         flow=flow,
         warnings=(
+            *maker.notes,
             *_seeds(seeds, fitted),
             *_warnings(maker.cells, table, flow),
             *([] if each or headline_only else [say("cells_on_demand", n=len(maker.cells))]),
@@ -227,6 +239,7 @@ def _settings(table: RunTable, how: How) -> dict[str, object]:
         "outcome": table.outcome,
         "label_rule": table.label_rule,
         **({"learning": dict(how.learning)} if how.learning else {}),
+        **({} if how.look is None else {"look": asdict(how.look), "overall": how.overall}),
     }
 
 

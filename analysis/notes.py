@@ -54,6 +54,8 @@ class Caution(StrEnum):
     OUTLIER_BELOW = "outlier_below"
     CEILING = "ceiling"
     SIMULTANEOUS = "simultaneous"
+    SEQUENTIAL = "sequential"
+    LOOKED_EARLY = "looked_early"
     CENSORED = "censored"
     LOG_RANK = "log_rank"
     FEW_BLOCKS = "few_blocks"

@@ -30,6 +30,7 @@ from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.models.fit import FittedModels
 from vggstudy.analysis.notes import Note, Reason
 from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.intervals import percent
 from vggstudy.analysis.sensitivity import Sensitivity
 from vggstudy.errors import AnalysisError
 from vggstudy.markup import html_table, paragraph
@@ -275,7 +276,7 @@ class AnalysisResult:
     def _rows(self) -> list[tuple[str, ...]]:
         """Heading and headline claims, and beside them what the other reading of seeds gives."""
         counted = "k/n" if self.table.judged else "n"
-        head = ("claim", "estimate", f"{self.settings['confidence']:.0%} interval", counted)
+        head = ("claim", "estimate", f"{percent(self.settings['confidence'])} interval", counted)
         judged = self.table.judged
         rows = [_summary_row(claim, judged=judged) for claim in self.headline()[:MOST_ROWS]]
         if not self.otherwise:
@@ -327,7 +328,7 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
 
 def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
-    counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
+    counted = f"{claim.k}/{claim.n}" if judged else f"{claim.k}"
     interval = claim.interval_text + (" *" if claim.survives else "")
     return claim.id, claim.estimate_text, interval, counted
 

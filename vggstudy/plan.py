@@ -99,15 +99,24 @@ class Plan:
         """Names of the factors, in the protocol's order."""
         return tuple(self.protocol.design.factors)
 
-    @property
+    @cached_property
     def n_cells(self) -> int:
         """Number of cells."""
-        return len(self.runs) // self.protocol.design.replicates
+        return sum(run.replicate == 0 for run in self.runs)
+
+    @property
+    def replicates(self) -> int:
+        """Runs of each cell."""
+        return len(self.runs) // max(1, self.n_cells)
 
     @property
     def cells(self) -> tuple[PlannedRun, ...]:
         """The first replicate of every cell."""
         return self.runs[: self.n_cells]
+
+    def upto(self, replicates: int) -> Plan:
+        """The first replicates of every cell alone."""
+        return Plan(self.protocol, tuple(run for run in self.runs if run.replicate < replicates))
 
 
 def refuse_table(protocol: Protocol) -> None:
@@ -186,7 +195,7 @@ def select_runs(plan: Plan, only: Iterable[str]) -> Iterator[PlannedRun]:
         name: {write_level(cell.levels[name]): cell.levels[name] for cell in plan.cells}
         for name in plan.factors
     }
-    known[REPLICATE] = {str(index): index for index in range(plan.protocol.design.replicates)}
+    known[REPLICATE] = {str(index): index for index in range(plan.replicates)}
     wanted: dict[str, list[Any]] = {}
     problems: list[Problem] = []
     for condition in only:

@@ -31,12 +31,20 @@ class ClaimMaker:
     inputs_digest : str
     further : mapping of str to Cells
         Of the same runs with other outcomes, by column.
+    notes : tuple of Note
+        What must be known of every claim.
     """
 
     cells: Cells
     how: How
     inputs_digest: str
     further: Mapping[str, Cells] = field(default_factory=dict)
+    notes: tuple[Note, ...] = ()
+
+    @property
+    def confidence(self) -> float:
+        """At all looks together, where there are several."""
+        return self.how.confidence if self.how.overall is None else self.how.overall
 
     def parse(self, text: str) -> Estimand:
         """What an id asks for.
@@ -55,7 +63,7 @@ class ClaimMaker:
         return self.cells if main else self.further.get(asked.table.outcome, self.cells)
 
     def finding(self, asked: Estimand, confidence: float | None = None) -> Finding:
-        """The estimate alone, at the analysis' level by default."""
+        """The estimate alone, at the analysis' level or at another one of all looks together."""
         how = self.how if confidence is None else self.how.at(confidence)
         return ESTIMATORS[asked.quantity].estimate(self.cells_of(asked), asked, how)
 
@@ -89,7 +97,7 @@ class ClaimMaker:
             reference=asked.kind.reference,
             status="ok" if finding.reason is None else "not_available",
             refusal=finding.reason,
-            warnings=(*finding.cautions, *notes),
+            warnings=(*finding.cautions, *notes, *self.notes),
             alternatives=tuple(Alternative(x.method, x.low, x.high) for x in finding.alternatives),
             levels_run=_levels_run(asked),
             inputs_digest=self.inputs_digest,

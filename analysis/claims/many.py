@@ -88,7 +88,7 @@ def with_survivors(claims: Mapping[str, Claim], maker: ClaimMaker) -> dict[str, 
         if claim.available and claim.reference is not None and not _set_apart(claim)
     ]
     stands = benjamini_hochberg(
-        [_decides(claim, maker) for claim in judged], rate=1 - maker.how.confidence
+        [_decides(claim, maker) for claim in judged], rate=1 - maker.confidence
     )
     marks = {claim.id: stood for claim, stood in zip(judged, stands, strict=True)}
     return {
@@ -107,7 +107,7 @@ def _decides(claim: Claim, maker: ClaimMaker) -> Callable[[float], bool]:
     reference = claim.reference if claim.reference is not None else 0.0
 
     def at(level: float) -> bool:
-        if level <= claim.level or not claim.side:
+        if level <= maker.confidence or not claim.side:
             return claim.side != 0
         found = maker.finding(maker.parse(claim.id), level).interval
         return found is not None and side_of(found.low, found.high, reference) != 0
@@ -199,7 +199,7 @@ def _outer(
 
 def _bonferroni(asked: list[Estimand], maker: ClaimMaker) -> list[Interval]:
     """Every claim's own interval, at its share of the error."""
-    level = 1 - (1 - maker.how.confidence) / len(asked)
+    level = 1 - (1 - maker.confidence) / len(asked)
     found = [maker.finding(one, level).interval or UNBOUNDED for one in asked]
     return [replace(x, method=f"{x.method}_bonferroni") for x in found]
 
@@ -223,7 +223,8 @@ def _max_t(asked: list[Estimand], pattern: str, maker: ClaimMaker) -> list[Inter
         return None
     means = CellMeans(cells.mean[used], lent.variance[used], cells.k[used])
     rng = claim_generator(maker.how.resampling.seed, f"{pattern}#together")
-    found = max_t(means, rows[:, used], confidence=maker.how.confidence, rng=rng)
+    level = maker.how.together(maker.confidence)
+    found = max_t(means, rows[:, used], confidence=level, rng=rng)
     bounds = [
         (None, None) if table.bounds is None or one.quantity != "mean" else table.bounds
         for one in asked

@@ -58,7 +58,7 @@ class Evaluator:
     def claim(self, part: ClaimPart, level: float) -> Evidence:
         """A claim's interval at the level, against the threshold."""
         asked = self.maker.parse(part.claim)
-        finding = self.maker.finding(asked, level)
+        finding, level = self.maker.finding(asked, level), self.maker.how.nominal(level)
         rule = say(part.direction, claim=asked.id, other=part.threshold)
         if finding.interval is None:
             return _refused(asked, rule, level, finding)
@@ -75,7 +75,10 @@ class Evaluator:
         return replace(found, estimate=finding.estimate)
 
     def equivalence(self, part: EquivalencePart, level: float) -> Evidence:
-        """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one."""
+        """Two one-sided tests at alpha = 1 - level; the interval is the (1 - 2 alpha) one.
+
+        At a look, each side has what a two-sided error of 2 alpha leaves it there.
+        """
         asked = self.maker.parse(part.claim)
         if asked.quantity != "diff" or asked.outcome != asked.table.outcome:
             raise NotedError(say("equivalence_of_means", claim=part.claim))
@@ -87,15 +90,15 @@ class Evaluator:
         if adjusted == "cell" and self.maker.how.shared_seeds:
             adjusted = "seed"
         estimate, spread = _difference(of_means(self.maker.cells_of(asked)), asked, adjusted)
+        shown = self.maker.how.nominal(1 - 2 * (1 - level))
         test = tost(
             estimate,
             spread,
             margin=part.margin,
-            alpha=1 - level,
+            alpha=(1 - shown) / 2,
             method=f"tost_by_{adjusted}",
         )
         verdict = within(test.interval, margin=part.margin)
-        shown = 1 - 2 * (1 - level)
         return from_interval(
             asked.id,
             rule,
@@ -108,7 +111,7 @@ class Evaluator:
 
     def ranking(self, part: RankingPart, level: float) -> Evidence:
         """Every pair that the stated order decides, by simultaneous comparisons."""
-        table = self.maker.cells.table
+        table, level = self.maker.cells.table, self.maker.how.together(level)
         for name in part.factors:
             check_factor(name, table)
         ranking = self._ranked(part, level)

@@ -32,7 +32,7 @@ class HypothesisResult:
     id, text : str
     verdict : Verdict
     level : float
-        Confidence at which it was decided: adjusted by Holm over all hypotheses.
+        Confidence at which it was decided: adjusted by Holm over all hypotheses, and for looks.
     reason : Note or None
         Why it is not estimable.
     parts : tuple of Evidence
@@ -104,7 +104,9 @@ def judge(
         The family is all of them, whether or not the data allow each to be estimated.
     evaluator : Evaluator
     confidence : float
-        Of the whole family.
+        Of the whole family, at all looks together where there are several: what Holm's steps leave
+        to a hypothesis is then spent look by look (Maurer & Bretz 2013, Statistics in
+        Biopharmaceutical Research 5, 311-320).
     late : mapping of str to Note, optional
         By id, when those were stated that were not stated before any run.
     """
@@ -148,7 +150,7 @@ def _result(
         id=spec.id,
         text=spec.text,
         verdict=found.verdict,
-        level=level,
+        level=evaluator.maker.how.nominal(level),
         reason=found.reason,
         parts=tuple(_parts(spec, evaluator, level)),
         resamples=evaluator.maker.how.resampling.resamples,

@@ -51,7 +51,7 @@ from vggstudy.stated.hypotheses import NeededPart, PeakPart, SlopePart
 
 def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     """Mean change of the log odds of converging per unit of the axis, under Firth's penalty."""
-    table = maker.cells.table
+    table, level = maker.cells.table, maker.how.nominal(level)
     conditions = conditions_at(part.at, table)
     name = named(("converged", "slope", part.along), conditions, table)
     threshold = part.threshold or 0.0
@@ -110,6 +110,7 @@ def peak(part: PeakPart, maker: ClaimMaker, level: float) -> Evidence:
     )
     found = [one.evidence(at) for one, at in zip(tried, steps.confidence, strict=True)]
     verdict = conjunction([one.verdict for one in found]) if found else Verdict.NOT_ESTIMABLE
+    level = maker.how.nominal(level)
     whole = Evidence(name, _rule(table), verdict, level, parts=tuple(found))
     if verdict != Verdict.NOT_ESTIMABLE:
         return whole
@@ -155,8 +156,14 @@ class _Stratum:
 
     def best(self, level: float) -> BestLevels | Note:
         """The set of best levels."""
-        shared = self.maker.how.shared_seeds
-        return best_levels(self.cells, self.axis, self.where, confidence=level, shared_seeds=shared)
+        how = self.maker.how
+        return best_levels(
+            self.cells,
+            self.axis,
+            self.where,
+            confidence=how.nominal(level),
+            shared_seeds=how.shared_seeds,
+        )
 
     @property
     def cells(self) -> Cells:
@@ -169,7 +176,7 @@ class _Stratum:
         if isinstance(test, Note) or isinstance(least, Note) or isinstance(most, Note):
             return Verdict.NOT_ESTIMABLE
         fitted = fits(fit_of(test.quadratic))
-        if test.p_value <= 1 - level if fitted else least.inside:
+        if test.p_value <= 1 - self.maker.how.nominal(level) if fitted else least.inside:
             return Verdict.SUPPORTED
         return Verdict.CONTRADICTED if most.at_ends else Verdict.INCONCLUSIVE
 
@@ -182,6 +189,7 @@ class _Stratum:
         verdict = self.verdict(level)
         best = self.best(self.shared if verdict == Verdict.CONTRADICTED else level)
         notes = () if isinstance(best, Note) else (best.note(),)
+        level = maker.how.nominal(level)
         found = Evidence(name, _rule(table), verdict, level, cautions=notes)
         turning = estimate_turning_point(
             self.cells, self.axis, self.where, confidence=level, resampling=maker.how.resampling
@@ -225,7 +233,7 @@ def needed(part: NeededPart, maker: ClaimMaker, level: float) -> Evidence:
     Learning must run along the factor as the quantity asks, in both arms together. A level out of
     range enters as a one-sided bound; the interval then has an infinite end.
     """
-    table = maker.cells.table
+    table, level = maker.cells.table, maker.how.nominal(level)
     held = conditions_at(part.at, table)
     quantity = part.quantity or "needed"
     name = named((quantity, "diff", part.compare, part.along), held, table)

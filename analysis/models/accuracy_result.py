@@ -12,7 +12,7 @@ from vggstudy.analysis.data.design import DesignMatrix
 from vggstudy.analysis.models.text_tables import ends, p_value, text_table
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
-from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.intervals import Interval, percent
 from vggstudy.analysis.numbers.ols import FULL_LEVERAGE, Diagnostics, LackOfFit, OlsFit, covariance
 from vggstudy.markup import html_table, paragraph
 
@@ -148,7 +148,7 @@ class AccuracyModel:
             )
             for row in self._rows()
         ]
-        level = f"{self.confidence:.0%} interval ({self.method})"
+        level = f"{percent(self.confidence)} interval ({self.method})"
         return ("term", "estimate", "HC2 se", "HC3 se", level), rows
 
     def _rows(self) -> list[dict[str, Any]]:

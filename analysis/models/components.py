@@ -18,7 +18,7 @@ from vggstudy.analysis.models.text_tables import ends, text_table
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import IntArray
 from vggstudy.analysis.numbers.crossed import Crossed, crossed_components
-from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.intervals import Interval, percent
 from vggstudy.analysis.numbers.variance import (
     CellPlusSeed,
     OneWay,
@@ -103,7 +103,7 @@ class Components:
         ]
         parts = (self.cells, self.seeds, self.streams)
         notes = [f"not available: {part.text}" for part in parts if isinstance(part, Note)]
-        head = ("component", "variance", f"{self.confidence:.0%} interval", "sd")
+        head = ("component", "variance", f"{percent(self.confidence)} interval", "sd")
         return "\n".join([*(text_table(head, rows) if rows else []), *notes]) + "\n"
 
 

@@ -13,7 +13,7 @@ from vggstudy.analysis.models.text_tables import ends, p_value, text_table
 from vggstudy.analysis.notes import Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.firth import LogisticFit
-from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.intervals import Interval, percent
 from vggstudy.analysis.numbers.profile import LikelihoodRatio
 from vggstudy.analysis.numbers.separation import Separation
 from vggstudy.markup import html_table, paragraph
@@ -185,7 +185,7 @@ class FailureModel:
 
     def _tables(self) -> list[tuple[tuple[str, ...], list[tuple[str, ...]]]]:
         """Heads and rows of the coefficients and of the effects."""
-        level = f"{self.confidence:.0%} interval"
+        level = f"{percent(self.confidence)} interval"
         first: list[tuple[str, ...]] = [
             (
                 c.term.name,

@@ -44,6 +44,12 @@ def check_confidence(confidence: float) -> None:
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
 
 
+def percent(confidence: float) -> str:
+    """A confidence level as a percentage, with as many digits as tell it from 100%."""
+    digits = 4 if confidence < 0.9999 else 11
+    return f"{100 * confidence:.{digits}g}%"
+
+
 def normal_quantile(confidence: float) -> float:
     """Two-sided critical value of the normal distribution: 1.96 for 0.95."""
     check_confidence(confidence)

@@ -10,6 +10,7 @@ from vggstudy.analysis.sentences.cautions import CAUTIONS
 from vggstudy.analysis.sentences.comparing import COMPARING
 from vggstudy.analysis.sentences.hypotheses import HYPOTHESES
 from vggstudy.analysis.sentences.kinds import NUMBERS, Kind, Sentence, Words
+from vggstudy.analysis.sentences.looks import LOOKS
 from vggstudy.analysis.sentences.missing import MISSING
 from vggstudy.analysis.sentences.study import STUDY
 
@@ -17,7 +18,7 @@ __all__ = ["NUMBERS", "SENTENCES", "SUBJECTS", "WORDS", "WRITTEN", "Kind", "Sent
 
 WRITTEN = "written"
 
-SUBJECTS = (BEFORE, MISSING, CAUTIONS, HYPOTHESES, STUDY, COMPARING)
+SUBJECTS = (BEFORE, MISSING, CAUTIONS, HYPOTHESES, STUDY, LOOKS, COMPARING)
 
 SENTENCES = {name: sentence for subject in SUBJECTS for name, sentence in subject.items()}
 """Every sentence by the name that its notes carry; a name is never given to another sentence."""
@@ -31,5 +32,10 @@ WORDS = (
     Words("labelled runs"),
     Words("no convergence within the iterations"),
     Words("the information matrix is singular"),
+    Words("supported"),
+    Words("contradicted"),
+    Words("inconclusive"),
+    Words("borderline"),
+    Words("not estimable"),
 )
 """What may fill a gap of the kind `Kind.WORDS`."""

@@ -25,6 +25,8 @@ MEANINGS: dict[str, str] = {
     Caution.HALF_LEARNED: "some converged runs learned half and the interval is too narrow",
     Caution.OUTLIER_BELOW: "one converged run lies far below the others",
     Caution.SIMULTANEOUS: "simultaneous with the others of its family",
+    Caution.SEQUENTIAL: "at a level that allows for the looks that were declared",
+    Caution.LOOKED_EARLY: "results were analysed before all runs were there, undeclared",
     Caution.ZERO_VARIANCE: "with a variance pooled over cells",
     ModelCaution.GAPS: "some levels between the ends are excluded",
     ModelCaution.LEVELS_LEFT_OUT: "some levels are left out",

@@ -33,6 +33,31 @@ class SourceClaim:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredLook:
+    """A look that the protocol declares.
+
+    Attributes
+    ----------
+    replicates : int
+        Runs of every cell.
+    level : float
+        Confidence level of the intervals at this look.
+    spent : float
+        Error spent up to it, of all.
+    date : str or None
+        When it was taken.
+    outcome : Note or None
+        What it came to.
+    """
+
+    replicates: int
+    level: float
+    spent: float
+    date: str | None = None
+    outcome: Note | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReportContext:
     """Texts and tables that the report shows as they are; a bare CSV has none of them.
 
@@ -68,6 +93,8 @@ class ReportContext:
         What that study is, in words.
     basis : sequence of (Note, bool)
         What the numbers rest on, and whether it is not as planned before the first run.
+    looks : sequence of DeclaredLook
+        Looks that the protocol declares, in order.
     notes : sequence of Note or str
         What a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -89,4 +116,5 @@ class ReportContext:
     source_claims: Sequence[SourceClaim] = ()
     source_words: str | None = None
     basis: Sequence[tuple[Note, bool]] = ()
+    looks: Sequence[DeclaredLook] = ()
     notes: Sequence[Note | str] = ()

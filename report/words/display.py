@@ -220,8 +220,11 @@ def alternative_ends(claim: Claim, other: Alternative) -> str | None:
 
 
 def confidence_text(level: float) -> str:
-    """A confidence level as a percentage: 0.95 is "95%", 0.999 is "99.9%"."""
-    text = round_number(level, decimals=2, scale=100)
+    """A confidence level as a percentage: 0.95 is "95%", 0.999 "99.9%", 0.999998 "99.9998%"."""
+    decimals = 2
+    while decimals < 8 and round_number(level, decimals=decimals, scale=100).startswith("100"):
+        decimals += 1
+    text = round_number(level, decimals=decimals, scale=100)
     return f"{text.rstrip('0').rstrip('.')}%"
 
 

@@ -17,7 +17,8 @@ from vggstudy.plan import PlannedRun
 
 if TYPE_CHECKING:
     from vggstudy.execution import Engine
-    from vggstudy.study.study import Progress, Study
+    from vggstudy.study.progress import Progress
+    from vggstudy.study.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vggstudy.cli.console import Console, common
+from vggstudy.cli.looks import look_rows, show_looks
 from vggstudy.errors import ProtocolError, printable
 from vggstudy.plan import make_plan
 from vggstudy.protocol import json_schema, load_protocol, shipped_protocols
@@ -44,6 +45,7 @@ def check_command(console: Console, protocols: tuple[str, ...], overrides: tuple
 def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str, object]:
     """Check one protocol and say what was found."""
     from vggstudy.study.outcomes import check_outcomes
+    from vggstudy.study.stopping import declared
     from vggstudy.study.validation import check_validation
 
     try:
@@ -72,6 +74,7 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         ]
         return {"path": name, "valid": False, "problems": problems}
     replicates = loaded.protocol.design.replicates
+    looks = look_rows(declared(loaded.protocol), loaded.protocol)
     if not console.as_json:
         console.data(
             f"{loaded.path}: valid; {plan.n_cells} cells x {replicates} replicates = "
@@ -79,6 +82,7 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         )
         for factor, levels in loaded.protocol.design.factors.items():
             console.data(f"  {factor}: {', '.join(write_level(level) for level in levels)}")
+        show_looks(console, declared(loaded.protocol), loaded.protocol, looks)
         for warning in warnings:
             console.warn(warning)
     return {
@@ -90,6 +94,7 @@ def _check(console: Console, name: str, overrides: tuple[str, ...]) -> dict[str,
         "replicates": replicates,
         "runs": len(plan.runs),
         "factors": loaded.protocol.design.factors,
+        **({"looks": looks} if looks else {}),
         "warnings": warnings,
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,14 @@ from vggstudy.cli.console import (
     output_option,
     write_result,
 )
-from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
+from vggstudy.cli.given import (
+    TableChoice,
+    claims_of,
+    claims_option,
+    is_claims_file,
+    open_for,
+    table_options,
+)
 from vggstudy.cli.trainers import warn_of_code
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError
@@ -174,6 +182,11 @@ cite_command.add_command(verify_command)
 @click.option(
     "--match", multiple=True, metavar="PATTERN", help="List the claims whose id is like PATTERN."
 )
+@click.option(
+    "--checklist",
+    type=click.Choice(["neurips"]),
+    help="Print answers for a conference's checklist instead: error bars, and compute.",
+)
 @claims_option
 @table_options
 @common
@@ -187,6 +200,7 @@ def show_command(
     listed: str | None,
     match: tuple[str, ...],
     asked: tuple[str, ...],
+    checklist: str | None,
     table: TableChoice,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
@@ -198,6 +212,9 @@ def show_command(
     """
     from vggstudy.report.citing.cite import cite, find_claim
 
+    if checklist is not None:
+        _print_checklist(console, source, table)
+        return
     claims = claims_of(console, source, table, asked)
     if exports:
         _export_claims(console, claims, exports, source, despite)
@@ -209,6 +226,23 @@ def show_command(
         console.text(inert_json(claims.to_json()) + "\n")
     else:
         _list(console, claims, match=match or asked, whole=listed == "all")
+
+
+def _print_checklist(console: Console, source: str, table: TableChoice) -> None:
+    """The answers, as text or JSON."""
+    from vggstudy.study.analyze import analyze_source
+    from vggstudy.study.checklist import checklist
+
+    opened = open_for(source, table) if not is_claims_file(source) else None
+    if opened is None or opened.study is None:
+        msg = f"{source} is no study: only a ledger says what was computed"
+        raise click.UsageError(msg)
+    answers = checklist(opened.study, analyze_source(opened))
+    if console.as_json:
+        console.json("checklist", {"answers": [asdict(one) for one in answers]})
+        return
+    for one in answers:
+        console.data(f"{one.question}\n\n{one.text}\n")
 
 
 FEW = 40

@@ -12,6 +12,7 @@ import click
 from vggstudy.cli.console import Console, common, duration, size
 from vggstudy.cli.engines import EngineChoice, engine_options, refuse_held
 from vggstudy.cli.given import split
+from vggstudy.cli.looks import look_rows, looks_line, show_looks
 from vggstudy.cli.status import progress_counts, progress_line
 from vggstudy.cli.trainers import ask_consent, trainer_options, warn_of_code
 from vggstudy.plan import select_runs
@@ -65,7 +66,7 @@ def plan_command(
 
     Times come from the runs that the ledger holds, as the range over its cells, or from a pilot.
     """
-    from vggstudy.study.cost import estimate_cost
+    from vggstudy.study.cost import cost_of_looks, estimate_cost
     from vggstudy.study.outcomes import check_outcomes
     from vggstudy.study.validation import check_validation
 
@@ -79,13 +80,15 @@ def plan_command(
     warn_of_code(console, study)
     corners = _pilot(console, study, loaded.path, devices) if pilot else []
     cost = estimate_cost(study, progress, corners)
+    rows = look_rows(study.looks, loaded.protocol, cost_of_looks(study, progress, corners))
     if console.as_json:
         cells = study.plan.n_cells
         counts = progress_counts(progress)
         content = {"name": loaded.protocol.name, "study": str(study.path), "cells": cells}
-        console.json("plan", {**content, **counts, "cost": cost.to_dict()})
+        looks = {"looks": rows} if rows else {}
+        console.json("plan", {**content, **counts, **looks, "cost": cost.to_dict()})
         return
-    replicates = loaded.protocol.design.replicates
+    replicates = study.plan.replicates
     console.data(
         f"{loaded.protocol.name}: {study.plan.n_cells} cells x {replicates} replicates = "
         f"{len(study.plan.runs)} runs, in {study.path}"
@@ -93,6 +96,7 @@ def plan_command(
     for factor, levels in loaded.protocol.design.factors.items():
         console.data(f"  {factor}: {', '.join(write_level(level) for level in levels)}")
     console.data(progress_line(progress))
+    show_looks(console, study.looks, loaded.protocol, rows)
     if progress.lacking and cost.seconds is not None:
         low, middle, high = cost.seconds
         runs = "run" if len(progress.lacking) == 1 else "runs"
@@ -324,10 +328,13 @@ def _execute(
     progress = study.progress()
     if console.as_json:
         counts = {"executed": tally.finished, "interrupted": tally.interrupted}
-        console.json("run", {"study": str(study.path), **counts, **progress_counts(progress)})
+        rows = look_rows(study.looks, study.protocol)
+        looks = {"looks": rows} if rows else {}
+        content = {"study": str(study.path), **counts, **progress_counts(progress)}
+        console.json("run", {**content, **looks})
     else:
         nothing = "nothing to run; " if not tally.finished + tally.crashed + tally.left else ""
-        console.say(f"{study.path}: {nothing}{progress_line(progress)}")
+        console.say(f"{study.path}: {nothing}{progress_line(progress)}{looks_line(study)}")
     if choice.detach:
         console.say("the same command finds the jobs again; 'vggstudy status' tells their state")
         return 0

@@ -9,6 +9,7 @@ import click
 
 from vggstudy.cli.console import Console, common, duration, printable, table_lines
 from vggstudy.cli.engines import queue_counts, queue_text
+from vggstudy.cli.looks import look_rows, show_looks
 from vggstudy.cli.trainers import warn_of_code
 from vggstudy.stated.base import write_level
 from vggstudy.study.study import Study
@@ -16,7 +17,7 @@ from vggstudy.study.study import Study
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vggstudy.study.study import Progress
+    from vggstudy.study.progress import Progress
 
 EVERY_S = 5.0
 """Seconds between two looks."""
@@ -41,10 +42,13 @@ def status_command(console: Console, study: str, *, watch: bool) -> None:
     if console.as_json:
         content = {"name": opened.protocol.name, "study": str(opened.path)}
         counts = {**progress_counts(progress), **({"slurm": queue} if queue else {})}
-        console.json("status", {**content, **counts, "cells": cells})
+        rows = look_rows(opened.looks, opened.protocol)
+        looks = {"looks": rows} if rows else {}
+        console.json("status", {**content, **counts, **looks, "cells": cells})
         return
     line = f"{progress_line(progress)}{queue_text(queue)}"
     console.data(f"{opened.protocol.name} in {opened.path}: {line}")
+    show_looks(console, opened.looks, opened.protocol, look_rows(opened.looks, opened.protocol))
     for text in _cell_lines(opened, cells):
         console.data(text)
 

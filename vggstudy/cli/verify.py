@@ -37,6 +37,7 @@ def verify(
     again: RerunChoice,
     strict: bool = False,
     brought: Mapping[str, Path | None] | None = None,
+    annotate: bool = False,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -71,12 +72,16 @@ def verify(
         rests = {"basis": basis.to_dict()} if basis else {}
         console.json("verify", {**content, "warnings": warnings, **rerun, **rests})
         return code or (strict_code(console, basis) if strict and basis else 0)
-    if basis is not None:
-        say_basis(console, basis, in_short=True)
-    for text in [*wrong, *unclear]:
-        console.data(text)
-    for text in warnings:
-        console.warn(text)
+    if annotate:
+        for one in (x for result in done for x in (*result.mismatches, *result.warnings)):
+            console.data(one.annotation)
+    else:
+        if basis is not None:
+            say_basis(console, basis, in_short=True)
+        for text in [*wrong, *unclear]:
+            console.data(text)
+        for text in warnings:
+            console.warn(text)
     said = f", {len(unclear)} not understood" if unclear else ""
     console.say(f"{checked} checked, {len(wrong)} wrong{said}")
     return code or (strict_code(console, basis) if strict and basis else 0)

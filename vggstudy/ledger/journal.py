@@ -16,7 +16,8 @@ schema 1
     ``number``, ``at``, ``event``, ``prev`` and what the event needs (``run``, ``record``, ...);
     ``format`` and ``schema`` in the first line. Events: ``created``, ``opened`` (of a study that
     had runs already), ``started``, ``retried``, ``recorded``, ``crashed``, ``found`` (a result
-    that no driver saw come), ``amended``, ``registered``, ``looked``, ``repaired``.
+    that no driver saw come), ``amended``, ``registered``, ``looked``, ``analysed`` (claims were
+    made), ``look`` (one that the protocol declares), ``repaired``.
 """
 
 from __future__ import annotations
@@ -48,6 +49,9 @@ MAX_LINE = 2**16
 
 RESULTS = ("recorded", "found")
 """Events after which a run has a result."""
+
+LOOKED, ANALYSED = "looked", "analysed"
+"""Results were shown, or claims made of them."""
 
 START = "0" * 64
 """What the first line follows."""

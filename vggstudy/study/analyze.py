@@ -138,10 +138,22 @@ def _settings(source: Source) -> dict[str, Any]:
         "learning": source.settings.learning,
         "hypotheses": protocol.hypotheses if protocol else (),
         "late": _late(source),
+        **_looks(source),
         "models": ModelRequests(
             failure=source.settings.failure_model, accuracy=source.settings.accuracy_model
         ),
     }
+
+
+def _looks(source: Source) -> dict[str, Any]:
+    """The look at which a study is analysed, and what is to be said of early ones."""
+    from vggstudy.study.looking import cautions
+
+    study = source.study
+    if study is None:
+        return {}
+    look = None if study.looks is None else study.looks.look(study.look or 1)
+    return {"look": look, "cautions": cautions(study)}
 
 
 def _late(source: Source) -> dict[str, Note]:
@@ -176,11 +188,11 @@ def _study_tables(
 ) -> dict[Specification, RunTable]:
     """A study's runs under other label rules; its records are read once."""
     store = study.store()
-    rows = recorded_rows(study.plan, store)
+    rows = recorded_rows(study.analysed, store)
 
     def table(one: Specification) -> RunTable:
         rule = _rule(study, one)
-        frame = relabelled_frame(study.plan, store, rule, unfinished=one.unfinished, rows=rows)
+        frame = relabelled_frame(study.analysed, store, rule, unfinished=one.unfinished, rows=rows)
         return study_table(study, outcome, frame)
 
     return {one: table(one) for one in chosen}

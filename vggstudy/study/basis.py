@@ -16,6 +16,7 @@ from vggstudy.ledger.rows import IndexRow
 from vggstudy.plan import Plan
 from vggstudy.stated.base import write_level
 from vggstudy.study.chronicle import journal_remarks
+from vggstudy.study.looking import look_remarks
 from vggstudy.study.manifests import manifest_remarks
 from vggstudy.study.past import (
     Registration,
@@ -159,6 +160,7 @@ def basis_of(
         *_amended(past, told.total),
         *map(_hypothesis, registered.values()),
         *journal_remarks(told.journal, told.checksums, told.results, told.amendments),
+        *look_remarks(study, told.journal),
         *manifest_remarks(study.path, root, trusted),
         *receipt_remarks(study.path, past, [*told.starts.values()], trusted, told.journal),
     ]

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 
 from vggstudy.analysis.notes import Named, say
 from vggstudy.ledger import Amendment
-from vggstudy.ledger.journal import RESULTS, Journal
+from vggstudy.ledger.journal import ANALYSED, LOOKED, RESULTS, Journal
 from vggstudy.study.remarks import SHORT, Remark
 
 MOST_NAMED = 6
@@ -108,7 +108,7 @@ def _looks(journal: Journal) -> Iterator[Remark]:
     for entry in journal.entries:
         if entry.event in RESULTS and entry.run is not None:
             seen.add(entry.run)
-        elif entry.event == "looked":
+        elif entry.event in {LOOKED, ANALYSED}:
             looks.append((len(seen), entry.at[:10]))
     if looks:
         first, date = looks[0]

@@ -15,6 +15,7 @@ from vggstudy.stated.base import write_level
 from vggstudy.study.basis import Basis, basis_of
 from vggstudy.study.codes import code_words
 from vggstudy.study.curves import curves_of
+from vggstudy.study.looking import shown_looks
 from vggstudy.study.past import changes, touches
 from vggstudy.study.study import Study
 
@@ -46,7 +47,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
     store = study.store()
     with store.index() as index:
         environments = index.environments()
-        rows = [row for row in index.rows() if row.run_id in study.plan.by_id]
+        rows = [row for row in index.rows() if row.run_id in study.analysed.by_id]
     protocol, basis = study.protocol, basis_of(study)
     return ReportContext(
         title=protocol.title or None,
@@ -68,6 +69,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         curves=curves_of(study, rows),
         **_source(protocol),
         basis=[(remark.note, remark.odd) for remark in basis.remarks],
+        looks=shown_looks(study),
         notes=_notes(study),
     )
 

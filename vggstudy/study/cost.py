@@ -8,7 +8,8 @@ from typing import Any
 
 from vggstudy.plan import PlannedRun
 from vggstudy.study.pilot import Corner, foretell
-from vggstudy.study.study import Progress, Study
+from vggstudy.study.progress import Progress
+from vggstudy.study.study import Study
 
 RECORD_BYTES = 6_000
 """Size of a record without its curves."""
@@ -73,6 +74,18 @@ def estimate_cost(study: Study, progress: Progress, corners: Sequence[Corner] = 
         high += max(known)
     plural = "" if len(every) == 1 else "s"
     return Cost((low, middle, high), f"{len(every)} finished run{plural}", disk)
+
+
+def cost_of_looks(
+    study: Study, progress: Progress, corners: Sequence[Corner] = ()
+) -> list[tuple[float, float, float] | None]:
+    """Seconds of the runs that are lacking up to each declared look, the last the maximum."""
+    if study.looks is None:
+        return []
+    return [
+        estimate_cost(study, progress.upto(replicates), corners).seconds
+        for replicates in study.looks.replicates
+    ]
 
 
 def seconds_by_cell(study: Study) -> dict[str, list[float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
 from vggstudy.errors import AnalysisError, TableOptionError
+from vggstudy.study.frames import pandas_frame
 from vggstudy.study.runs import labeller, measured, recorded_rows
 from vggstudy.study.sources import open_source
 from vggstudy.study.stated_tables import is_protocol
@@ -66,14 +67,15 @@ def curves(
         raise TableOptionError(f"{source}: curves are of a study or a table, not of a protocol")
     if time is None or not outcomes or not factors:
         raise AnalysisError("curves of a table need --factors, --time and --outcome")
-    frame, names = source, None
     if isinstance(source, (str, Path)):
         from vggstudy.analysis.data.files import read_table_file
 
         file = read_table_file(Path(source), factors)
         frame, names = file.frame, file.names
+    else:
+        frame, names = pandas_frame(source), None
     runs = curves_of_frame(
-        frame,  # type: ignore[arg-type]  # the only kind that is left
+        frame,
         factors=factors,
         time=time,
         measures=[outcomes] if isinstance(outcomes, str) else outcomes,
@@ -91,7 +93,7 @@ def _of_study(source: Any) -> CurveSet:
     study = opened.study
     if study is None:
         raise AnalysisError("there are no curves")
-    rows = [*recorded_rows(study.plan, study.store()).values()]
+    rows = [*recorded_rows(study.analysed, study.store()).values()]
     learned = [run for run in curves_of(study, rows, every=True) if run.outcome == "converged"]
     return CurveSet(
         tuple(learned),
@@ -112,14 +114,14 @@ def curves_of(study: Study, rows: Sequence[IndexRow], *, every: bool = False) ->
     every : bool
         All curves; by default those that a report draws.
     """
-    label = labeller(study.plan, study.protocol.label, study.registered_comparisons)
+    label = labeller(study.analysed, study.protocol.label, study.registered_comparisons)
     analysis, own = study.protocol.analysis, study.protocol.trainer is not None
     named = [name.removeprefix("final_") for name in (analysis.outcome, *analysis.outcomes)]
     found = []
     for row in rows:
         if row.reason is not None:
             continue
-        run, summary, curves = study.plan.by_id[row.run_id], row.summary, row.curves
+        run, summary, curves = study.analysed.by_id[row.run_id], row.summary, row.curves
         result = {**summary.get("result", {}), "curves": curves}
         outcome = label(run, str(row.status), result).outcome
         drawn = curves if every else _drawn(curves, named if own else ())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.errors import LedgerError
 from vggstudy.files import explain
 from vggstudy.ledger import Failure, RunRecord, StudyStore
-from vggstudy.ledger.journal import JOURNAL_NAME, append, read_journal
+from vggstudy.ledger.journal import ANALYSED, JOURNAL_NAME, LOOKED, append, read_journal
 from vggstudy.plan import PlannedRun
 
 if TYPE_CHECKING:
@@ -79,8 +79,8 @@ class Keeper:
             self.note_all(new, sync=True)
 
 
-def note_look(folder: Path, runs: int) -> None:
-    """Note that results were looked at, unless nothing has happened since the last look.
+def note_look(folder: Path, runs: int, *, analysed: bool = False) -> None:
+    """Note that results were looked at, unless nothing has happened since the last such look.
 
     A study without a journal gets none by being looked at, and one that cannot be written stays
     as it is.
@@ -90,9 +90,12 @@ def note_look(folder: Path, runs: int) -> None:
     folder : Path
     runs : int
         Results that there were.
+    analysed : bool
+        Whether claims were made of them, rather than a table of cells shown.
     """
+    event = ANALYSED if analysed else LOOKED
     try:
-        append(folder, [{"event": "looked", "runs": runs}], unless_last="looked")
+        append(folder, [{"event": event, "runs": runs}], unless_last=event)
     except OSError as error:
         _log.debug("%s", explain(error, folder / JOURNAL_NAME, "written"))
 

@@ -107,8 +107,8 @@ def _receipt(study: Study, store: StudyStore) -> Receipt:
     return Receipt(
         study=store.name,
         protocol=study.protocol.digest(),
-        plan=plan_digest(study.plan),
-        planned=len(study.plan.runs),
+        plan=plan_digest(study.whole),
+        planned=len(study.whole.runs),
         hypotheses=hypothesis_digests(study.protocol),
         recorded=basis.planned - len(basis.missing) + len(basis.unplanned),
         root=basis.root,

@@ -5,21 +5,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.errors import ExecutionError, LedgerError, ProtocolError
+from vggstudy.errors import AnalysisError, ExecutionError, LedgerError, ProtocolError
 from vggstudy.extras import missing_for_training, require_training
 from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.markup import html_table
 from vggstudy.plan import Plan, PlannedRun, make_plan, refuse_table, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
-from vggstudy.study.keeping import Keeper, Noting, note_look
+from vggstudy.study.driving import Driver
+from vggstudy.study.keeping import Keeper, note_look
+from vggstudy.study.progress import Progress
 from vggstudy.study.splits import needs_training_split
+from vggstudy.study.stopping import Looks, looks_of, refuse_changed_looks
 from vggstudy.study.trainers import trainer_site
 from vggstudy.suggest import hint
 
@@ -27,40 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
-    from vggstudy.ledger.conduct import Division
     from vggstudy.ledger.marker import Comparisons
+    from vggstudy.study.driving import Watch
     from vggstudy.study.labels import Label
     from vggstudy.study.runs import Labeller
 
-    Watch = Callable[[Sequence[PlannedRun], ExecutionOptions], AbstractContextManager[Listener]]
-
 STUDIES = Path("studies")
 """Folder of the studies, relative to the working folder."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Planned runs by what has become of them.
-
-    Attributes
-    ----------
-    done, crashed, damaged, pending : tuple of PlannedRun
-        With a result; with nothing but failed attempts; with a record that cannot be trusted;
-        without a record.
-    unplanned : int
-        Records that the protocol no longer asks for; they stay in the ledger.
-    """
-
-    done: tuple[PlannedRun, ...]
-    crashed: tuple[PlannedRun, ...]
-    damaged: tuple[PlannedRun, ...]
-    pending: tuple[PlannedRun, ...]
-    unplanned: int
-
-    @property
-    def lacking(self) -> tuple[PlannedRun, ...]:
-        """Runs to execute, those never tried before those that crashed."""
-        return (*self.pending, *self.damaged, *self.crashed)
 
 
 class Study:
@@ -97,6 +73,8 @@ class Study:
         self.path = Path(path) if path is not None else STUDIES / protocol.name
         self.text = text if text is not None else protocol_text(protocol)
         self._cells = cells
+        self._cut: dict[int, Plan] = {}
+        self._asked: int | None = None
 
     @classmethod
     def load(cls, loaded: LoadedProtocol, path: str | Path | None = None) -> Study:
@@ -138,9 +116,75 @@ class Study:
         return html_table(("", ""), [*self.protocol.summary(), *rows])
 
     @cached_property
-    def plan(self) -> Plan:
-        """Every run that the protocol asks for."""
+    def whole(self) -> Plan:
+        """Every run that the protocol asks for, at most."""
         return make_plan(self.protocol, self._cells)
+
+    @property
+    def plan(self) -> Plan:
+        """Every run that the protocol asks for; of a study that stopped at a look, up to there."""
+        looks = self.looks
+        return self.whole if looks is None or not looks.stopped else self._upto(looks.bound)
+
+    @property
+    def analysed(self) -> Plan:
+        """The runs that are analysed: of a study with declared looks those of the last one.
+
+        Raises
+        ------
+        AnalysisError
+            If looks are declared and none was taken.
+        """
+        number = self.look
+        return self.plan if number is None else self._upto(self._declared.replicates[number - 1])
+
+    @property
+    def look(self) -> int | None:
+        """Number of the look that is analysed; None where none is declared.
+
+        Raises
+        ------
+        AnalysisError
+            If looks are declared and none was taken.
+        """
+        if self.looks is None:
+            return None
+        if self._asked is None and not self.looks.taken:
+            first = self.looks.replicates[0]
+            msg = (
+                f"{self.path}: nothing is analysed before the first look that its protocol "
+                f"declares, at {first} replicates of every cell; 'vggstudy run' takes it"
+            )
+            raise AnalysisError(msg)
+        return self._asked or len(self.looks.taken)
+
+    def at_look(self, number: int) -> Study:
+        """The same study, analysed at a look that is due."""
+        other = Study(self.protocol, self.path, text=self.text, cells=self._cells)
+        other._asked = number
+        return other
+
+    @cached_property
+    def looks(self) -> Looks | None:
+        """The declared looks and what came of them; None where none are declared."""
+        return looks_of(self.protocol, self.path)
+
+    def forget_looks(self) -> None:
+        """Read the journal again when looks are asked for."""
+        self.__dict__.pop("looks", None)
+
+    @property
+    def _declared(self) -> Looks:
+        """The declared looks, where there are some."""
+        if self.looks is None:
+            raise ValueError("no looks are declared")
+        return self.looks
+
+    def _upto(self, replicates: int) -> Plan:
+        """The plan up to a look."""
+        if replicates not in self._cut:
+            self._cut[replicates] = self.whole.upto(replicates)
+        return self._cut[replicates]
 
     @property
     def exists(self) -> bool:
@@ -157,7 +201,8 @@ class Study:
         return store
 
     def progress(self) -> Progress:
-        """What has been run and what is lacking."""
+        """What has been run and what is lacking now."""
+        self.forget_looks()
         if not self.exists:
             self._refuse_foreign()
             return Progress((), (), (), self.plan.runs, 0)
@@ -195,6 +240,9 @@ class Study:
     ) -> Tally:
         """Execute what is lacking; whatever has a result stays as it is.
 
+        Where the protocol declares looks, they are taken when they are due, and the study stops at
+        the one whose target is met.
+
         Parameters
         ----------
         jobs : int, optional
@@ -221,14 +269,15 @@ class Study:
         ------
         LedgerError
             If the study is locked, damaged, or another study's.
+        ProtocolError
+            If the protocol changes looks, or what they decide by, after there are results.
         DataError
             If the images are missing or damaged.
         ExecutionError
             If records cannot be written, the libraries for training are not installed, or ``jobs``
             or ``limit`` is less than 1; if nobody has consented to the protocol's trainer.
         """
-        from vggstudy.execution import execute, resolve_options
-        from vggstudy.study.codes import changed_code
+        from vggstudy.execution import resolve_options
 
         if limit is not None and limit < 1:
             msg = f"limit must be at least 1, got {limit}"
@@ -245,22 +294,7 @@ class Study:
             chosen = replace(chosen, trainer=site)
         chosen = replace(chosen, train_measured=needs_training_split(self.protocol))
         with self.held() as store:
-            progress = self.progress()
-            runs = [run for run in progress.lacking if run.run_id in selected][:limit]
-            store.refuse_unreadable(run.run_id for run in progress.damaged)
-            watch = listener or _silent
-            with contextlib.ExitStack() as stack:
-                watching = stack.enter_context(watch(runs, chosen))
-                measured = engine is None and networks
-                settled = _settled(chosen, store, runs, watching, measured=measured)
-                if settled.jobs != chosen.jobs:  # what it tells of the time left is another
-                    stack.close()
-                    watching = stack.enter_context(watch(runs, settled))
-                if runs and settled.trainer and (told := changed_code(store, settled.trainer)):
-                    watching.note(told)
-                crashed = [run.run_id for run in progress.crashed]
-                noting = Noting(watching, Keeper(self.path), store.checksum, crashed)
-                return (engine or execute)(runs, store, settled, noting)
+            return Driver(self, chosen, listener or _silent, engine).drive(store, selected, limit)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[StudyStore]:
@@ -271,8 +305,11 @@ class Study:
         LedgerError
             On entering, if the study is locked, damaged, another study's or cannot be written.
         """
+        if self.exists:
+            refuse_changed_looks(self.store(), self.protocol)
         store = self._open_for_writing()
         with store.lock():
+            self.forget_looks()  # another driver may have taken one before this one had the lock
             keeper = Keeper(self.path)
             keeper.begin(store)  # what there was before an amendment
             self._amend(store)
@@ -303,6 +340,17 @@ class Study:
         frame = study_frame(self.plan, store)
         if not store.packed:
             note_look(self.path, int((~frame["outcome"].isin(("missing", "crashed"))).sum()))
+        return frame
+
+    def analysed_frame(self) -> pd.DataFrame:
+        """The rows that are analysed: those of the last look, where looks are declared."""
+        from vggstudy.study.runs import study_frame
+
+        store = self.store()
+        frame = study_frame(self.analysed, store)
+        if self.looks is None and not store.packed:
+            results = int((~frame["outcome"].isin(("missing", "crashed"))).sum())
+            note_look(self.path, results, analysed=True)
         return frame
 
     def _open_for_writing(self) -> StudyStore:
@@ -379,22 +427,3 @@ def _silent(*_: object) -> AbstractContextManager[Listener]:
     from vggstudy.execution import Silent
 
     return contextlib.nullcontext(Silent())
-
-
-def _settled(
-    options: ExecutionOptions,
-    store: StudyStore,
-    runs: Sequence[PlannedRun],
-    watching: Listener,
-    *,
-    measured: bool,
-) -> ExecutionOptions:
-    """The options with the study's own threads: `vggstudy.execution.local.layout`."""
-    from vggstudy.execution import measure_divisions, settle
-
-    def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Division, ...]:
-        return measure_divisions(
-            candidates, runs=runs, store=store, options=options, note=watching.note
-        )
-
-    return settle(options, store, runs, measure=measure if measured else None, note=watching.note)

@@ -38,6 +38,7 @@ def build(view: StudyView) -> Section:
             "protocol_text": context.protocol_text,
             "coverage": _coverage(view) if _has_gaps(view) else None,
             "complete": _complete(view),
+            "looks": _looks(view),
             "deviations": _deviations(view),
             "diffs": [
                 (str(amendment.get("date") or "")[:10], str(amendment["diff"]))
@@ -80,6 +81,31 @@ def _complete(view: StudyView) -> str:
         len(view.cells),
     )
     return words % {"n": len(view.cells)}
+
+
+def _looks(view: StudyView) -> Table | None:
+    """Looks that were declared, taken or not; None where there are none."""
+    heads = (
+        (gettext("Look"), True),
+        (gettext("Runs of a cell"), True),
+        (gettext("Intervals at"), True),
+        (gettext("Error spent"), True),
+        (gettext("Date"), True),
+        (gettext("What it came to"), False),
+    )
+    rows = [
+        (
+            entry(number),
+            entry(look.replicates),
+            entry(confidence_text(look.level)),
+            entry(f"{look.spent:.3g}"),
+            entry((look.date or "–")[:10]),
+            entry(spoken(look.outcome) if look.outcome else "–"),
+        )
+        for number, look in enumerate(view.context.looks, start=1)
+    ]
+    columns = tuple(Column(name, numeric=False, fixed=fixed) for name, fixed in heads)
+    return Table(gettext("Looks that were declared"), columns, tuple(rows)) if rows else None
 
 
 def _deviations(view: StudyView) -> Table | None:

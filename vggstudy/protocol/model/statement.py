@@ -12,6 +12,7 @@ from vggstudy.identity import digest
 from vggstudy.protocol.model.conflicts import ConflictError, section_conflicts
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.protocol.model.source_study import SourceStudy
+from vggstudy.protocol.model.stopping import Stopping
 from vggstudy.protocol.model.table import TableSettings
 from vggstudy.protocol.model.target import Target
 from vggstudy.protocol.model.trainer import TrainerSettings, command_digest
@@ -83,6 +84,8 @@ class Design(Settings):
 
     nested: list[NestedLevels] = Field(default_factory=list, max_length=1000)
     """Nested factors, e.g. a grid of learning rates for each optimizer."""
+    stopping: Stopping | None = None
+    """Looks at which the study may stop early; none by default."""
 
 
 NO_DESIGN = {"replicates": 1, "seed": 0}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.claim_ids import ClaimName, split_claim_id
 from vggstudy.errors import Problem
 from vggstudy.identity import canonical_json
+from vggstudy.protocol.model.stopping import stopping_conflicts
 from vggstudy.protocol.model.wording import shown
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.quantities import LEVELS, QUANTITIES, Form, Quantity, plain_quantity
@@ -49,6 +50,7 @@ def hypothesis_problems(protocol: Statement) -> list[Problem]:
         problems += names.problems(hypothesis, place)
         for at, part in enumerate(hypothesis.parts if hypothesis.kind == "all" else ()):
             problems += names.problems(part, (*place, "parts", at))
+    problems += _stopping_problems(protocol, names)
     problems += names.block_problems(("analysis", "block"))
     for key in ("failure_model", "accuracy_model"):
         problems += names.problems(getattr(protocol.analysis, key), ("analysis", key))
@@ -204,6 +206,24 @@ class _Names:
             return
         listed = ", ".join(known[:8])
         yield Problem(f"{name} has no level {shown(level)}; it has {listed}", path=place)
+
+
+def _stopping_problems(protocol: Statement, names: _Names) -> Iterator[Problem]:
+    """Looks that cannot be taken, a target that the protocol does not have."""
+    design, place = protocol.design, ("design", "stopping")
+    if design.stopping is None:
+        return
+    for message in stopping_conflicts(design):
+        yield Problem(message, path=(*place, "looks"))
+    known = [hypothesis.id for hypothesis in protocol.hypotheses]
+    for at, name in enumerate(design.stopping.decided or ()):
+        if name not in known:
+            listed = f"there are {', '.join(known)}" if known else "there is none"
+            message = f"{shown(name)} is no hypothesis; {listed}"
+            where = (*place, "decided", at)
+            yield Problem(message, path=where, suggestion=suggest(name, known))
+    if design.stopping.claim is not None:
+        yield from names.claim_problems(design.stopping.claim, (*place, "claim"))
 
 
 def _outside(held: Iterable[str], factors: Sequence[str], place: Place) -> Iterator[Problem]:
