@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from string import ascii_uppercase
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,7 +17,10 @@ from vggstudy._version import __version__
 from vggstudy.errors import OutputError
 from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
+from vggstudy.report.page.cards import card_of, told
 from vggstudy.report.page.context import ReportContext
+from vggstudy.report.page.flow import steps_of
+from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.instead import instead
@@ -26,10 +32,12 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from vggstudy.analysis import AnalysisResult
-    from vggstudy.report.page.sections.base import Section
     from vggstudy.report.page.view import StudyView
 
 TEMPLATES = Path(__file__).parent / "templates"
+
+POLICY = Markup("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
+"""What the page may load: nothing."""
 
 
 def render(
@@ -59,13 +67,17 @@ def render(
     context = context or ReportContext()
     with speaking(language, instead(result.table)):
         view = study_view(result, context)
-        sections = _built(view)
+        sections = [section for section in _built(view) if section is not None]
         html = (
             environment()
             .get_template("base.html.j2")
             .render(
-                sections=[section for section in sections if section is not None],
-                context=context,
+                parts=parts_of(sections),
+                told=told(sections),
+                cards=partial(card_of, view),
+                facts=facts(view),
+                policy=POLICY,
+                script=None,
                 title=_title(context),
                 language=language,
                 version=__version__,
@@ -81,6 +93,41 @@ def _built(view: StudyView) -> list[Section | None]:
     begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
     built = together([partial(build, view) for build in begun])
     return [built[begun.index(build)] for build in BUILDERS]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A section with its number: none for the summary, letters from the appendix on.
+
+    Attributes
+    ----------
+    opens : bool
+        Whether the appendix begins with it.
+    """
+
+    section: Section
+    number: str
+    opens: bool
+
+
+def parts_of(sections: Sequence[Section]) -> list[Part]:
+    """Summary, article, appendix, numbered."""
+    article = [section for section in sections if not section.appendix]
+    appendix = [section for section in sections if section.appendix]
+    parts = [Part(one, str(i) if i else "", opens=False) for i, one in enumerate(article)]
+    letters = zip(appendix, ascii_uppercase, strict=False)
+    return [*parts, *(Part(one, letter, one is appendix[0]) for one, letter in letters)]
+
+
+def facts(view: StudyView) -> str:
+    """How many runs there are, and what the plan lacks."""
+    flow = view.flow
+    text = gettext(
+        "Replicated training study: %(n)s of %(planned)s planned runs in %(cells)s cells"
+    )
+    text %= {"n": flow["analysed"], "planned": flow["planned"], "cells": len(view.cells)}
+    lost = [f"{step.excluded} {gettext(step.reason)}" for step in steps_of(flow) if step.excluded]
+    return "; ".join([text, *lost])
 
 
 def _title(context: ReportContext) -> str:

@@ -12,7 +12,7 @@ from functools import cached_property
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from vggstudy.analysis.data.contrasts import Contrast, is_headline
+from vggstudy.analysis.data.contrasts import Contrast, Pair, is_headline
 from vggstudy.analysis.data.estimands import Estimand
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.analysis.data.levels import write_level
@@ -194,8 +194,14 @@ class ClaimIndex:
         pair = (0, len(factor.levels) - 1)
         if not is_headline(self._table, factor.name, pair):
             return None
-        held = conditions_at(conditions or {}, self._table)
-        return self._find(outcome, Contrast((factor.name,), (pair,), held))
+        return self.difference(outcome, factor.name, pair, conditions or {})
+
+    def difference(
+        self, outcome: str, factor: str, pair: Pair, conditions: Mapping[str, Level]
+    ) -> Claim | None:
+        """The claim about two levels of a factor, later minus earlier, by their indices."""
+        held = conditions_at(conditions, self._table)
+        return self._find(outcome, Contrast((factor,), (pair,), held))
 
     def contrasts(self, outcome: str, factor: Factor) -> list[Claim]:
         """The claims that compare levels of a factor, averaged over all others."""
@@ -315,6 +321,16 @@ class StudyView:
         contrast, levels = self.result.estimand(claim.id).contrast, self.result.table.levels
         pairs = zip(contrast.factors, contrast.pairs, strict=True)
         return {name: (levels[name][a], levels[name][b]) for name, (a, b) in pairs}
+
+    def held(self, claim: Claim) -> dict[str, Level] | None:
+        """The one level at which each factor of a claim's conditions is held; None of several."""
+        conditions, levels = (
+            self.result.estimand(claim.id).contrast.conditions,
+            self.result.table.levels,
+        )
+        if any(len(condition.levels) > 1 for condition in conditions):
+            return None
+        return {c.factor: levels[c.factor][c.levels[0]] for c in conditions}
 
     def place(self, claim: Claim) -> str:
         """A claim's conditions in words: "batch size 8, 16, without data normalisation"."""

@@ -57,9 +57,6 @@ UNJUDGED = {
     "%(n)s runs in %(cells)s cells with two converged runs or more.": mark(
         "%(n)s runs in %(cells)s cells with two runs or more."
     ),
-    "No cell has two converged runs, so there is no scatter to show.": mark(
-        "No cell has two runs, so there is no scatter to show."
-    ),
     "%(measure)s among runs that converged:": mark("%(measure)s:"),
     "Model of the %(measure)s among %(runs)s runs that converged": mark(
         "Model of the %(measure)s: %(runs)s runs"

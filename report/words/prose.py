@@ -31,17 +31,43 @@ class Sentence:
     claim: str
 
 
-def claim_sentence(view: StudyView, claim: Claim, *, factor: Factor | None = None) -> Sentence:
-    """A claim in words: both levels where it is an effect of `factor`, else its estimand."""
+def claim_sentence(
+    view: StudyView, claim: Claim, *, factor: Factor | None = None, place_first: bool = False
+) -> Sentence:
+    """A claim in words: both levels where it is an effect of `factor`, else its estimand.
+
+    With `place_first` it begins with its conditions.
+    """
     shown = display(claim)
     if shown is None or shown.rounded.low is None or claim.estimate is None:
         return Sentence(unavailable(view, claim, factor), claim.id)
     if factor is None:
         return Sentence(_estimated(view, claim, shown) + _no_difference(claim), claim.id)
     text = _effect(view, claim, factor, shown) + _no_difference(claim)
-    if claim.conditions:
-        text += " " + _part(view, claim) % {"place": view.place(claim)}
+    place = {"place": view.place(claim)}
+    if claim.conditions and place_first and not view.claims.is_offered(claim):
+        words = gettext("%(place)s: %(sentence)s")
+        text = words % {"place": capitalise(place["place"]), "sentence": text}
+    elif claim.conditions:
+        text += " " + _part(view, claim) % place
     return Sentence(text, claim.id)
+
+
+def levels_sentence(view: StudyView, claim: Claim, factor: Factor) -> str:
+    """Both levels of an effect and where it holds, without its interval; empty where unknown."""
+    shown = display(claim)
+    if shown is None or not claim.conditions:
+        return ""
+    later, earlier = (
+        _level(view, claim, factor, level, shown) for level in (factor.levels[-1], factor.levels[0])
+    )
+    if later is None or earlier is None:
+        return ""
+    return gettext("%(place)s: %(later)s against %(earlier)s.") % {
+        "place": capitalise(view.place(claim)),
+        "later": later,
+        "earlier": earlier,
+    }
 
 
 def _estimated(view: StudyView, claim: Claim, shown: Display) -> str:
@@ -159,7 +185,7 @@ def _effect(view: StudyView, claim: Claim, factor: Factor, shown: Display) -> st
         "n": size_of(claim),
     }
     numbers = [_level(view, claim, factor, level, shown) for level in (later, earlier)]
-    if claim.conditions or None in numbers:
+    if None in numbers:
         return _difference_only(claim, switch=factor.is_switch) % values
     values["later"], values["earlier"] = numbers
     if claim.outcome == "converged":
@@ -228,15 +254,21 @@ def _change(claim: Claim) -> str:
 
 
 def _level(
-    view: StudyView, effect: Claim, factor: Factor, level: object, shown: Display
+    view: StudyView, effect: Claim, factor: Factor, level: Level, shown: Display
 ) -> str | None:
     """A level's estimate at the effect's decimals; counts in place of a bare 0% or 100%."""
-    claim = view.claims.mean(effect.outcome, {factor.name: level})
+    claim = _of_level(view, effect, factor, level)
     if claim is None or claim.estimate is None or not claim.available:
         return None
     if _is_counted(claim):
         return gettext("%(k)s of %(n)s") % {"k": claim.k, "n": claim.n}
     return read(level_estimate(claim, decimals=shown.rounded.decimals))
+
+
+def _of_level(view: StudyView, effect: Claim, factor: Factor, level: Level) -> Claim | None:
+    """The claim about one level on the cells of an effect; None where there is none."""
+    held = view.held(effect)
+    return None if held is None else view.claims.mean(effect.outcome, {**held, factor.name: level})
 
 
 def _is_counted(claim: Claim) -> bool:
@@ -246,7 +278,7 @@ def _is_counted(claim: Claim) -> bool:
 
 def _of_runs(view: StudyView, effect: Claim, factor: Factor, share: str) -> str:
     """The later level's share, with the word that says of what."""
-    claim = view.claims.mean(effect.outcome, {factor.name: factor.levels[-1]})
+    claim = _of_level(view, effect, factor, factor.levels[-1])
     if claim is not None and _is_counted(claim):
         return gettext("%(k)s of %(n)s runs") % {"k": claim.k, "n": claim.n}
     return gettext("%(share)s of runs") % {"share": share}

@@ -20,7 +20,7 @@ from vggstudy.ledger.merkle import merkle_root, study_root
 from vggstudy.ledger.sealed import seal
 from vggstudy.protocol import parse_protocol
 from vggstudy.report.page.building import study_view
-from vggstudy.report.page.sections import s00_abstract, s01_protocol, s08_hypotheses
+from vggstudy.report.page.sections import plan, s00_abstract, s01_protocol, s08_hypotheses
 from vggstudy.report.words.i18n import speaking
 from vggstudy.study.analyze import analyze_source
 from vggstudy.study.basis import basis_of
@@ -121,7 +121,9 @@ def test_the_report_says_the_same(bent: Study) -> None:
     view = study_view(analyze_source(source), report_context(source))
     for language in ("en", "ko"):
         with speaking(language):
-            found = s01_protocol.build(view).values["basis"]
+            section = plan.build(view)
+            assert section is not None
+            found = section.values["basis"]
             warned = s00_abstract.build(view).values["warnings"]
         said = "\n".join(text for text, _ in found)
         assert sum(odd for _, odd in found) == 5
@@ -299,6 +301,7 @@ def test_the_report_tells_late_hypotheses_from_registered_ones(forty: Study, tri
     values = s01_protocol.build(view).values
     assert (values["registered"], values["late"]) == (0, 2)
     section = s08_hypotheses.build(view)
+    assert section is not None
     assert [row[2].text for row in section.values["table"].rows] == [
         "added after 40 of 40 runs"
     ] * 2

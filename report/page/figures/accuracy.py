@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.style import (
-    BLUE,
+    BAR,
     DPI,
     GENEROUS,
     GRID,
     INK,
+    POINT,
     PURPLE,
     RASTERISE_ABOVE,
     SMALL,
@@ -201,7 +202,7 @@ def _draw_runs(
         means.add([x - half, x + half], [claim.estimate * unit] * 2)
         if claim.low is not None and claim.high is not None:
             bands.add([x, x], [claim.low * unit, claim.high * unit])
-    stroke(axes, bands, color=BLUE, width=6, alpha=0.5, order=3)
+    stroke(axes, bands, color=BAR, width=6, order=3)
     axes.plot(
         dots.x,
         dots.y,
@@ -215,7 +216,7 @@ def _draw_runs(
         clip_on=False,
         rasterized=runs > RASTERISE_ABOVE,
     )
-    stroke(axes, means, color=BLUE, width=2, order=5)
+    stroke(axes, means, color=POINT, width=2, order=5)
 
 
 class Strokes:

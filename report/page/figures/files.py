@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from vggstudy.errors import AnalysisError
 from vggstudy.report.page.figures.style import (
+    BAR,
     BLUE,
     DPI,
     GREEN,
@@ -22,6 +23,7 @@ from vggstudy.report.page.figures.style import (
     MUTED,
     NARROW,
     PAPER,
+    POINT,
     PURPLE,
     SHADE,
     TINT,
@@ -48,6 +50,8 @@ ON_WHITE = {
     VERMILLION: "#c24e00",
     GREEN: "#00795a",
     PURPLE: "#a8548a",
+    BAR: "#4590c0",
+    POINT: "#002a45",
 }
 """What is drawn for what: the report's colours in the light (`report.css`)."""
 

@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.style import (
-    BLUE,
+    BAR,
     GRID,
     INK,
     MUTED,
+    POINT,
     SMALL,
     TEXT,
     Canvas,
@@ -175,7 +176,7 @@ def _draw_group(
     axes: Axes, group: ForestGroup, top: float, layout: _Layout, *, numbered: bool
 ) -> None:
     """Draw one group, with the numbers of its axis unless the next group has them."""
-    low, high, ticks = _axis(group, int((layout.right - layout.left) // 70))
+    low, high, ticks = axis_of(group, int((layout.right - layout.left) // 70))
     scaled = math.log2 if group.logarithmic else float
     span = scaled(high) - scaled(low)
 
@@ -193,7 +194,7 @@ def _draw_group(
     base = top + head + layout.row * len(group.rows)
     end = -math.inf
     for tick in ticks if numbered else ():
-        text, place = _tick_text(tick), x(tick)
+        text, place = tick_text(tick), x(tick)
         half = text_width(text) / 2
         if place - half > end:
             axes.text(place, base + 9, text, ha="center", va="center", color=MUTED)
@@ -231,10 +232,10 @@ def _draw_row(
     if row.dots:
         places = [x(dot) for dot in row.dots]
         axes.plot(places, [middle] * len(places), "o", color=MUTED, ms=3.4, mec="none", alpha=0.5)
-    _draw_interval(axes, row, middle, x, limits)
+    draw_interval(axes, row, middle, x, limits)
 
 
-def _draw_interval(
+def draw_interval(
     axes: Axes,
     row: ForestRow,
     middle: float,
@@ -249,11 +250,11 @@ def _draw_interval(
         beyond = (row.low is None or start < limits[0], row.high is None or stop > limits[1])
         for open_, place, marker in zip(beyond, ends, "<>", strict=True):
             if open_:
-                axes.plot([place], [middle], marker, color=BLUE, ms=8, mec="none", zorder=3)
-        axes.plot(ends, [middle] * 2, color=BLUE, lw=9, alpha=0.45, solid_capstyle="butt", zorder=2)
+                axes.plot([place], [middle], marker, color=BAR, ms=8, mec="none", zorder=3)
+        axes.plot(ends, [middle] * 2, color=BAR, lw=9, solid_capstyle="butt", zorder=2)
     if row.estimate is not None and limits[0] <= row.estimate <= limits[1]:
         mark = [x(row.estimate)] * 2
-        axes.plot(mark, [middle - 6, middle + 6], color=BLUE, lw=2.5, zorder=3)
+        axes.plot(mark, [middle - 7, middle + 7], color=POINT, lw=2.5, zorder=4)
 
 
 def _label_lines(row: ForestRow, layout: _Layout) -> list[tuple[float, str]]:
@@ -275,7 +276,7 @@ def _label_lines(row: ForestRow, layout: _Layout) -> list[tuple[float, str]]:
     ]
 
 
-def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
+def axis_of(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
     """Ends of the axis, and at most `most` ticks on round numbers."""
     from matplotlib.ticker import MaxNLocator
 
@@ -293,6 +294,6 @@ def _axis(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
     return low, high, [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
 
 
-def _tick_text(value: float) -> str:
+def tick_text(value: float) -> str:
     """A tick's number, without a trailing point or a hyphen for a minus."""
     return f"{round(value, 10):g}".replace("-", "−")

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.style import (
+    BAR,
     BLUE,
     DPI,
     GRID,
     INK,
     MUTED,
     PAPER,
+    POINT,
     SMALL,
     TEXT,
     Canvas,
@@ -129,13 +131,12 @@ def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
         axes.plot(
             [x, x],
             [mean.low, mean.high],
-            color=BLUE,
+            color=BAR,
             lw=6,
-            alpha=0.5,
             solid_capstyle="butt",
             zorder=3,
         )
-        axes.plot([x - 0.03, x + 0.03], [mean.estimate] * 2, color=BLUE, lw=2, zorder=4)
+        axes.plot([x - 0.03, x + 0.03], [mean.estimate] * 2, color=POINT, lw=2, zorder=4)
 
 
 def _count_lines(axes: Axes, lines: dict[int, list[tuple[float, float]]]) -> None:

@@ -26,6 +26,10 @@ GREEN = "#070707"
 PURPLE = "#080808"
 SHADE = "#090909"
 TINT = "#0a0a0a"
+BAR = "#0b0b0b"
+"""Intervals: 3 to 1 against the page."""
+POINT = "#0c0c0c"
+"""Estimates on them: 3 to 1 against the bar."""
 
 VARIABLES = {
     INK: "--ink",
@@ -38,6 +42,8 @@ VARIABLES = {
     PURPLE: "--purple",
     SHADE: "--shade",
     TINT: "--tint",
+    BAR: "--bar",
+    POINT: "--point",
 }
 
 TEXT = 13.0

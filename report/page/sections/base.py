@@ -16,8 +16,11 @@ class Section:
         Anchor and name of the template: ``section_<key>.html.j2``.
     values : dict
         What the template reads; templates format and never compute.
+    appendix : bool
+        Whether it stands behind the article: what only some readers look up.
     """
 
     key: str
     title: str
     values: dict[str, Any]
+    appendix: bool = False

@@ -99,9 +99,16 @@ def _groups(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> list[Forest
             for claim, label in members[:MOST_ROWS]
         ]
         title = capitalise(outcome_words(view, members[0][0]))
-        axis = friendly(outcome) if unit is PLAIN else gettext("difference (percentage points)")
+        axis = _axis_words(members[0][0])
         groups.append(ForestGroup(title, axis, tuple(rows), references=(0.0,)))
     return groups
+
+
+def _axis_words(claim: Claim) -> str:
+    """What the numbers of a contrast's axis are."""
+    if unit_of(claim) == PLAIN:
+        return friendly(claim.outcome)
+    return gettext("difference (percentage points)")
 
 
 def _table(view: StudyView, claims: Sequence[tuple[Claim, str]]) -> Table:

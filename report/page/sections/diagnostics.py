@@ -122,7 +122,7 @@ def _moving(view: StudyView, shares: list[tuple[Claim, float]]) -> str:
             shown,
         ) % {"k": shown}
     remedy = gettext(
-        "Section 10 lists them; before one is cited, analyse with more resamples "
+        "The diagnostics list them; before one is cited, analyse with more resamples "
         "(analysis.resamples in the protocol, here %(resamples)s)."
     ) % {"resamples": view.settings.get("resamples", "–")}
     return f"{text} {which} {remedy}"

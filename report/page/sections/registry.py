@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from vggstudy.report.page.sections import (
+    plan,
     s00_abstract,
     s01_protocol,
     s02_flow,
@@ -28,17 +29,18 @@ BUILDERS: tuple[Callable[[StudyView], Section | None], ...] = (
     s00_abstract.build,
     s01_protocol.build,
     s02_flow.build,
+    s08_hypotheses.build,
     s03_blocks.build,
     s03_convergence.build,
     s04_accuracy.build,
     s05_levels.build,
     s06_switches.build,
     s07_interactions.build,
-    s08_hypotheses.build,
     s09_curves.build,
+    s12_source.build,
     s10_diagnostics.build,
     s11_sensitivity.build,
-    s12_source.build,
+    plan.build,
     s13_cite.build,
 )
 

@@ -34,13 +34,10 @@ def build(view: StudyView) -> Section:
         {
             "question": (context.question or "").strip(),
             "factors": _factors(view),
-            "settings": _pairs(context.settings),
             "label_rule": [(str(name), str(value)) for name, value in context.label_rule],
             "protocol_text": context.protocol_text,
-            "coverage": _coverage(view) if view.cells else None,
-            "basis": [
-                (f"{capitalise(spoken(note)).rstrip('.')}.", odd) for note, odd in context.basis
-            ],
+            "coverage": _coverage(view) if _has_gaps(view) else None,
+            "complete": _complete(view),
             "looks": _looks(view),
             "deviations": _deviations(view),
             "diffs": [
@@ -68,14 +65,22 @@ def _factors(view: StudyView) -> Table:
     return Table(gettext("Factors and levels"), columns, tuple(rows))
 
 
-def _pairs(settings: object) -> Table | None:
-    """The base recipe, or None where no protocol came with the runs."""
-    rows = [tuple(entry(value) for value in row) for row in settings]  # type: ignore[attr-defined]
-    columns = tuple(
-        Column(name, numeric=False)
-        for name in (gettext("Section"), gettext("Setting"), gettext("Value"))
+def _has_gaps(view: StudyView) -> bool:
+    """Whether there is anything to see in the grid: a cell not planned, or a run without data."""
+    lacking = any(cell.n < cell.planned for cell in view.cells)
+    return lacking or any(None in view.row(panel) for panel in view.panels)
+
+
+def _complete(view: StudyView) -> str:
+    """That no cell lacks a run."""
+    if not view.cells:
+        return gettext("There is no grid to show: the table holds no run.")
+    words = ngettext(
+        "The %(n)s cell of the grid has every planned run.",
+        "All %(n)s cells of the grid have every planned run.",
+        len(view.cells),
     )
-    return Table(gettext("Settings that all runs share"), columns, tuple(rows)) if rows else None
+    return words % {"n": len(view.cells)}
 
 
 def _looks(view: StudyView) -> Table | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from vggstudy.analysis.data.flow import Flow
 from vggstudy.report.page.figures.flow import draw_flow
 from vggstudy.report.page.figures.svg import Picture, picture
-from vggstudy.report.page.flow import outcomes_of, steps_of
+from vggstudy.report.page.flow import Step, outcomes_of, steps_of
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.tables import Column, Table, download, entry
 from vggstudy.report.page.view import StudyView
@@ -28,8 +28,22 @@ WORDS = {
 def build(view: StudyView) -> Section:
     """Build the section."""
     ends = outcomes_of(view.flow) if view.judged else ()
-    values = {"flow": _picture(view.flow, ends), "counts": view.flow}
+    lost = any(step.excluded for step in steps_of(view.flow))
+    values = {"words": _words(view.flow, ends), "flow": _picture(view.flow, ends) if lost else None}
     return Section("flow", gettext("Flow of runs"), values)
+
+
+def _words(flow: Flow, ends: tuple[tuple[str, int], ...]) -> str:
+    """How many of the planned runs there are, and what they came to."""
+    text = gettext("%(n)s of %(planned)s planned runs were analysed")
+    text %= {"n": flow["analysed"], "planned": flow["planned"]}
+    parts = [f"{count} {gettext(WORDS[name])}" for name, count in ends if count]
+    return f"{text}: {', '.join(parts)}." if parts else f"{text}."
+
+
+def _told(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The first stage, the last, and those on the way to which runs were lost."""
+    return tuple(s for i, s in enumerate(steps) if s.excluded or i in (0, len(steps) - 1))
 
 
 def _picture(flow: Flow, ends: tuple[tuple[str, int], ...]) -> Picture:
@@ -48,7 +62,7 @@ def _picture(flow: Flow, ends: tuple[tuple[str, int], ...]) -> Picture:
     )
     rows = [tuple(map(entry, row)) for row in (*stages, *outcomes)]
     return picture(
-        lambda canvas: draw_flow(steps, ends, words, canvas),
+        lambda canvas: draw_flow(_told(steps), ends, words, canvas),
         key="fig-flow",
         question=gettext("What became of the planned runs?"),
         caption=gettext(

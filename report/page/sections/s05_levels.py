@@ -27,10 +27,12 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none without a further factor that has levels to compare."""
     compared = [f for f in view.compared_factors if f is not view.axis or f.is_worded]
     factors = [f for f in compared if not f.is_switch and len(f.levels) > 1]
+    if not factors:
+        return None
     title = capitalise(factors[0].label) if len(factors) == 1 else gettext("Other factors")
     parts = [_part(view, factor) for factor in factors]
     return Section("levels", title, {"parts": parts})

@@ -42,9 +42,11 @@ class Match:
     claim: Claim | None
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where no factor is switched on and off."""
     switches = [factor for factor in view.factors if factor.is_switch]
+    if not switches:
+        return None
     sentences: list[Sentence] = []
     for factor in switches:
         for outcome in view.outcomes[:2]:
@@ -60,7 +62,6 @@ def build(view: StudyView) -> Section:
         "switches",
         title,
         {
-            "switches": [factor.label for factor in switches],
             "sentences": sentences,
             "pictures": [item for item in pictures if item is not None],
         },

@@ -32,23 +32,20 @@ if TYPE_CHECKING:
 MOST_PANELS = 6
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where nothing is told of two factors together."""
     pairs = [
         _ordered(pair) for pair in combinations([f for f in view.factors if len(f.levels) > 1], 2)
     ]
-    return Section(
-        "interactions",
-        gettext("Interactions"),
-        {
-            "factors": len(pairs),
-            "sentences": _sentences(view),
-            "lines": _lines(view, pairs[:MOST_PANELS]) if pairs else None,
-            "contrasts": _contrasts(view),
-            "model": sentences(view).get("failure") if view.judged else None,
-            "effects": effects_table(view),
-        },
-    )
+    values = {
+        "sentences": _sentences(view),
+        "lines": _lines(view, pairs[:MOST_PANELS]) if pairs else None,
+        "contrasts": _contrasts(view),
+        "model": sentences(view).get("failure") if view.judged else None,
+        "effects": effects_table(view),
+    }
+    shown = [name for name, value in values.items() if value and name != "model"]
+    return Section("interactions", gettext("Interactions"), values) if shown else None
 
 
 def _ordered(pair: tuple[Factor, Factor]) -> tuple[Factor, Factor]:

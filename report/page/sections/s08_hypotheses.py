@@ -61,18 +61,19 @@ class Part:
     shown: Display | None
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where no hypothesis is registered."""
     results = view.result.hypotheses
+    if not results:
+        return None
     parts = [part for result in results for part in parts_of(view, result)]
     return Section(
         "hypotheses",
         gettext("Hypotheses"),
         {
-            "protocol": bool(view.context.protocol_text),
             "verdicts": [_verdict(result) for result in results],
             "forest": _forest(parts) if any(part.shown for part in parts) else None,
-            "table": _table(results, parts) if results else None,
+            "table": _table(results, parts),
         },
     )
 

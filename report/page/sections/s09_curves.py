@@ -37,8 +37,8 @@ FAILED = ("failed_to_learn", "diverged")
 SHARES = ("accuracy",)
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where there is nothing over time."""
     runs = view.context.curves
     names = list(dict.fromkeys(name for run in runs for name in run.curves))
     pictures: list[Picture | None] = [*target_pictures(view)]
@@ -48,11 +48,8 @@ def build(view: StudyView) -> Section:
         if name in learned.measures:
             share = _is_share(name)
             pictures.append(difference_picture(view, learned, name, index, share=share))
-    return Section(
-        "curves",
-        gettext("Training curves"),
-        {"pictures": [item for item in pictures if item is not None], "runs": len(runs)},
-    )
+    shown = [item for item in pictures if item is not None]
+    return Section("curves", gettext("Training curves"), {"pictures": shown}) if shown else None
 
 
 def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) -> Picture | None:

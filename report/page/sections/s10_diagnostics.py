@@ -55,8 +55,8 @@ def build(view: StudyView) -> Section:
             "measure": capitalise(friendly(view.outcome)),
             "coefficients": coefficient_tables(view),
             "components": components_table(view),
-            "resamples": view.settings.get("resamples", ""),
         },
+        appendix=True,
     )
 
 

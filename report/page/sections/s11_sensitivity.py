@@ -113,15 +113,15 @@ def _sentence(found: Sensitivity) -> str:
 
 
 def build(view: StudyView) -> Section | None:
-    """Build the section; none where nothing tells which runs converged."""
-    if not view.judged:
-        return None
+    """Build the section; none where the analysis was not repeated under other label rules."""
     found = view.result.sensitivity
+    if not view.judged or found is None:
+        return None
     values: dict[str, object] = {"sentence": None, "curve": None, "table": None}
-    if found is not None and not found.outcomes:
+    if not found.outcomes:
         note = "" if found.note is None else spoken(found.note)
         values["sentence"] = capitalise(note).rstrip(".") + "."
-    elif found is not None:
+    else:
         rules = alike(found.outcomes)
         sentence = capitalise(_sentence(found)).rstrip(".") + "."
         if len(rules) == 1:
@@ -131,7 +131,7 @@ def build(view: StudyView) -> Section | None:
             "curve": _curve(view, found, rules),
             "table": _specifications(rules) if len(rules) > 1 else None,
         }
-    return Section("sensitivity", gettext("Sensitivity"), values)
+    return Section("sensitivity", gettext("Sensitivity"), values, appendix=True)
 
 
 def _specifications(rules: Sequence[Rules]) -> Table:

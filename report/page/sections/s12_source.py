@@ -30,8 +30,10 @@ if TYPE_CHECKING:
 Pair = tuple[SourceClaim, "Claim"]
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none without a source study."""
+    if not view.context.source_claims:
+        return None
     found = ((theirs, view.claims.get(theirs.claim)) for theirs in view.context.source_claims)
     pairs = [(theirs, ours) for theirs, ours in found if ours is not None]
     values = {

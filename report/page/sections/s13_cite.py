@@ -56,6 +56,7 @@ def build(view: StudyView) -> Section:
             "omitted": len(view.claims) - len(listed),
             "download": _download(listed) if len(listed) <= MOST_IN_LINK else None,
         },
+        appendix=True,
     )
 
 

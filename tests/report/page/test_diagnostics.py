@@ -107,4 +107,4 @@ def test_residuals_sum_to_zero_within_cells(tiny: AnalysisResult) -> None:
 
 
 def test_without_converged_runs_there_are_no_residuals(all_failed: AnalysisResult) -> None:
-    assert "there is no scatter to show" in render(all_failed)
+    assert "fig-residuals" not in render(all_failed)

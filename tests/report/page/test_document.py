@@ -285,7 +285,7 @@ def test_a_flow_that_does_not_add_up_is_refused(
         render(replace(tiny, flow=with_losses.flow))
 
 
-def test_sections_without_data_say_so(all_failed: AnalysisResult) -> None:
+def test_what_is_missing_is_said(all_failed: AnalysisResult) -> None:
     page = render(all_failed)
     assert "No run converged, so there is nothing of converged runs to show." in page
     assert "No deviations recorded: a table of runs does not say" in page
@@ -294,14 +294,18 @@ def test_sections_without_data_say_so(all_failed: AnalysisResult) -> None:
 
 
 def test_losses_are_told_before_any_number(with_losses: AnalysisResult) -> None:
-    abstract = text_of(parse(render(with_losses)).find(".//section[@id='abstract']"))  # type: ignore[arg-type]
-    assert abstract.index("4 of 16 planned runs were not run yet") < abstract.index("95% CI")
-    assert abstract.index("1 run crashed") < abstract.index("95% CI")
+    tree = parse(render(with_losses))
+    (kicker,) = (e for e in tree.iter("p") if e.attrib.get("class") == "kicker")
+    assert text_of(kicker) == (
+        "Replicated training study: 11 of 16 planned runs in 4 cells; 4 not run yet; 1 crashed"
+    )
 
 
-def test_the_test_set_note_comes_first(page: str) -> None:
-    abstract = text_of(parse(page).find(".//section[@id='abstract']"))  # type: ignore[arg-type]
-    assert abstract.index("Early stopping watched the test loss.") < abstract.index("95% CI")
+def test_cautions_are_counted_on_one_line_that_opens(page: str) -> None:
+    (cautions,) = (e for e in parse(page).iter("details") if e.attrib.get("class") == "cautions")
+    listed = [text_of(item) for item in cautions.iter("li")]
+    assert text_of(cautions[0]) == f"{len(listed)} cautions"
+    assert listed[0] == "Early stopping watched the test loss."
 
 
 def test_amendments_are_listed_as_deviations(page: str) -> None:

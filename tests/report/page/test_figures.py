@@ -13,8 +13,9 @@ import pytest
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext
 from vggstudy.report.page.building import study_view
+from vggstudy.report.page.document import TEMPLATES
 from vggstudy.report.page.figures.accuracy import draw_accuracy, scale_of, thin
-from vggstudy.report.page.figures.colours import on_viridis
+from vggstudy.report.page.figures.colours import _luminance, on_viridis
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.page.figures.style import NARROW, WIDE, blank, drawing, text_width
 from vggstudy.report.page.figures.svg import MAX_BYTES, finish
@@ -202,6 +203,23 @@ def test_more_than_a_thousand_runs_become_an_image(
 def test_text_on_tiles_contrasts_with_them() -> None:
     assert on_viridis(0.0) == "#ffffff"
     assert on_viridis(1.0) == "#111111"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_figures_are_drawn_in_contrasts_with_the_page(scheme: str) -> None:
+    css = (TEMPLATES / "report.css").read_text("utf-8")
+    start = css.index("prefers-color-scheme: dark") if scheme == "dark" else 0
+    colours = dict(re.findall(r"--(\w+): (#\w{6})", css[start : start + 900]))
+
+    def contrast(one: str, other: str) -> float:
+        darker, lighter = sorted(_luminance(colours[name]) for name in (one, other))
+        return (lighter + 0.05) / (darker + 0.05)
+
+    for name in ("ink", "muted"):
+        assert min(contrast(name, "paper"), contrast(name, "shade")) >= 4.5
+    for name in ("bar", "point", "blue", "vermillion", "green", "purple"):
+        assert contrast(name, "paper") >= 3
+    assert contrast("point", "bar") >= 3
 
 
 def test_an_empty_canvas_has_the_size_it_was_asked_for() -> None:

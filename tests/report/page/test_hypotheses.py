@@ -60,6 +60,7 @@ def judged(make_runs: Callable[..., pd.DataFrame]) -> AnalysisResult:
 
 def test_every_hypothesis_has_its_text_and_verdict(judged: AnalysisResult) -> None:
     section = s08_hypotheses.build(study_view(judged, ReportContext()))
+    assert section is not None
     found = [(name, verdict, text) for name, verdict, text, _ in section.values["verdicts"]]
     assert found == [
         ("H1", "supported", "Runs converge with it."),
@@ -92,12 +93,11 @@ def test_no_printed_end_lies_on_the_wrong_side_of_a_threshold(judged: AnalysisRe
     assert float(str(part.shown.rounded.low)) > 50
 
 
-def test_a_report_without_hypotheses_says_so(tiny: AnalysisResult) -> None:
-    page = render(tiny)
-    assert "No hypothesis is registered with these runs, so there is no verdict." in page
-    planned = render(tiny, context=ReportContext(protocol_text="schema = 1"))
-    assert "The protocol registers no hypothesis, so there is no verdict." in planned
-    assert "The analysis was not repeated under other label rules." in page
+def test_a_report_without_hypotheses_or_other_rules_has_no_such_section(
+    tiny: AnalysisResult,
+) -> None:
+    view = study_view(tiny, ReportContext())
+    assert s08_hypotheses.build(view) is s11_sensitivity.build(view) is None
 
 
 def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:

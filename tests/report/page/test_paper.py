@@ -63,7 +63,7 @@ def test_no_colour_of_the_page_is_left(figures: dict[str, PaperFigure]) -> None:
     for name in ("accuracy", "converged", "converged.cells", "accuracy.diff"):
         text = figures[name].printed("svg").decode()
         assert not [sentinel for sentinel in VARIABLES if sentinel in text], name
-        assert "#0072b2" in text or name == "converged.cells"
+        assert "#4590c0" in text or name == "converged.cells"
 
 
 SCRIPT = """

@@ -14,8 +14,8 @@ from vggstudy.report import ReportContext
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.document import render
 from vggstudy.report.page.sections import s00_abstract
-from vggstudy.report.page.sections.headline import MOST_PAIRS, headline_claims
-from vggstudy.report.words.display import unit_of
+from vggstudy.report.page.sections.effects import factor_effects
+from vggstudy.report.page.sections.headline import MOST_PAIRS
 from vggstudy.report.words.instead import OTHER_OUTCOMES, TIMES, UNJUDGED
 from vggstudy.study.analyze import analyze
 
@@ -55,9 +55,8 @@ def test_no_difference_is_a_line_and_no_percentage_where_the_outcome_is_none(
     losses: AnalysisResult,
 ) -> None:
     view = study_view(losses, ReportContext())
-    headlines = headline_claims(view)
-    unit = unit_of(headlines[0][0])
-    assert s00_abstract._group(view, ("val_loss", unit), headlines).references == (0.0,)
+    panels = s00_abstract._panels(view, factor_effects(view))
+    assert [panel.axis for panel in panels] == ["validation loss"]
     assert "percentage points" not in render(losses)
 
 
@@ -92,7 +91,7 @@ def test_every_two_methods_are_in_the_table_the_abstract_and_a_figure() -> None:
     levels = page.split('id="levels"')[1].split("</section>")[0]
     for i, j in pairs:
         assert f"method m{j} minus m{i}" in abstract
-        assert f"Method: m{j} against m{i}" in abstract
+        assert f"m{j} against m{i}" in abstract.split("</svg>")[0]
         assert f"m{j} against m{i}" in levels.split("<table")[0]
     assert "further differences" not in abstract
 

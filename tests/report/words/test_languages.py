@@ -480,14 +480,14 @@ def test_two_threads_speak_two_languages() -> None:
     def speak(language: str) -> None:
         with speaking(language):
             both.wait(timeout=60)
-            said[language] = gettext("Abstract")
+            said[language] = gettext("Summary")
 
     threads = [threading.Thread(target=speak, args=(language,)) for language in ("en", "ko")]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert said == {"en": "Abstract", "ko": "초록"}
+    assert said == {"en": "Summary", "ko": "요약"}
 
 
 def test_a_page_names_its_language(pages: dict[str, dict[str, str]]) -> None:
@@ -519,7 +519,7 @@ def test_every_method_in_the_pages_has_words(
 def test_a_paper_may_quote_the_korean_page(
     tiny: AnalysisResult, pages: dict[str, dict[str, str]], tmp_path: Path
 ) -> None:
-    found = re.findall(r'<p class="claim"><span[^>]*>(.*?)</span>', pages["tiny"]["ko"])
+    found = re.findall(r"<p><span data-claim[^>]*>(.*?)</span>", pages["tiny"]["ko"])
     sentences = [html.unescape(text) for text in found]
     assert any("더 높다" in text for text in sentences)
     paper = tmp_path / "paper.md"
