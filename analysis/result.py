@@ -328,7 +328,7 @@ def _verdict_line(hypothesis: HypothesisResult) -> str:
 
 def _summary_row(claim: Claim, *, judged: bool) -> tuple[str, str, str, str]:
     """Id, estimate, interval or reason, and counts."""
-    counted = f"{claim.k}/{claim.n}" if judged else f"{claim.n}"
+    counted = f"{claim.k}/{claim.n}" if judged else f"{claim.k}"
     interval = claim.interval_text + (" *" if claim.survives else "")
     return claim.id, claim.estimate_text, interval, counted
 

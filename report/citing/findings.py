@@ -30,3 +30,18 @@ class Mismatch:
     def __str__(self) -> str:
         """``paper.tex:12: ...``."""
         return f"{self.file}:{self.line}: {self.text}" if self.line else f"{self.file}: {self.text}"
+
+    @property
+    def annotation(self) -> str:
+        """As GitHub's workflows read it: ``::error file=paper.tex,line=12::...``."""
+        kind = "warning" if self.code == WARNING else "error"
+        place = f"file={_escaped(self.file, properties=True)}"
+        if self.line:
+            place += f",line={self.line}"
+        return f"::{kind} {place},title=vggstudy::{_escaped(self.text)}"
+
+
+def _escaped(text: str, *, properties: bool = False) -> str:
+    """Text inside a workflow command, which ends at its line's end."""
+    signs = "%\r\n:," if properties else "%\r\n"
+    return "".join(f"%{ord(sign):02X}" if sign in signs else sign for sign in text)

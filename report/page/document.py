@@ -15,7 +15,7 @@ from vggstudy.errors import OutputError
 from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.sections.registry import BUILDERS
+from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.instead import instead
 from vggstudy.report.words.names import CLAIM_ID
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
     from vggstudy.analysis import AnalysisResult
+    from vggstudy.report.page.sections.base import Section
+    from vggstudy.report.page.view import StudyView
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -57,7 +59,7 @@ def render(
     context = context or ReportContext()
     with speaking(language, instead(result.table)):
         view = study_view(result, context)
-        sections = together([partial(build, view) for build in BUILDERS])
+        sections = _built(view)
         html = (
             environment()
             .get_template("base.html.j2")
@@ -72,6 +74,13 @@ def render(
             )
         )
     return clean(html.rstrip()) + "\n"
+
+
+def _built(view: StudyView) -> list[Section | None]:
+    """All sections in the order of the report, those that take longest begun first."""
+    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
+    built = together([partial(build, view) for build in begun])
+    return [built[begun.index(build)] for build in BUILDERS]
 
 
 def _title(context: ReportContext) -> str:

@@ -7,6 +7,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "vggstudy init my-study",
         "vggstudy init my-study --from depth-batch-norm-cpu",
         "vggstudy init --from runs.csv --factors lr,depth --outcome accuracy",
+        "vggstudy init --from sweep.yaml",
     ),
     "check": ("vggstudy check my-study.toml",),
     "schema": ("vggstudy schema > protocol.schema.json",),

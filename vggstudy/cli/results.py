@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,14 @@ from vggstudy.cli.console import (
     output_option,
     write_result,
 )
-from vggstudy.cli.given import TableChoice, claims_of, claims_option, open_for, table_options
+from vggstudy.cli.given import (
+    TableChoice,
+    claims_of,
+    claims_option,
+    is_claims_file,
+    open_for,
+    table_options,
+)
 from vggstudy.cli.trainers import warn_of_code
 from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError
@@ -77,6 +85,7 @@ def analyze_command(
 @table_options
 @output_option
 @language_option
+@click.option("--open", "opens", is_flag=True, help="Open the report in a browser.")
 @common
 def report_command(
     console: Console,
@@ -85,6 +94,8 @@ def report_command(
     output: Path | None,
     language: str,
     asked: tuple[str, ...],
+    *,
+    opens: bool,
 ) -> None:
     """Render the HTML report of SOURCE (a study, or a CSV with one row a run).
 
@@ -98,28 +109,34 @@ def report_command(
     opened = open_for(source, table)
     if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
         table = TableChoice({**table.said, "factors": opened.table.factors})
-    result = analyze_source(opened, sensitivity=True, asked=asked)
-    if opened.claims_path is not None:
-        try:
-            write_result(opened.claims_path, published_claims(result).to_json())
-        except OutputError as error:
-            if output is None:
-                raise
-            console.warn(str(error))
-    spoken = ["--lang", language] if language != "en" else []
-    context = report_context(opened, ["vggstudy", "report", source, *table.arguments(), *spoken])
-    target = output or _report_path(opened)
-    path = write_report(result, target, context=context, language=language)
+    with console.steps() as step:
+        step(f"estimating what {len(opened.table):,} runs say ...")
+        result = analyze_source(opened, sensitivity=True, asked=asked)
+        if opened.claims_path is not None:
+            try:
+                write_result(opened.claims_path, published_claims(result).to_json())
+            except OutputError as error:
+                if output is None:
+                    raise
+                console.warn(str(error))
+        spoken = ["--lang", language] if language != "en" else []
+        command = ["vggstudy", "report", source, *table.arguments(), *spoken]
+        step(f"drawing the report of {len(result.claims):,} claims ...")
+        context = report_context(opened, command)
+        target = output or _report_path(opened)
+        path = write_report(result, target, context=context, language=language)
     if opened.study is not None:
         warn_of_code(console, opened.study)
     if console.as_json:
         console.json("report", {"path": str(path), "claims": len(result.claims)})
-        return
-    if opened.study is not None and not console.quiet:
-        from vggstudy.cli.status import print_cells
+    else:
+        if opened.study is not None and not console.quiet:
+            from vggstudy.cli.status import print_cells
 
-        print_cells(console, opened.study)
-    console.data(str(path))
+            print_cells(console, opened.study)
+        console.data(str(path))
+    if opens and click.launch(path.resolve().as_uri()):
+        console.warn(f"no browser could be started; the report is {path}")
 
 
 def _report_path(source: Source) -> Path:
@@ -174,6 +191,11 @@ cite_command.add_command(verify_command)
 @click.option(
     "--match", multiple=True, metavar="PATTERN", help="List the claims whose id is like PATTERN."
 )
+@click.option(
+    "--checklist",
+    type=click.Choice(["neurips"]),
+    help="Print answers for a conference's checklist instead: error bars, and compute.",
+)
 @claims_option
 @table_options
 @common
@@ -187,6 +209,7 @@ def show_command(
     listed: str | None,
     match: tuple[str, ...],
     asked: tuple[str, ...],
+    checklist: str | None,
     table: TableChoice,
 ) -> None:
     """List the claims of SOURCE, or print the claim ID as it is cited; 'show' may be left out.
@@ -198,6 +221,9 @@ def show_command(
     """
     from vggstudy.report.citing.cite import cite, find_claim
 
+    if checklist is not None:
+        _print_checklist(console, source, table)
+        return
     claims = claims_of(console, source, table, asked)
     if exports:
         _export_claims(console, claims, exports, source, despite)
@@ -209,6 +235,23 @@ def show_command(
         console.text(inert_json(claims.to_json()) + "\n")
     else:
         _list(console, claims, match=match or asked, whole=listed == "all")
+
+
+def _print_checklist(console: Console, source: str, table: TableChoice) -> None:
+    """The answers, as text or JSON."""
+    from vggstudy.study.analyze import analyze_source
+    from vggstudy.study.checklist import checklist
+
+    opened = open_for(source, table) if not is_claims_file(source) else None
+    if opened is None or opened.study is None:
+        msg = f"{source} is no study: only a ledger says what was computed"
+        raise click.UsageError(msg)
+    answers = checklist(opened.study, analyze_source(opened))
+    if console.as_json:
+        console.json("checklist", {"answers": [asdict(one) for one in answers]})
+        return
+    for one in answers:
+        console.data(f"{one.question}\n\n{one.text}\n")
 
 
 FEW = 40

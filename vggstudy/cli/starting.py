@@ -26,7 +26,8 @@ KEPT = tuple(name for name in TABLE_OPTIONS if name not in ("protocol_file", "si
     "--from",
     "source",
     metavar="SOURCE",
-    help="Copy a shipped protocol, or make one of a table of runs (runs.csv).",
+    help="Copy a shipped protocol, or make one of a table of runs (runs.csv) or a sweep of W&B or "
+    "Hydra (sweep.yaml).",
 )
 @click.option("--force", is_flag=True, help="Replace a file that exists.")
 @table_options
@@ -45,33 +46,41 @@ def init_command(
     It runs as it is, on the digits images, in a minute or two. With --from it is a copy of that
     shipped protocol under the new name: "vggstudy protocols" lists them. From a table of runs it is
     a protocol that reads it, as the options on tables say, and as its columns look; analyze,
-    report, cite and export take it in place of the table.
+    report, cite and export take it in place of the table. From a sweep it is a protocol of your own
+    trainer; what cannot be carried over is told line by line.
     """
     from vggstudy.protocol.reading.template import plain_name, render_copy, render_template
 
-    file_of_runs = _file_of_runs(source)
-    if name is None and file_of_runs is None:
+    other = _other_file(source)
+    sweep = other is not None and other.suffix in (".yaml", ".yml")
+    of_runs = other is not None and not sweep
+    if name is None and other is None:
         raise click.UsageError("name the study: vggstudy init NAME")
-    if given := table.besides(*(KEPT if file_of_runs else ())):
+    if given := table.besides(*(KEPT if of_runs else ())):
         raise click.UsageError(f"{given[0]} is for --from a table of runs")
-    plain = plain_name(file_of_runs) if name is None and file_of_runs else str(name)
-    plain = plain.removesuffix(".toml")
+    plain = (plain_name(other) if name is None and other else str(name)).removesuffix(".toml")
     file = output or Path(f"{plain}.toml")
-    if file_of_runs is not None:
-        text = _proposed(file_of_runs, file, plain, table)
-    else:
+    left: tuple[str, ...] = ()
+    if other is None:
         text = render_copy(load_protocol(source).text, plain) if source else render_template(plain)
+    elif sweep:
+        text, left = _of_sweep(other, plain)
+    else:
+        text = _proposed(other, file, plain, table)
     _write(file, text, force=force)
+    for one in left:
+        console.warn(one)
     if console.as_json:
-        console.json("init", {"path": str(file)})
+        told = {"not_carried_over": list(left)} if sweep else {}
+        console.json("init", {"path": str(file), **told})
     else:
         console.data(str(file))
-        then = "analyze" if file_of_runs else "run"
+        then = "analyze" if of_runs else "run"
         console.say(f"next: vggstudy check {file}; vggstudy {then} {file}")
 
 
-def _file_of_runs(source: str | None) -> Path | None:
-    """The table that a protocol is to be made of; None where it is none."""
+def _other_file(source: str | None) -> Path | None:
+    """The file that a protocol is to be made of; None where it is a protocol itself, or none."""
     from vggstudy.study.study import is_file
 
     if source is None or Path(source).suffix == ".toml" or not is_file(source):
@@ -91,6 +100,14 @@ def _write(file: Path, text: str, *, force: bool) -> None:
     except OSError as error:
         msg = f"{file} cannot be written: {error.strerror}"
         raise click.UsageError(msg) from None
+
+
+def _of_sweep(source: Path, name: str) -> tuple[str, tuple[str, ...]]:
+    """A protocol made of a sweep, and what could not be carried over."""
+    from vggstudy.imports.sweep import protocol_of_sweep
+
+    made = protocol_of_sweep(source, name)
+    return made.text, made.left
 
 
 def _proposed(source: Path, file: Path, name: str, table: TableChoice) -> str:

@@ -37,6 +37,8 @@ def verify(
     again: RerunChoice,
     strict: bool = False,
     brought: Mapping[str, Path | None] | None = None,
+    annotate: bool = False,
+    list_unbound: bool = False,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -54,7 +56,14 @@ def verify(
         msg = f"--strict: {against} is no study, so nothing tells how its runs were planned"
         raise UnverifiableError(msg)
     try:
-        done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
+        done = _verified(
+            path,
+            claims,
+            recompute=recompute,
+            allowed=allowed,
+            trusted=trusted,
+            list_unbound=list_unbound,
+        )
     except StudyError as error:
         kind = DamagedError if isinstance(error, DamagedError) else UnverifiableError
         raise kind(str(error)) from None
@@ -71,12 +80,16 @@ def verify(
         rests = {"basis": basis.to_dict()} if basis else {}
         console.json("verify", {**content, "warnings": warnings, **rerun, **rests})
         return code or (strict_code(console, basis) if strict and basis else 0)
-    if basis is not None:
-        say_basis(console, basis, in_short=True)
-    for text in [*wrong, *unclear]:
-        console.data(text)
-    for text in warnings:
-        console.warn(text)
+    if annotate:
+        for one in (x for result in done for x in (*result.mismatches, *result.warnings)):
+            console.data(one.annotation)
+    else:
+        if basis is not None:
+            say_basis(console, basis, in_short=True)
+        for text in [*wrong, *unclear]:
+            console.data(text)
+        for text in warnings:
+            console.warn(text)
     said = f", {len(unclear)} not understood" if unclear else ""
     console.say(f"{checked} checked, {len(wrong)} wrong{said}")
     return code or (strict_code(console, basis) if strict and basis else 0)
@@ -171,12 +184,15 @@ def _verified(
     recompute: bool,
     allowed: Sequence[Path],
     trusted: Sequence[Path],
+    list_unbound: bool,
 ) -> list[Verification]:
     """What was checked, and what is wrong."""
     from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
 
     if path.suffix != ".json":
-        return [verify_paper(path, claims, allowed=allowed, trusted=trusted)]
+        return [
+            verify_paper(path, claims, allowed=allowed, trusted=trusted, list_unbound=list_unbound)
+        ]
     cited = _sound(path)
     if recompute:
         return [verify_claims(path, cited, claims), verify_recomputed(path, cited, claims)]

@@ -73,6 +73,17 @@ def _first_word(args: list[str], valued: Collection[str]) -> int | None:
     help="A package or class beside the paper that you have read yourself, or the claims.json of "
     "--against that you vouch for.",
 )
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "github"]),
+    default="text",
+    show_default=True,
+    help="How findings are written: github makes annotations of them in a workflow.",
+)
+@click.option(
+    "--unbound", is_flag=True, help="Warn of numbers in a paper's tables that name no claim."
+)
 @strict_option
 @trusted_options
 @rerun_options
@@ -85,6 +96,8 @@ def verify_command(
     recompute: bool,
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
+    form: str,
+    unbound: bool,
     strict: bool,
     rerun_count: int | None,
     rerun_seed: int | None,
@@ -114,5 +127,7 @@ def verify_command(
         trusted=trusted,
         strict=strict,
         brought=brought,
+        annotate=form == "github",
+        list_unbound=unbound,
         again=RerunChoice(rerun_count or 0, rerun_seed, tuple(split(devices))),
     )

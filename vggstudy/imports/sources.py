@@ -8,7 +8,7 @@ import io
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +18,7 @@ from typing import Any
 from vggstudy.errors import AnalysisError, StudyError
 from vggstudy.extras import lacks
 from vggstudy.files import explain, read_bounded, read_head
+from vggstudy.imports.marked import Marked, Marking
 from vggstudy.imports.runs import MAX_COLUMNS, MAX_RUNS
 
 MAX_BYTES = 512 * 2**20
@@ -162,12 +163,21 @@ class Place:
 
     def yaml_of(self, file: PurePosixPath) -> Any:
         """The content of a YAML file; a tag of Python is passed over, its value kept."""
+        return self._of_yaml(file, lambda loader: loader.get_single_data())
+
+    def marked_yaml(self) -> Marked:
+        """The content of a YAML file, which is the source itself, with lines."""
+        node: Marked = self._of_yaml(None, lambda loader: _marked(loader, str(self.path)))
+        return node
+
+    def _of_yaml(self, file: PurePosixPath | None, take: Callable[[Any], Any]) -> Any:
+        """What is taken from a safe loader of a YAML file."""
         try:
             import yaml
         except ImportError:
             raise StudyError(lacks(f"{self._name(file)}", "PyYAML", "import")) from None
         try:
-            return _loader(yaml)(self.text_of(file, HEAD * 16)).get_single_data()
+            return take(_loader(yaml)(self.text_of(file, HEAD * 16)))
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             line = getattr(getattr(error, "problem_mark", None), "line", None)
             where = "" if line is None else f" (line {line + 1})"
@@ -200,6 +210,12 @@ class Place:
                 yield connection
             except sqlite3.Error as error:
                 raise AnalysisError(f"{self.path}: cannot be read: {error}") from None
+
+
+def _marked(loader: Any, name: str) -> Marked:
+    """The one document of a loader, with lines."""
+    node = loader.get_single_node()
+    return Marked({}, 1) if node is None else Marking(loader, name).of(node)
 
 
 def _loader(yaml: Any) -> Any:

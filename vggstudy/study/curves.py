@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
 from vggstudy.errors import AnalysisError, TableOptionError
+from vggstudy.study.frames import pandas_frame
 from vggstudy.study.runs import labeller, measured, recorded_rows
 from vggstudy.study.sources import open_source
 from vggstudy.study.stated_tables import is_protocol
@@ -66,14 +67,15 @@ def curves(
         raise TableOptionError(f"{source}: curves are of a study or a table, not of a protocol")
     if time is None or not outcomes or not factors:
         raise AnalysisError("curves of a table need --factors, --time and --outcome")
-    frame, names = source, None
     if isinstance(source, (str, Path)):
         from vggstudy.analysis.data.files import read_table_file
 
         file = read_table_file(Path(source), factors)
         frame, names = file.frame, file.names
+    else:
+        frame, names = pandas_frame(source), None
     runs = curves_of_frame(
-        frame,  # type: ignore[arg-type]  # the only kind that is left
+        frame,
         factors=factors,
         time=time,
         measures=[outcomes] if isinstance(outcomes, str) else outcomes,

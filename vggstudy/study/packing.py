@@ -1,4 +1,4 @@
-"""Packs a study with a manifest of what is planned, recorded and missing, signed where asked."""
+"""Packs a study with a manifest of what is planned, recorded and missing, and for archives."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from vggstudy.ledger.journal import read_journal
 from vggstudy.ledger.manifest import MANIFEST_NAME, Manifest, file_digest, write_manifest
 from vggstudy.ledger.publish import pack_study, packed_files
 from vggstudy.study.basis import basis_of
+from vggstudy.study.crate import describe
 from vggstudy.study.study import Study
 
 
@@ -36,6 +37,7 @@ def pack(source: Path, target: Path, *, key: Path | None = None) -> int:
     digests = {name: file_digest(target / name) for name in packed_files(target)}
     if unread := [name for name, digest in digests.items() if digest is None]:
         raise LedgerError(f"{target / unread[0]} cannot be read")
+    known = {name: digest for name, digest in digests.items() if digest is not None}
     manifest = Manifest(
         study=study.protocol.name,
         protocol=basis.protocol_digest,
@@ -44,9 +46,10 @@ def pack(source: Path, target: Path, *, key: Path | None = None) -> int:
         unplanned=sorted(basis.unplanned),
         root=basis.root,
         journal=journal.head if journal else None,
-        files={name: digest for name, digest in digests.items() if digest is not None},
+        files=known,
     )
     path = write_manifest(target, manifest)
+    describe(target, study, basis, known)
     if key is not None:
         sign(path, key)
     return count

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from vggstudy.errors import TableOptionError, printable
 from vggstudy.protocol import AnalysisSettings, parse_protocol
 from vggstudy.protocol.model.table import TableSettings
+from vggstudy.protocol.reading.template import toml_key, toml_value
 from vggstudy.study.sources import open_source
 from vggstudy.study.stated_tables import BESIDE
 from vggstudy.study.tables import AUTO, Decide, TableAsked, read_rows
@@ -85,7 +86,7 @@ def propose_table(
     stated["levels"] = {**_levels_in_words(opened), **asked.get("levels", {})}
     text = "".join(
         [
-            _HEAD.format(name=_toml(name), file=printable(str(target))),
+            _HEAD.format(name=toml_value(name), file=printable(str(target))),
             *_table_lines(opened, stated),
             *_analysis_lines(opened, stated),
             _TAIL.format(file=printable(str(target))),
@@ -140,11 +141,13 @@ def _table_lines(opened: Source, stated: Mapping[str, Any]) -> Iterator[str]:
         if key == "label" and not {"label", "succeeds", "chance"} & stated.keys():
             yield _LEARNED
         if key != "levels" and key in stated:
-            yield f"{key} = {_toml(stated[key])}\n"
+            yield f"{key} = {toml_value(stated[key])}\n"
     if stated["levels"]:
         yield "\n# Order of levels: the later one minus the earlier. Numbers go by value.\n"
         yield "[table.levels]\n"
-        yield from (f"{_key(one)} = {_toml(levels)}\n" for one, levels in stated["levels"].items())
+        yield from (
+            f"{toml_key(one)} = {toml_value(levels)}\n" for one, levels in stated["levels"].items()
+        )
 
 
 def _analysis_lines(opened: Source, stated: Mapping[str, Any]) -> Iterator[str]:
@@ -159,26 +162,11 @@ def _analysis_lines(opened: Source, stated: Mapping[str, Any]) -> Iterator[str]:
     for key in BESIDE:
         value, why = possible[key]
         if key in stated:
-            yield f"{key} = {_toml(stated[key])}\n"
+            yield f"{key} = {toml_value(stated[key])}\n"
         else:
-            yield f"# {key} = {_toml(value)}  # {why}\n"
+            yield f"# {key} = {toml_value(value)}  # {why}\n"
 
 
 def _relative(path: Path, target: Path) -> str:
     """A path as it leads from the folder of the protocol."""
     return os.path.relpath(path, target.parent)
-
-
-def _toml(value: Any) -> str:
-    """A value as TOML writes it."""
-    import tomlkit
-
-    plain = list(value) if isinstance(value, tuple) else value
-    return str(tomlkit.item(plain).as_string())
-
-
-def _key(name: str) -> str:
-    """A key as TOML writes it."""
-    import tomlkit
-
-    return tomlkit.key(name).as_string()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.protocol import AnalysisSettings, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
+from vggstudy.study.frames import pandas_frame
 from vggstudy.study.labels import counts_all
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of
@@ -106,7 +107,7 @@ def open_source(
     block: str | None = None,
     **table: Unpack[TableAsked],
 ) -> Source:
-    """Take runs from a study, its folder, a CSV file or a data frame.
+    """Take runs from a study, its folder, a CSV file or a data frame of any library.
 
     Parameters
     ----------
@@ -183,7 +184,7 @@ def _open(
             msg = f"{source}: there is no such file"
             raise AnalysisError(msg)
         return _open(Study.open(find_study(source)), protocol, factors, asked)
-    return _of_table(source, protocol, factors, asked, decide)
+    return _of_table(pandas_frame(source), protocol, factors, asked, decide)
 
 
 def _of_table(

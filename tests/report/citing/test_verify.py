@@ -10,6 +10,7 @@ import pytest
 from vggstudy.analysis import AnalysisResult, Claim, ClaimSet
 from vggstudy.errors import AnalysisError
 from vggstudy.report.citing.cite import Style, cite
+from vggstudy.report.citing.findings import Mismatch
 from vggstudy.report.citing.latex import FORMS, macros, tex_key
 from vggstudy.report.citing.verify import (
     Verification,
@@ -350,3 +351,12 @@ def test_an_id_with_its_sign_mistyped_is_still_one(tiny: AnalysisResult, tmp_pat
     for name, code in (("converged.p", 0), ("convergedqp", 1), ("converged_p", 1), ("adjusted", 0)):
         path.write_text(true.replace("converged.p", name), "utf-8")
         assert verify_paper(path, tiny.claims).exit_code == code, name
+
+
+def test_a_finding_is_an_annotation_of_github() -> None:
+    wrong = Mismatch("a,b:c.tex", 12, "no claim prints '5%\n'")
+    assert wrong.annotation == (
+        "::error file=a%2Cb%3Ac.tex,line=12,title=vggstudy::no claim prints '5%25%0A'"
+    )
+    assert Mismatch("p.md", 0, "x", 0).annotation == "::warning file=p.md,title=vggstudy::x"
+    assert Mismatch("p.md", 1, "x", 2).annotation.startswith("::error ")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
+
+import tomlkit
 
 from vggstudy.errors import ProtocolError
 from vggstudy.protocol.model.statement import PLAIN_NAME
@@ -115,6 +118,17 @@ def render_copy(text: str, name: str) -> str:
     at = next(i for i, line in enumerate(lines) if line.startswith("name = "))
     lines[at] = f'name = "{name}"'
     return "\n".join(lines) + "\n"
+
+
+def toml_value(value: Any) -> str:
+    """A value as TOML writes it."""
+    plain = list(value) if isinstance(value, tuple) else value
+    return str(tomlkit.item(plain).as_string())
+
+
+def toml_key(name: str) -> str:
+    """A key as TOML writes it."""
+    return tomlkit.key(name).as_string()
 
 
 def plain_name(path: Path) -> str:
