@@ -10,6 +10,8 @@ B2   a strong loop: data on the device, channels last, fused SGD, no synchronisa
 B2d  B2 with torch's deterministic algorithms
 B3   B2 with torch.compile; the time of compilation is told apart
 B4   B2 in several processes
+joblib, tune
+     B2 as a function that joblib or Ray Tune spreads over the cores
 ours a study: two workers of one thread on two cores, lanes on a GPU; ledger and all
 
 Programs are timed in processes of their own, for each piece of work in turn. On a GPU the
@@ -37,7 +39,7 @@ from pathlib import Path
 from baselines.tables import Report, markdown
 from baselines.work import Work
 
-PROGRAMS = ("B0", "B1", "B2", "B2d", "B3", "B4", "ours")
+PROGRAMS = ("B0", "B1", "B2", "B2d", "B3", "B4", "joblib", "tune", "ours")
 OTHERS = ("repeat", "one-worker", "resumed")
 """Executions of ours whose bits are compared."""
 
@@ -58,7 +60,8 @@ def works(device: str) -> list[Work]:
             device="cpu",
         )
         full = replace(small, width=1.0, batch_norm=False, seeds=2, epochs=1)
-        return [small, replace(small, batch_norm=False), full]
+        low = replace(full, precision="bfloat16")
+        return [small, replace(small, batch_norm=False), full, low]
     big = Work(
         depth=11,
         width=1.0,
@@ -81,14 +84,16 @@ def works(device: str) -> list[Work]:
 
 def programs(work: Work) -> tuple[str, ...]:
     """What is run on a piece of work: on a CPU everything on the first, the rest for its rates."""
-    if work.device != "cpu" or work == works("cpu")[0]:
+    if work.device != "cpu":
+        return tuple(name for name in PROGRAMS if name not in ("joblib", "tune"))
+    if work == works("cpu")[0]:
         return PROGRAMS
-    return ("ours",) if work.width == 1 else ("B0", "B2", "ours")
+    return ("B4", "ours") if work.width == 1 else ("B0", "B2", "B4", "ours")
 
 
 def sequential_seeds(work: Work, program: str) -> int:
     """Runs that a program trains: one on a GPU if it trains one after another."""
-    parallel = program in ("B4", "ours", *OTHERS)
+    parallel = program in ("B4", "joblib", "tune", "ours", *OTHERS)
     return work.seeds if parallel or work.device == "cpu" else 1
 
 
@@ -150,17 +155,19 @@ def measure(parts: Parts, found: list[Work], chosen: set[str]) -> Iterator[dict[
             )
             if part is not None:
                 yield {"kind": "program", "work": asdict(work), "program": program, **part}
+        if "ours" not in chosen:
+            continue
         part = parts.get(f"{work.name}-floor", lambda w=text: apart("floor", w, ""))
         if part is not None:
             yield {"kind": "floor", "work": asdict(work), **part}
-    for program in OTHERS:
+    for program in OTHERS if "ours" in chosen else ():
         work = found[0]
         text = json.dumps(asdict(work))
         folder = parts.folder / "studies" / f"{work.name}-{program}"
         part = parts.get(
             f"{work.name}-{program}", lambda p=program, w=text, f=folder: apart(p, w, str(f))
         )
-        if part is not None and "ours" in chosen:
+        if part is not None:
             yield {"kind": "bits", "work": asdict(work), "program": program, **part}
 
 

@@ -133,6 +133,34 @@ def test_a_program_that_could_not_run_says_why(work: Any, modules: dict[str, Mod
     assert "| B1 | - | - | - | - | not installed |" in modules["tables"].markdown(report)
 
 
+def test_the_first_table_says_in_words_what_one_would_otherwise_do(
+    work: Any, modules: dict[str, ModuleType]
+) -> None:
+    skipped = {"kind": "program", "work": asdict(work), "program": "tune", "skipped": "no Ray"}
+    parts = [part(work, "B0", 40.0), part(work, "B2d", 25.0), skipped, ours(work)]
+    text = modules["tables"].markdown(modules["tables"].Report.of(parts, machine=MACHINE))
+    _, _, first = text.partition("What you would otherwise do, vgg11-w0.25-b32-bn:\n\n")
+    rows = first.partition("\n\n")[0].splitlines()[2:]
+    figures = [[cell.strip() for cell in row.split("|")[2:4]] for row in rows]
+    assert figures == [["360", "1.00"], ["-", "-"], ["1,440", "4.00"]]
+    assert rows[0].startswith("| a plain loop over DataLoaders")
+    assert "`python benchmarks/training.py --only ours --out NEW_FOLDER`" in rows[2]
+
+
+def test_every_program_is_asked_for_and_known(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(repository / "benchmarks"))
+    training = importlib.import_module("training")
+    known = importlib.import_module("baselines.part").PARTS
+    for device in ("cpu", "cuda"):
+        found = training.works(device)
+        assert len({each.name for each in found}) == len(found)
+        assert {name for each in found for name in training.programs(each)} <= known.keys()
+    assert set(training.PROGRAMS) == set(training.programs(training.works("cpu")[0]))
+    assert set(training.OTHERS) <= known.keys()
+
+
 STUBBORN = """
 import signal, subprocess, sys, time
 for each in (signal.SIGINT, signal.SIGTERM):

@@ -70,3 +70,12 @@ def test_every_module_can_be_imported_first(repository: Path) -> None:
         cwd=repository,
     )
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_a_worker_starts_without_what_only_some_runs_need(repository: Path) -> None:
+    heavy = ("torchvision", "sklearn", "scipy", "pandas")
+    code = f"import sys, vggstudy.training.run; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

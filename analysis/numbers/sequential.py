@@ -132,12 +132,40 @@ def _integrated(shares: Sequence[float], errors: FloatArray) -> list[float]:
         step = np.sqrt(share - before)
         edge = _edge(at, weight, float(step), float(error), float(np.sqrt(share)))
         found.append(float(edge / np.sqrt(share)) if np.isfinite(edge) else np.inf)
-        nodes, rule = np.polynomial.legendre.leggauss(NODES)
-        reach = min(edge, 9 * float(np.sqrt(share)))  # beyond nine deviations there is nothing
-        to = nodes * reach
-        density = np.exp(-(((to[:, None] - at) / step) ** 2) / 2) / (step * np.sqrt(2 * np.pi))
-        at, weight, before = to, reach * rule * (density @ weight), share
+        at, weight = _carried(at, weight, float(step), edge, float(np.sqrt(share)))
+        before = share
     return found
+
+
+def _carried(
+    at: FloatArray, weight: FloatArray, step: float, edge: float, deviation: float
+) -> tuple[FloatArray, FloatArray]:
+    """Where the path may be after a step that did not leave, and how likely."""
+    nodes, rule = np.polynomial.legendre.leggauss(NODES)
+    reach = min(edge, 9 * deviation)  # beyond nine deviations there is nothing
+    to = nodes * reach
+    density = np.exp(-(((to[:, None] - at) / step) ** 2) / 2) / (step * np.sqrt(2 * np.pi))
+    return to, reach * rule * (density @ weight)
+
+
+def chance_of_crossing(z: float, shares: Sequence[float]) -> float:
+    """Chance that a standard normal statistic leaves ``(-z, z)`` at one of several looks [2]_.
+
+    Parameters
+    ----------
+    z : float
+        The same at every look, as where nobody allows for looks.
+    shares : sequence of float
+        Of the information at each look, increasing.
+    """
+    at: FloatArray = np.zeros(1)
+    weight: FloatArray = np.ones(1)
+    before = 0.0
+    for share in shares:
+        step, deviation = float(np.sqrt(share - before)), float(np.sqrt(share))
+        at, weight = _carried(at, weight, step, z * deviation, deviation)
+        before = share
+    return 1 - float(weight.sum())
 
 
 def _edge(at: FloatArray, weight: FloatArray, step: float, error: float, deviation: float) -> float:

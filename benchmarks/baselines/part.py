@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 
-from baselines import eager, floor, lit, ours, resident
+from baselines import eager, floor, lit, ours, resident, spread
 from baselines.work import Outcome, Work
 from vggstudy.execution import ExecutionOptions, resolve_options
 from vggstudy.training.determinism import deterministic, tensors_sha256
@@ -85,13 +85,29 @@ def compiled(work: Work, folder: Path) -> dict[str, Any]:  # noqa: ARG001
 def processes(work: Work, folder: Path) -> dict[str, Any]:  # noqa: ARG001
     """B4: as many processes as cores, four on a GPU."""
     count = len(os.sched_getaffinity(0)) if work.device == "cpu" else 4
-    seconds, setup_s, found = resident.in_processes(work, count)
+    return spread_out(work, *resident.in_processes(work, count), processes=count)
+
+
+def with_joblib(work: Work, folder: Path) -> dict[str, Any]:  # noqa: ARG001
+    """The strong loop under joblib, a process a core."""
+    return spread_out(work, *spread.by_joblib(work))
+
+
+def with_tune(work: Work, folder: Path) -> dict[str, Any]:
+    """The strong loop as a function of Ray Tune, or why not."""
+    if reason := spread.missing_ray():
+        return {"skipped": reason}
+    return spread_out(work, *spread.by_tune(work, folder))
+
+
+def spread_out(
+    work: Work, seconds: float, setup_s: float, found: spread.Found, **extra: Any
+) -> dict[str, Any]:
+    """What runs in processes of somebody else's came to."""
     accuracies = [accuracy for accuracy, _ in found]
     digests = {str(at): digest for at, (_, digest) in enumerate(found)}
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    extra: dict[str, Any] = {"processes": count}
-    if work.device != "cpu":
-        extra["setup_s"] = setup_s
+    extra["setup_s"] = setup_s
     return asdict(Outcome(seconds, work.seeds, accuracies, digests, peak, extra))
 
 
@@ -151,6 +167,8 @@ PARTS: dict[str, Callable[[Work, Path], dict[str, Any]]] = {
     "B2d": strong_deterministic,
     "B3": compiled,
     "B4": processes,
+    "joblib": with_joblib,
+    "tune": with_tune,
     "ours": study,
     "repeat": study,
     "one-worker": lambda work, folder: study(work, folder, jobs=1),

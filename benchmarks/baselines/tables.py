@@ -8,6 +8,18 @@ from typing import Any
 
 from baselines.work import Work
 
+OTHERWISE = {
+    "B0": "a plain loop over DataLoaders, one run after another",
+    "B1": "the same in Lightning",
+    "B2": "a strong loop: images in memory, channels last, nothing fetched in an epoch",
+    "B3": "the strong loop with torch.compile",
+    "B4": "the strong loop in a process a core",
+    "joblib": "the strong loop under joblib.Parallel",
+    "tune": "the strong loop as a function of Ray Tune",
+    "ours": "`vggstudy run`: ledger, checkpoints and the same bits each time in it",
+}
+"""What somebody would otherwise do, in words."""
+
 BAND = 0.1
 """Programs that draw other batches differ by luck: their mean accuracies must lie this close."""
 
@@ -176,6 +188,8 @@ def markdown(report: Report) -> str:
         f"load {machine['load']:.1f} before, {machine['load_at_end']:.1f} after",
         "",
     ]
+    if report.tables:
+        lines += otherwise(report.tables[0])
     for table in report.tables:
         lines += [f"**{table.work}**", ""]
         lines += ["| program | runs/h | to B0 | accuracy | peak MiB | |"]
@@ -190,6 +204,25 @@ def markdown(report: Report) -> str:
     lines += ["Bits of ours:", ""]
     lines += [f"- {name}: {verdict}" for name, verdict in report.bits.items()]
     return "\n".join(lines) + "\n"
+
+
+def otherwise(table: Table) -> list[str]:
+    """What one would otherwise do, on the first work: a table that needs no other words."""
+    rows = [row for row in table.rows if row.program in OTHERWISE]
+    lines = [
+        f"What you would otherwise do, {table.work}:",
+        "",
+        "| | runs an hour | times the first | again |",
+        "| --- | ---: | ---: | --- |",
+    ]
+    for row in rows:
+        rate = "-" if row.runs_per_hour is None else f"{row.runs_per_hour:,.0f}"
+        ratio = "-" if row.ratio is None else f"{row.ratio:.2f}"
+        lines.append(
+            f"| {OTHERWISE[row.program]} | {rate} | {ratio} | "
+            f"`python benchmarks/training.py --only {row.program} --out NEW_FOLDER` |"
+        )
+    return [*lines, ""]
 
 
 def _line(row: Row) -> str:

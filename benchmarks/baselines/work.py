@@ -96,7 +96,8 @@ class Work:
     def name(self) -> str:
         """A name for tables and files."""
         norm = "bn" if self.batch_norm else "plain"
-        return f"vgg{self.depth}-w{self.width:g}-b{self.batch_size}-{norm}"
+        low = "-bfloat16" if self.device == "cpu" and self.precision == "bfloat16" else ""
+        return f"vgg{self.depth}-w{self.width:g}-b{self.batch_size}-{norm}{low}"
 
     @property
     def lr(self) -> float:

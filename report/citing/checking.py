@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vggstudy.report.citing.columns import Columns
+from vggstudy.errors import AnalysisError
+from vggstudy.report.citing.columns import Columns, unbound
+from vggstudy.report.citing.commands import DEFINERS
 from vggstudy.report.citing.findings import UNCLEAR, WARNING, WRONG, Mismatch
 from vggstudy.report.citing.fit import Printed, misfit, printed_of
 from vggstudy.report.citing.intervals import Interval, Unread, find_intervals
@@ -26,6 +29,8 @@ from vggstudy.report.citing.latex_paper import Use, read_latex
 from vggstudy.report.citing.markdown_paper import read_markdown
 from vggstudy.report.citing.neighbours import Said, beside
 from vggstudy.report.citing.paper import MAX_FILES, Folder, is_latex, read_paper
+from vggstudy.report.citing.tables import HEAD as TABLE_HEAD
+from vggstudy.report.citing.tables import TableSpec, table
 from vggstudy.report.citing.text import Text
 from vggstudy.report.words.display import display, size_of
 
@@ -33,6 +38,17 @@ if TYPE_CHECKING:
     from vggstudy.analysis import Claim, ClaimSet
 
 _MADE_BY = re.compile(r"made by vggstudy [\w.+]+;")
+_MADE_BY_LAST = re.compile(r"made by vggstudy [\w.+]+$")
+_MEANINGS = re.compile(
+    rf"\\(?:{'|'.join(map(re.escape, sorted(DEFINERS, key=len, reverse=True)))})\*?[\s{{%]*"
+    r"\\(textbf|bfseries|caption|centering|label|input|toprule|midrule|bottomrule|tabular|"
+    r"endtabular|table|endtable|cr|hline|%|\\)(?![A-Za-z@])"
+)
+"""Commands that an exported table uses, where they are defined anew."""
+
+MOST_LINES = 10
+"""Lines of a table that are told of."""
+
 _MACROS_HEAD = "% vggstudy-macros"
 _GLUED_BEFORE = re.compile("[\\w.+\ufffc-]$|[+-] ?$")
 _GLUED_AFTER = re.compile(
@@ -44,9 +60,16 @@ class Checker:
     """Checks a paper's files, in the order in which they are input."""
 
     def __init__(
-        self, claims: ClaimSet, path: Path, *, allowed: Sequence[Path], trusted: Sequence[Path]
+        self,
+        claims: ClaimSet,
+        path: Path,
+        *,
+        allowed: Sequence[Path],
+        trusted: Sequence[Path],
+        list_unbound: bool = False,
     ) -> None:
         self.checked = 0
+        self._unbound = list_unbound
         self.found: list[Mismatch] = []
         self._claims, self._path = claims, path
         self._keys: dict[str, Claim] = {}
@@ -58,6 +81,8 @@ class Checker:
             self._take(claim)
         self._uses = 0
         self._exports = 0
+        self._tables = 0
+        self._redefined: list[tuple[Path, int, str]] = []
         self._first_use: tuple[Path, int] | None = None
 
     def _take(self, claim: Claim) -> None:
@@ -88,6 +113,10 @@ class Checker:
                 self._say(file, 0, full, UNCLEAR)
                 break
             waiting = [*self._check(file, content), *waiting]
+        for file, line, name in self._redefined if self._tables else ():
+            self._say(
+                file, line, f"\\{name} gets another meaning, and tables print with it", UNCLEAR
+            )
         if self._uses and not self._exports and self._first_use is not None:
             text = r"\vgg is used, but no file of macros that vggstudy exported is input"
             self._say(*self._first_use, text, UNCLEAR)
@@ -101,6 +130,8 @@ class Checker:
         inputs: list[Path] = []
         if content.startswith(_MACROS_HEAD):
             self._check_export(file, content)
+        elif content.startswith(TABLE_HEAD):
+            self._check_table(file, content)
         elif is_latex(file) or file != self._path:
             inputs = self._check_latex(file, content)
         else:
@@ -153,17 +184,67 @@ class Checker:
         whole = {claim.id for claim in held}.issuperset(c.id for c in made if cited(c, despite))
         return macros(held if whole else made, inputs_digest=digest, despite=despite)
 
+    # -- a table --------------------------------------------------------------------------------
+
+    def _check_table(self, file: Path, content: str) -> None:
+        """A table must be, line for line, what an export gives now, but for the version's number.
+
+        So no cell, label or mark can stand where another belongs.
+        """
+        lines = content.split("\n")
+        self._tables += 1
+        self.checked += sum(line.startswith("& ") and " % " in line for line in lines)
+        spec = TableSpec.read(lines[0])
+        if spec is None:
+            self._say(file, 1, "the first line of this table is not what an export writes", UNCLEAR)
+            return
+        digest = next((claim.inputs_digest for claim in self._claims.values()), "")
+        try:
+            ours = table(self._claims, spec, inputs_digest=digest).split("\n")
+        except AnalysisError as error:
+            self._say(file, 1, str(error))
+            return
+        ours[0] = _MADE_BY_LAST.sub("", ours[0])
+        lines[0] = _MADE_BY_LAST.sub("", lines[0])
+        wrong = [
+            (number, have, want)
+            for number, (have, want) in enumerate(zip_longest(lines, ours), start=1)
+            if have != want
+        ]
+        for number, have, want in wrong[:MOST_LINES]:
+            place = min(number, len(lines))
+            self._say(
+                file, place, f"this line of the table is not the study's: {_differs(have, want)}"
+            )
+        if len(wrong) > MOST_LINES:
+            last = min(wrong[MOST_LINES][0], len(lines))
+            self._say(file, last, f"and {len(wrong) - MOST_LINES} more lines from here on")
+        if "\r" in content:
+            self._say(
+                file, 1, "this table is not what an export gives now: export it again", UNCLEAR
+            )
+
+    def _check_meanings(self, file: Path, content: str) -> None:
+        """Where a table is exported, commands that print its cells must mean what they mean."""
+        for found in _MEANINGS.finditer(content):
+            line = content.count("\n", 0, found.start()) + 1
+            self._redefined.append((file, line, found[1]))
+
     # -- LaTeX ----------------------------------------------------------------------------------
 
     def _check_latex(self, file: Path, content: str) -> list[Path]:
         """A file of LaTeX."""
+        if (at := content.find(TABLE_HEAD)) >= 0:
+            said = "a table that vggstudy exported is checked in a file of its own: \\input it"
+            self._say(file, content.count("\n", 0, at) + 1, said, UNCLEAR)
+        self._check_meanings(file, content)
         paper = read_latex(content, self._print)
         for code, line, said in paper.findings:
             self.checked += code == WRONG
             self._say(file, line, said, code)
         for use in paper.uses:
             self._check_use(file, paper.text, use)
-        self._check_text(file, paper.text)
+        self._check_text(file, paper.text, [(use.start, use.end) for use in paper.uses])
         found = []
         if len(paper.files) > MAX_FILES:
             said = f"more than {MAX_FILES} files are input; those from here on are not read"
@@ -210,13 +291,18 @@ class Checker:
 
     # -- numbers in the text --------------------------------------------------------------------
 
-    def _check_text(self, file: Path, text: Text) -> None:
+    def _check_text(self, file: Path, text: Text, macros_: Sequence[tuple[int, int]] = ()) -> None:
         """Every interval must be one that a claim prints."""
         for line, said in dict.fromkeys(text.oddities):
             self._say(file, line, said, UNCLEAR)
         found = sorted(find_intervals(text.content), key=lambda one: one.start)
         starts = [one.start for one in found]
         columns = Columns(text.content)
+        if self._unbound:
+            spans = [*macros_, *((x.start, x.start + len(x.said)) for x in found)]
+            for place, said in unbound(text.content, spans):
+                words = f"{said!r} stands in a table and is bound to no claim"
+                self._say(file, text.line(place), words, WARNING)
         since = 0
         for place, one in enumerate(found):
             self.checked += 1
@@ -288,3 +374,10 @@ class Checker:
             return self._keys[key]
         claim = self._claims.get(claim_id_of(key))
         return claim if claim is not None and tex_key(claim.id) == key else None
+
+
+def _differs(have: str | None, want: str | None) -> str:
+    """A line of a table and what it should be."""
+    if want is None:
+        return f"{have!r} is one too many"
+    return f"{want!r} is missing" if have is None else f"{have!r}, the study's {want!r}"

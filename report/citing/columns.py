@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from vggstudy.report.citing.text import CELL, PARAGRAPH, ROW
@@ -74,4 +74,25 @@ def _rows(text: str) -> Iterator[_Row]:
             return
         if end[0] == PARAGRAPH:
             head = ()
+        start = end.end()
+
+
+_NUMBER = re.compile(r"(?<![\w.])[+-]?\d[\d.,]*(?![\w])%?")
+
+
+def unbound(text: str, spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, str]]:
+    """Numbers in cells of tables in which none of the spans stands, each with its place."""
+    start = 0
+    for end in [*_END.finditer(text), None]:
+        stop = end.start() if end else len(text)
+        place = start
+        if CELL in text[start:stop]:
+            for cell in text[start:stop].split(CELL):
+                own = (place, place + len(cell))
+                if not any(a < own[1] and own[0] < b for a, b in spans):
+                    for number in _NUMBER.finditer(cell):
+                        yield place + number.start(), number[0]
+                place = own[1] + 1
+        if end is None:
+            return
         start = end.end()

@@ -58,7 +58,12 @@ class Verification:
 
 
 def verify_paper(
-    path: Path, claims: ClaimSet, *, allowed: Sequence[Path] = (), trusted: Sequence[Path] = ()
+    path: Path,
+    claims: ClaimSet,
+    *,
+    allowed: Sequence[Path] = (),
+    trusted: Sequence[Path] = (),
+    list_unbound: bool = False,
 ) -> Verification:
     """Check a paper in LaTeX or Markdown, and the files that it inputs.
 
@@ -71,13 +76,15 @@ def verify_paper(
         Folders outside the paper's own from which it may input files.
     trusted : sequence of Path
         Packages and classes beside the paper that were looked at by a person.
+    list_unbound : bool
+        Whether to warn of numbers in tables that are bound to no claim.
 
     Raises
     ------
     AnalysisError
         If it cannot be read, or holds nothing that could be checked.
     """
-    checker = Checker(claims, path, allowed=allowed, trusted=trusted)
+    checker = Checker(claims, path, allowed=allowed, trusted=trusted, list_unbound=list_unbound)
     checker.run()
     found = checker.found
     if not checker.checked and not any(one.code for one in found):

@@ -59,3 +59,34 @@ def test_what_cannot_be_drawn_is_said(
     done = cli("export", runs, *OPTIONS, *arguments)
     assert done.code in (2, 3)
     assert words in done.err
+
+
+def test_a_table_is_written_and_one_digit_changed_is_found(
+    cli: Cli, runs: Path, tmp_path: Path
+) -> None:
+    runs.write_text(runs.read_text().replace("model", "my model"))
+    options = ("--factors", "my model", "--chance", "0.1")
+    done = cli("export", runs, *options, "--table", "models.tex")
+    assert done.code == 0, done.err
+    file = tmp_path / "models.tex"
+    text = file.read_text()
+    assert r"& \textbf{" in text
+    (tmp_path / "paper.tex").write_text("\\input{models}\n")
+    check = ("cite", "verify", "paper.tex", "--against", runs, *options)
+    assert cli(*check).code == 0
+    (line,) = [n for n, x in enumerate(text.split("\n"), 1) if r"\textbf{9" in x]
+    file.write_text(text.replace(r"\textbf{9", r"\textbf{8"))
+    found = cli(*check, "--format", "github")
+    assert found.code == 1
+    assert f"models.tex,line={line},title=vggstudy::" in found.out
+
+
+def test_a_table_of_what_there_is_not_is_refused(cli: Cli, runs: Path, tmp_path: Path) -> None:
+    for given, words in (
+        (("--rows", "x"), "--rows x: the factors are model"),
+        (("--value", "y.mean"), "there is no claim y.mean@model=..."),
+    ):
+        done = cli("export", runs, *OPTIONS, "--table", "t.tex", *given)
+        assert done.code in (2, 3)
+        assert words in done.err
+    assert not (tmp_path / "t.tex").exists()

@@ -140,6 +140,16 @@ def export_figures(
     metavar="FOLDER",
     help="Write the report's figures instead, each with a .tex that takes it in.",
 )
+@click.option(
+    "--table",
+    "tex",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE.tex",
+    help="Write a table of claims for LaTeX instead, which 'cite verify' checks line by line.",
+)
+@click.option("--value", metavar="ID", help="What stands in its cells: accuracy.mean, converged.p.")
+@click.option("--rows", metavar="FACTOR", help="Whose levels are its rows.")
+@click.option("--columns", metavar="FACTOR", help="Whose levels are its columns.")
 @click.option("--match", multiple=True, metavar="PATTERN", help="Only figures whose name fits.")
 @click.option(
     "--width", type=Width(), default="3.25in", show_default=True, help="Width of the figures."
@@ -165,6 +175,10 @@ def export_command(
     output: Path | None,
     asked: tuple[str, ...],
     figures: Path | None,
+    tex: Path | None,
+    value: str | None,
+    rows: str | None,
+    columns: str | None,
     match: tuple[str, ...],
     width: float,
     font: Font,
@@ -187,6 +201,9 @@ def export_command(
             language=language,
         )
         return
+    if tex is not None:
+        export_table(console, open_for(source, table), tex, value, rows, columns)
+        return
     kind = _table_format(kind)
     if what == "curves":
         frame = _curves(source, table)
@@ -202,6 +219,41 @@ def export_command(
             write_result(output, text)
     if output is not None:
         console.say(f"{len(frame)} rows: {output}")
+
+
+def export_table(
+    console: Console,
+    opened: Source,
+    path: Path,
+    value: str | None,
+    rows: str | None,
+    columns: str | None,
+) -> None:
+    """Write a table of claims; by default of the outcome's means by the first factor."""
+    from vggstudy.analysis.data.outcomes import outcome_id
+    from vggstudy.report.citing.tables import TableSpec, table
+    from vggstudy.study.analyze import analyze_source
+
+    result = analyze_source(opened)
+    factors = [*result.table.factors]
+    for option, name in (("--rows", rows), ("--columns", columns)):
+        if name is not None and name not in factors:
+            msg = f"{option} {name}: the factors are {', '.join(factors)}"
+            raise click.UsageError(msg)
+    if not factors:
+        msg = "there is no factor whose levels could be rows"
+        raise click.UsageError(msg)
+    chosen = value or f"{outcome_id(result.table.outcome)}.mean"
+    lower = result.table.lower_is_better and not chosen.startswith("converged")
+    spec = TableSpec(
+        value=chosen,
+        rows=rows or factors[0],
+        columns=columns,
+        best="lowest" if lower else "highest",
+        label=f"tab:{re.sub('[^A-Za-z0-9_-]', '-', path.stem)[:60] or 'table'}",
+    )
+    write_result(path, table(result.claims, spec, inputs_digest=result.inputs_digest))
+    console.say(f"table: {path}")
 
 
 def _table_format(kind: str | None) -> str:

@@ -38,6 +38,7 @@ def verify(
     strict: bool = False,
     brought: Mapping[str, Path | None] | None = None,
     annotate: bool = False,
+    list_unbound: bool = False,
 ) -> int:
     """0 where every number is the study's, 1 where one is not, 2 where it cannot be told.
 
@@ -55,7 +56,14 @@ def verify(
         msg = f"--strict: {against} is no study, so nothing tells how its runs were planned"
         raise UnverifiableError(msg)
     try:
-        done = _verified(path, claims, recompute=recompute, allowed=allowed, trusted=trusted)
+        done = _verified(
+            path,
+            claims,
+            recompute=recompute,
+            allowed=allowed,
+            trusted=trusted,
+            list_unbound=list_unbound,
+        )
     except StudyError as error:
         kind = DamagedError if isinstance(error, DamagedError) else UnverifiableError
         raise kind(str(error)) from None
@@ -176,12 +184,15 @@ def _verified(
     recompute: bool,
     allowed: Sequence[Path],
     trusted: Sequence[Path],
+    list_unbound: bool,
 ) -> list[Verification]:
     """What was checked, and what is wrong."""
     from vggstudy.report.citing.verify import verify_claims, verify_paper, verify_recomputed
 
     if path.suffix != ".json":
-        return [verify_paper(path, claims, allowed=allowed, trusted=trusted)]
+        return [
+            verify_paper(path, claims, allowed=allowed, trusted=trusted, list_unbound=list_unbound)
+        ]
     cited = _sound(path)
     if recompute:
         return [verify_claims(path, cited, claims), verify_recomputed(path, cited, claims)]

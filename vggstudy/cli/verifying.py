@@ -81,6 +81,9 @@ def _first_word(args: list[str], valued: Collection[str]) -> int | None:
     show_default=True,
     help="How findings are written: github makes annotations of them in a workflow.",
 )
+@click.option(
+    "--unbound", is_flag=True, help="Warn of numbers in a paper's tables that name no claim."
+)
 @strict_option
 @trusted_options
 @rerun_options
@@ -94,6 +97,7 @@ def verify_command(
     allowed: tuple[Path, ...],
     trusted: tuple[Path, ...],
     form: str,
+    unbound: bool,
     strict: bool,
     rerun_count: int | None,
     rerun_seed: int | None,
@@ -124,5 +128,6 @@ def verify_command(
         strict=strict,
         brought=brought,
         annotate=form == "github",
+        list_unbound=unbound,
         again=RerunChoice(rerun_count or 0, rerun_seed, tuple(split(devices))),
     )

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vggstudy.errors import LedgerError
@@ -15,7 +16,7 @@ from vggstudy.study.looking import look_note
 from vggstudy.study.stopping import note_taken, outcome_of
 
 if TYPE_CHECKING:
-    from vggstudy.execution import Engine, ExecutionOptions, Listener, Tally
+    from vggstudy.execution import Crew, Engine, ExecutionOptions, Listener, Tally
     from vggstudy.ledger import StudyStore
     from vggstudy.ledger.conduct import Division
     from vggstudy.study.progress import Progress
@@ -74,15 +75,15 @@ class Driver:
         self, store: StudyStore, runs: list[PlannedRun], progress: Progress
     ) -> tuple[Tally, bool]:
         """Execute runs, telling whoever watches, then look; whether there is more to run."""
-        from vggstudy.execution import execute
+        from vggstudy.execution import Crew, execute
         from vggstudy.study.codes import changed_code
 
         networks = self.study.protocol.trainer is None
         store.refuse_unreadable(run.run_id for run in progress.damaged)
-        with contextlib.ExitStack() as stack:
+        with contextlib.closing(Crew()) as crew, contextlib.ExitStack() as stack:
             watching = stack.enter_context(self.watch(runs, self.options))
             measured = self.engine is None and networks
-            settled = _settled(self.options, store, runs, watching, measured=measured)
+            settled = _settled(self.options, store, runs, watching, crew if measured else None)
             if settled.jobs != self.options.jobs:  # what it tells of the time left is another
                 stack.close()
                 watching = stack.enter_context(self.watch(runs, settled))
@@ -90,7 +91,8 @@ class Driver:
                 watching.note(told)
             crashed = [run.run_id for run in progress.crashed]
             noting = Noting(watching, Keeper(self.study.path), store.checksum, crashed)
-            found = (self.engine or execute)(runs, store, settled, noting)
+            engine = self.engine or partial(execute, crew=crew)
+            found = engine(runs, store, settled, noting)
             halted = found.interrupted or found.crashed > 0
             return found, not halted and self._look(watching)
 
@@ -126,15 +128,17 @@ def _settled(
     store: StudyStore,
     runs: Sequence[PlannedRun],
     watching: Listener,
-    *,
-    measured: bool,
+    crew: Crew | None,
 ) -> ExecutionOptions:
-    """The options with the study's own threads: `vggstudy.execution.local.layout`."""
+    """The options with the study's own threads: `vggstudy.execution.local.layout`.
+
+    The crew keeps the workers of a measurement; without one nothing is measured.
+    """
     from vggstudy.execution import measure_divisions, settle
 
     def measure(candidates: Sequence[tuple[int, int]]) -> tuple[Division, ...]:
         return measure_divisions(
-            candidates, runs=runs, store=store, options=options, note=watching.note
+            candidates, runs=runs, store=store, options=options, note=watching.note, crew=crew
         )
 
-    return settle(options, store, runs, measure=measure if measured else None, note=watching.note)
+    return settle(options, store, runs, measure=measure if crew else None, note=watching.note)

@@ -8,13 +8,14 @@ import platform
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from importlib.metadata import version
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor
 
 from vggstudy.errors import ExecutionError
+from vggstudy.processor import bfloat16_instructions
 
 CUBLAS_WORKSPACE = ":4096:8"
 
@@ -151,6 +152,17 @@ def device_model(device: torch.device) -> str:
     return f"cpu {torch.backends.cpu.get_cpu_capability()}"
 
 
+def arithmetic(device: torch.device, precision: str) -> dict[str, str]:
+    """What of a processor decides the bits of a precision, beyond `device_model`.
+
+    Products in bfloat16 are added up in another order by each kind of instruction.
+    """
+    if precision != "bfloat16" or device.type != "cpu":
+        return {}
+    found = bfloat16_instructions()
+    return {"bfloat16": "unknown" if found is None else " ".join(found) or "emulated"}
+
+
 def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str, Any]:
     """What the bits of a run depend on, besides its recipe and seeds."""
     cuda = device.type == "cuda"
@@ -158,7 +170,7 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
         "device": device_model(device),
         "machine": platform.machine(),
         "torch": str(torch.__version__),
-        "torchvision": str(torchvision.__version__),
+        "torchvision": version("torchvision"),  # its import would take longer than a short run
         "cuda": torch.version.cuda if cuda else None,
         "cudnn": torch.backends.cudnn.version() if cuda else None,  # type: ignore[no-untyped-call]
         "threads": threads,
@@ -168,6 +180,7 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
         "precision": "float32" if precision == "tf32" and not cuda else precision,
         "tf32": precision == "tf32" and cuda,
         "autocast": "bfloat16" if precision == "bfloat16" else None,
+        **arithmetic(device, precision),
     }
 
 

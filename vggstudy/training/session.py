@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,13 @@ from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, wri
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.data.datasets import prepare_data
 from vggstudy.training.data.splits import split_rows
-from vggstudy.training.determinism import deterministic, device_model, numerics, tensors_sha256
+from vggstudy.training.determinism import (
+    arithmetic,
+    deterministic,
+    device_model,
+    numerics,
+    tensors_sha256,
+)
 from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import build_model, check_batches, state_tensors
 from vggstudy.training.peak_memory import peak_bytes, reset_peak
@@ -251,6 +258,8 @@ def prepare(assignment: Assignment, site: Site, data: RunData | None = None) -> 
     StudyError
         As `train_run` says.
     """
+    if assignment.recipe.model.name != "vgg":
+        import_module("vggstudy.training.nets.torchvision")  # seconds that are no run's own
     started = time.perf_counter()
     reset_peak()
     loaded = data if data is not None else site.load(assignment)
@@ -396,6 +405,7 @@ def _build(
         "recipe": recipe.identity(),
         "seeds": asdict(seeds),
         "device": device_model(device),
+        **arithmetic(device, settings.precision),
         "torch": str(torch.__version__),
         "threads": site.threads if device.type == "cpu" else None,
         "data": data.digest,

@@ -16,6 +16,7 @@ from vggstudy.execution.local.layout import divisions, fastest, geometric_mean, 
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.conduct import CONDUCT_NAME, Conduct, Division, read_conduct, write_conduct
 from vggstudy.plan import PlannedRun, make_plan
+from vggstudy.processor import bfloat16_instructions
 from vggstudy.protocol import parse_protocol
 
 PROTOCOL = """\
@@ -80,6 +81,37 @@ def test_all_divisors_of_the_cores_are_tried() -> None:
     assert divisions(2) == [(2, 1), (1, 2)]
     assert divisions(12) == [(12, 1), (6, 2), (4, 3), (3, 4), (2, 6), (1, 12)]
     assert divisions(1) == [(1, 1)]
+
+
+@pytest.mark.parametrize(
+    ("flags", "precision", "told"),
+    [
+        ("flags\t\t: fpu avx512f avx512_bf16", "bfloat16", False),
+        ("flags\t\t: fpu avx2", "bfloat16", True),
+        ("flags\t\t: fpu avx2", "float32", False),
+        ("Features\t: fp asimd bf16", "bfloat16", False),
+        ("model name\t: of a system that tells no instructions", "bfloat16", False),
+    ],
+)
+def test_a_processor_that_emulates_bfloat16_is_told_of(
+    flags: str,
+    precision: str,
+    told: bool,
+    store: StudyStore,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\n{flags}\n")
+    found = bfloat16_instructions(tmp_path / "cpuinfo")
+    monkeypatch.setattr(layout, "bfloat16_instructions", lambda: found)
+    text = PROTOCOL.format(replicates=1) + f'precision = "{precision}"\n'
+    machine = Machine(NARROW)
+    machine.settle(store, make_plan(parse_protocol(text)).runs, resolve_options())
+    assert any("emulates" in note for note in machine.notes) == told
+
+
+def test_a_system_without_a_list_of_instructions_tells_nothing(tmp_path: Path) -> None:
+    assert bfloat16_instructions(tmp_path / "nowhere") is None
 
 
 def test_more_threads_must_be_clearly_faster() -> None:

@@ -16,10 +16,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vggstudy.execution import ExecutionOptions, Silent
+from vggstudy.execution import ExecutionOptions, Silent, resolve_options
 from vggstudy.execution.local import pool
 from vggstudy.execution.local.pool import ONE_REQUEST_S
 from vggstudy.ledger import StudyStore
+from vggstudy.plan import make_plan
+from vggstudy.protocol import parse_protocol
 
 TINY = """\
 schema = 1
@@ -315,3 +317,23 @@ def test_a_signal_that_is_sent_twice_at_once_is_one_request(
     assert counts == [1, 1, 2, 3]
     os.close(made.wakeup_read)
     os.close(made.wakeup_write)
+
+
+def test_the_last_runs_are_handed_out_longest_first(tmp_path: Path) -> None:
+    protocol = parse_protocol(TINY.format(replicates=6, epochs=1), filename="tiny.toml")
+    runs = make_plan(protocol).runs
+    store = StudyStore.create(tmp_path / "tiny", "text", "0" * 64, "tiny")
+    options = resolve_options(jobs=2, threads=1)
+    state = pool._Pool(runs, store, options, Silent())
+    with (
+        contextlib.closing(os.fdopen(state.wakeup_read)),
+        contextlib.closing(os.fdopen(state.wakeup_write)),
+    ):
+        assert [state.next_run() for _ in range(4)] == list(runs[:4])
+        cells = list(dict.fromkeys(run.cell_id for run in runs))
+        state.seconds[cells[1]] = 3.0
+        assert state.next_run() == runs[4]  # nothing is known of its cell: it comes first
+        state.seconds[cells[0]] = 2.0
+        left = [state.next_run() for _ in range(7)]
+    assert left == [run for cell in (cells[1], cells[0]) for run in runs[5:] if run.cell_id == cell]
+    assert not state.pending

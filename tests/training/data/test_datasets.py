@@ -13,6 +13,7 @@ import pytest
 from vggstudy.errors import DataError, ProtocolError
 from vggstudy.protocol.model.settings import DataSettings
 from vggstudy.training import prepare_data
+from vggstudy.training.data import builtin
 
 
 def test_digits_are_the_images_of_scikit_learn(cache_dir: Path) -> None:
@@ -26,6 +27,14 @@ def test_digits_are_the_images_of_scikit_learn(cache_dir: Path) -> None:
     # Bilinear upsampling keeps the mean; rounding to bytes moves it by less than one of 255.
     assert float(data.images.mean()) == pytest.approx(bundle.images.mean() * 255 / 16, abs=1)
     assert (data.images[..., 0] == data.images[..., 2]).all()
+
+
+def test_digits_are_the_same_where_scikit_learn_keeps_them_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here = builtin._digits_table()
+    monkeypatch.setattr(builtin, "find_spec", lambda _: None)
+    np.testing.assert_array_equal(here, builtin._digits_table())
 
 
 def test_digits_at_another_side(cache_dir: Path) -> None:

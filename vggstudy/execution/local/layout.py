@@ -15,6 +15,8 @@ from vggstudy.execution.options import ExecutionOptions, available_cores
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.ledger.conduct import Conduct, Division, read_conduct, write_conduct
 from vggstudy.plan import PlannedRun
+from vggstudy.processor import BFLOAT16, bfloat16_instructions
+from vggstudy.protocol import Recipe
 
 MIN_EPOCHS = 100
 """Least epochs, over all runs to come, for which a measurement of some seconds is worth while."""
@@ -81,6 +83,8 @@ def settle(
     """
     if not runs or options.devices != ("cpu",):
         return options
+    if measure is not None and (told := emulation(options, runs)):
+        note(told)
     kept = None if options.threads_given else _kept(store)
     if options.threads_given:
         conduct = Conduct(threads=options.threads, workers=options.jobs, chosen_by="user")
@@ -147,6 +151,20 @@ def _choose(
     return Conduct(
         threads=best.threads, workers=best.workers, chosen_by="measurement", trials=trials
     )
+
+
+def emulation(options: ExecutionOptions, runs: Sequence[PlannedRun]) -> str | None:
+    """What to say of runs in bfloat16 on a processor that has no instructions for it."""
+    asked = any(
+        isinstance(run.recipe, Recipe) and run.recipe.training.precision == "bfloat16"
+        for run in runs
+    )
+    if options.devices == ("cpu",) and asked and bfloat16_instructions() == ():
+        return (
+            'training.precision = "bfloat16": this processor has no instructions for it '
+            f"({', '.join(BFLOAT16)}) and emulates them, slower than float32"
+        )
+    return None
 
 
 def _count(number: int, noun: str) -> str:

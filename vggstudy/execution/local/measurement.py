@@ -9,7 +9,7 @@ from typing import Any
 from vggstudy.errors import ExecutionError, UntrainableError
 from vggstudy.execution.local.layout import geometric_mean
 from vggstudy.execution.local.pool import refusal
-from vggstudy.execution.local.process import WorkerProcess
+from vggstudy.execution.local.process import Crew, WorkerProcess
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.ledger import StudyStore
 from vggstudy.ledger.conduct import Division
@@ -28,6 +28,7 @@ def measure_divisions(
     store: StudyStore,
     options: ExecutionOptions,
     note: Callable[[str], None],
+    crew: Crew | None = None,
 ) -> tuple[Division, ...]:
     """Steps a second of each division, in workers like those that will execute the runs.
 
@@ -42,6 +43,9 @@ def measure_divisions(
     options : ExecutionOptions
     note : callable
         Told what workers log, and why nothing could be measured.
+    crew : Crew, optional
+        Keeps the workers, if nothing goes wrong; they have prepared the data. They are ended
+        otherwise.
 
     Returns
     -------
@@ -53,13 +57,11 @@ def measure_divisions(
     StudyError
         If data are missing or a worker cannot be started: no run could go on.
     """
+    kept = crew or Crew()
     with contextlib.ExitStack() as stack:
-        processes = []
+        stack.callback(kept.close)
         try:
-            for index in range(max(workers for workers, _ in candidates)):
-                process = WorkerProcess(index, store.path, options)
-                processes.append(process)
-                stack.callback(process.close)
+            processes = kept.start(max(workers for workers, _ in candidates), store.path, options)
             for process in processes:
                 _answer(process, "ready", note)
             every = [network(run.recipe).data for run in runs]
@@ -67,7 +69,7 @@ def measure_divisions(
             processes[0].send(("prepare", data))
             _answer(processes[0], "prepared", note)
             cells = [runs[0], runs[-1]] if runs[0].cell_id != runs[-1].cell_id else [runs[0]]
-            return tuple(
+            trials = tuple(
                 _trial(processes[:workers], threads, cells, note) for workers, threads in candidates
             )
         except OSError as error:
@@ -76,6 +78,9 @@ def measure_divisions(
         except (_DeadWorkerError, UntrainableError) as reason:
             note(f"workers and threads could not be measured: {reason}")
             return ()
+        if crew is not None:
+            stack.pop_all()
+        return trials
 
 
 def _trial(

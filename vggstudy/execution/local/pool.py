@@ -20,7 +20,7 @@ from vggstudy.environment import capture
 from vggstudy.errors import ExecutionError, StudyError
 from vggstudy.execution.attempt import attempt_entry, record_crash
 from vggstudy.execution.events import Listener
-from vggstudy.execution.local.process import WorkerProcess
+from vggstudy.execution.local.process import Crew, WorkerProcess
 from vggstudy.execution.local.stalls import StallLimit
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.trainers.code import trainer_environment
@@ -31,6 +31,9 @@ from vggstudy.protocol import Recipe, TrainerRecipe
 
 TICK_S = 0.5
 """Longest wait for a message before timeouts are looked at."""
+
+LAST_RUNS = 4
+"""Runs a worker that are handed out by their length and not in their order."""
 
 ONE_REQUEST_S = 0.3
 """Signals that come this close together were meant once: nobody asks twice in that time."""
@@ -61,11 +64,13 @@ def execute(
     listener: Listener,
     *,
     stopped_by: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM),
+    crew: Crew | None = None,
 ) -> Tally:
     """Execute planned runs on this machine; their records are in the ledger when it returns.
 
     The first of the signals ``stopped_by`` lets every running run write a checkpoint at the end of
     its epoch and stops; the second kills the workers (what their checkpoints hold is not lost).
+    Workers of ``crew`` are taken over, if they fit the options.
 
     Raises
     ------
@@ -80,6 +85,8 @@ def execute(
             raise ExecutionError("a trainer of one's own is executed only with consent")
         require_training()
     pool = _Pool(runs, store, options, listener)
+    if crew is not None and (workers := crew.take(options)):
+        pool.workers, pool.prepared = workers, True
     with _signals(pool, stopped_by):
         return pool.work()
 
@@ -103,6 +110,7 @@ class _Pool:
         limit_s = options.timeout_s if site is None or site.function else None
         measured = options.devices != ("cpu",) and site is None
         self.stalls = StallLimit(limit_s, measured=measured)  # a command's worker knows its limit
+        self.seconds: dict[str, float] = {}  # of the cell's last run
         self.finished = 0
         self.crashed = 0
         self.signals = 0
@@ -173,9 +181,22 @@ class _Pool:
         self.start_workers()
         while self.pending and (free := [worker for worker in self.workers if worker.has_room]):
             for worker in free[: len(self.pending)]:
-                run = self.pending.popleft()
+                run = self.next_run()
                 worker.assign(run)
                 self.listener.started(run, worker=worker.index)
+
+    def next_run(self) -> PlannedRun:
+        """The first that is pending; of the last ones one of those that take longest.
+
+        So no worker is left alone with a long run. A cell of which nothing is known comes first.
+        """
+        at = 0
+        if len(self.pending) <= LAST_RUNS * self.options.jobs:
+            longest = [-self.seconds.get(run.cell_id, math.inf) for run in self.pending]
+            at = longest.index(min(longest))
+        run = self.pending[at]
+        del self.pending[at]
+        return run
 
     def new_worker(self, index: int) -> WorkerProcess:
         """Start a worker process."""
@@ -236,6 +257,7 @@ class _Pool:
             return
         if record.status != "crashed":
             self.finished += 1
+            self.seconds[run.cell_id] = worker.elapsed(run.run_id)
             self.listener.finished(run, record)
         else:
             failure = record.attempts[-1]["failure"]

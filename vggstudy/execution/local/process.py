@@ -179,6 +179,44 @@ class WorkerProcess:
         return f"the worker ended with {how}{hint}{last}"
 
 
+class Crew:
+    """Worker processes that were started to be measured, and may execute the runs afterwards.
+
+    Attributes
+    ----------
+    options : ExecutionOptions or None
+        With which they were started; None while there are none.
+    """
+
+    def __init__(self) -> None:
+        self.options: ExecutionOptions | None = None
+        self._processes: list[WorkerProcess] = []
+
+    def start(self, count: int, study: Path, options: ExecutionOptions) -> list[WorkerProcess]:
+        """Start so many processes."""
+        self.options = options
+        for index in range(count):
+            self._processes.append(WorkerProcess(index, study, options))
+        return self._processes
+
+    def take(self, options: ExecutionOptions) -> list[WorkerProcess]:
+        """The processes, once, if they are what these options would start, and alive."""
+        alike = options == self.options and options.lanes is None  # lanes are told of once
+        fit = alike and len(self._processes) <= options.jobs
+        if not fit or any(each.process.poll() is not None for each in self._processes):
+            self.close()
+        taken, self._processes = self._processes, []
+        for each in taken:
+            each.ready = True
+        return taken
+
+    def close(self) -> None:
+        """End those that nobody has taken."""
+        for each in self._processes:
+            each.close()
+        self._processes = []
+
+
 def _environment(options: ExecutionOptions, device: str) -> dict[str, str]:
     """A worker's environment: threads, memory, deterministic cuBLAS, this package importable."""
     own = options.trainer is not None

@@ -15,7 +15,6 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import ModelSettings
 from vggstudy.training.data.datasets import locate
 from vggstudy.training.draws import global_stream
-from vggstudy.training.nets.torchvision import build_torchvision
 from vggstudy.training.nets.vgg import Vgg, initialise
 
 
@@ -151,6 +150,8 @@ def _build(
 ) -> nn.Module:
     """Build a network, drawing from torch's global generator."""
     if settings.name != "vgg":
+        from vggstudy.training.nets.torchvision import build_torchvision  # imports torchvision
+
         return build_torchvision(
             settings, n_classes=n_classes, side=side, weights_path=weights_path
         )

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import StochasticDepth
 
 
 class SeededDropout(nn.Module):
@@ -91,6 +90,8 @@ def replace_modules(model: nn.Module) -> None:
 
 def _replacement(module: nn.Module) -> nn.Module | None:
     """What stands in for a module; None where it stays."""
+    from torchvision.ops import StochasticDepth  # seconds that only torchvision's models pay
+
     if isinstance(module, (nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)):
         return SeededDropout(module.p, unit_dims=2)
     if isinstance(module, nn.Dropout):
