@@ -215,24 +215,32 @@ def compare_rules(
     note : Note or None
         What could not be varied.
     """
-    expected = verdicts_of(base)
-    known = {_labelled(result.table): result for result in (base, *analysed)}
+    known = {_labelled(result.table): _Said.of(result) for result in (base, *analysed)}
+    expected = known[_labelled(base.table)]
     outcomes = []
     for specification, table in tables.items():
-        result = known[_labelled(table)]
-        found = {name: verdicts_of(result).get(name, "not_estimable") for name in expected}
-        changed = tuple(name for name in expected if found[name] != expected[name])
-        headline = {claim.id: claim for claim in result.headline()}
+        said = known[_labelled(table)]
+        found = {name: said.verdicts.get(name, "not_estimable") for name in expected.verdicts}
+        changed = tuple(name for name, one in expected.verdicts.items() if found[name] != one)
+        estimates = {name: _ends(said.headline.get(name)) for name in expected.headline}
         outcomes.append(
-            RuleResult(
-                specification,
-                table.count("converged"),
-                found,
-                {claim.id: _ends(headline.get(claim.id)) for claim in base.headline()},
-                changed,
-            )
+            RuleResult(specification, table.count("converged"), found, estimates, changed)
         )
     return Sensitivity(tuple(outcomes), note)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one result is compared by: its verdicts, and its headline claims by their ids."""
+
+    verdicts: Mapping[str, str]
+    headline: Mapping[str, Claim]
+
+    @classmethod
+    def of(cls, result: Compared) -> _Said:
+        """Looked up once a result, whatever the number of rules that it stands for."""
+        headline = result.headline()
+        return cls(_verdicts(result, headline), {claim.id: claim for claim in headline})
 
 
 def _labelled(table: RunTable) -> bytes:
@@ -242,8 +250,13 @@ def _labelled(table: RunTable) -> bytes:
 
 def verdicts_of(result: Compared) -> dict[str, str]:
     """Verdicts of the hypotheses, then the sides of the headline differences."""
+    return _verdicts(result, result.headline())
+
+
+def _verdicts(result: Compared, headline: Sequence[Claim]) -> dict[str, str]:
+    """The same, of a result whose headline claims are at hand."""
     found = {hypothesis.id: hypothesis.verdict.value for hypothesis in result.hypotheses}
-    for claim in result.headline():
+    for claim in headline:
         if claim.reference is not None:
             found[claim.id] = side(claim)
     return found

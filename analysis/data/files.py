@@ -44,6 +44,8 @@ SNIFFED_LINES = 50
 MAX_BYTES = 2 * 2**30
 """Largest table that is read, after decompression: 10 million runs of 20 columns."""
 
+MAX_OBJECTS = 2_000_000
+
 MAX_COLUMNS = 10_000
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
@@ -228,8 +230,16 @@ def _first_lines(text: str) -> Iterator[str]:
             return
 
 
+def _refuse_long(objects: int, path: Path) -> None:
+    """JSON is read whole, about 600 bytes an object."""
+    if objects > MAX_OBJECTS:
+        msg = f"{path}: {objects:,} JSON objects; at most {MAX_OBJECTS:,} are read: write it as CSV"
+        raise AnalysisError(msg)
+
+
 def _json_lines(text: str, path: Path) -> pd.DataFrame:
     """One object a line; blank lines are rows without values."""
+    _refuse_long(text.count("\n"), path)
     return _records([_object(line, path, i) for i, line in enumerate(text.splitlines(), 1)], path)
 
 
@@ -248,6 +258,7 @@ def _object(line: str, path: Path, number: int) -> dict[str, Any]:
 
 def _json_array(text: str, path: Path) -> pd.DataFrame:
     """An array of objects."""
+    _refuse_long(text.count("{"), path)
     try:
         found = json.loads(text)
     except (ValueError, RecursionError) as error:

@@ -25,6 +25,9 @@ DRAWS = 4_000
 CHUNK = 2_000_000
 """Numbers held at a time."""
 
+ROOTED = 1e-3
+"""A correlation matrix that is shrunk by this share, or more, has a root despite rounding."""
+
 ZERO_SPREAD = 1e-10
 """A standard deviation below this share of the largest value is rounding."""
 
@@ -149,13 +152,30 @@ def _maxima(
         take = min(step, draws - first)
         shift, variance = np.zeros((2, take, own.size))
         for one, away, share, sd in zip(samples, deviations, mixed, spreads, strict=True):
-            n, times = away.shape
-            runs = np.sqrt((1 - share) / (n - 1)) * (rng.standard_normal((take, n, n)) @ away)
-            runs += np.sqrt(share) * rng.standard_normal((take, n, times)) * (sd > 0)
+            n = len(away)
+            runs = _drawn(away, share, rng, take)
             shift += one.weight * sd * runs.mean(axis=1)
             variance += one.weight**2 * sd**2 * runs.var(axis=1, ddof=1) / n
         found.append((np.abs(shift) / np.sqrt(variance) / own).max(axis=1))
     return np.concatenate(found)
+
+
+def _drawn(away: FloatArray, share: float, rng: np.random.Generator, take: int) -> FloatArray:
+    """Normal samples of as many runs, with their shrunk correlations; shape (take, n, T).
+
+    A root of the correlations needs the fewest normal numbers, which take most of the time. It
+    exists once they are shrunk; else the runs' own deviations are mixed.
+    """
+    n, times = away.shape
+    if share < ROOTED:
+        runs = np.sqrt((1 - share) / (n - 1)) * (rng.standard_normal((take, n, n)) @ away)
+        runs += np.sqrt(share) * rng.standard_normal((take, n, times)) * (away != 0).any(axis=0)
+        return np.asarray(runs)
+    moves = (away != 0).any(axis=0)
+    correlation = (1 - share) / (n - 1) * (away.T @ away) + share * np.eye(times)
+    root = np.where(moves, np.linalg.cholesky(correlation).T, 0.0)
+    drawn = rng.standard_normal((take * n, times)) @ root
+    return np.asarray(drawn.reshape(take, n, times))
 
 
 def shrinkage(away: FloatArray) -> float:

@@ -21,7 +21,7 @@ from vggstudy.report.page.cards import card_of, told
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.page.flow import steps_of
 from vggstudy.report.page.sections.base import Section
-from vggstudy.report.page.sections.registry import BUILDERS
+from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.instead import instead
 from vggstudy.report.words.names import CLAIM_ID
@@ -67,8 +67,7 @@ def render(
     context = context or ReportContext()
     with speaking(language, instead(result.table)):
         view = study_view(result, context)
-        built = together([partial(build, view) for build in BUILDERS])
-        sections = [section for section in built if section is not None]
+        sections = [section for section in _built(view) if section is not None]
         html = (
             environment()
             .get_template("base.html.j2")
@@ -122,6 +121,13 @@ def facts(view: StudyView) -> str:
     text %= {"n": flow["analysed"], "planned": flow["planned"], "cells": len(view.cells)}
     lost = [f"{step.excluded} {gettext(step.reason)}" for step in steps_of(flow) if step.excluded]
     return "; ".join([text, *lost])
+
+
+def _built(view: StudyView) -> list[Section | None]:
+    """All sections in the order of the report, those that take longest begun first."""
+    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
+    built = together([partial(build, view) for build in begun])
+    return [built[begun.index(build)] for build in BUILDERS]
 
 
 def _title(context: ReportContext) -> str:

@@ -146,6 +146,23 @@ def test_report_ends_with_its_path_after_the_table_of_cells(cli: Cli, study: Pat
     assert (study / "report.html").read_text().startswith("<!doctype html>")
 
 
+@pytest.mark.parametrize("found", [True, False])
+def test_a_report_is_opened_where_there_is_a_browser(
+    cli: Cli, study: Path, monkeypatch: pytest.MonkeyPatch, found: bool
+) -> None:
+    opened: list[str] = []
+
+    def launch(url: str) -> int:
+        opened.append(url)
+        return 0 if found else 1
+
+    monkeypatch.setattr("click.launch", launch)
+    done = cli("report", "small", "--open", "-q")
+    assert done.code == 0
+    assert opened == [(study / "report.html").resolve().as_uri()]
+    assert ("no browser could be started" in done.err) is not found
+
+
 def test_the_direction_of_an_outcome_is_an_option(cli: Cli, tmp_path: Path) -> None:
     rows = "\n".join(
         f"{a},{s},converged,{0.7 + 0.1 * a + s / 100}" for a in (1, 2) for s in range(3)

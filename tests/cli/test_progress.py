@@ -147,3 +147,32 @@ def test_a_closed_stderr_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None
 )
 def test_an_epoch_is_told_by_what_was_reported(report: dict[str, float], text: str) -> None:
     assert epoch_text(report) == text
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_steps_are_one_line_on_a_terminal_that_is_gone_at_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", terminal := Terminal())
+    with contextlib.suppress(KeyboardInterrupt), Console().steps() as step:
+        step("drawing \x1b[2J")
+        raise KeyboardInterrupt
+    said = terminal.getvalue()
+    assert said.count("\n") == 0
+    assert said.endswith("\r\x1b[K\r")  # also after an interrupt
+    assert "\x1b[2J" not in said  # nothing of a study steers the terminal
+
+
+@pytest.mark.parametrize("quiet", [False, True])
+def test_steps_are_not_said_where_nobody_watches(
+    monkeypatch: pytest.MonkeyPatch, quiet: bool
+) -> None:
+    monkeypatch.setattr(sys, "stderr", other := Terminal() if quiet else io.StringIO())
+    with Console(quiet=quiet).steps() as step:
+        step("drawing")
+    assert other.getvalue() == ""

@@ -11,7 +11,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -22,6 +22,9 @@ from vggstudy.errors import printable as escape
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CLEAR_REST = "\x1b[K"
+"""Clears a terminal's line from the cursor on."""
 
 
 def printable(text: str) -> str:
@@ -96,6 +99,20 @@ class Console:
                 lines.append(f"{said}: a pipe gets all")
         for line in lines:
             self.data(line)
+
+    @contextlib.contextmanager
+    def steps(self) -> Iterator[Callable[[str], None]]:
+        """Says on a terminal what is being done: one line, overwritten, and gone at the end."""
+
+        def step(text: str) -> None:
+            if self.live:  # the cursor goes back, so that a warning begins where the line did
+                with contextlib.suppress(BrokenPipeError):
+                    click.echo(f"{printable(text)}{CLEAR_REST}\r", err=True, nl=False, color=True)
+
+        try:
+            yield step
+        finally:
+            step("")
 
     @property
     def live(self) -> bool:

@@ -85,6 +85,7 @@ def analyze_command(
 @table_options
 @output_option
 @language_option
+@click.option("--open", "opens", is_flag=True, help="Open the report in a browser.")
 @common
 def report_command(
     console: Console,
@@ -93,6 +94,8 @@ def report_command(
     output: Path | None,
     language: str,
     asked: tuple[str, ...],
+    *,
+    opens: bool,
 ) -> None:
     """Render the HTML report of SOURCE (a study, or a CSV with one row a run).
 
@@ -106,28 +109,34 @@ def report_command(
     opened = open_for(source, table)
     if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
         table = TableChoice({**table.said, "factors": opened.table.factors})
-    result = analyze_source(opened, sensitivity=True, asked=asked)
-    if opened.claims_path is not None:
-        try:
-            write_result(opened.claims_path, published_claims(result).to_json())
-        except OutputError as error:
-            if output is None:
-                raise
-            console.warn(str(error))
-    spoken = ["--lang", language] if language != "en" else []
-    context = report_context(opened, ["vggstudy", "report", source, *table.arguments(), *spoken])
-    target = output or _report_path(opened)
-    path = write_report(result, target, context=context, language=language)
+    with console.steps() as step:
+        step(f"estimating what {len(opened.table):,} runs say ...")
+        result = analyze_source(opened, sensitivity=True, asked=asked)
+        if opened.claims_path is not None:
+            try:
+                write_result(opened.claims_path, published_claims(result).to_json())
+            except OutputError as error:
+                if output is None:
+                    raise
+                console.warn(str(error))
+        spoken = ["--lang", language] if language != "en" else []
+        command = ["vggstudy", "report", source, *table.arguments(), *spoken]
+        step(f"drawing the report of {len(result.claims):,} claims ...")
+        context = report_context(opened, command)
+        target = output or _report_path(opened)
+        path = write_report(result, target, context=context, language=language)
     if opened.study is not None:
         warn_of_code(console, opened.study)
     if console.as_json:
         console.json("report", {"path": str(path), "claims": len(result.claims)})
-        return
-    if opened.study is not None and not console.quiet:
-        from vggstudy.cli.status import print_cells
+    else:
+        if opened.study is not None and not console.quiet:
+            from vggstudy.cli.status import print_cells
 
-        print_cells(console, opened.study)
-    console.data(str(path))
+            print_cells(console, opened.study)
+        console.data(str(path))
+    if opens and click.launch(path.resolve().as_uri()):
+        console.warn(f"no browser could be started; the report is {path}")
 
 
 def _report_path(source: Source) -> Path:

@@ -46,11 +46,16 @@ def strangers(
 ) -> Iterator[tuple[Path, str]]:
     """The records that `refuse_strangers` refuses, each with what disagrees."""
     digests: dict[str, str] = {}
+    compared: dict[tuple[str, str | None], str | None] = {}  # runs of a cell have one recipe
     for run_id, row in rows.items():
         run, summary = plan.by_id[run_id], row.summary
         problem = _stranger(run, row.cell_id, summary)
-        if problem is None and summary.get("recipe_sha256") != _digest(run, digests):
-            problem = _recipe_problem(run, store)
+        recipe = summary.get("recipe_sha256")
+        if problem is None and recipe != _digest(run, digests):
+            pair = run.cell_id, recipe
+            if recipe is None or pair not in compared:
+                compared[pair] = _recipe_problem(run, store)
+            problem = compared[pair]
         if problem:
             yield store.record_path(run_id), f"{problem}; {_REMEDY}"
 

@@ -12,7 +12,7 @@ from vggstudy.analysis.notes import Note, say
 from vggstudy.protocol import LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.stated.models import ModelRequests
-from vggstudy.study.runs import recorded_rows, relabelled_frame
+from vggstudy.study.runs import relabelled_frames, with_unfinished
 from vggstudy.study.sources import Source, open_source, study_table
 from vggstudy.study.study import Study
 from vggstudy.study.tables import TableAsked
@@ -187,13 +187,15 @@ def _study_tables(
     study: Study, outcome: str, chosen: Sequence[Specification]
 ) -> dict[Specification, RunTable]:
     """A study's runs under other label rules; its records are read once."""
-    store = study.store()
-    rows = recorded_rows(study.analysed, store)
+    rules = {(one.margin, one.checkpoint): _rule(study, one) for one in chosen}
+    frames = dict(
+        zip(rules, relabelled_frames(study.analysed, study.store(), [*rules.values()]), strict=True)
+    )
 
     def table(one: Specification) -> RunTable:
-        rule = _rule(study, one)
-        frame = relabelled_frame(study.analysed, store, rule, unfinished=one.unfinished, rows=rows)
-        return study_table(study, outcome, frame)
+        frame = frames[one.margin, one.checkpoint]
+        counted = with_unfinished(frame) if one.unfinished == "converged" else frame
+        return study_table(study, outcome, counted)
 
     return {one: table(one) for one in chosen}
 

@@ -351,29 +351,44 @@ def curve_stability(losses: Sequence[float | None]) -> float | None:
     return stdev(later - earlier for earlier, later in pairwise(known))
 
 
-def relabelled_frame(
-    plan: Plan,
-    store: StudyStore,
-    rule: LabelRule,
-    *,
-    unfinished: str | None,
-    rows: Mapping[str, IndexRow] | None = None,
-) -> pd.DataFrame:
-    """`study_frame` under another rule, with failed runs that were still improving as told.
+def relabelled_frames(
+    plan: Plan, store: StudyStore, rules: Sequence[LabelRule]
+) -> list[pd.DataFrame]:
+    """`study_frame` under each of some rules; the records are read, and measured, once.
+
+    Only the columns ``outcome`` and ``completion`` depend on a rule.
 
     Parameters
     ----------
     plan : Plan
+        Of a study without a trainer of its own, which labels its runs itself.
     store : StudyStore
-    rule : LabelRule
-    unfinished : str or None
-        ``"converged"`` counts failed and unfinished runs as converged, at the accuracy that they
-        had reached; otherwise they failed within their budget.
-    rows : mapping of str to IndexRow, optional
-        From `recorded_rows`, where they were read before.
+    rules : sequence of LabelRule
     """
-    frame = study_frame(plan, store, rule, rows=rows)
-    if unfinished == "converged":
-        open_ended = (frame["outcome"] == "failed_to_learn") & (frame["completion"] == "unfinished")
-        frame.loc[open_ended, "outcome"] = "converged"
-    return frame
+    rows = recorded_rows(plan, store)
+    labellers = [labeller(plan, rule, store.comparisons) for rule in rules]
+    missing = [("missing", None)] * len(rules)
+    found = [
+        _labels(run, rows[run.run_id], labellers) if run.run_id in rows else missing
+        for run in plan.runs
+    ]
+    frame = study_frame(plan, store, rows=rows)
+    return [
+        frame.assign(outcome=[one[0] for one in own], completion=[one[1] for one in own])
+        for own in zip(*found, strict=True)
+    ]
+
+
+def _labels(
+    run: PlannedRun, record: IndexRow, labellers: Sequence[Labeller]
+) -> list[tuple[str, str | None]]:
+    """Outcome and completion of one run by every rule."""
+    result = record.result
+    labels = [label(run, str(record.status), result) for label in labellers]
+    return [(one.outcome, one.completion) for one in labels]
+
+
+def with_unfinished(frame: pd.DataFrame) -> pd.DataFrame:
+    """A `study_frame` whose failed runs that were still improving converged, where they were."""
+    open_ended = (frame["outcome"] == "failed_to_learn") & (frame["completion"] == "unfinished")
+    return frame.assign(outcome=frame["outcome"].mask(open_ended, "converged"))

@@ -43,3 +43,6 @@ BUILDERS: tuple[Callable[[StudyView], Section | None], ...] = (
     plan.build,
     s13_cite.build,
 )
+
+LONGEST = (s09_curves.build, s04_accuracy.build, s07_interactions.build)
+"""Those that take longest, the longest first: what begins last is waited for."""

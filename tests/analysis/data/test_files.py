@@ -186,3 +186,17 @@ def test_lines_of_json_are_counted_from_one(tmp_path: Path) -> None:
     path.write_text("\n".join(lines), "utf-8")
     with pytest.raises(AnalysisError, match=r"line 3 \('learnt'\)"):
         RunTable.read_csv(path, ["depth"])
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a": 1}\n{"a": 2}\n{"a": 3}\n', '[{"a": 1}, {"a": 2}, {"a": 3}]']
+)
+def test_json_of_too_many_objects_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    monkeypatch.setattr(files, "MAX_OBJECTS", 2)
+    monkeypatch.setattr(files, "_records", None)  # nothing gets as far
+    path = tmp_path / "in.json"
+    path.write_text(text)
+    with pytest.raises(AnalysisError, match="3 JSON objects; at most 2 are read: write it as CSV"):
+        read_table_file(path, ())
