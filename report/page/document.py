@@ -88,13 +88,6 @@ def render(
     return clean(html.rstrip()) + "\n"
 
 
-def _built(view: StudyView) -> list[Section | None]:
-    """All sections in the order of the report, those that take longest begun first."""
-    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
-    built = together([partial(build, view) for build in begun])
-    return [built[begun.index(build)] for build in BUILDERS]
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """A section with its number: none for the summary, letters from the appendix on.
@@ -128,6 +121,13 @@ def facts(view: StudyView) -> str:
     text %= {"n": flow["analysed"], "planned": flow["planned"], "cells": len(view.cells)}
     lost = [f"{step.excluded} {gettext(step.reason)}" for step in steps_of(flow) if step.excluded]
     return "; ".join([text, *lost])
+
+
+def _built(view: StudyView) -> list[Section | None]:
+    """All sections in the order of the report, those that take longest begun first."""
+    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
+    built = together([partial(build, view) for build in begun])
+    return [built[begun.index(build)] for build in BUILDERS]
 
 
 def _title(context: ReportContext) -> str:
