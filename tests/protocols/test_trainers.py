@@ -26,6 +26,7 @@ NEEDS = {
     "digits_torch": "torch",
     "digits_hydra": "hydra",
     "digits_lightning": "lightning",
+    "digits_keras": "keras",
 }
 """Examples, and what each cannot do without."""
 
