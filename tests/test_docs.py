@@ -145,7 +145,7 @@ def test_every_relative_link_in_markdown_leads_to_a_file(file: Path) -> None:
         target.path
         for target in targets
         if not target.scheme and target.path and not (file.parent / unquote(target.path)).exists()
-        if not (file.is_relative_to(REPOSITORY / "docs") and target.path.startswith("../reports/"))
+        if not (file.is_relative_to(REPOSITORY / "docs") and "reports/" in target.path)
     ]  # reports are put into the site when it is built, where links to them are checked
     assert broken == []
 
