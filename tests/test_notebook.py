@@ -63,7 +63,7 @@ def test_claims_are_shown_as_tables() -> None:
     values: dict[str, Any] = {"outcome": "converged", "quantity": "p", "unit": "probability"}
     numbers: dict[str, Any] = {"level": 0.95, "n": 10, "k": 5}
     claim = Claim("converged.p", "it <is>", **values, **numbers, estimate=0.5, low=0.2, high=0.8)
-    assert repr(claim) == "<Claim converged.p: 0.5, 95% [0.2, 0.8], n = 10>"
+    assert repr(claim) == "<Claim converged.p: 0.50, 95% [0.20, 0.80], n = 10>"
     assert "<tr><td>of</td><td>it &lt;is&gt;</td></tr>" in claim._repr_html_()
     others = [
         Claim(f"converged.p@a={i}", "", **values, **numbers, conditions={"a": str(i)})

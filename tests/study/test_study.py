@@ -245,8 +245,10 @@ def test_unknown_study_names_those_that_there_are(
     (tmp_path / "studies").mkdir()
     (tmp_path / "moved").rename(tmp_path / "studies" / "small")
     assert find_study("small") == Path("studies/small")
-    with pytest.raises(LedgerError, match="studies here: small"):
+    with pytest.raises(LedgerError, match="nor at studies/smal; did you mean 'small'"):
         find_study("smal")
+    with pytest.raises(LedgerError, match="studies here: small"):
+        find_study("other")
 
 
 def test_moved_study_opens_with_its_protocol(study: Study, tmp_path: Path) -> None:

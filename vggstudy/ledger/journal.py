@@ -136,7 +136,7 @@ class Journal:
         found, any_yet = [], False
         for entry in self.entries:
             any_yet = any_yet or entry.event in RESULTS
-            if any_yet and entry.event == "looked":
+            if any_yet and entry.event in (LOOKED, ANALYSED):
                 found.append(entry.at)
         return found
 

@@ -219,6 +219,7 @@ class _Pool:
             self.on_ready(worker)
         elif kind == "prepared":
             self.prepared = worker.ready = True
+            self.deaths_at_start = 0
         elif kind == "log":
             self.listener.note(message[1])
         elif kind == "lanes":
@@ -234,7 +235,8 @@ class _Pool:
 
     def on_ready(self, worker: WorkerProcess) -> None:
         """The first worker that is ready prepares the data before any run is handed out."""
-        self.deaths_at_start = 0
+        if self.prepared:
+            self.deaths_at_start = 0  # before that, the next may die of preparing as the last did
         if self.prepared or self.preparing is not None:
             worker.ready = True
         else:
