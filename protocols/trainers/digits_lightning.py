@@ -137,9 +137,11 @@ def main() -> None:
         DataLoader(validation, batch_size=N_VALIDATION),
         ckpt_path=last if last.exists() else None,
     )
-    found = trainer.callback_metrics
+    # Measured anew: a run that was killed after its last epoch has trained none in this process.
+    judged = DataLoader(validation, batch_size=N_VALIDATION)
+    (validated,) = trainer.validate(model, judged, verbose=False)
     (tested,) = trainer.test(model, DataLoader(test, batch_size=len(test)), verbose=False)
-    finish(val_loss=found["val_loss"].item(), **tested)
+    finish(val_loss=validated["val_loss"], **tested)
 
 
 if __name__ == "__main__":

@@ -205,3 +205,16 @@ def test_examples_lose_nothing_to_kills_at_random_times(
         kills += killed_until_done(name, folder, ONE_EACH, seconds, rng)
         check(folder, undisturbed)
     sys.stdout.write(f"{name}: {kills} kills of {studies} studies, nothing lost\n")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", needing(["digits_torch", "digits_lightning", "digits_keras"]))
+def test_a_run_that_is_killed_after_its_last_epoch_still_ends(name: str, tmp_path: Path) -> None:
+    required = ("--lr=0.1", "--optimizer=sgd", "--seed=1") if name == "digits_torch" else ()
+    program = [sys.executable, f"protocols/trainers/{name}.py"]
+    command = [*program, "--epochs=1", f"--out={tmp_path}", *required]
+    first, again = (
+        subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()[-1]
+        for _ in range(2)
+    )
+    assert first == again
