@@ -16,8 +16,9 @@ from vggstudy.ledger.sealed import seal
 from vggstudy.plan import PlannedRun
 from vggstudy.protocol import parse_protocol
 from vggstudy.study.analyze import analyze
+from vggstudy.study.places import find_study
 from vggstudy.study.sources import open_source
-from vggstudy.study.study import Study, find_study, protocol_text
+from vggstudy.study.study import Study, protocol_text
 
 PROTOCOL = """\
 schema = 1

@@ -15,14 +15,15 @@ from torch import Tensor
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
-from vggstudy.training import session as module
+from vggstudy.training import keeper as module
 from vggstudy.training.aside import Background, Beside, Directly
 from vggstudy.training.checkpoint import write_checkpoint
 from vggstudy.training.determinism import tensors_sha256
+from vggstudy.training.keeper import CHECKPOINT_SHARE
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.streams import HostStream
-from vggstudy.training.session import CHECKPOINT_SHARE, Assignment, Session, Site
+from vggstudy.training.session import Assignment, Session, Site
 
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")

@@ -66,20 +66,22 @@ def test_bfloat16_learns_as_float32_does(make_recipe: Make, seeds: Seeds, cache_
     assert min(accuracies.values()) > 0.7
 
 
+def interrupted(recipe: Recipe, seeds: Seeds, cache_dir: Path, folder: Path) -> Path:
+    """The checkpoint of a run that was stopped after its first epoch."""
+    path, asked = folder / "checkpoint.pt", iter((False, True))
+    with pytest.raises(Interrupted):
+        train_run(
+            recipe, seeds, cache_dir=cache_dir, checkpoint=path, should_stop=lambda: next(asked)
+        )
+    return path
+
+
 def test_bfloat16_resumes_to_the_bits_of_an_uninterrupted_run(
     make_recipe: Make, seeds: Seeds, cache_dir: Path, tmp_path: Path
 ) -> None:
     recipe = make_recipe(training_precision="bfloat16", training_epochs=3, model_batch_norm=True)
     straight = train_run(recipe, seeds, cache_dir=cache_dir)
-    path, asked = tmp_path / "checkpoint.pt", iter((False, True))
-    with pytest.raises(Interrupted):
-        train_run(
-            recipe,
-            seeds,
-            cache_dir=cache_dir,
-            checkpoint=path,
-            should_stop=lambda: next(asked),
-        )
+    path = interrupted(recipe, seeds, cache_dir, tmp_path)
     resumed = train_run(recipe, seeds, cache_dir=cache_dir, checkpoint=path)
     assert resumed.timings["resumed_at"] == [1]
     assert resumed.result == straight.result
@@ -93,15 +95,7 @@ def test_a_run_in_bfloat16_is_not_resumed_by_other_instructions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     recipe = make_recipe(training_precision="bfloat16", training_epochs=2)
-    path, asked = tmp_path / "checkpoint.pt", iter((False, True))
-    with pytest.raises(Interrupted):
-        train_run(
-            recipe,
-            seeds,
-            cache_dir=cache_dir,
-            checkpoint=path,
-            should_stop=lambda: next(asked),
-        )
+    path = interrupted(recipe, seeds, cache_dir, tmp_path)
     monkeypatch.setattr(determinism, "bfloat16_instructions", lambda: ("of another kind",))
     with pytest.raises(
         CheckpointMismatch, match=r"bfloat16: the checkpoint has .* of another kind"

@@ -347,7 +347,7 @@ def _compare(console: Console, known: Path, claims: ClaimSet) -> None:
 
 def is_claims_file(source: str) -> bool:
     """Whether a source is a file of claims, and no study's marker."""
-    from vggstudy.study.study import is_file
+    from vggstudy.study.places import is_file
 
     return source.endswith(".json") and is_file(source) and Path(source).name != "study.json"
 

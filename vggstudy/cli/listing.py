@@ -10,7 +10,8 @@ import click
 
 from vggstudy.cli.console import Console, common
 from vggstudy.errors import StudyError
-from vggstudy.study.study import STUDIES, Study, find_study
+from vggstudy.study.places import STUDIES, find_study
+from vggstudy.study.study import Study
 
 REPORT = "report.html"
 

@@ -9,7 +9,7 @@ import click
 from vggstudy.cli.console import Console, common, size
 from vggstudy.ledger.pack import PACK_NAME
 from vggstudy.ledger.publish import unpack_study
-from vggstudy.study.study import find_study
+from vggstudy.study.places import find_study
 
 
 @click.command("pack")

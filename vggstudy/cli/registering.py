@@ -11,7 +11,8 @@ from vggstudy.cli.runs import set_option, study_option
 from vggstudy.errors import LedgerError
 from vggstudy.ledger.receipt import Witness, add_witnesses, beside, digest_of, receipt_files
 from vggstudy.protocol import load_protocol
-from vggstudy.study.study import Study, find_study, is_file
+from vggstudy.study.places import find_study, is_file
+from vggstudy.study.study import Study
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
 

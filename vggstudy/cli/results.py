@@ -294,7 +294,8 @@ def _export_claims(
 
 def _title(source: str) -> str | None:
     """The title of a study; a table or a claims file has none."""
-    from vggstudy.study.study import Study, find_study, is_file
+    from vggstudy.study.places import find_study, is_file
+    from vggstudy.study.study import Study
 
     if is_file(source) and Path(source).name != "study.json":
         return None

@@ -9,7 +9,8 @@ import click
 from vggstudy.cli.console import Console, common, duration
 from vggstudy.plan import describe_levels
 from vggstudy.study.keeping import note_look
-from vggstudy.study.study import Study, find_study
+from vggstudy.study.places import find_study
+from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
     from vggstudy.ledger import Attempt

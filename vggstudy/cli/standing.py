@@ -62,8 +62,9 @@ def verify_command(
     --strict where something is not as planned before the first run, 3 where a file is damaged.
     """
     from vggstudy.study.basis import basis_of
+    from vggstudy.study.places import find_study
     from vggstudy.study.receipts import Trusted
-    from vggstudy.study.study import Study, find_study
+    from vggstudy.study.study import Study
 
     try:
         basis = basis_of(Study.open(find_study(study)), trusted=Trusted(**trusted))

@@ -81,7 +81,7 @@ def init_command(
 
 def _other_file(source: str | None) -> Path | None:
     """The file that a protocol is to be made of; None where it is a protocol itself, or none."""
-    from vggstudy.study.study import is_file
+    from vggstudy.study.places import is_file
 
     if source is None or Path(source).suffix == ".toml" or not is_file(source):
         return None

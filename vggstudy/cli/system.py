@@ -13,8 +13,9 @@ from vggstudy.cli.standing import say_basis
 from vggstudy.cli.trainers import warn_of_code
 from vggstudy.errors import LedgerError, ProtocolError, StudyError
 from vggstudy.ledger import StudyStore
+from vggstudy.study.places import find_study
 from vggstudy.study.rescue import Rescue, mend_marker
-from vggstudy.study.study import Study, find_study
+from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
     from vggstudy.study.basis import Basis

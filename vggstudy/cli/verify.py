@@ -138,7 +138,8 @@ def _study_claims(
 def _again(console: Console, against: str, choice: RerunChoice) -> dict[str, Any]:
     """What came of the runs that were trained again; nothing where none was asked for."""
     from vggstudy.cli.rerunning import rerun_study
-    from vggstudy.study.study import Study, find_study, is_file
+    from vggstudy.study.places import find_study, is_file
+    from vggstudy.study.study import Study
 
     if not choice.count:
         return {}

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.study.frames import pandas_frame
+from vggstudy.study.places import is_file
 from vggstudy.study.runs import labeller, measured, recorded_rows
 from vggstudy.study.sources import open_source
 from vggstudy.study.stated_tables import is_protocol
-from vggstudy.study.study import Study, is_file
+from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
     import pandas as pd

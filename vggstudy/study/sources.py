@@ -13,8 +13,9 @@ from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.study.frames import pandas_frame
 from vggstudy.study.labels import counts_all
 from vggstudy.study.outcomes import not_recorded
+from vggstudy.study.places import find_study, is_file
 from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of
-from vggstudy.study.study import Study, find_study, is_file
+from vggstudy.study.study import Study
 from vggstudy.study.tables import (
     AUTO,
     Decide,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 from vggstudy.errors import TableOptionError
 from vggstudy.protocol import Protocol, load_protocol
-from vggstudy.study.study import is_file
+from vggstudy.study.places import is_file
 
 if TYPE_CHECKING:
     from vggstudy.study.tables import TableAsked

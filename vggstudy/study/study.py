@@ -20,11 +20,11 @@ from vggstudy.plan import Plan, PlannedRun, make_plan, refuse_table, select_runs
 from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
 from vggstudy.study.driving import Driver
 from vggstudy.study.keeping import Keeper, note_look
+from vggstudy.study.places import STUDIES, find_study
 from vggstudy.study.progress import Progress
 from vggstudy.study.splits import needs_training_split
 from vggstudy.study.stopping import Looks, looks_of, refuse_changed_looks
 from vggstudy.study.trainers import trainer_site
-from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from vggstudy.study.driving import Watch
     from vggstudy.study.labels import Label
     from vggstudy.study.runs import Labeller
-
-STUDIES = Path("studies")
-"""Folder of the studies, relative to the working folder."""
 
 
 class Study:
@@ -380,39 +377,6 @@ class Study:
         """A folder that is there but is no study is not taken for an empty one."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             StudyStore.open(self.path, readonly=True)
-
-
-def is_file(path: str | Path) -> bool:
-    """Whether there is such a file; False where the system will not even look for it."""
-    try:
-        return Path(path).is_file()
-    except OSError:
-        return False
-
-
-def find_study(path: str | Path) -> Path:
-    """The folder of a study, given by its path or its name below ``studies/``.
-
-    Raises
-    ------
-    LedgerError
-        If there is neither, naming the studies that there are.
-    """
-    folder = Path(path)
-    try:
-        if folder.name == "study.json" and folder.is_file():
-            return folder.parent
-        if folder.exists():
-            return folder
-        if len(folder.parts) == 1 and (STUDIES / folder).is_dir():
-            return STUDIES / folder
-    except OSError as error:  # a name too long, a folder that may not be entered
-        raise LedgerError(explain(error, folder, "opened")) from None
-    known = sorted(marker.parent.name for marker in STUDIES.glob("*/study.json"))
-    there = hint(folder.name, known, "studies here") if known else f"there are none in {STUDIES}/"
-    also = f", nor at {STUDIES / folder}" if len(folder.parts) == 1 else ""
-    msg = f"there is no study at {folder}{also}; {there}"
-    raise LedgerError(msg)
 
 
 def protocol_text(protocol: Protocol) -> str:

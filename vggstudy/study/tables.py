@@ -168,8 +168,6 @@ def tables_of(
         If the table cannot be read or analysed, or nothing says what its factors are.
     """
     from vggstudy.analysis.data.one_row import OneRow, one_row_a_run
-    from vggstudy.analysis.data.table import RunTable
-    from vggstudy.analysis.data.times import table_of_times
 
     where = str(source) if isinstance(source, Path) else "the data frame"
     names = _factors(protocol, factors, where)
@@ -181,18 +179,38 @@ def tables_of(
     times = _times(asked, settings, [str(name) for name in file.frame.columns])
     if "time" in asked and "outcomes" not in asked:
         outcomes = ()
-    replicate = asked.get("replicate")
-    how = OneRow(asked.get("last"), tuple(asked.get("average_over", ())), replicate)
+    averaged = tuple(asked.get("average_over", ()))
+    how = OneRow(asked.get("last"), averaged, asked.get("replicate"))
     _refuse_twice_divided(asked, settings.outcome, file.percents.intersection(outcomes))
     measured = (*outcomes, *([times.time] if times else []))
     file, notes = one_row_a_run(file, names, measured, how)
+    tables = _by_outcome(file, names, outcomes, times, asked, settings, protocol)
+    _check_levels(asked.get("levels", {}), tables[0])
+    tables[0] = replace(tables[0], notes=(*taken, *notes, *tables[0].notes))
+    return tables
+
+
+def _by_outcome(
+    file: TableFile,
+    factors: Sequence[str],
+    outcomes: Sequence[str],
+    times: TimesAsked | None,
+    asked: TableAsked,
+    settings: AnalysisSettings,
+    protocol: Protocol | None,
+) -> list[RunTable]:
+    """The runs once for each outcome, times to a target the last."""
+    from vggstudy.analysis.data.table import RunTable
+    from vggstudy.analysis.data.times import table_of_times
+
     declared = dict(protocol.design.factors) if protocol else {}
     levels = {**declared, **asked.get("levels", {})}
+    replicate = asked.get("replicate")
     rule = protocol.label if protocol else LabelRule()
     tables = [
         RunTable.from_frame(
             file.frame,
-            factors=names,
+            factors=factors,
             outcome=outcome,
             margin=rule.margin,
             chance=asked.get("chance"),
@@ -207,18 +225,15 @@ def tables_of(
         for outcome in outcomes
     ]
     if times is not None:
-        tables.append(
-            table_of_times(
-                file.frame,
-                times,
-                factors=names,
-                levels=levels,
-                replicate=replicate,
-                names=file.names,
-            )
+        table = table_of_times(
+            file.frame,
+            times,
+            factors=factors,
+            levels=levels,
+            replicate=replicate,
+            names=file.names,
         )
-    _check_levels(asked.get("levels", {}), tables[0])
-    tables[0] = replace(tables[0], notes=(*taken, *notes, *tables[0].notes))
+        tables.append(table)
     return tables
 
 

@@ -1,14 +1,11 @@
-"""One run under way: its live state, its checkpoint, its clock and what it is issued by."""
+"""One run under way: its live state, its clock and what it is issued by."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, suppress
-from dataclasses import asdict, dataclass, field
-from functools import partial
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,7 +17,6 @@ from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Directly
-from vggstudy.training.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.data.datasets import prepare_data
 from vggstudy.training.data.splits import split_rows
@@ -31,6 +27,7 @@ from vggstudy.training.determinism import (
     numerics,
     tensors_sha256,
 )
+from vggstudy.training.keeper import Keeper, Parts, read_state
 from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import build_model, check_batches, state_tensors
 from vggstudy.training.peak_memory import peak_bytes, reset_peak
@@ -38,13 +35,8 @@ from vggstudy.training.pending import InThread, Stages
 from vggstudy.training.results import EpochReport, TrainingResult, finite
 from vggstudy.training.summary import Fetch, summarise
 
-logger = logging.getLogger(__name__)
-
 _TRAINABLE: set[tuple[object, ...]] = set()
 """Networks, sizes of images and of batches that are known to go together."""
-
-CHECKPOINT_SHARE = 0.02
-"""Share of the driving thread's time that checkpoints may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,108 +104,6 @@ class Assignment:
         return f"{self.recipe.data.model_dump_json()} {self.seeds.split}"
 
 
-@dataclass(slots=True)
-class Parts:
-    """Seconds over all parts of an interrupted run.
-
-    Attributes
-    ----------
-    data_s, total_s : float
-    resumed_at : list of int
-        Epochs that were done when the run was resumed.
-    """
-
-    data_s: float = 0.0
-    total_s: float = 0.0
-    resumed_at: list[int] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Keeper:
-    """Writes the checkpoints of one run.
-
-    Attributes
-    ----------
-    path : Path or None
-    every_s : float
-        Least seconds between two checkpoints; 0 writes one after every epoch, and waits for it.
-    fingerprint : dict
-        What a checkpoint must share with the run that resumes it.
-    aside : Aside
-        Where they are written.
-    parts : Parts
-    since : float
-        When this part of the run began.
-    written_at : float
-        When the last checkpoint was begun, by the same clock.
-    cost_s : float
-        What that took of the driving thread.
-    epoch : int
-        Epochs that were done then.
-    writing : Future or None
-        The checkpoint that is being written.
-    """
-
-    path: Path | None
-    every_s: float
-    fingerprint: dict[str, Any]
-    aside: Aside
-    parts: Parts
-    since: float
-    written_at: float = 0.0
-    cost_s: float = 0.0
-    epoch: int = 0
-    writing: Future[None] | None = None
-
-    def resume(self, run: Run, state: Mapping[str, Any] | None) -> None:
-        """Continue from a checkpoint that was read, if there was one."""
-        self.written_at = self.since
-        if state is None:
-            return
-        run.restore(state["run"])
-        before = state["parts"]
-        self.parts.data_s += before["data_s"]
-        self.parts.total_s += before["total_s"]
-        self.parts.resumed_at = [*before["resumed_at"], run.epoch]
-        self.epoch = run.epoch
-
-    def keep(self, run: Run, *, always: bool = False) -> None:
-        """Begin to write a checkpoint, if it is time to; ``always`` waits until it is written.
-
-        Raises
-        ------
-        ExecutionError
-            If this one, or the one before it, cannot be written.
-        """
-        self.settle(wait=always)
-        now = time.perf_counter()
-        if self.path is None or self.epoch == run.epoch or not (always or self._due(now)):
-            return
-        parts = asdict(self.parts)
-        parts["total_s"] += now - self.since
-        write = partial(_write, self.path, self.fingerprint)
-        self.writing = self.aside.submit({"run": run.state(), "parts": parts}, write)
-        self.written_at, self.epoch = now, run.epoch
-        self.settle(wait=always or self.every_s == 0)
-        self.cost_s = time.perf_counter() - now
-
-    def _due(self, now: float) -> bool:
-        """Whether it is time: what they cost the driving thread stays within its share."""
-        pause_s = max(self.every_s, self.cost_s / CHECKPOINT_SHARE if self.every_s else 0.0)
-        return now - self.written_at >= pause_s and (self.aside.idle or self.every_s == 0)
-
-    def settle(self, *, wait: bool) -> None:
-        """Take note of how writing ended, if it has."""
-        if self.writing is not None and (wait or self.writing.done()):
-            writing, self.writing = self.writing, None
-            writing.result()
-
-
-def _write(path: Path, fingerprint: Mapping[str, Any], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint."""
-    write_checkpoint(path, fingerprint=fingerprint, state=state)
-
-
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A run before its first epoch, on the host: any thread may prepare it, one at a time.
@@ -265,20 +155,9 @@ def prepare(assignment: Assignment, site: Site, data: RunData | None = None) -> 
     loaded = data if data is not None else site.load(assignment)
     data_s = time.perf_counter() - started
     model, fingerprint = _build(assignment.recipe, assignment.seeds, loaded, site)
-    state = _read(assignment.checkpoint, fingerprint)
+    state = read_state(assignment.checkpoint, fingerprint)
     total_s = time.perf_counter() - started
     return Prepared(loaded, model, fingerprint, state, data_s=data_s, total_s=total_s)
-
-
-def _read(path: Path | None, fingerprint: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The state in a checkpoint, if there is one that is whole."""
-    if path is None or not path.exists():
-        return None
-    try:
-        return read_checkpoint(path, fingerprint=fingerprint)
-    except DamagedCheckpoint:
-        logger.warning("%s is damaged: the run starts again from its seeds", path)
-        return None
 
 
 class Session:
