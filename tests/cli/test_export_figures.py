@@ -51,6 +51,12 @@ def test_figures_are_written_with_what_latex_takes_in(cli: Cli, runs: Path, tmp_
         (("--figures", "f", "--width", "3mm"), "is not between 1 and 20 inches"),
         (("--format", "pdf"), "tables are written as csv, json or parquet"),
         (("--figures", "f", "--match", "x"), "no figure is named 'x'"),
+        (("--value", "accuracy.mean"), "--value is for --table"),
+        (("--table", "t.tex", "--font", "serif"), "--font is for --figures"),
+        (("--table", "t.tex", "-o", "runs.csv"), "--output does not go with --table"),
+        (("--table", "t.tex", "--format", "csv"), "--format does not go with --table"),
+        (("--figures", "f", "--what", "runs"), "--what does not go with --figures"),
+        (("--figures", "f", "--table", "t.tex"), "--figures and --table: give one of them"),
     ],
 )
 def test_what_cannot_be_drawn_is_said(

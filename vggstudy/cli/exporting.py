@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import click
+from click.core import ParameterSource
 
 from vggstudy.cli.console import common, language_option, output_option, write_result
 from vggstudy.cli.given import TableChoice, claims_option, open_for, table_options
@@ -189,6 +190,7 @@ def export_command(
     Texts that a spreadsheet would take for a formula are written with a leading apostrophe. With
     --figures, write the report's figures for a paper.
     """
+    _refuse_stray(figures, tex)
     if figures is not None:
         export_figures(
             console,
@@ -219,6 +221,32 @@ def export_command(
             write_result(output, text)
     if output is not None:
         console.say(f"{len(frame)} rows: {output}")
+
+
+OWN = {
+    **dict.fromkeys(("match", "width", "font", "language"), "--figures"),
+    **dict.fromkeys(("value", "rows", "columns"), "--table"),
+}
+"""Options that say something of one form alone."""
+
+OF_ROWS = ("what", "asked", "output")
+"""Those of the plain tables."""
+
+
+def _refuse_stray(figures: Path | None, tex: Path | None) -> None:
+    """An option that nothing would come of is a mistake."""
+    if figures is not None and tex is not None:
+        raise click.UsageError("--figures and --table: give one of them, not both")
+    form = "--figures" if figures is not None else "--table" if tex is not None else None
+    context = click.get_current_context()
+    for option in context.command.params:
+        name = option.name or ""
+        if context.get_parameter_source(name) is not ParameterSource.COMMANDLINE:
+            continue
+        if OWN.get(name, form) != form:
+            raise click.UsageError(f"{option.opts[-1]} is for {OWN[name]}")
+        if form is not None and (name in OF_ROWS or (name == "kind" and tex is not None)):
+            raise click.UsageError(f"{option.opts[-1]} does not go with {form}")
 
 
 def export_table(
@@ -317,9 +345,4 @@ def _write_parquet(frame: pd.DataFrame, output: Path | None) -> None:
         content = frame.to_parquet(index=False)
     except ImportError:
         raise StudyError(lacks("parquet", "pyarrow", "parquet")) from None
-    from vggstudy.files import explain, write_atomic
-
-    try:
-        write_atomic(output, content)
-    except OSError as error:
-        raise OutputError(explain(error, output, "written")) from None
+    write_result(output, content)
