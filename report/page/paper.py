@@ -153,9 +153,7 @@ def plot(
     """
     found = paper_figures(result, language=language)
     if name not in found:
-        hint = suggest(name, found)
-        known = ", ".join(sorted(found))
-        raise AnalysisError(f"no figure is named {name!r}{f' ({hint})' if hint else ''}: {known}")
+        raise _unnamed(name, found)
     return found[name].figure(width=width, font=font)
 
 
@@ -169,16 +167,19 @@ def chosen(found: dict[str, PaperFigure], match: Sequence[str]) -> list[PaperFig
     """
     for pattern in match:
         if not any(fnmatchcase(name, pattern) for name in found):
-            hint = suggest(pattern, found)
-            known = ", ".join(sorted(found))
-            raise AnalysisError(
-                f"no figure is named {pattern!r}{f' ({hint})' if hint else ''}: {known}"
-            )
+            raise _unnamed(pattern, found)
     return [
         one
         for name, one in found.items()
         if not match or any(fnmatchcase(name, pattern) for pattern in match)
     ]
+
+
+def _unnamed(name: str, found: Mapping[str, PaperFigure]) -> AnalysisError:
+    """That no figure is called so, and what there is."""
+    hint = suggest(name, found)
+    known = ", ".join(sorted(found))
+    return AnalysisError(f"no figure is named {name!r}{f' ({hint})' if hint else ''}: {known}")
 
 
 def _name(view: StudyView, one: Drawing) -> str:

@@ -16,14 +16,13 @@ from vggstudy._version import __version__
 from vggstudy.errors import LedgerError
 from vggstudy.files import explain, write_atomic
 from vggstudy.ledger.manifest import MANIFEST_NAME
+from vggstudy.report.citing.cite import AUTHORS
 from vggstudy.study.basis import Basis
 from vggstudy.study.study import Study
 
 CRATE_NAME, ZENODO_NAME = "ro-crate-metadata.json", ".zenodo.json"
 
 CONTEXT = "https://w3id.org/ro/crate/1.1"
-
-AUTHORS = "The authors of the study"
 
 FORMATS = {
     ".json": "application/json",
