@@ -192,8 +192,8 @@ class _Pool:
         """
         at = 0
         if len(self.pending) <= LAST_RUNS * self.options.jobs:
-            longest = [-self.seconds.get(run.cell_id, math.inf) for run in self.pending]
-            at = longest.index(min(longest))
+            taken = [self.seconds.get(run.cell_id, math.inf) for run in self.pending]
+            at = taken.index(max(taken))
         run = self.pending[at]
         del self.pending[at]
         return run
