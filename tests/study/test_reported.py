@@ -28,7 +28,7 @@ outcomes = ["seconds", "epochs", "reward", "val_loss"]
 
 
 def test_a_quantity_that_only_some_finished_runs_reported_is_warned_of(
-    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     frame = pd.DataFrame(
         {
@@ -38,7 +38,6 @@ def test_a_quantity_that_only_some_finished_runs_reported_is_warned_of(
             "crashed only": [None, None, None, 1.0, None],
         }
     )
-    monkeypatch.setattr(logging.getLogger("vggstudy"), "propagate", True)  # a command turns it off
     with caplog.at_level(logging.WARNING):
         warn_of_gaps(frame, ["all", "some", "crashed only", "none"])
     assert caplog.messages == ["some was reported by 2 of 3 finished runs"]
