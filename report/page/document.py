@@ -19,7 +19,7 @@ from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.cards import card_of, told
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.flow import steps_of
+from vggstudy.report.page.flow import steps_of, unfinished
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
@@ -79,6 +79,7 @@ def render(
                 policy=POLICY,
                 script=None,
                 title=_title(context),
+                unfinished=unfinished(view.flow, context.planned),
                 language=language,
                 version=__version__,
                 css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
