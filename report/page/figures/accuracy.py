@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.places import note_columns
 from vggstudy.report.page.figures.style import (
     BAR,
     DPI,
@@ -105,6 +106,7 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         _draw_runs(plot, cells, scale, unit, grid.width, runs=runs)
         _draw_failed(strip, cells, scale, grid.width)
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
+        note_columns(view, cells, scale.positions, 0.5 * scale.spacing, (plot, strip))
         if not view.judged:
             strip.set_yticks([])
         title = "\n".join(_title(view, panel, grid.width))
