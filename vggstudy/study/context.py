@@ -18,6 +18,7 @@ from vggstudy.study.curves import curves_of
 from vggstudy.study.looking import shown_looks
 from vggstudy.study.past import changes, touches
 from vggstudy.study.study import Study
+from vggstudy.study.table_register import table_basis
 
 if TYPE_CHECKING:
     from vggstudy.ledger.marker import Amendment, Comparisons
@@ -34,7 +35,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         The command that was given, of a table.
     """
     if source.study is None:
-        name = source.path.name if source.path else "data frame"
+        name, basis = source.path.name if source.path else "data frame", table_basis(source)
         return ReportContext(
             source="csv",
             source_name=name,
@@ -42,13 +43,14 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
             question=source.protocol.question or None if source.protocol else None,
             commands=(shlex.join(given or _command(source, name)),),
             **_source(source.protocol),
+            basis=[(remark.note, remark.odd) for remark in basis.remarks] if basis else (),
         )
-    study = source.study
+    study, basis = source.study, basis_of(source.study)
     store = study.store()
     with store.index() as index:
         environments = index.environments()
         rows = [row for row in index.rows() if row.run_id in study.analysed.by_id]
-    protocol, basis = study.protocol, basis_of(study)
+    protocol = study.protocol
     return ReportContext(
         title=protocol.title or None,
         name=protocol.name,
