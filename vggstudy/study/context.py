@@ -34,15 +34,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         The command that was given, of a table.
     """
     if source.study is None:
-        name = source.path.name if source.path else "data frame"
-        return ReportContext(
-            source="csv",
-            source_name=name,
-            title=source.protocol.title or None if source.protocol else None,
-            question=source.protocol.question or None if source.protocol else None,
-            commands=(shlex.join(given or _command(source, name)),),
-            **_source(source.protocol),
-        )
+        return _table_context(source, given)
     study = source.study
     store = study.store()
     with store.index() as index:
@@ -72,6 +64,28 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         looks=shown_looks(study),
         notes=_notes(study),
     )
+
+
+def _table_context(source: Source, given: Sequence[str]) -> ReportContext:
+    """The little that is known of a table: what its protocol says, or whoever asks for a report."""
+    name, protocol = source.path.name if source.path else "data frame", source.protocol
+    question = protocol.question or None if protocol else None
+    return ReportContext(
+        source="csv",
+        source_name=name,
+        title=source.title or (protocol.title or None if protocol else None),
+        name=protocol.name if protocol else None,
+        question=question or source.question,
+        asked_late=question is None and source.question is not None,
+        commands=(shlex.join([*(given or _command(source, name)), *_titles(source)]),),
+        **_source(protocol),
+    )
+
+
+def _titles(source: Source) -> list[str]:
+    """The options that give a report of a table its title and its question."""
+    given = {"--title": source.title, "--question": source.question}
+    return [text for name, said in given.items() if said is not None for text in (name, said)]
 
 
 def _amendments(recorded: Sequence[Amendment], basis: Basis) -> list[dict[str, Any]]:

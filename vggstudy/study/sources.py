@@ -14,7 +14,7 @@ from vggstudy.study.frames import pandas_frame
 from vggstudy.study.labels import counts_all
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.places import find_study, is_file
-from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of
+from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of, refuse_other
 from vggstudy.study.study import Study
 from vggstudy.study.tables import (
     AUTO,
@@ -55,6 +55,8 @@ class Source:
         The same runs with the protocol's further outcomes.
     simultaneous : tuple of str
         Patterns of ids of claims whose intervals are to hold together.
+    title, question : str or None
+        What the report of a table is called and asks, where its protocol does not say (`titled`).
     """
 
     table: RunTable
@@ -64,6 +66,8 @@ class Source:
     protocol: Protocol | None = None
     further: tuple[RunTable, ...] = ()
     simultaneous: tuple[str, ...] = ()
+    title: str | None = None
+    question: str | None = None
 
     @property
     def claims_path(self) -> Path | None:
@@ -95,6 +99,33 @@ class Source:
         stated = self.settings.block if block is None else block
         further = tuple(one.blocked(stated) for one in self.further)
         return replace(self, table=self.table.blocked(stated), further=further)
+
+    def titled(self, title: str | None = None, question: str | None = None) -> Source:
+        """The same runs under a title and a question; blanks in them count once, alone not at all.
+
+        Nothing that is registered is overridden.
+
+        Raises
+        ------
+        TableOptionError
+            If the runs are a study's, or the protocol of a table says otherwise.
+        """
+        given = {
+            name: " ".join(text.split())
+            for name, text in (("title", title), ("question", question))
+            if text is not None and text.strip()
+        }
+        if given and self.study is not None:
+            msg = (
+                f"{self.study.path} is a study: its title and its question stand in its protocol "
+                "(title, question)"
+            )
+            raise TableOptionError(msg)
+        for name, text in given.items():
+            stated = " ".join(str(getattr(self.protocol, name, "")).split())
+            if stated not in ("", text):
+                refuse_other(name, text, stated)
+        return replace(self, title=given.get("title"), question=given.get("question"))
 
 
 def open_source(

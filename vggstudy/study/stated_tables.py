@@ -95,7 +95,7 @@ def reading_of(
     known = {**stated, **beside, "factors": factors}
     for name, value in given.items():
         if _plain(name, value) != _plain(name, known.get(name)):
-            _refuse(name, value, known.get(name))
+            refuse_other(name, value, known.get(name))
     return factors, cast("TableAsked", stated)
 
 
@@ -108,8 +108,14 @@ def _plain(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
-def _refuse(name: str, value: Any, stated: Any) -> None:
-    """One sentence on an option and what the protocol says instead."""
+def refuse_other(name: str, value: Any, stated: Any) -> None:
+    """One sentence on an option and what the protocol says instead.
+
+    Raises
+    ------
+    TableOptionError
+        Always.
+    """
     option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
     says = "leaves that open" if stated is None else f"says {_text(stated)}"
     msg = (
