@@ -156,7 +156,7 @@ def test_hypotheses_of_a_table_get_verdicts_and_reports_their_own_name(
 
 def test_what_plans_runs_refuses_a_table_and_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(PLAN.format(more=""))
-    for command in ("run", "plan", "register"):
+    for command in ("run", "plan"):
         refused = cli(command, "plan.toml")
         assert refused.code == 3
         assert "analyze, report, cite and export read it" in refused.err

@@ -161,10 +161,13 @@ def _looks(source: Source) -> dict[str, Any]:
 def _late(source: Source) -> dict[str, Note]:
     """When hypotheses were stated that were not stated before any run, by their ids."""
     from vggstudy.study.basis import stated
+    from vggstudy.study.table_register import table_basis
 
     if source.study is not None:
         found = stated(source.study)
         return {name: one.note for name, one in found.items() if one.note is not None}
+    if (basis := table_basis(source)) is not None:
+        return {one.id: one.note for one in basis.registrations if one.note is not None}
     hypotheses = source.protocol.hypotheses if source.protocol else ()
     return {one.id: say("stated_unknown") for one in hypotheses}
 

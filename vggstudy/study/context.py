@@ -18,6 +18,7 @@ from vggstudy.study.curves import curves_of
 from vggstudy.study.looking import shown_looks
 from vggstudy.study.past import changes, touches
 from vggstudy.study.study import Study
+from vggstudy.study.table_register import table_basis
 
 if TYPE_CHECKING:
     from vggstudy.ledger.marker import Amendment, Comparisons
@@ -35,12 +36,12 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
     """
     if source.study is None:
         return _table_context(source, given)
-    study = source.study
+    study, basis = source.study, basis_of(source.study)
     store = study.store()
     with store.index() as index:
         environments = index.environments()
         rows = [row for row in index.rows() if row.run_id in study.analysed.by_id]
-    protocol, basis = study.protocol, basis_of(study)
+    protocol = study.protocol
     return ReportContext(
         title=protocol.title or None,
         name=protocol.name,
@@ -71,6 +72,7 @@ def _table_context(source: Source, given: Sequence[str]) -> ReportContext:
     """The little that is known of a table: what its protocol says, or whoever asks for a report."""
     name, protocol = source.path.name if source.path else "data frame", source.protocol
     question = protocol.question or None if protocol else None
+    basis = table_basis(source)
     return ReportContext(
         source="csv",
         source_name=name,
@@ -80,6 +82,7 @@ def _table_context(source: Source, given: Sequence[str]) -> ReportContext:
         asked_late=question is None and source.question is not None,
         commands=(shlex.join([*(given or _command(source, name)), *_titles(source)]),),
         **_source(protocol),
+        basis=[(remark.note, remark.odd) for remark in basis.remarks] if basis else (),
     )
 
 

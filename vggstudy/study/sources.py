@@ -51,6 +51,8 @@ class Source:
         The CSV file, where they are a file's.
     protocol : Protocol or None
         The protocol, where there is one.
+    stated : Path or None
+        The protocol's file, where it states the table.
     further : tuple of RunTable
         The same runs with the protocol's further outcomes.
     simultaneous : tuple of str
@@ -64,6 +66,7 @@ class Source:
     study: Study | None = None
     path: Path | None = None
     protocol: Protocol | None = None
+    stated: Path | None = None
     further: tuple[RunTable, ...] = ()
     simultaneous: tuple[str, ...] = ()
     title: str | None = None
@@ -176,17 +179,17 @@ def open_source(
     factors = (factors,) if isinstance(factors, str) else tuple(factors)
     if block is not None and factors and block not in factors and factors != AUTO:
         factors = (*factors, block)
-    stating = is_protocol(source)
-    if is_protocol(source):
-        source, protocol = read_stated(Path(source), protocol)
+    stated = Path(source) if is_protocol(source) else None
+    if stated is not None:
+        source, protocol = read_stated(stated, protocol)
     beside = {"lower_is_better": lower_is_better, "seeding": seeding, "block": block}
     given: dict[str, object] = {key: x for key, x in beside.items() if x is not None}
     if factors:
         given["factors"] = factors
-    factors, asked = reading_of(protocol, {**asked_of(table), **given}, named=not stating)
-    opened = _open(source, protocol, factors, asked, decide)
-    stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
+    factors, asked = reading_of(protocol, {**asked_of(table), **given}, stated)
+    opened = replace(_open(source, protocol, factors, asked, decide), stated=stated)
+    lower = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
+    opened = replace(opened, table=opened.table.directed(lower)).blocked(block)
     if seeding is None:
         return opened
     if opened.study is not None:
