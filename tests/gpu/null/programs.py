@@ -33,7 +33,8 @@ from vggstudy.training.session import Assignment, Site
 
 LIBRARY = ctypes.CDLL(None)
 LIBRARY.null_count.restype = ctypes.c_long
-LIBRARY.null_used.restype = ctypes.c_double
+for _told in (LIBRARY.null_used, LIBRARY.null_busy, LIBRARY.null_now):
+    _told.restype = ctypes.c_double
 REFILLS = 16
 LIVE = ("graphs", "events", "streams", "handles of cuBLAS", "handles of cuDNN")
 
@@ -347,6 +348,32 @@ def crashing() -> dict[str, Any]:
         return {"before": before, "after": [says(each) for each in calls]}
 
 
+def node_times() -> dict[str, Any]:
+    """What a recording of three kernels takes by the device's clock, and what was seen of it."""
+    stream = lane()
+    with stream.active():
+        recorder = CudaRecorder(stream.stream, None)
+        value = torch.ones(8, device="cuda")
+
+        def body() -> None:
+            value.add_(1).add_(1).add_(1)
+
+        replay = recorder.record(body)
+        stream.wait()
+        busy, now = LIBRARY.null_busy(), LIBRARY.null_now()
+        timed = recorder.time(replay, 5)
+        ready = timed.ready()
+        queued = LIBRARY.null_busy() - busy
+        stream.wait()
+        return {
+            "a replay": timed.values()[0],
+            "ready at once": ready,
+            "busy at once": queued,
+            "busy": LIBRARY.null_busy() - busy,
+            "clock": LIBRARY.null_now() - now,
+        }
+
+
 PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
     each.__name__: each
     for each in (
@@ -357,6 +384,7 @@ PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
         lacking_memory,
         second_device,
         crashing,
+        node_times,
     )
 }
 
