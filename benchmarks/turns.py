@@ -145,7 +145,7 @@ def watch(lanes: LaneSet, count: int) -> Watched:
         found.turns.append((seconds, ", ".join(done) or "steps"))
         starting |= dict.fromkeys(after.keys() - before.keys(), started)
         for key in [key for key in starting if key in after and after[key].lane.prepared]:
-            place = (after[key].slot, after[key].cell)
+            place = (after[key].place, after[key].cell)
             into = found.later_s if place in known else found.first_s
             into.append(now() - starting.pop(key))
             known.add(place)

@@ -16,6 +16,7 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes import laneset as module
+from vggstudy.training.lanes import room
 from vggstudy.training.lanes.count import LaneCount
 from vggstudy.training.lanes.graphs import Body, Recorder
 from vggstudy.training.lanes.lane import CHUNKS_AHEAD, Lane, Turn
@@ -177,7 +178,7 @@ def test_no_more_runs_are_under_way_than_there_are_lanes(
     while there:
         there.turn()
         most = max(most, len(there.active))
-        assert len({each.slot for each in there.active}) == len(there.active)
+        assert len({each.place for each in there.active}) == len(there.active)
     assert most == 2
 
 
@@ -472,8 +473,8 @@ def test_lanes_begin_only_where_their_memory_fits(
 ) -> None:
     there = lanes.new(5, late=1)
     gib = 2**30
-    monkeypatch.setattr(module, "free_bytes", Memory(there, free=10 * gib, lane=3 * gib))
-    there.budget = MemoryBudget(total=10 * gib, margin=0)
+    monkeypatch.setattr(room, "free_bytes", Memory(there, free=10 * gib, lane=3 * gib))
+    there.room.budget = MemoryBudget(total=10 * gib, margin=0)
     for key, job in mixed.items():
         there.add(key, job)
     most = 0
@@ -482,10 +483,10 @@ def test_lanes_begin_only_where_their_memory_fits(
         outcomes, _ = there.turn()
         done |= {each.key: each for each in outcomes if each.epoch is None}
         most = max(most, len(there.active))
-        assert sum(there.budget.held.values()) <= there.budget.total
+        assert sum(there.room.budget.held.values()) <= there.room.budget.total
     assert results(done) == alone
     assert most == 3
-    assert not there.budget.held
+    assert not there.room.budget.held
     assert there.count.limit == 5  # room was waited for; nothing ran short
     memory = {
         each.result.timings["peak_memory_bytes"] // gib for each in done.values() if each.result
@@ -504,7 +505,7 @@ def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
             return True
 
     there = lanes.new(3)
-    monkeypatch.setattr(module, "free_bytes", Memory(there, free=10, lane=4))
-    there.budget = Greedy(total=10, margin=4)
+    monkeypatch.setattr(room, "free_bytes", Memory(there, free=10, lane=4))
+    there.room.budget = Greedy(total=10, margin=4)
     assert results(lanes.run(there, mixed)) == alone
     assert (there.count.limit, there.count.reason) == (1, "memory ran short at 2 lanes")
