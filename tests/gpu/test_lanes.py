@@ -217,7 +217,7 @@ def test_the_number_of_lanes_is_found_and_changes_no_bit(
     done = lanes.run(there, jobs)
     assert results(done) == alone
     assert there.room.budget is not None
-    assert not there.room.budget.held
+    assert there.room.budget.held.keys() == there.room.places.kept.keys()
     assert set(there.room.budget.known) == {job.recipe.model_dump_json() for job in jobs.values()}
     assert all(0 < used < there.room.budget.total for used in there.room.budget.known.values())
 

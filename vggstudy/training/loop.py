@@ -20,9 +20,10 @@ from vggstudy.training.draws import epoch_order, epoch_seed
 from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.nets.build import restore_tensors, state_tensors
 from vggstudy.training.optim import restore_optimizer, set_rate
+from vggstudy.training.pending import Stages
 from vggstudy.training.results import CURVES, TEST_CURVES
 from vggstudy.training.schedule import Patience, Schedule, larger_is_better
-from vggstudy.training.steps import EagerSteps, Stepper, evaluate_split
+from vggstudy.training.steps import EagerSteps, Stepper, evaluation_of
 from vggstudy.training.timing import Clock
 
 FINAL = "final"
@@ -227,9 +228,9 @@ class Run:
             values |= {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
         return values
 
-    def evaluate(self, split: SplitTensors) -> Evaluation:
-        """Sums and predictions over a split with the present weights."""
-        return evaluate_split(self.step, self.data, split)
+    def evaluate(self, split: SplitTensors) -> Stages[Evaluation]:
+        """Sums and predictions over a split with the present weights, in stages."""
+        return evaluation_of(self.step, self.data, split)
 
     def _advance(self, values: Mapping[str, float]) -> None:
         """Tell an epoch's values to all that decide by them."""

@@ -267,13 +267,14 @@ def refills(cache: str, kind: str) -> dict[str, Any]:
         ended += len(outcomes)
         if len(lanes.active) == 2 and len(alive) < ended:
             gc.collect()
+            torch.cuda.empty_cache()
             found = {name: float(count(name)) for name in LIVE}
             found["allocated bytes"] = torch.cuda.memory_allocated()
             found["reserved bytes"] = torch.cuda.memory_reserved()
             found["bytes of the device"] = float(LIBRARY.null_used(0))
             alive.append(found)
 
-    lanes.add("long", job(0, epochs=40))
+    lanes.add("long", job(0, epochs=200))
     for index in range(REFILLS + 1):
         size = 16 if kind == "changing" and index % 2 else 32
         lanes.add(str(index), job(index, epochs=1, batch_size=size))

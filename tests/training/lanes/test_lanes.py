@@ -19,7 +19,7 @@ from vggstudy.training.lanes import laneset as module
 from vggstudy.training.lanes import room
 from vggstudy.training.lanes.count import LaneCount
 from vggstudy.training.lanes.graphs import Body, Recorder
-from vggstudy.training.lanes.lane import CHUNKS_AHEAD, Lane, Turn
+from vggstudy.training.lanes.lane import CHUNKS_AHEAD, MOST_CHUNKS, Lane, Turn
 from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import HostStream
@@ -194,6 +194,31 @@ def test_a_lane_never_runs_further_ahead_than_allowed(
         issued = [lane.turn().progress for _ in range(CHUNKS_AHEAD + 3)]
     assert issued == [True] * CHUNKS_AHEAD + [False] * 3
     assert lane.next_step == CHUNKS_AHEAD
+
+
+@pytest.mark.parametrize(
+    ("step_s", "epoch_s", "chunks"),
+    [
+        (0.0, None, CHUNKS_AHEAD),  # nothing is known of its steps
+        (0.01, None, 7),  # 0.5 s are 50 steps, in chunks of 8
+        (0.01, 400.0, 7),  # alone; in lanes they only take longer
+        (0.0, 1.2, 4),  # 40 steps of 0.03 s: the fewest
+        (0.0, 0.4, 7),
+        (1e-4, None, MOST_CHUNKS),
+    ],
+)
+def test_the_queue_of_a_lane_is_measured_in_time(
+    step_s: float, epoch_s: float | None, chunks: int, lanes: Lanes, make_recipe: Make
+) -> None:
+    site = Site(device=CPU, cache_dir=lanes.cache_dir)
+    recipe = make_recipe(training_batch_size=2)
+    with site.computing(recipe):
+        session = Session(Assignment(recipe=recipe, seeds=seeds_of(0)), site)
+        lane = Lane(session, LateStream(0), chunk=8, step_s=step_s)
+    assert len(session.run.bounds) == 32
+    if epoch_s is not None:
+        session.run.clock.epoch_s.append(epoch_s * 32 / 40)
+    assert lane.chunks_ahead == chunks
 
 
 def test_a_run_that_fails_leaves_the_others_alone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +23,14 @@ CHUNK_STEPS = 16
 """Steps issued in one turn of a lane."""
 
 CHUNKS_AHEAD = 4
-"""Chunks that may be waiting in a lane's stream: enough that it does not run dry while other lanes
-are served, few enough that none of them waits behind a full launch queue."""
+"""Chunks that may be waiting in a lane's stream at least."""
+
+AHEAD_S = 0.5
+"""Seconds that what is waiting should take: so long it does not run dry while others are served."""
+
+MOST_CHUNKS = 32
+"""Chunks that may be waiting at most: half of what a device's launch queue holds, behind which this
+thread would have to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +179,16 @@ class Lane:
         return self.prepared and not self.over
 
     @property
+    def chunks_ahead(self) -> int:
+        """Chunks that may be waiting, by what a step is known to take: recorded, or in an epoch."""
+        run = self.session.run
+        step_s = self.step_s
+        if not step_s and run.clock.epoch_s:
+            step_s = run.clock.epoch_s[-1] / len(run.bounds)
+        wanted = math.ceil(AHEAD_S / (step_s * self.chunk)) if step_s else 0
+        return min(max(CHUNKS_AHEAD, wanted), MOST_CHUNKS)
+
+    @property
     def execution(self) -> dict[str, Any]:
         """How steps are issued, and why not recorded where they could have been."""
         return {"steps": "recorded" if self.recording else "single", "steps_reason": self.refused}
@@ -192,7 +209,7 @@ class Lane:
             return self._conclude(issue=issue)
         while self.ahead and self.ahead[0].ready():
             self.ahead.popleft()
-        if not issue or len(self.ahead) >= CHUNKS_AHEAD:
+        if not issue or len(self.ahead) >= self.chunks_ahead:
             return IDLE
         self._issue()
         return ISSUED
