@@ -153,7 +153,7 @@ def _looks(source: Source) -> dict[str, Any]:
     if study is None:
         return {}
     look = None if study.looks is None else study.looks.look(study.look or 1)
-    return {"look": look, "cautions": cautions(study)}
+    return {"look": look, "cautions": cautions(study, source.settings.confidence)}
 
 
 def _late(source: Source) -> dict[str, Note]:
