@@ -233,7 +233,16 @@ def test_looks_of_the_protocol_are_planned(cli: Cli, tmp_path: Path) -> None:
         PROTOCOL.replace("replicates = 4", "replicates = 8") + LOOKS + HYPOTHESIS
     )
     (tmp_path / "expected.toml").write_text(EXPECTED)
-    asked = ("power", "looks.toml", "--expected", "expected.toml", "--studies", "20", "--most", "9")
+    asked = (
+        "power",
+        "looks.toml",
+        "--expected",
+        "expected.toml",
+        "--studies",
+        "20",
+        "--most",
+        "20",
+    )
     done = cli(*asked, "--json")
     assert done.code == 0, done.err
     found = json.loads(done.out)
