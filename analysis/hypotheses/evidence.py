@@ -35,18 +35,24 @@ class Evaluator:
     ----------
     maker : ClaimMaker
     kept : dict
+    verdicts_only : bool
+        Whether limits that no verdict needs are left out.
     """
 
     maker: ClaimMaker
-    kept: dict[tuple[str, float], Evidence] = field(default_factory=dict)
+    kept: dict[tuple[str, float, bool], Evidence] = field(default_factory=dict)
     verdicts_only: bool = False
+
+    def brief(self) -> Evaluator:
+        """For verdicts alone; what both answer alike is answered once."""
+        return replace(self, verdicts_only=True)
 
     def evidence(self, part: Part, level: float) -> Evidence:
         """The evidence for a part at a confidence level.
 
         A part that names what the table does not have is not estimable, and its reason says so.
         """
-        key = (repr(part), level)
+        key = (repr(part), level, self.verdicts_only and KINDS[part.kind].brief)
         if key not in self.kept:
             try:
                 self.kept[key] = KINDS[part.kind].judged(self, part, level)
@@ -209,11 +215,14 @@ class Judgement:
         The name of what it is about, before it could be evaluated.
     bound : callable of a part, or None
         What the claim that the part names is set against; None where it names none.
+    brief : bool
+        Whether verdicts alone cost less.
     """
 
     judged: Callable[[Evaluator, Any, float], Evidence]
     about: Callable[[Any], str]
     bound: Callable[[Any], float] | None = None
+    brief: bool = False
 
 
 KINDS: Mapping[str, Judgement] = {
@@ -228,10 +237,12 @@ KINDS: Mapping[str, Judgement] = {
             part, found.maker, level, verdict_only=found.verdicts_only
         ),
         lambda part: f"{part.quantity or 'needed'}.diff.{part.compare}",
+        brief=True,
     ),
     "peak": Judgement(
         lambda found, part, level: peak(part, found.maker, level, verdict_only=found.verdicts_only),
         lambda part: f"peak.{part.along}",
+        brief=True,
     ),
     "ranking": Judgement(
         Evaluator.ranking,

@@ -120,7 +120,7 @@ def _study_claims(
         source = open_for(against, table)
         if source.study is not None:
             _refuse_different_images(source.study)
-        result = analyze_source(source)
+        result = analyze_source(source, claims_only=True)
         if source.study is None:
             return result.claims, None
         basis = basis_of(

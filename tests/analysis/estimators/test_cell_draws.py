@@ -173,3 +173,24 @@ def test_claims_on_large_cells_do_not_depend_on_which_are_made() -> None:
         assert (claim.low, claim.high) == (everything[name].low, everything[name].high)
     cell = everything["accuracy.mean@a=0,b=0"]
     assert cell.low == pytest.approx(cell.alternatives[0].low, abs=5e-4)  # a fifth of its error
+
+
+def test_tables_that_share_their_draws_get_their_own_and_draw_equal_cells_once(
+    make_table: TableMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = [binary_cells(make_table, (3, 9), other) for other in ((5, 9), (4, 9))]
+    alone = [drawn(cells, [1.0, -1.0]) for cells in tables]
+    asked = []
+    known = cell_draws.linear_deviations
+
+    def counted(*given: object, **settings: object) -> FloatArray:
+        asked.append(given)
+        return known(*given, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(cell_draws, "linear_deviations", counted)
+    tables = [binary_cells(make_table, (3, 9), other) for other in ((5, 9), (4, 9))]
+    with cell_draws.sharing_draws():
+        shared = [drawn(cells, [1.0, -1.0]) for cells in tables]
+    for one, other in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(asked) == 3  # of four cells; the first ones hold the same values
