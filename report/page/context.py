@@ -64,7 +64,9 @@ class ReportContext:
     Attributes
     ----------
     title, name, question : str or None
-        From the protocol.
+        From the protocol, or given with the report of a table.
+    asked_late : bool
+        Whether the question was given with the report, and no protocol states it.
     source : {"study", "csv"}
         Whether the runs come from a ledger or from somebody's table.
     source_name : str or None
@@ -102,6 +104,7 @@ class ReportContext:
     title: str | None = None
     name: str | None = None
     question: str | None = None
+    asked_late: bool = False
     source: Literal["study", "csv"] = "csv"
     source_name: str | None = None
     protocol_text: str | None = None

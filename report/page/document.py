@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from string import ascii_uppercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -21,7 +21,7 @@ from vggstudy.report.page.cards import card_of, told
 from vggstudy.report.page.context import ReportContext
 from vggstudy.report.page.flow import steps_of
 from vggstudy.report.page.sections.base import Section
-from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
+from vggstudy.report.page.sections.registry import BUILDERS, LONGEST, SPLIT
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.instead import instead
 from vggstudy.report.words.names import CLAIM_ID
@@ -125,9 +125,13 @@ def facts(view: StudyView) -> str:
 
 def _built(view: StudyView) -> list[Section | None]:
     """All sections in the order of the report, those that take longest begun first."""
-    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
-    built = together([partial(build, view) for build in begun])
-    return [built[begun.index(build)] for build in BUILDERS]
+    parts = {build: split(view) for build, (split, _) in SPLIT.items()}
+    whole = [*LONGEST, *(build for build in BUILDERS if build not in {*LONGEST, *SPLIT})]
+    tasks: list[Callable[[], Any]] = [task for made in parts.values() for task in made]
+    done = iter(together([*tasks, *(partial(build, view) for build in whole)]))
+    built = {build: SPLIT[build][1]([next(done) for _ in made]) for build, made in parts.items()}
+    built |= {build: next(done) for build in whole}
+    return [built[build] for build in BUILDERS]
 
 
 def _title(context: ReportContext) -> str:

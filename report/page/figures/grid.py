@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.scales import Names, names_in
 from vggstudy.report.page.figures.style import (
-    GENEROUS,
     GRID,
     INK,
     MUTED,
@@ -91,6 +91,7 @@ class _Layout:
     top: float
     row: float
     right: float
+    names: Names
 
     @classmethod
     def of(cls, view: StudyView, canvas: Canvas) -> _Layout:
@@ -101,15 +102,18 @@ class _Layout:
         levels = 1 if view.axis is None else len(view.axis.levels)
         side = min((canvas.width - left) / levels, 72.0)
         lines = max((len(_words(view, panel, canvas)) for panel in view.panels), default=0)
+        texts = () if view.axis is None else map(view.axis.text, view.axis.levels)
+        names = names_in(tuple(texts), side - GAP)
         row = TILE + GAP + (0.0 if beside or not widths else 4 + LINE * lines)
         return cls(
             canvas,
             left,
             tuple(widths) if beside else (),
             side,
-            2 * HEADING,
+            HEADING + names.height + 4,
             row,
             left + levels * side,
+            names,
         )
 
 
@@ -130,21 +134,22 @@ def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
         return
     axes.text(
         layout.left + 1,
-        layout.top - 5 - HEADING,
+        HEADING - 5,
         capitalise(view.axis.label),
         va="bottom",
         color=MUTED,
         size=SMALL,
     )
-    for column, level in enumerate(view.axis.levels):
-        center = layout.left + (column + 0.5) * layout.side
+    for column, text in enumerate(layout.names.labels):
         axes.text(
-            center,
+            layout.left + (column + 0.5) * layout.side,
             layout.top - 6,
-            fit(view.axis.text(level), layout.side - 2 * GAP, GENEROUS),
+            text,
             ha="center",
             va="bottom",
             size=SMALL,
+            linespacing=1.0,
+            rotation=90 if layout.names.turned else 0,
         )
 
 

@@ -94,7 +94,7 @@ def draw_slopes(
         axes = figure.add_axes(box)
         _dress(axes, limits, percent=percent, first=column == 0)
         _draw_panel(axes, panel)
-        axes.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+        axes.set_title(title, loc="left", y=1.0, fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
     return figure
 
 

@@ -44,5 +44,8 @@ BUILDERS: tuple[Callable[[StudyView], Section | None], ...] = (
     s13_cite.build,
 )
 
-LONGEST = (s09_curves.build, s04_accuracy.build, s07_interactions.build)
+LONGEST = (s04_accuracy.build, s07_interactions.build)
 """Those that take longest, the longest first: what begins last is waited for."""
+
+SPLIT = {s09_curves.build: (s09_curves.parts, s09_curves.joined)}
+"""Those that take longer still: what makes their parts, and a section of these."""
