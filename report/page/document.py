@@ -128,7 +128,8 @@ def _built(view: StudyView) -> list[Section | None]:
     parts = {build: split(view) for build, (split, _) in SPLIT.items()}
     whole = [*LONGEST, *(build for build in BUILDERS if build not in {*LONGEST, *SPLIT})]
     tasks: list[Callable[[], Any]] = [task for made in parts.values() for task in made]
-    done = iter(together([*tasks, *(partial(build, view) for build in whole)]))
+    tasks += [partial(build, view) for build in whole]
+    done = iter(together(tasks))
     built = {build: SPLIT[build][1]([next(done) for _ in made]) for build, made in parts.items()}
     built |= {build: next(done) for build in whole}
     return [built[build] for build in BUILDERS]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators import cell_draws
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations
 from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.resampling import linear_deviations
 
 TableMaker = Callable[..., RunTable]
 N = 40_000
@@ -181,11 +183,10 @@ def test_tables_that_share_their_draws_get_their_own_and_draw_equal_cells_once(
     tables = [binary_cells(make_table, (3, 9), other) for other in ((5, 9), (4, 9))]
     alone = [drawn(cells, [1.0, -1.0]) for cells in tables]
     asked = []
-    known = cell_draws.linear_deviations
 
-    def counted(*given: object, **settings: object) -> FloatArray:
+    def counted(*given: Any, **settings: Any) -> FloatArray:
         asked.append(given)
-        return known(*given, **settings)  # type: ignore[arg-type]
+        return linear_deviations(*given, **settings)
 
     monkeypatch.setattr(cell_draws, "linear_deviations", counted)
     tables = [binary_cells(make_table, (3, 9), other) for other in ((5, 9), (4, 9))]
