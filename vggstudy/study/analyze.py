@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from vggstudy.analysis.notes import Note, say
+from vggstudy.analysis.notes import Caution, Note, say
 from vggstudy.protocol import LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.stated.models import ModelRequests
@@ -153,13 +153,15 @@ def _settings(source: Source) -> dict[str, Any]:
 
 def _looks(source: Source) -> dict[str, Any]:
     """The look at which a study is analysed, and what is to be said of early ones."""
+    from vggstudy.analysis.api import unfinished
     from vggstudy.study.looking import cautions
 
     study = source.study
     if study is None:
         return {}
+    lacking = unfinished(source.table, Caution.UNFINISHED)
     look = None if study.looks is None else study.looks.look(study.look or 1)
-    return {"look": look, "cautions": cautions(study)}
+    return {"look": look, "cautions": (*cautions(study), *lacking)}
 
 
 def _late(source: Source) -> dict[str, Note]:
