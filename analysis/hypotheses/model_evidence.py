@@ -65,7 +65,11 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     cautions: tuple[Note, ...] = ()
     if found.separation.separated:
         cautions = (replace(found.statement(), code=str(Caution.SEPARATED)),)
-    return from_interval(name, rule, verdict, level, interval, cautions, thresholds=(threshold,))
+    evidence = from_interval(
+        name, rule, verdict, level, interval, cautions, thresholds=(threshold,)
+    )
+    scale = axis_for(table, part.along, part.scale).scale
+    return replace(evidence, what=say(f"slope_{scale}", factor=part.along))
 
 
 def _fitted(
@@ -283,7 +287,15 @@ def needed(
         interval.method,
         cautions=_one_sided(found.low, found.high, part.along),
         thresholds=(threshold,),
+        what=_difference_of_levels(part, axis, table),
     )
+
+
+def _difference_of_levels(part: NeededPart, axis: Axis, table: RunTable) -> Note:
+    """What is compared: levels of a factor on its scale, between two levels of another."""
+    earlier, later = (write_level(table.levels[part.compare][i]) for i in _compared(part, table))
+    name = f"{part.quantity or 'needed'}_{axis.scale}"
+    return say(name, factor=part.along, name=part.compare, level=later, other=earlier)
 
 
 def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:
