@@ -30,6 +30,7 @@ from vggstudy.report.words.prose import brief, measured
 from vggstudy.rounding import references_of, round_interval
 
 if TYPE_CHECKING:
+    from vggstudy.analysis import Claim
     from vggstudy.analysis.hypotheses.judge import HypothesisResult
     from vggstudy.analysis.hypotheses.verdicts import Evidence
     from vggstudy.analysis.notes import Note
@@ -176,13 +177,17 @@ def _leaves(evidence: Evidence) -> Iterator[Evidence]:
         yield from _leaves(part)
 
 
+def axis_words(claim: Claim) -> str:
+    """What a claim's numbers count."""
+    named = {PERCENT: gettext("percent"), PLAIN: friendly(claim.outcome)}
+    return named.get(unit_of(claim), gettext("percentage points"))
+
+
 def _unit(view: StudyView, evidence: Evidence) -> tuple[Unit, str]:
     """What numbers are printed as, and what they count."""
     claim = view.claims.get(evidence.estimand)
     if claim is not None:
-        unit = unit_of(claim)
-        named = {PERCENT: gettext("percent"), PLAIN: friendly(claim.outcome)}
-        return unit, named.get(unit, gettext("percentage points"))
+        return unit_of(claim), axis_words(claim)
     if evidence.what is None:  # two models, compared in the outcome's unit
         if evidence.estimand.startswith("converged: ") or outcome_scale(view) == 100:
             return POINTS, gettext("percentage points")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
+from typing import get_args
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -12,7 +15,13 @@ import pytest
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.analysis.hypotheses.verdicts import Verdict
 from vggstudy.analysis.notes import say
-from vggstudy.analysis.sensitivity import RuleResult, Sensitivity, Specification
+from vggstudy.analysis.sensitivity import (
+    Checkpoint,
+    RuleResult,
+    Sensitivity,
+    Specification,
+    Unfinished,
+)
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.sections import s08_hypotheses, s11_sensitivity
@@ -213,11 +222,74 @@ def test_changed_verdicts_are_counted_and_named(tiny: AnalysisResult) -> None:
     section = s11_sensitivity.build(view)
     assert section is not None
     values = section.values
-    assert values["sentence"] == ("1 of 1 verdicts change under at least one of 2 label rules.")
-    rows = [[entry.text for entry in row] for row in values["table"].rows]
+    assert values["sentence"] == (
+        "1 of 1 headline intervals change their side of their reference under at least one of 2 "
+        "label rules, most of them (1) with margin 0.2."
+    )
+    curve = values["curve"]
+    rows = [[entry.text for entry in row] for row in curve.table.rows]
     assert rows == [["Margin 0.05", "1", "10", "0", "–"], ["Margin 0.2", "1", "10", "1", EFFECT]]
-    drawn = [[entry.text for entry in row] for row in values["curve"].table.rows]
-    assert drawn[1] == [EFFECT, "Margin 0.2", "30 points", "[−10, 60]", "yes"]
+    assert values["table"] is None  # it stands behind the curve, and there are no other rows
+    drawn = s11_sensitivity._claim_curve(view, tiny.claims[EFFECT], outcomes)
+    assert [(row.label, row.numbers) for row in drawn.rows] == [
+        ("margin 0.05", "30 [10, 60]"),
+        ("margin 0.2", "30 [−10, 60]"),
+    ]
+    assert (drawn.rows[1].low, drawn.rows[1].high, drawn.reference) == (-10.0, 60.0, 0.0)
+    assert ",converged.p," in unquote(curve.data.href)  # the data have every claim
+    choices = s11_sensitivity._choices([outcome.specification for outcome in outcomes])
+    assert [(one.label, one.chosen) for one in choices] == [
+        ("margin 0.05", (True, False)),
+        ("margin 0.2", (False, True)),
+    ]
+
+
+RULES = [
+    Specification(*parts)
+    for parts in product((0.05, 0.1, 0.2), get_args(Checkpoint), get_args(Unfinished))
+]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"),
+    [
+        (lambda rule: rule.margin == 0.2, "margin 0.2"),
+        (lambda rule: rule.margin > 0.05, "margin 0.1 or margin 0.2"),
+        (
+            lambda rule: rule.margin == 0.2 and rule.checkpoint == "final",
+            "margin 0.2, final checkpoint",
+        ),
+        (lambda rule: True, "each of the 12 rules"),
+        (lambda rule: rule == RULES[3], "margin 0.05, final checkpoint, unfinished as converged"),
+        (
+            lambda rule: rule in (RULES[0], RULES[11]),
+            "margin 0.05, best checkpoint, unfinished as failed (and 1 more)",
+        ),
+    ],
+)
+def test_rules_are_named_by_what_they_share(
+    chosen: Callable[[Specification], bool], words: str
+) -> None:
+    assert s11_sensitivity.rules_words([rule for rule in RULES if chosen(rule)], RULES) == words
+
+
+def test_the_rule_that_changes_hypotheses_is_named(judged: AnalysisResult) -> None:
+    def found(*changing: Specification) -> str:
+        outcomes = tuple(
+            RuleResult(rule, 10, {"H1": "supported", EFFECT: "above"}, {}, changed)
+            for rule in RULES
+            for changed in [("H1",) if rule in changing else ()]
+        )
+        view = study_view(replace(judged, sensitivity=Sensitivity(outcomes)), ReportContext())
+        section = s11_sensitivity.build(view)
+        assert section is not None
+        return str(section.values["sentence"])
+
+    assert found(*RULES[8:]).startswith(
+        "1 of 3 hypotheses (H1) have another verdict under another label rule, and only with "
+        "margin 0.2. No headline interval"
+    )
+    assert "No hypothesis has another verdict under any of 12 label rules." in found()
 
 
 def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> None:
@@ -237,7 +309,7 @@ def test_rules_that_agree_in_everything_share_a_row(tiny: AnalysisResult) -> Non
     section = s11_sensitivity.build(view)
     assert section is not None
     values = section.values
-    assert str(values["sentence"]).endswith("All of these rules give every run the same label.")
+    assert str(values["sentence"]).startswith("All of these rules give every run the same label.")
     assert (values["table"], values["curve"]) == (None, None)
 
 
