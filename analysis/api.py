@@ -31,7 +31,7 @@ from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import HypothesisResult, judge
 from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.models.fit import FittedModels, fit_models
-from vggstudy.analysis.notes import Named, Note, say
+from vggstudy.analysis.notes import Caution, Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.looks import Look
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
@@ -210,7 +210,7 @@ def _result(
         warnings=(
             *maker.notes,
             *_seeds(seeds, fitted),
-            *_warnings(maker.cells, table, flow),
+            *_warnings(maker.cells, table, flow, told=any(map(_says_unfinished, maker.notes))),
             *([] if each or headline_only else [say("cells_on_demand", n=len(maker.cells))]),
         ),
         settings=_settings(table, maker.how),
@@ -327,18 +327,30 @@ def _crossed(cells: Cells, table: RunTable) -> tuple[Note, ...]:
     return (say("seeds_crossed", n=kept, all=all_runs),)
 
 
-def _warnings(cells: Cells, table: RunTable, flow: Flow) -> tuple[Note, ...]:
-    """What stands before all results: of the table, of its seeds, of its cells."""
-    return (*table.notes, *_crossed(cells, table), *_gaps(cells, flow))
+def _warnings(cells: Cells, table: RunTable, flow: Flow, *, told: bool) -> tuple[Note, ...]:
+    """What stands before all results: of the table, of its seeds, of its cells.
+
+    That runs are lacking is not said again where it is `told` of every claim.
+    """
+    lacking = () if told else unfinished(table)
+    return (*table.notes, *_crossed(cells, table), *lacking, *_gaps(cells, flow))
+
+
+def _says_unfinished(note: Note) -> bool:
+    """Whether a note says of every claim that runs are lacking."""
+    return note.code == Caution.UNFINISHED
+
+
+def unfinished(table: RunTable, code: str | None = None) -> tuple[Note, ...]:
+    """That runs were planned which were not run yet; nothing where there are none."""
+    missing = table.count("missing")
+    name = "not_run_one" if missing == 1 else "not_run"
+    return (say(name, code, n=missing, planned=len(table)),) if missing else ()
 
 
 def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
     """Lost runs, holes in the grid, values that do not vary."""
     found = []
-    if flow.outcomes["missing"]:
-        missing = flow.outcomes["missing"]
-        name = "not_run_one" if missing == 1 else "not_run"
-        found.append(say(name, n=missing, planned=flow.planned))
     if flow.outcomes["crashed"]:
         crashed = flow.outcomes["crashed"]
         found.append(say("crashed_one") if crashed == 1 else say("crashed", n=crashed))

@@ -56,6 +56,7 @@ class Caution(StrEnum):
     SIMULTANEOUS = "simultaneous"
     SEQUENTIAL = "sequential"
     LOOKED_EARLY = "looked_early"
+    UNFINISHED = "unfinished"
     CENSORED = "censored"
     LOG_RANK = "log_rank"
     FEW_BLOCKS = "few_blocks"

@@ -62,6 +62,12 @@ STUDY = {
     "receipt_of_another": Sentence(
         "receipt %(name)s is of a protocol that was never in force: %(other)s"
     ),
+    "receipt_of_before": Sentence(
+        "the protocol has changed since its last receipt, %(name)s of %(date)s"
+    ),
+    "receipt_of_other_runs": Sentence(
+        "the table is not the one of %(n)s runs that receipt %(name)s is of"
+    ),
     "receipt_at_odds": Sentence(
         "receipt %(name)s is at odds with the study: it tells of another plan or hypothesis"
     ),
@@ -71,6 +77,10 @@ STUDY = {
     "stamp_holds": Sentence(
         "receipt %(name)s: time-stamped on %(date)s by %(other)s, when %(n)s of %(all)s runs had "
         "begun; by certificates with the SHA-256 %(level)s"
+    ),
+    "stamp_holds_alone": Sentence(
+        "receipt %(name)s: time-stamped on %(date)s by %(other)s; by certificates with the SHA-256 "
+        "%(level)s"
     ),
     "stamp_open": Sentence("receipt %(name)s: its time stamp cannot be checked: %(other)s"),
     "stamp_wrong": Sentence("receipt %(name)s: its time stamp does not hold: %(other)s"),

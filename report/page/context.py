@@ -64,7 +64,9 @@ class ReportContext:
     Attributes
     ----------
     title, name, question : str or None
-        From the protocol.
+        From the protocol, or given with the report of a table.
+    asked_late : bool
+        Whether the question was given with the report, and no protocol states it.
     source : {"study", "csv"}
         Whether the runs come from a ledger or from somebody's table.
     source_name : str or None
@@ -95,6 +97,8 @@ class ReportContext:
         What the numbers rest on, and whether it is not as planned before the first run.
     looks : sequence of DeclaredLook
         Looks that the protocol declares, in order.
+    planned : int or None
+        Runs that the study plans, where those of a look are analysed and others may follow.
     notes : sequence of Note or str
         What a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -102,6 +106,7 @@ class ReportContext:
     title: str | None = None
     name: str | None = None
     question: str | None = None
+    asked_late: bool = False
     source: Literal["study", "csv"] = "csv"
     source_name: str | None = None
     protocol_text: str | None = None
@@ -117,4 +122,5 @@ class ReportContext:
     source_words: str | None = None
     basis: Sequence[tuple[Note, bool]] = ()
     looks: Sequence[DeclaredLook] = ()
+    planned: int | None = None
     notes: Sequence[Note | str] = ()

@@ -156,7 +156,7 @@ def test_hypotheses_of_a_table_get_verdicts_and_reports_their_own_name(
 
 def test_what_plans_runs_refuses_a_table_and_leaves_nothing(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "plan.toml").write_text(PLAN.format(more=""))
-    for command in ("run", "plan", "register"):
+    for command in ("run", "plan"):
         refused = cli(command, "plan.toml")
         assert refused.code == 3
         assert "analyze, report, cite and export read it" in refused.err
@@ -243,3 +243,29 @@ def test_names_of_columns_cannot_write_into_a_protocol(cli: Cli, tmp_path: Path)
     refused = cli("init", "--from", "evil.csv", "--outcome", "loss")
     assert refused.code != 0
     assert not (tmp_path / "evil.toml").exists()
+
+
+TITLED = 'title = "Old or new?"\nquestion = """\nWhich loses\nmore?\n"""\n'
+
+
+def test_a_report_is_called_as_its_protocol_says_or_by_its_name(cli: Cli, tmp_path: Path) -> None:
+    plan = PLAN.format(more="")
+    for stated, title in (("", "reading"), (TITLED, "Old or new?")):
+        (tmp_path / "plan.toml").write_text(plan.replace("[table]", f"{stated}[table]"))
+        assert cli("report", "plan.toml").code == 0
+        page = (tmp_path / "reading-report.html").read_text("utf-8")
+        assert f"<title>{title}</title>" in page
+        asked = "The question as the protocol states it: <q>Which loses\nmore?</q>" in page
+        assert asked == bool(stated)
+
+
+def test_a_title_and_a_question_that_a_protocol_states_are_not_overridden(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "plan.toml").write_text(PLAN.format(more="").replace("[table]", TITLED + "[table]"))
+    same = ("--title", "Old or new?", "--question", " Which loses more? ")
+    assert cli("report", "plan.toml", *same).code == 0
+    for option, says in (("--title", "Old or new?"), ("--question", "Which loses more?")):
+        refused = cli("report", "plan.toml", option, "Mine")
+        assert refused.code == 2
+        assert f'{option} "Mine" contradicts the protocol, which says "{says}"' in refused.err

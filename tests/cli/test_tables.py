@@ -48,6 +48,23 @@ def test_the_command_that_a_report_prints_is_the_one_given_and_works_when_pasted
     assert (tmp_path / "in-report.html").read_text("utf-8") == first
 
 
+def test_a_table_has_a_title_and_a_question_of_its_own(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text(ALGOS)
+    table = ("in.csv", "--factors", "algo", "--outcome", "ret value")
+    said = ("--title", "Is <PPO> 'best'?", "--question", "Does\n it  win?")
+    assert cli("report", *table, *said).code == 0
+    first = (tmp_path / "in-report.html").read_text("utf-8")
+    assert "<title>Is &lt;PPO&gt; &#39;best&#39;?</title>" in first
+    assert "is not recorded: <q>Does it win?</q>" in first
+    assert reproduced(first)[-4:] == ["--title", "Is <PPO> 'best'?", "--question", "Does it win?"]
+    assert cli(*reproduced(first)[1:]).code == 0
+    assert (tmp_path / "in-report.html").read_text("utf-8") == first
+    assert cli("report", *table, "--title", " ").code == 0
+    blank = (tmp_path / "in-report.html").read_text("utf-8")
+    assert "<title>in.csv</title>" in blank
+    assert "--title" not in blank
+
+
 def test_orders_of_levels_are_options(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text(ALGOS)
     table = ("in.csv", "--factors", "algo", "--outcome", "ret value")

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from vggstudy.analysis.sensitivity import Sensitivity
-from vggstudy.errors import AnalysisError
+from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.execution.attempt import attempt_entry, make_record
 from vggstudy.ledger import StudyStore
 from vggstudy.protocol import parse_protocol
+from vggstudy.report import ReportContext
 from vggstudy.study.analyze import analyze, analyze_source, report
 from vggstudy.study.sources import open_source
 from vggstudy.study.study import Study
@@ -163,6 +164,19 @@ def test_a_report_of_a_table_that_was_not_analysed_is_refused(tmp_path: Path) ->
     frame = pd.DataFrame({"depth": [11, 19], "test_accuracy": [0.5, 0.6]})
     with pytest.raises(TypeError, match="not a DataFrame: analyze it"):
         report(frame, tmp_path / "report.html")  # type: ignore[arg-type]
+
+
+def test_a_report_of_a_result_has_the_title_and_question_that_are_given(
+    study: Study, tmp_path: Path
+) -> None:
+    result = analyze(study)
+    page = report(result, tmp_path / "r.html", title="Mine", question="Is it?").read_text("utf-8")
+    assert "<title>Mine" in page
+    assert "is not recorded: <q>Is it?</q>" in page
+    with pytest.raises(TypeError, match="stand in the context"):
+        report(result, tmp_path / "r.html", context=ReportContext(), title="Mine")
+    with pytest.raises(TableOptionError, match="its title and its question stand in its protocol"):
+        report(study, tmp_path / "r.html", question="Is it?")
 
 
 def test_a_table_that_knows_no_chance_level_says_so() -> None:

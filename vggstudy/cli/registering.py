@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
@@ -12,6 +14,7 @@ from vggstudy.errors import LedgerError
 from vggstudy.ledger.receipt import Witness, add_witnesses, beside, digest_of, receipt_files
 from vggstudy.protocol import load_protocol
 from vggstudy.study.places import find_study, is_file
+from vggstudy.study.stated_tables import is_protocol
 from vggstudy.study.study import Study
 
 existing = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -62,17 +65,18 @@ def register_command(
     """Write a receipt of what SOURCE, a protocol or a study, states and plans.
 
     The receipt lies in the study's folder, which is made if there is none. It says which protocol
-    is in force, which runs it plans and how many there are by now. Nothing is sent anywhere: give
-    the receipt to others yourself, and keep what they answer with --response or --witness, which
-    belong to the newest receipt.
+    is in force, which runs it plans and how many there are by now. Of a protocol that states a
+    table it lies in PROTOCOL.registered, and says how many runs the table holds: none before it is
+    there. Nothing is sent anywhere: give the receipt to others yourself, and keep what they answer
+    with --response or --witness, which belong to the newest receipt.
     """
-    from vggstudy.study.register import keep_response, register
+    from vggstudy.study.register import keep_response
 
-    study = _study(source, folder, overrides)
+    place, write = _place(source, folder, overrides)
     answered = response is not None or bool(witnesses)
-    if answered and not receipt_files(study.path):
-        raise LedgerError(f"{study.path} holds no receipt yet: register it first")
-    receipt = receipt_files(study.path)[-1] if answered else register(study)
+    if answered and not receipt_files(place):
+        raise LedgerError(f"{place} holds no receipt yet: register it first")
+    receipt = receipt_files(place)[-1] if answered else write()
     if response is not None:
         at = keep_response(receipt, response, certificates)
         console.say(f"time stamp of {at} kept with {receipt}")
@@ -88,6 +92,23 @@ def register_command(
     console.data(f"{receipt}: SHA-256 {digest_of(receipt)}")
     if not answered:
         _advise(console, request, source)
+
+
+def _place(
+    source: str, folder: Path | None, overrides: tuple[str, ...]
+) -> tuple[Path, Callable[[], Path]]:
+    """The folder of the receipts, and what writes one."""
+    from vggstudy.study.register import register
+    from vggstudy.study.table_register import receipts_folder, register_table
+
+    path = Path(source)
+    if is_protocol(source) and load_protocol(path, overrides=overrides).protocol.table is not None:
+        if folder is not None or overrides:
+            option = "--set" if overrides else "--study"
+            raise click.UsageError(f"{option} has no meaning for a protocol that states a table")
+        return receipts_folder(path), partial(register_table, path)
+    study = _study(source, folder, overrides)
+    return study.path, partial(register, study)
 
 
 def _study(source: str, folder: Path | None, overrides: tuple[str, ...]) -> Study:

@@ -84,6 +84,8 @@ def analyze_command(
 @claims_option
 @table_options
 @output_option
+@click.option("--title", metavar="TEXT", help="What the report of a CSV is called.")
+@click.option("--question", metavar="TEXT", help="What the report of a CSV is to answer.")
 @language_option
 @click.option("--open", "opens", is_flag=True, help="Open the report in a browser.")
 @common
@@ -92,6 +94,8 @@ def report_command(
     source: str,
     table: TableChoice,
     output: Path | None,
+    title: str | None,
+    question: str | None,
     language: str,
     asked: tuple[str, ...],
     *,
@@ -100,13 +104,15 @@ def report_command(
     """Render the HTML report of SOURCE (a study, or a CSV with one row a run).
 
     Prints the state of a study's cells and the path of the report: report.html in the study's
-    folder; for a CSV its name with -report.html, in the working folder.
+    folder; for a CSV its name with -report.html, in the working folder. Title and question of a
+    study are its protocol's, and so are those of a CSV whose protocol states them.
     """
     from vggstudy.report import write_report
+    from vggstudy.report.page.flow import unfinished
     from vggstudy.study.analyze import analyze_source, published_claims
     from vggstudy.study.context import report_context
 
-    opened = open_for(source, table)
+    opened = open_for(source, table).titled(title, question)
     if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
         table = TableChoice({**table.said, "factors": opened.table.factors})
     with console.steps() as step:
@@ -127,8 +133,11 @@ def report_command(
         path = write_report(result, target, context=context, language=language)
     if opened.study is not None:
         warn_of_code(console, opened.study)
+    if mark := unfinished(result.flow, context.planned):
+        console.say(f"{mark}: 'vggstudy report' again when the rest is there")
     if console.as_json:
-        console.json("report", {"path": str(path), "claims": len(result.claims)})
+        content = {"path": str(path), "claims": len(result.claims), "final": not mark}
+        console.json("report", content)
     else:
         if opened.study is not None and not console.quiet:
             from vggstudy.cli.status import print_cells

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -61,13 +61,8 @@ def verify_command(
     Nothing is estimated and nothing is written; 'vggstudy cite verify' checks a paper. 1 with
     --strict where something is not as planned before the first run, 3 where a file is damaged.
     """
-    from vggstudy.study.basis import basis_of
-    from vggstudy.study.places import find_study
-    from vggstudy.study.receipts import Trusted
-    from vggstudy.study.study import Study
-
     try:
-        basis = basis_of(Study.open(find_study(study)), trusted=Trusted(**trusted))
+        basis = _basis(study, trusted)
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     if console.as_json:
@@ -80,6 +75,26 @@ def verify_command(
     if not basis.sound:
         return DAMAGED
     return strict_code(console, basis) if strict else 0
+
+
+def _basis(source: str, brought: Mapping[str, Path | None]) -> Basis:
+    """What a study, or a table whose protocol was registered, rests on."""
+    from vggstudy.study.basis import basis_of
+    from vggstudy.study.places import find_study
+    from vggstudy.study.receipts import Trusted
+    from vggstudy.study.sources import open_source
+    from vggstudy.study.stated_tables import is_protocol
+    from vggstudy.study.study import Study
+    from vggstudy.study.table_register import receipts_folder, table_basis
+
+    if not is_protocol(source):
+        return basis_of(Study.open(find_study(source)), trusted=Trusted(**brought))
+    basis = table_basis(open_source(source), trusted=Trusted(**brought))
+    if basis is None:
+        raise LedgerError(
+            f"{receipts_folder(Path(source))} holds no receipt: nothing was registered"
+        )
+    return basis
 
 
 def say_basis(console: Console, basis: Basis, *, in_short: bool = False) -> None:

@@ -53,7 +53,7 @@ def verify(
     if basis is not None and not basis.sound:
         raise DamagedError("; ".join(basis.damage))
     if strict and basis is None:
-        msg = f"--strict: {against} is no study, so nothing tells how its runs were planned"
+        msg = f"--strict: {against} is no study, and no protocol of a table that was registered"
         raise UnverifiableError(msg)
     try:
         done = _verified(
@@ -105,11 +105,13 @@ def _study_claims(
 ) -> tuple[ClaimSet, Basis | None]:
     """The study's claims, estimated from its records, and what they rest on.
 
-    Claims in its folder are not believed. A table, or a file of claims, rests on nothing.
+    Claims in its folder are not believed. A table whose protocol was never registered, or a file
+    of claims, rests on nothing.
     """
     from vggstudy.study.analyze import analyze_source
     from vggstudy.study.basis import basis_of
     from vggstudy.study.receipts import Trusted
+    from vggstudy.study.table_register import table_basis
 
     try:
         if is_claims_file(against):
@@ -121,12 +123,10 @@ def _study_claims(
         if source.study is not None:
             _refuse_different_images(source.study)
         result = analyze_source(source)
+        inputs, known = result.inputs_digest, Trusted(**brought)
         if source.study is None:
-            return result.claims, None
-        basis = basis_of(
-            source.study, inputs_digest=result.inputs_digest, trusted=Trusted(**brought)
-        )
-        return result.claims, basis
+            return result.claims, table_basis(source, inputs_digest=inputs, trusted=known)
+        return result.claims, basis_of(source.study, inputs_digest=inputs, trusted=known)
     except LedgerError as error:
         raise DamagedError(str(error)) from None
     except DamagedError:

@@ -133,7 +133,7 @@ def write_receipt(folder: Path, receipt: Receipt) -> Path:
     """
     place = folder / FOLDER
     try:
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         if place.is_symlink():
             raise LedgerError(f"{place} is a link; use the folder that it should lead to")
         last = max((int(path.stem) for path in receipt_files(folder)), default=0)

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
-from vggstudy.analysis.notes import Note, say
+from vggstudy.analysis.notes import Caution, Note, say
 from vggstudy.protocol import LabelRule, Protocol
 from vggstudy.protocol.reading.ensemble_checks import ENSEMBLE_OUTCOMES
 from vggstudy.stated.models import ModelRequests
@@ -147,22 +147,27 @@ def _settings(source: Source) -> dict[str, Any]:
 
 def _looks(source: Source) -> dict[str, Any]:
     """The look at which a study is analysed, and what is to be said of early ones."""
+    from vggstudy.analysis.api import unfinished
     from vggstudy.study.looking import cautions
 
     study = source.study
     if study is None:
         return {}
+    lacking = unfinished(source.table, Caution.UNFINISHED)
     look = None if study.looks is None else study.looks.look(study.look or 1)
-    return {"look": look, "cautions": cautions(study)}
+    return {"look": look, "cautions": (*cautions(study), *lacking)}
 
 
 def _late(source: Source) -> dict[str, Note]:
     """When hypotheses were stated that were not stated before any run, by their ids."""
     from vggstudy.study.basis import stated
+    from vggstudy.study.table_register import table_basis
 
     if source.study is not None:
         found = stated(source.study)
         return {name: one.note for name, one in found.items() if one.note is not None}
+    if (basis := table_basis(source)) is not None:
+        return {one.id: one.note for one in basis.registrations if one.note is not None}
     hypotheses = source.protocol.hypotheses if source.protocol else ()
     return {one.id: say("stated_unknown") for one in hypotheses}
 
@@ -249,26 +254,40 @@ def report(
     *,
     context: ReportContext | None = None,
     language: str = "en",
+    title: str | None = None,
+    question: str | None = None,
 ) -> Path:
     """Write the HTML report of a result, a study or a CSV to a file; returns its path.
 
     That of a study says more than that of a result: its question, protocol, environment.
 
+    Parameters
+    ----------
+    title, question : str, optional
+        Of the report of a table, or of a result without a context. A study's are its protocol's,
+        and so are those of a table whose protocol states them.
+
     Raises
     ------
     StudyError
         If the file cannot be written.
+    TableOptionError
+        If title or question is given and a protocol states another one.
     TypeError
-        If it is none of these, for example a data frame that has not been analysed.
+        If it is none of these, for example a data frame that has not been analysed, or a title
+        or a question is given beside a context.
     """
-    from vggstudy.report import write_report
+    from vggstudy.report import ReportContext, write_report
     from vggstudy.study.context import report_context
 
+    if context is not None and (title or question):
+        raise TypeError("title and question stand in the context that is given")
     if isinstance(result, (str, Path, Study)):
-        source = open_source(result)
+        source = open_source(result).titled(title, question)
         context = context or report_context(source)
         result = analyze_source(source, sensitivity=True)
     if not hasattr(result, "claims"):
         msg = f"report takes a result, a study or a path, not a {type(result).__name__}: analyze it"
         raise TypeError(msg)
+    context = context or ReportContext(title=title, question=question, asked_late=bool(question))
     return write_report(result, Path(path), context=context, language=language)

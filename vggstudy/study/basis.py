@@ -28,7 +28,7 @@ from vggstudy.study.past import (
     stages,
     touches,
 )
-from vggstudy.study.receipts import Trusted, receipt_remarks
+from vggstudy.study.receipts import Trusted, study_receipts
 from vggstudy.study.remarks import SHORT, Remark
 from vggstudy.study.study import Study
 from vggstudy.study.versions import version_remarks
@@ -158,11 +158,11 @@ def basis_of(
         *state.remarks(),
         *version_remarks(told.environments),
         *_amended(past, told.total),
-        *map(_hypothesis, registered.values()),
+        *map(hypothesis_remark, registered.values()),
         *journal_remarks(told.journal, told.checksums, told.results, told.amendments),
         *look_remarks(study, told.journal),
         *manifest_remarks(study.path, root, trusted),
-        *receipt_remarks(study.path, past, [*told.starts.values()], trusted, told.journal),
+        *study_receipts(study.path, past, [*told.starts.values()], trusted, told.journal),
     ]
     return Basis(
         protocol_digest=study.protocol.digest(),
@@ -306,7 +306,7 @@ def _amended(past: Sequence[Stage], total: int) -> Iterator[Remark]:
         yield Remark(note, odd=late)
 
 
-def _hypothesis(one: Registration) -> Remark:
+def hypothesis_remark(one: Registration) -> Remark:
     """When a hypothesis was stated."""
     if one.note is not None:
         return Remark(say("hypothesis_late", name=one.id, text=one.note), odd=True)

@@ -18,6 +18,7 @@ from vggstudy.study.curves import curves_of
 from vggstudy.study.looking import shown_looks
 from vggstudy.study.past import changes, touches
 from vggstudy.study.study import Study
+from vggstudy.study.table_register import table_basis
 
 if TYPE_CHECKING:
     from vggstudy.ledger.marker import Amendment, Comparisons
@@ -34,21 +35,13 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         The command that was given, of a table.
     """
     if source.study is None:
-        name = source.path.name if source.path else "data frame"
-        return ReportContext(
-            source="csv",
-            source_name=name,
-            title=source.protocol.title or None if source.protocol else None,
-            question=source.protocol.question or None if source.protocol else None,
-            commands=(shlex.join(given or _command(source, name)),),
-            **_source(source.protocol),
-        )
-    study = source.study
+        return _table_context(source, given)
+    study, basis = source.study, basis_of(source.study)
     store = study.store()
     with store.index() as index:
         environments = index.environments()
         rows = [row for row in index.rows() if row.run_id in study.analysed.by_id]
-    protocol, basis = study.protocol, basis_of(study)
+    protocol = study.protocol
     return ReportContext(
         title=protocol.title or None,
         name=protocol.name,
@@ -70,8 +63,33 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         **_source(protocol),
         basis=[(remark.note, remark.odd) for remark in basis.remarks],
         looks=shown_looks(study),
+        planned=len(study.whole.runs) if study.looks and study.looks.next else None,
         notes=_notes(study),
     )
+
+
+def _table_context(source: Source, given: Sequence[str]) -> ReportContext:
+    """The little that is known of a table: what its protocol says, or whoever asks for a report."""
+    name, protocol = source.path.name if source.path else "data frame", source.protocol
+    question = protocol.question or None if protocol else None
+    basis = table_basis(source)
+    return ReportContext(
+        source="csv",
+        source_name=name,
+        title=source.title or (protocol.title or None if protocol else None),
+        name=protocol.name if protocol else None,
+        question=question or source.question,
+        asked_late=question is None and source.question is not None,
+        commands=(shlex.join([*(given or _command(source, name)), *_titles(source)]),),
+        **_source(protocol),
+        basis=[(remark.note, remark.odd) for remark in basis.remarks] if basis else (),
+    )
+
+
+def _titles(source: Source) -> list[str]:
+    """The options that give a report of a table its title and its question."""
+    given = {"--title": source.title, "--question": source.question}
+    return [text for name, said in given.items() if said is not None for text in (name, said)]
 
 
 def _amendments(recorded: Sequence[Amendment], basis: Basis) -> list[dict[str, Any]]:

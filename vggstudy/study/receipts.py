@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from vggstudy.analysis.notes import say
+from vggstudy.analysis.notes import Note, say
 from vggstudy.errors import ProtocolError
 from vggstudy.files import read_bounded
 from vggstudy.ledger.attest import check_commit, check_time_stamp
@@ -48,39 +48,70 @@ class Trusted:
     signers: Path | None = None
 
 
-def receipt_remarks(
+def study_receipts(
     folder: Path,
     past: Sequence[Stage],
     starts: Sequence[datetime],
     trusted: Trusted | None,
     journal: Journal | None,
 ) -> Iterator[Remark]:
-    """What a study's receipts say, and whether that holds; attested things only where asked."""
+    """What a study's receipts say, set against its protocols, its runs and its journal."""
     entries = {entry.checksum for entry in journal.entries} if journal else set()
+
+    def told(path: Path, receipt: Receipt) -> Iterator[Remark]:
+        yield _told(path, receipt, past)
+        if receipt.journal is not None and receipt.journal not in entries:
+            yield Remark(say("journal_lost", name=path.stem), odd=True, damage=True)
+
+    yield from receipt_remarks(folder, told, starts, trusted)
+
+
+def receipt_remarks(
+    folder: Path,
+    told: Callable[[Path, Receipt], Iterator[Remark]],
+    starts: Sequence[datetime] | None,
+    trusted: Trusted | None,
+) -> Iterator[Remark]:
+    """What the receipts in a folder say, and whether that holds; attested things where asked.
+
+    Parameters
+    ----------
+    folder : Path
+    told : callable
+        What a sound receipt says, set against what it is about.
+    starts : sequence of datetime or None
+        When the runs began; None where that is not known.
+    trusted : Trusted or None
+    """
     for path in receipt_files(folder):
         try:
-            receipt, digest = read_receipt(path), digest_of(path)
+            receipt = read_receipt(path)
             witnesses = read_witnesses(path)
         except DamagedFileError as error:
             yield Remark(
                 say("receipt_damaged", name=path.stem, other=error.reason), odd=True, damage=True
             )
             continue
-        yield _told(path, receipt, digest, past)
-        if receipt.journal is not None and receipt.journal not in entries:
-            yield Remark(say("journal_lost", name=path.stem), odd=True, damage=True)
+        yield from told(path, receipt)
         if beside(path, ".tsr").exists():
             yield _stamp(path, starts, trusted)
         for witness in witnesses:
             yield _witness(path, witness, trusted)
 
 
-def _told(path: Path, receipt: Receipt, digest: str, past: Sequence[Stage]) -> Remark:
+def receipt_note(path: Path, receipt: Receipt) -> Note:
+    """What a receipt says: its date, its protocol and the runs of then."""
+    name = f"{path.stem} ({digest_of(path)[:SHORT]})"
+    other = receipt.protocol[:SHORT]
+    return say("receipt", name=name, date=receipt.at[:10], other=other, n=receipt.recorded)
+
+
+def _told(path: Path, receipt: Receipt, past: Sequence[Stage]) -> Remark:
     """The receipt, set against the protocols that were in force."""
-    short = receipt.protocol[:SHORT]
     stage = next((one for one in past if one.digest == receipt.protocol), None)
     if stage is None:
-        return Remark(say("receipt_of_another", name=path.stem, other=short), odd=True)
+        note = say("receipt_of_another", name=path.stem, other=receipt.protocol[:SHORT])
+        return Remark(note, odd=True)
     if stage.protocol is not None:
         try:
             plan = plan_digest(make_plan(stage.protocol))
@@ -89,12 +120,10 @@ def _told(path: Path, receipt: Receipt, digest: str, past: Sequence[Stage]) -> R
         stated = hypothesis_digests(stage.protocol)
         if (plan, stated) != (receipt.plan, dict(receipt.hypotheses)):
             return Remark(say("receipt_at_odds", name=path.stem), odd=True)
-    name = f"{path.stem} ({digest[:SHORT]})"
-    note = say("receipt", name=name, date=receipt.at[:10], other=short, n=receipt.recorded)
-    return Remark(note)
+    return Remark(receipt_note(path, receipt))
 
 
-def _stamp(path: Path, starts: Sequence[datetime], trusted: Trusted | None) -> Remark:
+def _stamp(path: Path, starts: Sequence[datetime] | None, trusted: Trusted | None) -> Remark:
     """The time stamp of a receipt."""
     name = path.stem
     if trusted is None:
@@ -105,9 +134,11 @@ def _stamp(path: Path, starts: Sequence[datetime], trusted: Trusted | None) -> R
         return Remark(say("stamp_open", name=name, other=found.reason))
     if not found.holds:
         return Remark(say("stamp_wrong", name=name, other=found.reason), odd=True, damage=True)
-    begun = sum(start <= moment(found.at) for start in starts)
     fingerprint = hashlib.sha256(read_bounded(certificates, limit=MAX_BYTES)).hexdigest()
     values = {"other": found.by or "an authority without a name", "level": fingerprint[:SHORT]}
+    if starts is None:
+        return Remark(say("stamp_holds_alone", name=name, date=found.at, **values))
+    begun = sum(start <= moment(found.at) for start in starts)
     note = say("stamp_holds", name=name, date=found.at, n=begun, all=len(starts), **values)
     return Remark(note)
 

@@ -14,7 +14,7 @@ from vggstudy.study.frames import pandas_frame
 from vggstudy.study.labels import counts_all
 from vggstudy.study.outcomes import not_recorded
 from vggstudy.study.places import find_study, is_file
-from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of
+from vggstudy.study.stated_tables import is_protocol, read_stated, reading_of, refuse_other
 from vggstudy.study.study import Study
 from vggstudy.study.tables import (
     AUTO,
@@ -51,10 +51,14 @@ class Source:
         The CSV file, where they are a file's.
     protocol : Protocol or None
         The protocol, where there is one.
+    stated : Path or None
+        The protocol's file, where it states the table.
     further : tuple of RunTable
         The same runs with the protocol's further outcomes.
     simultaneous : tuple of str
         Patterns of ids of claims whose intervals are to hold together.
+    title, question : str or None
+        What the report of a table is called and asks, where its protocol does not say (`titled`).
     """
 
     table: RunTable
@@ -62,8 +66,11 @@ class Source:
     study: Study | None = None
     path: Path | None = None
     protocol: Protocol | None = None
+    stated: Path | None = None
     further: tuple[RunTable, ...] = ()
     simultaneous: tuple[str, ...] = ()
+    title: str | None = None
+    question: str | None = None
 
     @property
     def claims_path(self) -> Path | None:
@@ -95,6 +102,33 @@ class Source:
         stated = self.settings.block if block is None else block
         further = tuple(one.blocked(stated) for one in self.further)
         return replace(self, table=self.table.blocked(stated), further=further)
+
+    def titled(self, title: str | None = None, question: str | None = None) -> Source:
+        """The same runs under a title and a question; blanks in them count once, alone not at all.
+
+        Nothing that is registered is overridden.
+
+        Raises
+        ------
+        TableOptionError
+            If the runs are a study's, or the protocol of a table says otherwise.
+        """
+        given = {
+            name: " ".join(text.split())
+            for name, text in (("title", title), ("question", question))
+            if text is not None and text.strip()
+        }
+        if given and self.study is not None:
+            msg = (
+                f"{self.study.path} is a study: its title and its question stand in its protocol "
+                "(title, question)"
+            )
+            raise TableOptionError(msg)
+        for name, text in given.items():
+            stated = " ".join(str(getattr(self.protocol, name, "")).split())
+            if stated not in ("", text):
+                refuse_other(name, text, stated)
+        return replace(self, title=given.get("title"), question=given.get("question"))
 
 
 def open_source(
@@ -145,17 +179,17 @@ def open_source(
     factors = (factors,) if isinstance(factors, str) else tuple(factors)
     if block is not None and factors and block not in factors and factors != AUTO:
         factors = (*factors, block)
-    stating = is_protocol(source)
-    if is_protocol(source):
-        source, protocol = read_stated(Path(source), protocol)
+    stated = Path(source) if is_protocol(source) else None
+    if stated is not None:
+        source, protocol = read_stated(stated, protocol)
     beside = {"lower_is_better": lower_is_better, "seeding": seeding, "block": block}
     given: dict[str, object] = {key: x for key, x in beside.items() if x is not None}
     if factors:
         given["factors"] = factors
-    factors, asked = reading_of(protocol, {**asked_of(table), **given}, named=not stating)
-    opened = _open(source, protocol, factors, asked, decide)
-    stated = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
-    opened = replace(opened, table=opened.table.directed(stated)).blocked(block)
+    factors, asked = reading_of(protocol, {**asked_of(table), **given}, stated)
+    opened = replace(_open(source, protocol, factors, asked, decide), stated=stated)
+    lower = opened.settings.lower_is_better if lower_is_better is None else lower_is_better
+    opened = replace(opened, table=opened.table.directed(lower)).blocked(block)
     if seeding is None:
         return opened
     if opened.study is not None:

@@ -27,7 +27,7 @@ def is_protocol(source: object) -> TypeGuard[str | Path]:
 
 
 def read_stated(path: Path, protocol: Protocol | None) -> tuple[Path, Protocol]:
-    """The table that a protocol file states, and the protocol, its paths from the working folder.
+    """The table that a protocol file states, its path from the working folder, and the protocol.
 
     Parameters
     ----------
@@ -52,13 +52,11 @@ def read_stated(path: Path, protocol: Protocol | None) -> tuple[Path, Protocol]:
     if found.table.file is None:
         msg = f"{path}: table.file is missing; name the table, and this file with --protocol"
         raise TableOptionError(msg)
-    also = [str(path.parent / one) for one in found.table.also]
-    table = found.table.model_copy(update={"also": also})
-    return path.parent / found.table.file, found.model_copy(update={"table": table})
+    return path.parent / found.table.file, found
 
 
 def reading_of(
-    protocol: Protocol | None, given: Mapping[str, Any], *, named: bool
+    protocol: Protocol | None, given: Mapping[str, Any], path: Path | None = None
 ) -> tuple[tuple[str, ...], TableAsked]:
     """Factors of a table and what else is asked of it: as its protocol states, or as was given.
 
@@ -68,8 +66,8 @@ def reading_of(
     given : mapping of str to object
         Arguments that were given, those of `TableAsked` and ``factors``, ``lower_is_better``,
         ``seeding`` and ``block``; what asks for nothing does not stand in it.
-    named : bool
-        Whether the table was named, and not by the protocol.
+    path : Path, optional
+        The protocol's file, where that names the table.
 
     Raises
     ------
@@ -79,7 +77,7 @@ def reading_of(
     if protocol is None or protocol.table is None:
         asked = {name: value for name, value in given.items() if name not in (*BESIDE, "factors")}
         return tuple(given.get("factors", ())), cast("TableAsked", asked)
-    if named and protocol.table.also:
+    if path is None and protocol.table.also:
         msg = (
             "table.also of the protocol names further files: give the protocol in place of a table"
         )
@@ -90,12 +88,14 @@ def reading_of(
         if name not in ("factors", "file")
         if value is not None and value is not False and value not in ([], {})
     }
+    if path is not None and protocol.table.also:
+        stated["also"] = tuple(str(path.parent / one) for one in protocol.table.also)
     factors = tuple(protocol.table.factors)
     beside = {name: getattr(protocol.analysis, name) for name in BESIDE}
     known = {**stated, **beside, "factors": factors}
     for name, value in given.items():
         if _plain(name, value) != _plain(name, known.get(name)):
-            _refuse(name, value, known.get(name))
+            refuse_other(name, value, known.get(name))
     return factors, cast("TableAsked", stated)
 
 
@@ -108,8 +108,14 @@ def _plain(name: str, value: Any) -> Any:
     return list(value) if isinstance(value, (list, tuple)) else value
 
 
-def _refuse(name: str, value: Any, stated: Any) -> None:
-    """One sentence on an option and what the protocol says instead."""
+def refuse_other(name: str, value: Any, stated: Any) -> None:
+    """One sentence on an option and what the protocol says instead.
+
+    Raises
+    ------
+    TableOptionError
+        Always.
+    """
     option = OPTIONS.get(name, f"--{name.replace('_', '-')}")
     says = "leaves that open" if stated is None else f"says {_text(stated)}"
     msg = (

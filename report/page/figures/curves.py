@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vggstudy.report.page.figures.accuracy import Strokes
+from vggstudy.report.page.figures.strokes import Strokes
 from vggstudy.report.page.figures.style import (
     BLUE,
     DPI,
@@ -46,6 +46,8 @@ SPACE = 14.0
 TICKS = 20.0
 LINE = 14.0
 TITLE = 11.0
+BAND_TINT = 0.14
+BAND_EDGE = 0.8
 KEY = 24.0
 KEY_ROW = 17.0
 BOTTOM = 16.0
@@ -177,8 +179,17 @@ def _draw_bands(axes: Axes, panel: CurvePanel) -> None:
     for band, (colour, dashes) in zip(panel.bands, STYLES, strict=False):
         if band is None:
             continue
-        axes.fill_between(band.epochs, band.low, band.high, color=colour, alpha=0.22, lw=0)
+        draw_band(axes, band.epochs, band.low, band.high, colour)
         axes.plot(band.epochs, band.middle, color=colour, ls=dashes, lw=1.8, zorder=3)
+
+
+def draw_band(
+    axes: Axes, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str
+) -> None:
+    """A band: a tint that others show through, within edges in the colour itself."""
+    axes.fill_between(x, low, high, color=colour, alpha=BAND_TINT, lw=0)
+    for end in (low, high):
+        axes.plot(x, end, color=colour, lw=BAND_EDGE, zorder=2.5)
 
 
 def _draw_failed(axes: Axes, panel: CurvePanel) -> None:

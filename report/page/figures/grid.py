@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.places import Place, note_place
+from vggstudy.report.page.figures.scales import Names, names_in
 from vggstudy.report.page.figures.style import (
-    GENEROUS,
     GRID,
     INK,
     MUTED,
@@ -24,6 +25,9 @@ from vggstudy.report.words.names import capitalise
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in pixels."""
 
 GAP = 2.0
 TILE = 26.0
@@ -75,7 +79,9 @@ def draw_grid(
         y = layout.top + index * layout.row
         _draw_label(axes, view, layout, panel, before, y)
         for column, cell in enumerate(view.row(panel)):
-            _draw_tile(axes, layout, column, y, None if cell is None else tile(cell))
+            box = _draw_tile(axes, layout, column, y, None if cell is None else tile(cell))
+            if cell is not None and (number := view.number(cell)) is not None:
+                note_place(figure, Place(number, *box))
     _draw_legend(axes, legend, layout.top + len(view.panels) * layout.row + 18)
     return figure
 
@@ -91,6 +97,7 @@ class _Layout:
     top: float
     row: float
     right: float
+    names: Names
 
     @classmethod
     def of(cls, view: StudyView, canvas: Canvas) -> _Layout:
@@ -101,15 +108,18 @@ class _Layout:
         levels = 1 if view.axis is None else len(view.axis.levels)
         side = min((canvas.width - left) / levels, 72.0)
         lines = max((len(_words(view, panel, canvas)) for panel in view.panels), default=0)
+        texts = () if view.axis is None else map(view.axis.text, view.axis.levels)
+        names = names_in(tuple(texts), side - GAP)
         row = TILE + GAP + (0.0 if beside or not widths else 4 + LINE * lines)
         return cls(
             canvas,
             left,
             tuple(widths) if beside else (),
             side,
-            2 * HEADING,
+            HEADING + names.height + 4,
             row,
             left + levels * side,
+            names,
         )
 
 
@@ -130,21 +140,22 @@ def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
         return
     axes.text(
         layout.left + 1,
-        layout.top - 5 - HEADING,
+        HEADING - 5,
         capitalise(view.axis.label),
         va="bottom",
         color=MUTED,
         size=SMALL,
     )
-    for column, level in enumerate(view.axis.levels):
-        center = layout.left + (column + 0.5) * layout.side
+    for column, text in enumerate(layout.names.labels):
         axes.text(
-            center,
+            layout.left + (column + 0.5) * layout.side,
             layout.top - 6,
-            fit(view.axis.text(level), layout.side - 2 * GAP, GENEROUS),
+            text,
             ha="center",
             va="bottom",
             size=SMALL,
+            linespacing=1.0,
+            rotation=90 if layout.names.turned else 0,
         )
 
 
@@ -183,8 +194,8 @@ def _words(view: StudyView, panel: tuple[Level, ...], canvas: Canvas) -> list[st
     return wrapped(text, canvas.width, LABEL)
 
 
-def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> None:
-    """One tile; an empty frame where the plan has no cell."""
+def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> Box:
+    """One tile, or an empty frame where the plan has no cell; where it stands."""
     from matplotlib.patches import Rectangle
 
     x = layout.left + column * layout.side + GAP / 2
@@ -193,7 +204,7 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
     if tile is None:
         frame = Rectangle((x + 0.5, y + 0.5), width - 1, TILE - 1, fill=False, ec=MUTED, ls=":")
         axes.add_patch(frame)
-        return
+        return x, y, width, TILE
     axes.add_patch(Rectangle((x, y), width, TILE, fc=tile.fill, ec="none"))
     if tile.edge:
         frame = Rectangle((x + 1, y + 1), width - 2, TILE - 2, fill=False, ec=tile.edge, lw=2)
@@ -208,6 +219,7 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
         size=max(size, 6.5),
         color=tile.ink,
     )
+    return x, y, width, TILE
 
 
 def _legend_rows(keys: Sequence[Key], width: float) -> list[list[tuple[float, Key]]]:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from vggstudy.report.page.figures.accuracy import Scale, Strokes, stroke, thin
+from vggstudy.report.page.figures.scales import Scale, names_of
+from vggstudy.report.page.figures.strokes import Strokes, stroke
 from vggstudy.report.page.figures.style import (
     BLUE,
     DPI,
@@ -15,6 +16,7 @@ from vggstudy.report.page.figures.style import (
     GRID,
     INK,
     MUTED,
+    PAPER,
     SMALL,
     TEXT,
     VERMILLION,
@@ -32,9 +34,14 @@ STYLES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"))
 LEFT = 44.0
 GAP = 18.0
 PLOT = 150.0
-TICKS = 40.0
+AXIS = 22.0
 LINE = 15.0
 KEY = 18.0
+APART = 7.0
+"""Pixels between intervals of neighbouring lines: wider than a bar and a marker's half."""
+BAR_WIDTH = 2.4
+LINE_WIDTH = 1.2
+MARKER = 6.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +84,7 @@ def draw_interactions(
     titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
     keys = KEY * max(len(panel.lines) for panel in panels)
     head = LINE * max(title.count("\n") + 1 for title in titles) + keys + 16
-    step = head + PLOT + TICKS
+    step = head + PLOT + max(names_of(p.scale, width).height for p in panels) + AXIS
     height = math.ceil(len(panels) / columns) * step
     figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
     figure.patch.set_visible(False)
@@ -87,7 +94,7 @@ def draw_interactions(
         axes = figure.add_axes(
             (x / canvas.width, 1 - (top + PLOT) / height, width / canvas.width, PLOT / height)
         )
-        _draw_lines(axes, panel)
+        _draw_lines(axes, panel, width)
         _dress(axes, panel, limits, width, first=column == 0)
         axes.set_title(
             title, loc="left", fontsize=SMALL, pad=keys + 12, linespacing=1.15, color=INK
@@ -101,21 +108,47 @@ def _wrapped(text: str, width: float) -> list[str]:
     return wrapped(text, width, TEXT)
 
 
-def _draw_lines(axes: Axes, panel: Panel) -> None:
-    """A line a level; intervals stand beside each other, not on each other."""
-    count = len(panel.lines)
+def _draw_lines(axes: Axes, panel: Panel, pixels: float) -> None:
+    """A line a level, none between words; intervals stand beside each other, not on each other.
+
+    Parameters
+    ----------
+    pixels : float
+        Width of the panel.
+    """
+    scale, count = panel.scale, len(panel.lines)
+    apart = max(APART * scale.span / pixels, 0.07 * scale.spacing)
+    apart = min(apart, 0.8 * scale.spacing / count)
     for index, (_, points) in enumerate(panel.lines):
         colour, marker, dashes = STYLES[index]
-        shift = (index - (count - 1) / 2) * 0.07 * panel.scale.spacing
-        xs = [x + shift for x in panel.scale.positions]
+        xs = [x + (index - (count - 1) / 2) * apart for x in scale.positions]
         ys = [math.nan if point is None else point.estimate for point in points]
         bars = Strokes()
         for x, point in zip(xs, points, strict=True):
             if point is not None and point.low is not None and point.high is not None:
                 bars.add([x, x], [point.low, point.high])
-        stroke(axes, bars, color=colour, width=5, alpha=0.4)
+        stroke(axes, bars, color=colour, width=BAR_WIDTH, order=3 + index)
+        if not scale.worded or len(xs) == 2:
+            axes.plot(
+                xs,
+                ys,
+                color=colour,
+                ls=dashes,
+                lw=LINE_WIDTH,
+                clip_on=False,
+                zorder=2 + 0.1 * index,
+            )
         axes.plot(
-            xs, ys, color=colour, marker=marker, ls=dashes, ms=5, lw=1.8, clip_on=False, zorder=3
+            xs,
+            ys,
+            ls="none",
+            color=colour,
+            marker=marker,
+            ms=MARKER,
+            mec=PAPER,
+            mew=1.0,
+            clip_on=False,
+            zorder=3.5 + index,
         )
 
 
@@ -131,8 +164,10 @@ def _draw_key(axes: Axes, panel: Panel, width: float) -> None:
             marker=marker,
             markevery=[1],
             ls=dashes,
-            ms=5,
-            lw=1.8,
+            ms=MARKER,
+            mec=PAPER,
+            mew=1.0,
+            lw=LINE_WIDTH,
             transform=axes.transAxes,
             clip_on=False,
         )
@@ -147,11 +182,9 @@ def _dress(
 
     scale = panel.scale
     axes.patch.set_visible(False)
-    axes.set_xlim(
-        scale.positions[0] - 0.4 * scale.spacing, scale.positions[-1] + 0.4 * scale.spacing
-    )
+    axes.set_xlim(*scale.ends)
     axes.set_ylim(*limits)
-    axes.set_xticks(scale.positions, thin(scale, width))
+    names_of(scale, width).put(axes, scale)
     axes.set_xlabel(panel.axis, fontsize=SMALL, color=MUTED, labelpad=3)
     axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")

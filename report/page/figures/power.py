@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.curves import draw_band
 from vggstudy.report.page.figures.style import (
     BLUE,
     DPI,
@@ -110,7 +111,7 @@ def _draw(axes: Axes, panel: PowerPanel, design: int) -> None:
     top = 1.04 if panel.percent else 1.08 * max(panel.target, *_mostly(known))
     axes.set_ylim(0, top)
     axes.axvline(design, color=GRID, lw=1.6, zorder=0)
-    axes.fill_between(panel.n, panel.low, panel.high, color=BLUE, alpha=0.2, lw=0)
+    draw_band(axes, panel.n, panel.low, panel.high, BLUE)
     axes.plot(panel.n, panel.middle, color=BLUE, lw=1.8, zorder=3)
     axes.axhline(panel.target, color=VERMILLION, ls="--", lw=1.3, zorder=2)
     if panel.reached is not None:

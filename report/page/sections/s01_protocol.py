@@ -33,6 +33,7 @@ def build(view: StudyView) -> Section:
         gettext("Question, protocol and deviations"),
         {
             "question": (context.question or "").strip(),
+            "asked_late": context.asked_late,
             "factors": _factors(view),
             "label_rule": [(str(name), str(value)) for name, value in context.label_rule],
             "protocol_text": context.protocol_text,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from vggstudy.report.page.figures.accuracy import axis_name, scale_of
 from vggstudy.report.page.figures.interaction import STYLES, Panel, Point, draw_interactions
+from vggstudy.report.page.figures.scales import axis_name, scale_of
 from vggstudy.report.page.figures.svg import MOST_LEVELS, Picture, picture
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.contrasts import contrast_picture, pair_label

@@ -84,10 +84,10 @@ def _moving(view: StudyView) -> Table | None:
 
 
 def _residuals(view: StudyView) -> Picture | None:
-    """Every converged run less the mean of its cell; None where no cell has two of them."""
+    """Every converged run less the mean of its cell; None unless two cells have two of them."""
     unit = outcome_scale(view)
     cells = [cell for cell in view.cells if len(cell.converged) > 1]
-    if not cells:
+    if len(cells) < 2:
         return None
     points = [
         (mean(cell.converged) * unit, (value - mean(cell.converged)) * unit)

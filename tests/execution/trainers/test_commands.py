@@ -250,6 +250,7 @@ def test_a_worker_that_is_killed_takes_its_command_along(study: Make, tmp_path: 
         HEAD
         + """
 if given.lr == "0.1":
+    subprocess.Popen(["sleep", "600"], start_new_session=True)
     os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)
 finish(val_loss=1.0)
 """

@@ -9,15 +9,30 @@ from itertools import pairwise, product
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.document import TEMPLATES
-from vggstudy.report.page.figures.accuracy import draw_accuracy, scale_of, thin
+from vggstudy.report.page.figures.accuracy import draw_accuracy
 from vggstudy.report.page.figures.colours import _luminance, on_viridis
+from vggstudy.report.page.figures.curves import BAND_EDGE, CurveBand, CurvePanel, draw_curves
+from vggstudy.report.page.figures.dots import LEAST_HALF, half_width, spread
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
-from vggstudy.report.page.figures.style import NARROW, WIDE, blank, drawing, text_width
+from vggstudy.report.page.figures.interaction import BAR_WIDTH, Panel, Point, draw_interactions
+from vggstudy.report.page.figures.scales import names_of, scale_of, thin
+from vggstudy.report.page.figures.style import (
+    BLUE,
+    GREEN,
+    NARROW,
+    PURPLE,
+    VERMILLION,
+    WIDE,
+    blank,
+    drawing,
+    text_width,
+)
 from vggstudy.report.page.figures.svg import MAX_BYTES, finish
 from vggstudy.report.page.sections.rows import row_text
 from vggstudy.report.page.view import Factor
@@ -123,11 +138,9 @@ def test_the_axis_is_the_number_with_most_levels_then_powers_of_two_then_the_wid
         ((8, 16, 32, 64), 200, ["8", "16", "32", "64"]),
         ((8, 16, 32, 64), 60, ["", "16", "", "64"]),
         ((0.001, 0.003, 0.01, 0.03), 216, ["", "0.003", "0.01", "0.03"]),
-        (("an_older_method", "a_newer_method"), 150, ["an_old…", "a_newe…"]),
-        (("old", "new"), 150, ["old", "new"]),
     ],
 )
-def test_labels_below_an_axis_do_not_touch_and_words_are_cut_rather_than_left_out(
+def test_numbers_below_an_axis_do_not_touch(
     levels: tuple[int | float | str, ...], width: float, shown: list[str]
 ) -> None:
     scale = scale_of(Factor("x", levels))
@@ -136,6 +149,62 @@ def test_labels_below_an_axis_do_not_touch_and_words_are_cut_rather_than_left_ou
     placed = [(p * pixels, x) for p, x in zip(scale.positions, shown, strict=True) if x]
     for (left, one), (right, other) in pairwise(placed):
         assert right - left >= (text_width(one) + text_width(other)) / 2
+
+
+@pytest.mark.parametrize(
+    ("levels", "width", "shown", "turned"),
+    [
+        (("old", "new"), 150, ["old", "new"], False),
+        (
+            ("an_older_method", "a_newer_method"),
+            180,
+            ["an_older_\nmethod", "a_newer_\nmethod"],
+            False,
+        ),
+        (("an_older_method", "a_newer_method"), 80, ["an_older_method", "a_newer_method"], True),
+        (("the_first_of_all_methods", "x"), 80, ["the_first_…l_methods", "x"], True),
+    ],
+)
+def test_words_below_an_axis_are_never_left_out(
+    levels: tuple[str, ...], width: float, shown: list[str], *, turned: bool
+) -> None:
+    names = names_of(scale_of(Factor("x", levels)), width)
+    assert [*names.labels] == shown
+    assert names.turned is turned
+
+
+def test_dots_stand_where_their_values_say_in_whatever_order_they_come() -> None:
+    rng = np.random.default_rng(0)
+    values = np.round(rng.standard_normal(80), 3)
+    order = rng.permutation(80)
+    placed = np.array(spread(values.tolist()))
+    assert spread(values.tolist()) == placed.tolist()
+    assert sorted(zip(values[order], spread(values[order].tolist()), strict=True)) == sorted(
+        zip(values, placed, strict=True)
+    )
+    assert np.abs(placed).max() <= 1
+
+
+@pytest.mark.parametrize("count", [20, 45, 80, 300])
+@pytest.mark.parametrize("kind", ["normal", "two humps", "sorted", "all alike"])
+def test_dots_beside_each_other_make_no_arc(count: int, kind: str) -> None:
+    rng = np.random.default_rng(count)
+    values = {
+        "normal": rng.standard_normal(count),
+        "two humps": rng.standard_normal(count) + 5 * (np.arange(count) % 2),
+        "sorted": np.linspace(0, 1, count),
+        "all alike": np.full(count, 0.9),
+    }[kind]
+    placed = np.array(spread(values.tolist()))[np.argsort(values, kind="stable")]
+    turns = np.sign(np.diff(placed))
+    # An arc is a run of dots that drift one way: here every step goes back over the last.
+    assert np.all(turns[1:] != turns[:-1])
+    if kind in ("sorted", "all alike"):
+        assert np.ptp(placed) > 1.5
+
+
+def test_a_mean_is_seen_however_close_levels_stand() -> None:
+    assert half_width(scale_of(Factor("steps", (3000, 3025, 8500))), 150) >= LEAST_HALF * 5000 / 150
 
 
 @pytest.mark.parametrize(
@@ -220,6 +289,41 @@ def test_what_figures_are_drawn_in_contrasts_with_the_page(scheme: str) -> None:
     for name in ("bar", "point", "blue", "vermillion", "green", "purple"):
         assert contrast(name, "paper") >= 3
     assert contrast("point", "bar") >= 3
+
+
+def shown(figure: Figure, width: float) -> list[tuple[str, float]]:
+    """Colour and opacity of the lines of that width."""
+    lines = [line for axes in figure.axes for line in axes.lines]
+    return [
+        (str(x.get_color()), float(x.get_alpha() or 1)) for x in lines if x.get_linewidth() == width
+    ]
+
+
+def test_bars_of_interactions_and_edges_of_bands_are_opaque_and_in_colours_that_contrast() -> None:
+    told = [BLUE, VERMILLION, GREEN, PURPLE]  # 3 to 1 against the page: the test above
+    points = (Point(50.0, 40.0, 60.0), Point(70.0, 60.0, 80.0))
+    panel = Panel("t", "x", scale_of(Factor("x", (1, 2))), (("a", points), ("b", points)))
+    band = CurveBand((1.0, 2.0), (0.1, 0.2), (0.2, 0.3), (0.3, 0.4))
+    with drawing("k"):
+        lines = draw_interactions([panel], WIDE, limits=(0.0, 100.0))
+        curves = draw_curves([CurvePanel(("t",), (band, band), ())], ["a", "b"], WIDE, percent=True)
+    for found in (shown(lines, BAR_WIDTH), shown(curves, BAND_EDGE)):
+        assert len(found) >= 2
+        assert all(colour in told and opacity == 1 for colour, opacity in found)
+
+
+def test_intervals_of_two_lines_stand_apart_by_more_than_they_are_wide() -> None:
+    points = tuple(Point(50.0, 40.0, 60.0) for _ in range(8))
+    scale = scale_of(Factor("batch_size", (8, 16, 32, 64, 128, 256, 512, 1024)))
+    panel = Panel("t", "x", scale, (("a", points), ("b", points)))
+    for canvas in (WIDE, NARROW):
+        with drawing("k"):
+            figure = draw_interactions([panel] * 3, canvas, limits=(0.0, 100.0))
+        axes = figure.axes[0]
+        first, second = (x for x in axes.lines if x.get_linewidth() == BAR_WIDTH)
+        width = axes.get_position().width * canvas.width
+        apart = float(np.asarray(second.get_xdata())[0]) - float(np.asarray(first.get_xdata())[0])
+        assert apart / scale.span * width > BAR_WIDTH + 1
 
 
 def test_an_empty_canvas_has_the_size_it_was_asked_for() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 from vggstudy.execution.local.stalls import StallLimit
 from vggstudy.execution.options import ExecutionOptions
-from vggstudy.execution.trainers.process import end_descendants
+from vggstudy.execution.trainers.process import MARK, end_descendants, end_marked
 from vggstudy.plan import PlannedRun
 from vggstudy.training.lanes.count import MAX_STREAMS
 
@@ -65,6 +66,7 @@ class WorkerProcess:
         self._started: dict[str, float] = {}
         self._signs: dict[str, float] = {}
         site = options.trainer
+        self.mark = secrets.token_hex(16) if site else ""
         self.has_command = site is not None and site.function is None
         self.has_function = site is not None and site.function is not None
         self.errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in `close`
@@ -78,7 +80,7 @@ class WorkerProcess:
                 "0" if site else str(os.getpid()),
             ],
             pass_fds=(theirs.fileno(),),
-            env=_environment(options, self.device),
+            env=_environment(options, self.device) | ({MARK: self.mark} if site else {}),
             stdin=subprocess.DEVNULL,
             stdout=self.errors,
             stderr=self.errors,
@@ -146,6 +148,12 @@ class WorkerProcess:
                 end_descendants(self.process.pid)
             self._kill_group()
         self.process.wait()
+        self._end_left()
+
+    def _end_left(self) -> None:
+        """Kill what a trainer of one's own has left in other sessions, its worker being gone."""
+        if self.mark:
+            end_marked(self.mark)
 
     def _kill_group(self) -> None:
         """Kill what is left of the group, while the process holds its number."""
@@ -168,6 +176,7 @@ class WorkerProcess:
         """How the process ended, with its last line of stderr; its group ends with it."""
         self._kill_group()
         code = self.process.wait()
+        self._end_left()
         how = f"exit code {code}"
         if code < 0:
             how = f"signal {signal.Signals(-code).name}"

@@ -28,6 +28,9 @@ CHUNK = 2**16
 ROUNDS = 20
 """How often it is looked for descendants that came while others were killed."""
 
+MARK = "VGGSTUDY_WORKER"
+"""In the environment of a worker, and of all that it starts: which worker it is."""
+
 _PR_SET_CHILD_SUBREAPER = 36
 
 End = Literal["exit", "timeout", "output", "report", "stopped"]
@@ -308,13 +311,33 @@ def end_descendants(ancestor: int) -> None:
 
     Those of a process that has adopted its orphans are all found, unless some keep starting others.
     """
+    _end(lambda: _descendants(ancestor))
+
+
+def end_marked(mark: str) -> None:
+    """Kill what a worker that is gone has started, by its mark, in whichever session (Linux)."""
+    _end(lambda: _marked(f"{MARK}={mark}".encode()))
+
+
+def _end(living: Callable[[], Sequence[int]]) -> None:
+    """Kill processes, and those that came meanwhile."""
     for _ in range(ROUNDS):
-        living = _descendants(ancestor)
-        for pid in living:
+        found = living()
+        for pid in found:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
-        if not living:
+        if not found:
             return
+
+
+def _marked(entry: bytes) -> list[int]:
+    """Living processes that were started with an entry in their environment."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another user's, or gone
+            if entry in path.read_bytes().split(b"\0"):
+                found.append(int(path.parent.name))
+    return found
 
 
 def _descendants(ancestor: int) -> list[int]:

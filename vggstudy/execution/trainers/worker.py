@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from functools import partial
 from multiprocessing.connection import Connection
 
+from vggstudy.environment import capture
 from vggstudy.errors import StudyError
 from vggstudy.execution.options import ExecutionOptions
 from vggstudy.execution.trainers.recording import TrainerAttempt
@@ -39,7 +40,8 @@ class TrainerWorker(ABC):
         os.register_at_fork(before=hold, after_in_parent=free, after_in_child=free)
 
     def serve(self) -> None:
-        """Handle messages until the driver hangs up."""
+        """Handle messages until the driver hangs up; what records say of this machine is known."""
+        capture()
         self.connection.send(("ready",))
         while True:
             kind, *content = self.connection.recv()
