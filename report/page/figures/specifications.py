@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 BOLD = 1.2 * TEXT
 LINE = 16.0
 PANEL = 96.0
-GAP = 16.0
+GAP = 24.0
 ROW = 16.0
 
 

@@ -97,8 +97,8 @@ def _verdict(pair: Pair) -> str:
     """Of a number whether it fits; of words the registered test of the same claim, if any."""
     if pair.number is not None:
         word = agreement(pair.ours, pair.number)
-        return f"{SIGNS[AGREEMENT[word]]} {gettext(word)}"
-    told = (f"{part.sign} {part.word} ({part.key})" for part in pair.tests)
+        return f"{SIGNS[AGREEMENT[word]]}\N{NO-BREAK SPACE}{gettext(word)}"
+    told = (f"{part.sign}\N{NO-BREAK SPACE}{part.word} ({part.key})" for part in pair.tests)
     return "; ".join(told) or gettext("not tested")
 
 

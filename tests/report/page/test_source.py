@@ -41,7 +41,7 @@ def test_their_number_stands_beside_ours_at_the_same_decimals(tiny: AnalysisResu
         "83%",
     ]
     assert row[3].claim == "converged.p"
-    assert row[4].text == "✗ contradicts"
+    assert row[4].text == "✗\N{NO-BREAK SPACE}contradicts"
     (drawn,) = s12_source._group(view, [_pair(view, theirs[0])], "percent").rows
     assert drawn.references == (50.0,)
     assert values["picture"] is not None
@@ -74,7 +74,7 @@ def test_words_have_the_verdict_of_the_hypothesis_on_the_same_claim(tiny: Analys
     result = analyze(tiny.table, resamples=99, hypotheses=[stated], headline_only=True)
     words = SourceClaim(claim="converged.p", value="hardly ever", reference="text")
     (row,) = built(study_view(result, ReportContext(source_claims=[words]))).values["table"].rows
-    assert row[4].text == "✗ contradicted (H7)"
+    assert row[4].text == "✗\N{NO-BREAK SPACE}contradicted (H7)"
 
 
 @pytest.mark.parametrize(
