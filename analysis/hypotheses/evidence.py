@@ -21,7 +21,7 @@ from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.hypotheses.model_evidence import needed, peak, slope
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
-from vggstudy.analysis.notes import Note, NotedError, Reason, note_of, say
+from vggstudy.analysis.notes import Named, Note, NotedError, Reason, note_of, say
 from vggstudy.analysis.numbers.student import Spread
 from vggstudy.errors import AnalysisError
 from vggstudy.stated.hypotheses import ClaimPart, EquivalencePart, Held, Part, RankingPart
@@ -173,8 +173,8 @@ def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> E
     """One pair of models: the better one minus the worse one."""
     interval = ranking.comparison(worse, better)
     names = ranking.models[better].name, ranking.models[worse].name
-    lower = ranking.lower_is_better
-    rule = say("model_below" if lower else "model_above", claim=names[0], other=names[1])
+    lower, cells = ranking.lower_is_better, [Named.read([name], 0) for name in names]
+    rule = say("model_below" if lower else "model_above", claim=cells[0], other=cells[1])
     return from_interval(
         f"{ranking.outcome}: {names[0]} minus {names[1]}",
         rule,

@@ -161,7 +161,8 @@ def _looks(source: Source) -> dict[str, Any]:
         return {}
     lacking = unfinished(source.table, Caution.UNFINISHED)
     look = None if study.looks is None else study.looks.look(study.look or 1)
-    return {"look": look, "cautions": (*cautions(study), *lacking)}
+    early = cautions(study, source.settings.confidence)
+    return {"look": look, "cautions": (*early, *lacking)}
 
 
 def _late(source: Source) -> dict[str, Note]:
