@@ -102,7 +102,13 @@ def draw_contrasts(panels: Sequence[ContrastPanel], scale: Scale, canvas: Canvas
         _dress(raw, scale, panel.limits, percent=panel.percent)
         raw.set_xticks([])
         raw.set_title(
-            "\n".join(titles[index]), loc="left", fontsize=TITLE, pad=6, linespacing=1.1, color=INK
+            "\n".join(titles[index]),
+            loc="left",
+            y=1.0,
+            fontsize=TITLE,
+            pad=6,
+            linespacing=1.1,
+            color=INK,
         )
         under = figure.add_axes(box(top + PLOT + between, BELOW))
         pairs = zip(scale.positions, panel.below, strict=True)
@@ -127,7 +133,7 @@ def lines_below(texts: Sequence[str], width: float) -> list[str]:
 def title_below(axes: Axes, lines: Sequence[str]) -> None:
     """What the differences are, over them."""
     axes.set_title(
-        "\n".join(lines), loc="left", fontsize=SMALL, pad=4, linespacing=1.1, color=MUTED
+        "\n".join(lines), loc="left", y=1.0, fontsize=SMALL, pad=4, linespacing=1.1, color=MUTED
     )
 
 
