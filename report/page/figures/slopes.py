@@ -100,7 +100,7 @@ def draw_slopes(
         _draw_panel(axes, panel)
         for cells, values in zip(panel.cells, panel.pairs, strict=False):
             note_points(axes, cells, (0.0, 1.0), values)
-        axes.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+        axes.set_title(title, loc="left", y=1.0, fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
     return figure
 
 
