@@ -22,8 +22,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 quickstart: $(RUNTIME) ## Run the quickstart study and write its report
-	$(BIN)/vggstudy run protocols/quickstart.toml --study studies/quickstart
-	$(BIN)/vggstudy report studies/quickstart
+	$(BIN)/vggstudy run protocols/quickstart.toml --study studies/quickstart --report
 
 test: $(DEV) ## Run the tests, the check of the built wheel among them
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS)

@@ -68,6 +68,16 @@ def test_plan_counts_what_is_done(cli: Cli, study: Path) -> None:
     assert "about 8.0 s (8.0 s to 8.0 s)" in more.out
 
 
+def test_run_writes_the_report_that_the_report_command_writes(cli: Cli, study: Path) -> None:
+    done = cli("run", "small.toml", "--report")
+    assert done.code == 0
+    assert done.out == cli("report", study).out.replace(str(study), "studies/small")
+    assert "next:" not in done.err
+    (study / "report.html").unlink()
+    lacking = cli("run", "small.toml", "--report", "--json")
+    assert (lacking.code, "--report and --json" in lacking.err) == (2, True)
+
+
 def test_dry_run_lists_runs_and_runs_nothing(cli: Cli, study: Path) -> None:
     before = sorted(study.rglob("*.json"))
     done = cli(

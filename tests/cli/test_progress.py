@@ -66,6 +66,16 @@ def plain(runs: Sequence[PlannedRun]) -> PlainProgress:
     return PlainProgress(Console(), runs, labelled, Estimator(runs, jobs=1))
 
 
+def test_something_is_done_once_when_fewer_runs_than_workers_are_left() -> None:
+    runs, calls = planned(), []
+    shown = plain(runs)
+    shown.at_last(2, lambda: calls.append(shown.done))
+    for run in runs:
+        shown.started(run, worker=0)
+        shown.finished(run, recorded(run))
+    assert calls == [2]  # of three runs one is left, for two workers
+
+
 def test_a_finished_run_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     runs = planned()
     progress = plain(runs)

@@ -36,8 +36,13 @@ class PlainProgress:
         self.label = label
         self.estimator = estimator
         self.done = 0
+        self.last: tuple[int, Callable[[], None]] | None = None
         own = any(isinstance(run.recipe, TrainerRecipe) for run in runs[:1])  # reads its own data
         self.beginning = "starting workers" if own else "starting workers, reading images"
+
+    def at_last(self, fewer_than: int, call: Callable[[], None]) -> None:
+        """Call once when fewer runs than workers are left, and so a core is idle."""
+        self.last = (fewer_than, call)
 
     def started(self, run: PlannedRun, *, worker: int) -> None:
         """Note when the run began."""
@@ -56,6 +61,9 @@ class PlainProgress:
         self.done += 1
         text = f"{result_text(record, self.label(record))}, {duration(seconds)}"
         self.line(f"[{self.done}/{self.total}] {run_name(run)}: {text}{self.time_left()}")
+        if self.last is not None and self.total - self.done < self.last[0]:
+            call, self.last = self.last[1], None
+            call()
 
     def crashed(self, run: PlannedRun, failure: Failure, *, retry: bool) -> None:
         """Print why the attempt failed."""

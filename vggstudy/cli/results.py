@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -146,6 +147,13 @@ def report_command(
         console.data(str(path))
     if opens and click.launch(path.resolve().as_uri()):
         console.warn(f"no browser could be started; the report is {path}")
+
+
+def import_report() -> None:
+    """Import what a report needs, while a core has nothing else to do."""
+    for name in ("study.analyze", "study.context", "report.page.document"):
+        import_module(f"vggstudy.{name}")
+    import_module("matplotlib.figure")
 
 
 def _report_path(source: Source) -> Path:

@@ -185,6 +185,9 @@ def _lanes(context: click.Context, parameter: click.Parameter, value: str) -> in
 @engine_options
 @trainer_options
 @click.option("--dry-run", is_flag=True, help="List the runs that would be executed.")
+@click.option(
+    "--report", "reports", is_flag=True, help="Write the report when every run has a result."
+)
 @common
 def run_command(
     console: Console,
@@ -195,6 +198,7 @@ def run_command(
     limit: int | None,
     *,
     dry_run: bool,
+    reports: bool,
     engine_name: str,
     slurm: tuple[str, ...],
     detach: bool,
@@ -225,6 +229,8 @@ def run_command(
     ]
     for warning in (*loaded.warnings, *unsure):
         console.warn(warning)
+    if reports and console.as_json:
+        raise click.UsageError("--report and --json: give one of them, not both")
     if dry_run:
         _list_runs(console, study, only, limit)
         return 0
@@ -234,7 +240,21 @@ def run_command(
         ask_consent(console, study, allow_command)
     options = _options(loaded.path, **execution)
     consent = {"allow_command": allow_command, "trainer": trainer}
-    return _execute(console, study, only, limit, options, choice, consent)
+    code = _execute(console, study, only, limit, options, choice, consent, reports=reports)
+    if reports and code == 0:
+        _report(console, study)
+    return code
+
+
+def _report(console: Console, study: Study) -> None:
+    """Write the report as 'report' does, unless runs are lacking."""
+    from vggstudy.cli.results import report_command
+
+    if study.progress().lacking:
+        console.say("no report yet: it is written when every run has a result")
+        return
+    said = {"quiet": console.quiet, "verbose": console.verbose}
+    click.get_current_context().invoke(report_command, source=str(study.path), **said)
 
 
 def _jobs(jobs: int | None, per_device: int | None, devices: Sequence[str]) -> int | None:
@@ -295,10 +315,13 @@ def _execute(
     options: ExecutionOptions,
     choice: EngineChoice,
     consent: Mapping[str, str | None],
+    *,
+    reports: bool,
 ) -> int:
     """Execute and say what came of it."""
     from vggstudy.cli.engines import RemoteProgress
     from vggstudy.cli.progress import LiveProgress, PlainProgress
+    from vggstudy.cli.results import import_report
     from vggstudy.execution.eta import Estimator
     from vggstudy.study.agreement import planned_rows, warn_of_images
     from vggstudy.study.cost import seconds_by_cell
@@ -308,9 +331,12 @@ def _execute(
         estimator = Estimator(runs, jobs=chosen.jobs, known=seconds_by_cell(study))
         kind = LiveProgress if console.live else PlainProgress
         kind = RemoteProgress if choice.remote else kind
-        return kind(
+        watching = kind(
             console, runs, lambda record: study.label(by_id[record.run_id], record), estimator
         )
+        if reports:
+            watching.at_last(chosen.jobs, import_report)
+        return watching
 
     engine = choice.make()
     if choice.name != "slurm":
@@ -341,7 +367,7 @@ def _execute(
     if tally.interrupted:
         console.say("interrupted; the same command goes on from here")
         return INTERRUPTED
-    if not progress.lacking and not console.as_json:
+    if not progress.lacking and not console.as_json and not reports:
         console.say(f"next: vggstudy report {shlex.quote(str(study.path))}")
     remain = tally.crashed or (progress.lacking and limit is None and not only)
     if remain and console.quiet:  # everything else that would say so is silent
