@@ -31,7 +31,7 @@ from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import HypothesisResult, judge
 from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.models.fit import FittedModels, fit_models
-from vggstudy.analysis.notes import Named, Note, say
+from vggstudy.analysis.notes import Caution, Named, Note, say
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.looks import Look
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
@@ -66,6 +66,8 @@ def analyze(
     asked: Sequence[str] = (),
     simultaneous: Sequence[str] = (),
     headline_only: bool = False,
+    claims_only: bool = False,
+    verdicts_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
     block: str | None = None,
@@ -118,6 +120,11 @@ def analyze(
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
+    claims_only : bool
+        No model is fitted beside the claims, which are those of a whole analysis.
+    verdicts_only : bool
+        With `headline_only`, for analyses that are only compared with another one: no bounds on
+        selection stand beside the claims, no limits beside verdicts that need none.
     probability_interval : str
         Of the probability that a run of a single cell converges: clopper_pearson covers at least
         its level; mid_p is shorter and covers it on average.
@@ -153,9 +160,14 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
         Cells.from_table(table.independent()),
-        How(confidence, resampling, seeds.shared, probability_interval, learning or {}).looking(
-            look
-        ),
+        How(
+            confidence,
+            resampling,
+            seeds.shared,
+            probability_interval,
+            learning or {},
+            bounds=not verdicts_only,
+        ).looking(look),
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
         tuple(cautions),
@@ -163,13 +175,15 @@ def analyze(
     wanted, along = asked_for(asked, maker), _declared(models, hypotheses)
     made = default_claims(maker, named, headline_only=headline_only, along=along)
     made |= {one.id: one for one in maker.claims(wanted).values() if one.id not in made}
-    judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
+    evaluator = Evaluator(maker, verdicts_only=verdicts_only)
+    judged = judge(hypotheses, evaluator, confidence=confidence, late=late)
     made = with_families(registered(made, hypotheses, judged, maker), simultaneous, maker)
     if headline_only:
         return _result(maker, made, table, further, seeds, judged, headline_only=True)
     made = with_survivors(made, maker)
     # Models of the runs that reached a target say nothing of the time to it.
-    fitted = None if table.horizon is not None else _models(maker, table, models)
+    unfitted = claims_only or table.horizon is not None
+    fitted = None if unfitted else _models(maker, table, models)
     result = _result(maker, made, table, further, seeds, judged, fitted)
     if seeds.other is None:
         return result
@@ -210,7 +224,7 @@ def _result(
         warnings=(
             *maker.notes,
             *_seeds(seeds, fitted),
-            *_warnings(maker.cells, table, flow),
+            *_warnings(maker.cells, table, flow, told=any(map(_says_unfinished, maker.notes))),
             *([] if each or headline_only else [say("cells_on_demand", n=len(maker.cells))]),
         ),
         settings=_settings(table, maker.how),
@@ -327,18 +341,30 @@ def _crossed(cells: Cells, table: RunTable) -> tuple[Note, ...]:
     return (say("seeds_crossed", n=kept, all=all_runs),)
 
 
-def _warnings(cells: Cells, table: RunTable, flow: Flow) -> tuple[Note, ...]:
-    """What stands before all results: of the table, of its seeds, of its cells."""
-    return (*table.notes, *_crossed(cells, table), *_gaps(cells, flow))
+def _warnings(cells: Cells, table: RunTable, flow: Flow, *, told: bool) -> tuple[Note, ...]:
+    """What stands before all results: of the table, of its seeds, of its cells.
+
+    That runs are lacking is not said again where it is `told` of every claim.
+    """
+    lacking = () if told else unfinished(table)
+    return (*table.notes, *_crossed(cells, table), *lacking, *_gaps(cells, flow))
+
+
+def _says_unfinished(note: Note) -> bool:
+    """Whether a note says of every claim that runs are lacking."""
+    return note.code == Caution.UNFINISHED
+
+
+def unfinished(table: RunTable, code: str | None = None) -> tuple[Note, ...]:
+    """That runs were planned which were not run yet; nothing where there are none."""
+    missing = table.count("missing")
+    name = "not_run_one" if missing == 1 else "not_run"
+    return (say(name, code, n=missing, planned=len(table)),) if missing else ()
 
 
 def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
     """Lost runs, holes in the grid, values that do not vary."""
     found = []
-    if flow.outcomes["missing"]:
-        missing = flow.outcomes["missing"]
-        name = "not_run_one" if missing == 1 else "not_run"
-        found.append(say(name, n=missing, planned=flow.planned))
     if flow.outcomes["crashed"]:
         crashed = flow.outcomes["crashed"]
         found.append(say("crashed_one") if crashed == 1 else say("crashed", n=crashed))

@@ -12,6 +12,7 @@ Format history of ``vggstudy-claims``
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
@@ -32,6 +33,9 @@ digest itself."""
 LEFT_OUT = ("levels_run", "survives")
 """Fields that a file leaves out where they say nothing."""
 
+OF_LOOKS = ("at_look", "at_fixed_width")
+"""Notes of claims that were made at a declared look; they name the confidence of all looks."""
+
 OF_REFUSAL = ("reason", "reason_text")
 """What a file says of a refusal in words."""
 
@@ -49,6 +53,13 @@ class Alternative:
     method: str
     low: float
     high: float
+
+
+def _share(text: object, otherwise: float) -> float:
+    """A percentage as a share; what a note of somebody's file says may be none."""
+    found = re.fullmatch(r"(\d{1,2}(?:\.\d{1,12})?)%", text) if isinstance(text, str) else None
+    share = 0.0 if found is None else float(found[1]) / 100
+    return share if 0 < share < 1 else otherwise
 
 
 def side_of(low: float | None, high: float | None, reference: float) -> int:
@@ -158,6 +169,12 @@ class Claim:
     def side(self) -> int:
         """On which side of its reference the interval lies, 1 or -1; 0 where it holds that."""
         return 0 if self.reference is None else side_of(self.low, self.high, self.reference)
+
+    @property
+    def confidence(self) -> float:
+        """With which the interval holds: its level, or that of all declared looks together."""
+        said = next((note for note in self.warnings if note.name in OF_LOOKS), None)
+        return self.level if said is None else _share(said.values.get("name"), self.level)
 
     @property
     def interval_text(self) -> str:

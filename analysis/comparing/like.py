@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.comparing.pairing import Paired
 from vggstudy.analysis.numbers import replication
-from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.intervals import Interval, percent
 from vggstudy.errors import AnalysisError
 from vggstudy.quantities import QUANTITIES, SHARES
 
@@ -43,7 +43,7 @@ class Like:
     Attributes
     ----------
     first, second : Claim
-        With intervals at one confidence level.
+        With intervals of one confidence; at levels of their own where studies stopped at looks.
     difference : Interval
         Of the second minus the first.
     expected : Interval
@@ -143,17 +143,18 @@ def like(
     Raises
     ------
     AnalysisError
-        If their intervals are at different confidence levels, or their units differ.
+        If their intervals are of different confidence, or their units differ.
     """
     a, b = interval_of(first), interval_of(second)
     if a is None or b is None:
         return None
-    if (first.level, first.unit) != (second.level, second.unit):
+    if not same_confidence((first, second)) or first.unit != second.unit:
         msg = (
-            f"{first.id} is in {first.unit} at {first.level:g} in one study and in "
-            f"{second.unit} at {second.level:g} in the other"
+            f"{first.id} is in {first.unit} at {first.confidence:g} in one study and in "
+            f"{second.unit} at {second.confidence:g} in the other"
         )
         raise AnalysisError(msg)
+    levels = first.level, second.level
     least, most = range_of(first)
     correlation = 0.0 if paired is None else paired.correlation
     change = _at_least(replication.difference(a, b, correlation=correlation), paired, a, b)
@@ -164,9 +165,11 @@ def like(
         second=second,
         difference=change,
         expected=replication.expected(a, change).clipped(least, most),
-        combined=replication.combined((a, b), correlation=correlation).clipped(least, most),
+        combined=replication.combined((a, b), levels=levels, correlation=correlation).clipped(
+            least, most
+        ),
         captured=a.low <= b.estimate <= a.high,
-        capture=replication.capture(a, b, confidence=first.level, correlation=correlation),
+        capture=replication.capture(a, b, levels=levels, correlation=correlation),
         margin=margin,
         paired=paired,
     )
@@ -194,10 +197,16 @@ def likes(
     for name, claim in first.items():
         if name not in second or interval_of(claim) is None:
             continue
-        paired = None if pairing is None else pairing(name, claim.level)
-        found = like(claim, second[name], margin=margin, paired=paired)
+        other = second[name]
+        paired = None if pairing is None else pairing(name, max(claim.level, other.level))
+        found = like(claim, other, margin=margin, paired=paired)
         if found is not None:
             yield found
+
+
+def same_confidence(claims: Sequence[Claim]) -> bool:
+    """Whether all claims' intervals hold with one confidence, to what is printed of it."""
+    return len({percent(claim.confidence) for claim in claims}) == 1
 
 
 def interval_of(claim: Claim) -> Interval | None:

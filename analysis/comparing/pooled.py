@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from vggstudy.analysis.claims.claim import Claim
-from vggstudy.analysis.comparing.like import interval_of, range_of
+from vggstudy.analysis.comparing.like import interval_of, range_of, same_confidence
 from vggstudy.analysis.comparing.studies import asked
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.blocks import (
@@ -133,7 +133,7 @@ def pool(
     Raises
     ------
     AnalysisError
-        If no two have a claim in common, or intervals are at different levels.
+        If no two have a claim in common, or intervals are of different confidence.
     """
     wanted = {study: asked(claims, match) for study, claims in studies.items()}
     ids = dict.fromkeys(name for claims in wanted.values() for name in claims)
@@ -157,15 +157,16 @@ def _pooled(claims: Mapping[str, Claim]) -> Pooled | None:
         return None
     usable = {name: claims[name] for name in intervals}
     first = next(iter(usable.values()))
-    if len({(claim.level, claim.unit) for claim in usable.values()}) > 1:
-        raise AnalysisError(f"{first.id} has not the same level and unit in all studies")
-    level, limits = first.level, range_of(first)
+    if not same_confidence([*usable.values()]) or len({x.unit for x in usable.values()}) > 1:
+        raise AnalysisError(f"{first.id} has not the same confidence and unit in all studies")
+    confidence, limits = first.confidence, range_of(first)
     effects = np.array([one.estimate for one in intervals.values()])
     widths = np.array([one.high - one.low for one in intervals.values()])
-    variance = (widths / (2 * normal_quantile(level))) ** 2
+    quantiles = np.array([normal_quantile(one.level) for one in usable.values()])
+    variance = (widths / (2 * quantiles)) ** 2
     spread = heterogeneity(effects, variance)
-    mean = hartung_knapp(effects, variance, spread.tau2, confidence=level)
-    next_ = next_block(effects, confidence=level)
+    mean = hartung_knapp(effects, variance, spread.tau2, confidence=confidence)
+    next_ = next_block(effects, confidence=confidence)
     # Estimates that happen to agree, as shares of few runs do, tell no more of it than of the mean.
     another = replace(next_, low=min(next_.low, mean.low), high=max(next_.high, mean.high))
     return Pooled(usable, mean.clipped(*limits), spread, another.clipped(*limits))

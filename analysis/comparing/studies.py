@@ -65,7 +65,7 @@ class Comparison:
     @property
     def expected(self) -> tuple[int, float]:
         """How many of the second's estimates are where expected, and how many should be."""
-        level = sum(one.first.level for one in self.likes)
+        level = sum(one.first.confidence for one in self.likes)
         return sum(one.as_expected for one in self.likes), level
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,7 +117,7 @@ def compare(
     Raises
     ------
     AnalysisError
-        If they have no claim in common, or their intervals are at different levels.
+        If they have no claim in common, or their intervals are of different confidence.
     """
     a, b = (asked(claims, match) for claims in (first, second))
     found = tuple(likes(a, b, margin=margin, pairing=pairing))

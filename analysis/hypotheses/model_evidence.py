@@ -48,6 +48,17 @@ from vggstudy.analysis.numbers.multiplicity import holm_steps
 from vggstudy.analysis.numbers.separation import find_separation
 from vggstudy.stated.hypotheses import NeededPart, PeakPart, SlopePart
 
+SLOPES = {"log2": "slope_log2", "linear": "slope_linear"}
+"""What a slope is, by the scale of its axis."""
+
+DIFFERENCES = {
+    ("needed", "log2"): "needed_log2",
+    ("needed", "linear"): "needed_linear",
+    ("tolerated", "log2"): "tolerated_log2",
+    ("tolerated", "linear"): "tolerated_linear",
+}
+"""What a difference of levels is, by quantity and scale."""
+
 
 def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     """Mean change of the log odds of converging per unit of the axis, under Firth's penalty."""
@@ -65,7 +76,11 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
     cautions: tuple[Note, ...] = ()
     if found.separation.separated:
         cautions = (replace(found.statement(), code=str(Caution.SEPARATED)),)
-    return from_interval(name, rule, verdict, level, interval, cautions, thresholds=(threshold,))
+    evidence = from_interval(
+        name, rule, verdict, level, interval, cautions, thresholds=(threshold,)
+    )
+    scale = axis_for(table, part.along, part.scale).scale
+    return replace(evidence, what=say(SLOPES[scale], factor=part.along))
 
 
 def _fitted(
@@ -283,7 +298,15 @@ def needed(
         interval.method,
         cautions=_one_sided(found.low, found.high, part.along),
         thresholds=(threshold,),
+        what=_difference_of_levels(part, axis, table),
     )
+
+
+def _difference_of_levels(part: NeededPart, axis: Axis, table: RunTable) -> Note:
+    """What is compared: levels of a factor on its scale, between two levels of another."""
+    earlier, later = (write_level(table.levels[part.compare][i]) for i in _compared(part, table))
+    name = DIFFERENCES[part.quantity or "needed", axis.scale]
+    return say(name, factor=part.along, name=part.compare, level=later, other=earlier)
 
 
 def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:

@@ -5,6 +5,10 @@ them: distances to the ends stand for standard errors times a quantile (MOVER). 
 independent, or of a known correlation [4]_: of means of the same seeds, whose correlation is that
 of the pairs, the interval of the difference is then Student's of the pairs' differences.
 
+Studies that stopped at a look have intervals at levels of their own, each of which holds 95% at all
+looks together. The same formula takes the ends as they are: the difference then holds that too, as
+simulation shows (docs/coverage.md).
+
 References
 ----------
 .. [1] Zou & Donner (2008), Statistics in Medicine 27, 1693-1702, eq. 2-3 (MOVER).
@@ -50,41 +54,63 @@ def expected(first: Interval, change: Interval) -> Interval:
 
 
 def capture(
-    first: Interval, second: Interval, *, confidence: float, correlation: float = 0.0
+    first: Interval,
+    second: Interval,
+    *,
+    levels: tuple[float, float],
+    correlation: float = 0.0,
 ) -> float:
     """How probably the first's interval holds the second's estimate, if both estimate one thing.
 
     Parameters
     ----------
     first, second : Interval
-        At one confidence level.
-    confidence : float
-        That level.
+    levels : (float, float)
+        Confidence level of each.
+    correlation : float
 
     Returns
     -------
     float
         For normal estimates, 83.4% with equal precision at 95% [3]_.
     """
+    z = [normal_quantile(level) for level in levels]
     above, below = first.high - first.estimate, first.estimate - first.low
-    up = _apart(above, second.estimate - second.low, correlation)
-    down = _apart(below, second.high - second.estimate, correlation)
-    return _reach(above, up, confidence) - (1 - _reach(below, down, confidence))
+    up = _apart(above / z[0], (second.estimate - second.low) / z[1], correlation)
+    down = _apart(below / z[0], (second.high - second.estimate) / z[1], correlation)
+    return _reach(above, up) - (1 - _reach(below, down))
 
 
-def _reach(own: float, apart: float, confidence: float) -> float:
-    """Probability that the estimates' difference on one side does not go beyond the own end."""
+def _reach(own: float, apart: float) -> float:
+    """Probability that the estimates' difference on one side does not go beyond the own end.
+
+    ``apart`` is the standard error of that difference.
+    """
     if not own:
         return 0.5
-    return float(ndtr(normal_quantile(confidence) * own / apart)) if apart else 1.0
+    return float(ndtr(own / apart)) if apart else 1.0
 
 
-def combined(estimates: Sequence[Interval], *, correlation: float = 0.0) -> Interval:
+def combined(
+    estimates: Sequence[Interval],
+    *,
+    levels: tuple[float, float] = (0.95, 0.95),
+    correlation: float = 0.0,
+) -> Interval:
     """Both estimates as one, of least variance by the widths of their intervals; limits as [4]_.
 
     Neither counts negatively, as the less precise of two that go together closely would.
+
+    Parameters
+    ----------
+    estimates : sequence of Interval
+        Two.
+    levels : (float, float)
+        Confidence level of each, where they differ.
+    correlation : float
     """
-    a, b = (one.high - one.low for one in estimates)
+    z = [1.0, normal_quantile(levels[1]) / normal_quantile(levels[0])]
+    a, b = ((one.high - one.low) / unit for one, unit in zip(estimates, z, strict=True))
     both = a * a + b * b - 2 * correlation * a * b
     share = min(max((b * b - correlation * a * b) / both, 0.0), 1.0) if both > 0 else 0.5
     first, second = estimates

@@ -12,6 +12,7 @@ from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.hypotheses.verdicts import Evidence, Verdict
 from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.planning.sequential import LookAhead
 
 TAILS = (0.1, 0.9)
 """Between these shares of studies lies what is given as a range."""
@@ -25,7 +26,8 @@ class ClaimAhead:
     ----------
     id : str
     half_width : float or None
-        Half of the interval's width in the middle study; None where that has no interval.
+        Half of the interval's width in the middle study, where that ends; None where that has no
+        interval.
     low, high : float or None
         Eight of ten studies lie between, those that the pilot leaves possible; None likewise.
     available : float
@@ -89,18 +91,33 @@ class HypothesisAhead:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What so many studies of n runs a cell show."""
+    """What so many studies show of n runs a cell, or at most so many where they have looks."""
 
     n: int
     studies: int
     claims: tuple[ClaimAhead, ...]
     hypotheses: tuple[HypothesisAhead, ...]
+    looks: tuple[LookAhead, ...] = ()
 
 
 def claim_ahead(
-    text: str, expected: Sequence[Finding], possible: Sequence[Finding], power: float
+    text: str,
+    expected: Sequence[Finding],
+    possible: Sequence[Finding],
+    whole: Sequence[Finding],
+    power: float,
 ) -> ClaimAhead:
-    """The intervals of one claim."""
+    """The intervals of one claim.
+
+    Parameters
+    ----------
+    text : str
+    expected, possible : sequence of Finding
+        Of each study where it ended.
+    whole : sequence of Finding
+        Of the expected ones, of all their runs.
+    power : float
+    """
     widths = _half_widths(expected)
     low, high = np.quantile(_half_widths(possible), TAILS, method="nearest")
     found = [x for x in expected if x.interval is not None and x.estimate is not None]
@@ -113,10 +130,10 @@ def claim_ahead(
         smallest=_smallest(
             [
                 (x.estimate, x.interval.low, x.interval.high)
-                for x in found
+                for x in whole
                 if x.interval is not None and x.estimate is not None
             ],
-            len(expected),
+            len(whole),
             power,
         ),
     )
@@ -133,12 +150,14 @@ def hypothesis_ahead(
     name: str,
     expected: Sequence[HypothesisResult],
     possible: Sequence[HypothesisResult],
+    whole: Sequence[HypothesisResult],
     aimed: float,
 ) -> HypothesisAhead:
-    """The verdicts on one hypothesis."""
+    """The verdicts on one hypothesis; see `claim_ahead`."""
     power, count = _share(expected, Verdict.SUPPORTED), len(expected)
     parts = [
-        _part([one.parts[i] for one in expected], aimed) for i in range(len(expected[0].parts))
+        _part([one.parts[i] for one in expected], [one.parts[i] for one in whole], aimed)
+        for i in range(len(expected[0].parts))
     ]
     return HypothesisAhead(
         id=name,
@@ -154,10 +173,10 @@ def _share(results: Sequence[HypothesisResult], verdict: Verdict) -> float:
     return sum(one.verdict == verdict for one in results) / len(results)
 
 
-def _part(found: Sequence[Evidence], power: float) -> PartAhead:
+def _part(found: Sequence[Evidence], whole: Sequence[Evidence], power: float) -> PartAhead:
     """The evidence for one part, study by study."""
     supported = sum(one.verdict == Verdict.SUPPORTED for one in found) / len(found)
-    return PartAhead(found[0].estimand, supported, _smallest_of(found, power))
+    return PartAhead(found[0].estimand, supported, _smallest_of(whole, power))
 
 
 def _smallest_of(found: Sequence[Evidence], power: float) -> float | None:

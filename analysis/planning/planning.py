@@ -20,6 +20,7 @@ from vggstudy.analysis.planning.predicting import (
     settled_by,
     simulate,
 )
+from vggstudy.analysis.planning.sequential import Declared
 
 LEAST = 2
 """Runs of a cell: one says nothing of how much they vary."""
@@ -95,6 +96,9 @@ class Plan:
     studies, seed : int
     power : float
         With which smallest effects are found.
+    declared : Declared or None
+        Looks of the design: numbers of runs are then those of the last look, and the others come at
+        the same shares of it.
     """
 
     reached: tuple[Reached, ...]
@@ -105,6 +109,7 @@ class Plan:
     studies: int
     seed: int
     power: float
+    declared: Declared | None = None
 
     def at(self, n: int) -> Prediction:
         """The prediction for a number of runs that was tried."""
@@ -176,6 +181,7 @@ def make_plan(
         studies,
         seed,
         question.power,
+        question.declared,
     )
 
 
@@ -242,7 +248,12 @@ class _Search:
         return [self.found[n].summed(self.question) for n in sorted(self.found)]
 
     def _settled(self, n: int) -> Settled:
-        """On what all studies of the two numbers of runs before agree."""
+        """On what all studies of the two numbers of runs before agree.
+
+        With looks nothing: that studies agree where they end tells nothing of their first look.
+        """
+        if self.question.declared is not None:
+            return {}
         smaller = sorted(m for m in self.found if m < n)[-2:]
         if len(smaller) < 2:
             return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
@@ -13,7 +14,9 @@ from vggstudy.analysis.estimators.finding import Finding
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.hypotheses.evidence import Evaluator
 from vggstudy.analysis.hypotheses.judge import HypothesisResult, judge
+from vggstudy.analysis.hypotheses.stopping import Stop, half_width
 from vggstudy.analysis.hypotheses.verdicts import DECIDED, Evidence
+from vggstudy.analysis.numbers.looks import Look
 from vggstudy.analysis.planning.ahead import (
     Prediction,
     claim_ahead,
@@ -21,6 +24,7 @@ from vggstudy.analysis.planning.ahead import (
 )
 from vggstudy.analysis.planning.pilot import Pilot
 from vggstudy.analysis.planning.run_model import RunModel
+from vggstudy.analysis.planning.sequential import Declared, looks_ahead
 from vggstudy.stated.hypotheses import Hypothesis, Part, parts_of
 
 DRAWN = 999
@@ -47,20 +51,40 @@ class Question:
         As the analysis of the real study will have it.
     power : float
         With which a smallest effect is found.
+    declared : Declared or None
+        Looks, at which studies stop.
     """
 
     claims: tuple[str, ...]
     hypotheses: tuple[Hypothesis, ...]
     how: How
     power: float = 0.8
+    declared: Declared | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one study shows: findings of claims, and verdicts."""
+    """What one study shows.
+
+    Attributes
+    ----------
+    claims : tuple of Finding
+    verdicts : tuple of HypothesisResult
+    look : int
+        At which it ended, from 1.
+    full : Shown or None
+        What it would show at its last look, where it ended before.
+    """
 
     claims: tuple[Finding, ...]
     verdicts: tuple[HypothesisResult, ...]
+    look: int = 1
+    full: Shown | None = None
+
+    @property
+    def whole(self) -> Shown:
+        """What all its runs show."""
+        return self.full or self
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +118,11 @@ class _Evaluator(Evaluator):
         return Evaluator.evidence(self, part, level) if known is None else known
 
 
-def show(
-    model: RunModel, n: int, question: Question, key: Sequence[int], settled: Settled | None = None
-) -> Shown:
-    """Draw a study and analyse it.
+@dataclass(frozen=True)
+class _Analysed:
+    """A simulated study, or what there is of it at a look; nothing is computed before it is asked.
 
-    Parameters
+    Attributes
     ----------
     model : RunModel
     n : int
@@ -107,24 +130,85 @@ def show(
     question : Question
     key : sequence of int
         Names the study.
+    settled : mapping of str to Evidence
+    look : Look or None
+    """
+
+    model: RunModel
+    n: int
+    question: Question
+    key: Sequence[int]
+    settled: Settled
+    look: Look | None = None
+
+    @cached_property
+    def maker(self) -> _Maker:
+        """Claims of its runs."""
+        asked = self.question.how
+        drawn = min(DRAWN, asked.resampling.resamples)
+        resampling = replace(asked.resampling, resamples=drawn, seed=self.key[-1])
+        how = replace(asked, resampling=resampling).looking(self.look)
+        cells, *further = map(Cells.from_table, self.model.draw(self.n, self.key))
+        others = {one.table.outcome: one for one in further}
+        return _Maker(cells, how, "", others, scale=math.sqrt(drawn / asked.resampling.resamples))
+
+    @cached_property
+    def verdicts(self) -> tuple[HypothesisResult, ...]:
+        """On all hypotheses."""
+        evaluator = _Evaluator(self.maker, verdicts_only=True, settled=self.settled)
+        confidence = self.question.how.confidence
+        return judge(self.question.hypotheses, evaluator, confidence=confidence)
+
+    @cached_property
+    def claims(self) -> tuple[Finding, ...]:
+        """Findings of all claims that are asked for."""
+        return tuple(map(self.finding, self.question.claims))
+
+    def finding(self, text: str) -> Finding:
+        """That of one claim."""
+        return self.maker.finding(self.maker.parse(text))
+
+    def stops(self, stop: Stop) -> bool:
+        """Whether the study ends with this look, if it is not the last."""
+        if stop.claim is None:
+            return stop.by_verdicts({one.id: one.verdict for one in self.verdicts})
+        ends = self.finding(stop.claim).interval
+        return stop.by_width(None if ends is None else half_width(ends.low, ends.high))
+
+    def shown(self, look: int = 1, full: Shown | None = None) -> Shown:
+        """All of it."""
+        return Shown(self.claims, self.verdicts, look, full)
+
+
+def show(
+    model: RunModel, n: int, question: Question, key: Sequence[int], settled: Settled | None = None
+) -> Shown:
+    """Draw a study and analyse it; one with looks, look by look until it stops.
+
+    Parameters
+    ----------
+    model : RunModel
+    n : int
+        Runs a cell, at the last look.
+    question : Question
+    key : sequence of int
+        Names the study.
     settled : mapping of str to Evidence, optional
         Of parts of hypotheses, by their ``repr``, whose evidence is taken as known.
     """
-    resampling = question.how.resampling
-    drawn = min(DRAWN, resampling.resamples)
-    how = replace(question.how, resampling=replace(resampling, resamples=drawn, seed=key[-1]))
-    cells, *further = map(Cells.from_table, model.draw(n, key))
-    maker = _Maker(
-        cells,
-        how,
-        "",
-        {one.table.outcome: one for one in further},
-        scale=math.sqrt(drawn / resampling.resamples),
-    )
-    findings = tuple(maker.finding(maker.parse(text)) for text in question.claims)
-    evaluator = _Evaluator(maker, verdicts_only=True, settled=settled or {})
-    verdicts = judge(question.hypotheses, evaluator, confidence=how.confidence)
-    return Shown(findings, verdicts)
+    declared = question.declared
+    if declared is None:
+        return _Analysed(model, n, question, key, settled or {}).shown()
+    looks = declared.looks(n)
+    for look in looks:
+        runs = look.replicates[look.number - 1]
+        found = _Analysed(model, runs, question, key, settled or {}, look)
+        if look is looks[-1]:
+            return found.shown(look.number)
+        if found.stops(declared.stop):
+            break
+    full = _Analysed(model, n, question, key, settled or {}, looks[-1])
+    return found.shown(look.number, full.shown())
 
 
 def settled_by(found: Sequence[Shown], question: Question) -> Settled:
@@ -166,16 +250,35 @@ class Studies:
         """What they come to."""
         e, p = self.expected, self.possible or self.expected
         claims = (
-            claim_ahead(text, [x.claims[i] for x in e], [x.claims[i] for x in p], question.power)
+            claim_ahead(
+                text,
+                [x.claims[i] for x in e],
+                [x.claims[i] for x in p],
+                [x.whole.claims[i] for x in e],
+                question.power,
+            )
             for i, text in enumerate(question.claims)
         )
         hypotheses = (
             hypothesis_ahead(
-                one.id, [x.verdicts[i] for x in e], [x.verdicts[i] for x in p], question.power
+                one.id,
+                [x.verdicts[i] for x in e],
+                [x.verdicts[i] for x in p],
+                [x.whole.verdicts[i] for x in e],
+                question.power,
             )
             for i, one in enumerate(question.hypotheses)
         )
-        return Prediction(self.n, len(e), tuple(claims), tuple(hypotheses))
+        found = Prediction(self.n, len(e), tuple(claims), tuple(hypotheses))
+        if question.declared is None:
+            return found
+        ended = looks_ahead(
+            question.declared.looks(self.n),
+            question.how.confidence,
+            [x.look for x in e],
+            [x.look for x in p],
+        )
+        return replace(found, looks=ended)
 
 
 def simulate(

@@ -6,6 +6,10 @@ from vggstudy.analysis.sentences.kinds import Sentence
 
 COMPARING = {
     "settings_differ": Sentence("the studies differ in their settings: %(names)s"),
+    "made_anew": Sentence(
+        "intervals of %(name)s were made anew, at %(level)s instead of %(other)s, so that all hold "
+        "with one confidence"
+    ),
     "same_inputs": Sentence(
         "both rest on the same runs, so that their numbers agree by themselves"
     ),

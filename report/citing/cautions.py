@@ -27,6 +27,7 @@ MEANINGS: dict[str, str] = {
     Caution.SIMULTANEOUS: "simultaneous with the others of its family",
     Caution.SEQUENTIAL: "at a level that allows for the looks that were declared",
     Caution.LOOKED_EARLY: "results were analysed before all runs were there, undeclared",
+    Caution.UNFINISHED: "not all planned runs are there yet",
     Caution.ZERO_VARIANCE: "with a variance pooled over cells",
     ModelCaution.GAPS: "some levels between the ends are excluded",
     ModelCaution.LEVELS_LEFT_OUT: "some levels are left out",

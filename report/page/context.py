@@ -97,6 +97,8 @@ class ReportContext:
         What the numbers rest on, and whether it is not as planned before the first run.
     looks : sequence of DeclaredLook
         Looks that the protocol declares, in order.
+    planned : int or None
+        Runs that the study plans, where those of a look are analysed and others may follow.
     notes : sequence of Note or str
         What a reader must know, e.g. that the test set was used for stopping. Shown first.
     """
@@ -120,4 +122,5 @@ class ReportContext:
     source_words: str | None = None
     basis: Sequence[tuple[Note, bool]] = ()
     looks: Sequence[DeclaredLook] = ()
+    planned: int | None = None
     notes: Sequence[Note | str] = ()

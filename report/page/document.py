@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from base64 import b64encode
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from string import ascii_uppercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -19,12 +21,13 @@ from vggstudy.files import write_atomic
 from vggstudy.report.page.building import study_view
 from vggstudy.report.page.cards import card_of, told
 from vggstudy.report.page.context import ReportContext
-from vggstudy.report.page.flow import steps_of
+from vggstudy.report.page.figures.svg import MOST_CELLS
+from vggstudy.report.page.flow import steps_of, unfinished
 from vggstudy.report.page.sections.base import Section
-from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
+from vggstudy.report.page.sections.registry import BUILDERS, LONGEST, SPLIT
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.instead import instead
-from vggstudy.report.words.names import CLAIM_ID
+from vggstudy.report.words.names import CLAIM_ID, capitalise
 from vggstudy.report.words.text import clean
 from vggstudy.together import together
 
@@ -36,8 +39,16 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 
-POLICY = Markup("default-src 'none'; style-src 'unsafe-inline'; img-src data:")
-"""What the page may load: nothing."""
+SCRIPT = Markup((TEMPLATES / "report.js").read_text("utf-8"))
+"""What the page can do besides; it is whole without."""
+
+
+def _policy(script: str) -> Markup:
+    """What the page may load: nothing, and what it may run: this script."""
+    pin = b64encode(sha256(script.encode()).digest()).decode()
+    return Markup(
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{}'"
+    ).format(pin)
 
 
 def render(
@@ -57,7 +68,7 @@ def render(
     Returns
     -------
     str
-        One HTML document that needs no network and no script; equal input gives equal bytes.
+        One HTML document that needs no network and not its script; equal input gives equal bytes.
 
     Raises
     ------
@@ -76,9 +87,11 @@ def render(
                 told=told(sections),
                 cards=partial(card_of, view),
                 facts=facts(view),
-                policy=POLICY,
-                script=None,
+                policy=_policy(SCRIPT),
+                script=SCRIPT,
+                cells=_cell_names(view),
                 title=_title(context),
+                unfinished=unfinished(view.flow, context.planned),
                 language=language,
                 version=__version__,
                 css=Markup((TEMPLATES / "report.css").read_text("utf-8")),
@@ -123,11 +136,23 @@ def facts(view: StudyView) -> str:
     return "; ".join([text, *lost])
 
 
+def _cell_names(view: StudyView) -> list[str]:
+    """What the cells are called that figures show, in their order."""
+    if len(view.cells) > MOST_CELLS or not view.factors:
+        return []
+    return [capitalise(view.phrase(view.factors, cell.levels)) for cell in view.cells]
+
+
 def _built(view: StudyView) -> list[Section | None]:
     """All sections in the order of the report, those that take longest begun first."""
-    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
-    built = together([partial(build, view) for build in begun])
-    return [built[begun.index(build)] for build in BUILDERS]
+    parts = {build: split(view) for build, (split, _) in SPLIT.items()}
+    whole = [*LONGEST, *(build for build in BUILDERS if build not in {*LONGEST, *SPLIT})]
+    tasks: list[Callable[[], Any]] = [task for made in parts.values() for task in made]
+    tasks += [partial(build, view) for build in whole]
+    done = iter(together(tasks))
+    built = {build: SPLIT[build][1]([next(done) for _ in made]) for build, made in parts.items()}
+    built |= {build: next(done) for build in whole}
+    return [built[build] for build in BUILDERS]
 
 
 def _title(context: ReportContext) -> str:

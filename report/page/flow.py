@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vggstudy.analysis.data.flow import Flow
+from vggstudy.report.words.i18n import gettext
 
 OUTCOMES = ("converged", "failed_to_learn", "diverged")
 """What labelled runs came to."""
@@ -31,6 +32,20 @@ class Step:
     n: int
     excluded: int
     reason: str
+
+
+def unfinished(flow: Flow, planned: int | None = None) -> str:
+    """What marks a report that further runs will change: "28 of 200 runs, not final"; or nothing.
+
+    Parameters
+    ----------
+    planned : int, optional
+        Runs that the study plans, where it plans more than were to be analysed.
+    """
+    words = {"n": flow.started, "planned": planned or flow.planned}
+    if words["n"] >= words["planned"]:
+        return ""
+    return gettext("%(n)s of %(planned)s runs, not final") % words
 
 
 def steps_of(flow: Flow) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from functools import partial
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from markupsafe import Markup
@@ -24,6 +25,7 @@ from vggstudy.report.words.text import clean
 if TYPE_CHECKING:
     from vggstudy.analysis.planning.ahead import Prediction
     from vggstudy.analysis.planning.planning import Plan, Reached
+    from vggstudy.analysis.planning.sequential import LookAhead
 
 MOST_DRAWN = 12
 """Targets in the figure."""
@@ -115,14 +117,18 @@ def _point(
     """Studies of one size: heading, sentence, tables."""
     bought = point.n == plan.bought and point.n != plan.design
     heading = gettext("What the budget buys") if bought else gettext("The design as it is")
-    tables = []
+    tables, size = [], words.size_of(point, cells, hours)
+    if point.looks:
+        size = f"{size} {words.looks_of(point, cells, hours)}"
+        rows = [words.look_row(one) for one in point.looks]
+        tables.append(_table(gettext("Looks"), words.look_head(), rows))
     if point.claims:
         rows = [words.claim_row(one) for one in point.claims]
         tables.append(_table(gettext("Claims"), words.claim_head(), rows))
     if point.hypotheses:
         rows = [row for one in point.hypotheses for row in words.hypothesis_rows(one)]
         tables.append(_table(gettext("Hypotheses"), words.hypothesis_head(), rows))
-    return heading, words.size_of(point, cells, hours), tables
+    return heading, size, tables
 
 
 def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
@@ -134,6 +140,8 @@ def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 def _picture(plan: Plan, cells: int, hours: float | None) -> Picture:
     """Every target against the number of replicates."""
     panels = [_panel(plan, one) for one in plan.reached[:MOST_DRAWN]]
+    if looks := plan.at(plan.design).looks:
+        panels.append(_ended(looks))
     return picture(
         partial(draw_power, panels, design=plan.design),
         key="power",
@@ -178,6 +186,23 @@ def _panel(plan: Plan, one: Reached) -> PowerPanel:
     )
 
 
+def _ended(looks: Sequence[LookAhead]) -> PowerPanel:
+    """Studies of the design as it is that have ended, look by look."""
+    ended, possible = (
+        tuple(accumulate(getattr(one, name) for one in looks)) for name in ("stops", "possible")
+    )
+    return PowerPanel(
+        title=gettext("Studies that have ended, look by look"),
+        n=tuple(one.replicates for one in looks),
+        middle=ended,
+        low=tuple(map(min, ended, possible)),
+        high=tuple(map(max, ended, possible)),
+        target=None,
+        reached=None,
+        percent=True,
+    )
+
+
 def _data(plan: Plan) -> Download:
     """All curves, unrounded."""
     header = ("n", "kind", "id", "value", "low", "high", "contradicted")
@@ -189,5 +214,17 @@ def _data(plan: Plan) -> Download:
         rows += [
             (point.n, "power", x.id, x.power, x.assured, None, x.contradicted)
             for x in point.hypotheses
+        ]
+        rows += [
+            (
+                x.replicates,
+                "ends",
+                f"look {x.number} of at most {point.n}",
+                x.stops,
+                x.possible,
+                None,
+                None,
+            )
+            for x in point.looks
         ]
     return download("power.csv", header, rows)

@@ -307,6 +307,15 @@ class StudyView:
     def _cell(self, levels: Mapping[str, Level]) -> Cell | None:
         return self._cells_by_levels.get(tuple(levels[f.name] for f in self.factors))
 
+    def number(self, cell: Cell) -> int | None:
+        """The cell's place among those of the study; None of one that is pooled."""
+        pooled = len(self.factors) < len(self.result.table.factors)
+        return None if pooled else self._numbers[cell.levels]
+
+    @cached_property
+    def _numbers(self) -> dict[tuple[Level, ...], int]:
+        return {cell.levels: number for number, cell in enumerate(self.cells)}
+
     @cached_property
     def _cells_by_levels(self) -> dict[tuple[Level, ...], Cell]:
         return {cell.levels: cell for cell in self.cells}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vggstudy.analysis.numbers.intervals import percent as confidence_text
+from vggstudy.analysis.planning.sequential import mean_replicates
 from vggstudy.report.words.i18n import gettext
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
         Prediction,
     )
     from vggstudy.analysis.planning.planning import Plan, Reached
+    from vggstudy.analysis.planning.sequential import LookAhead
 
 NONE = "-"
 
@@ -108,6 +111,37 @@ def _part_row(name: str, part: PartAhead) -> tuple[str, ...]:
     return f"{name}: {part.estimand}", percent(part.power), NONE, NONE, _or_none(part.smallest)
 
 
+def look_head() -> tuple[str, ...]:
+    """Heads of `look_row`."""
+    return (
+        gettext("look"),
+        gettext("replicates"),
+        gettext("intervals at"),
+        gettext("studies that end here"),
+        gettext("with the pilot's doubt"),
+    )
+
+
+def look_row(one: LookAhead) -> tuple[str, ...]:
+    """A look, and how often studies stop there."""
+    return (
+        str(one.number),
+        str(one.replicates),
+        confidence_text(one.level),
+        f"{percent(one.stops)} ± {100 * one.error:.0f}",
+        percent(one.possible),
+    )
+
+
+def looks_of(point: Prediction, cells: int, hours: float | None) -> str:
+    """How many runs studies with looks have where they end."""
+    mean = mean_replicates(point.looks)
+    cost = "" if hours is None else f", {number(mean * hours)} h"
+    return gettext(
+        "With its looks it ends after %(n)s replicates on average: %(runs)s runs%(cost)s."
+    ) % {"n": number(mean), "runs": f"{mean * cells:.0f}", "cost": cost}
+
+
 def size_of(point: Prediction, cells: int, hours: float | None) -> str:
     """How large studies of so many replicates are."""
     cost = "" if hours is None else f", {number(point.n * hours)} h"
@@ -132,6 +166,15 @@ def notes(plan: Plan) -> list[str]:
         )
         % {"power": percent(plan.power)},
     ]
+    if plan.declared is not None:
+        said.append(
+            gettext(
+                "Looks are those of the protocol, at the same shares of the last one where that is "
+                "another: replicates are at most so many. Half-widths and powers are those of "
+                "studies where they end; a smallest effect is that of one that goes on to its last "
+                "look."
+            )
+        )
     if lost := unreached(plan):
         said.append(
             gettext("No number of replicates up to %(n)s reaches: %(names)s.")

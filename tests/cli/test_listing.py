@@ -16,7 +16,7 @@ from tests.cli.conftest import Cli
 from vggstudy.cli import main, results
 from vggstudy.cli.console import Console, middle_cut
 from vggstudy.cli.examples import EXAMPLES
-from vggstudy.cli.status import EVERY_S, watch_study
+from vggstudy.cli.status import EVERY_S, _report_now, watch_study
 from vggstudy.study.study import Study
 
 
@@ -154,6 +154,56 @@ def test_a_study_is_watched_until_nothing_is_lacking(
     assert waits == [EVERY_S, EVERY_S]
     assert "next: vggstudy report" in shown
     assert "6 of 6 runs done, 0 pending" in shown
+
+
+def test_who_watches_can_have_reports_on_the_way_each_marked_until_the_last(
+    study: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    last = sorted((study / "runs").rglob("*.json"))[-1]
+    content = last.read_bytes()
+    last.unlink()
+    pages: list[str] = []
+
+    def wait(_: float) -> None:
+        """The first wait changes nothing, and the page stays; then the last run ends."""
+        pages.append((study / "report.html").read_text("utf-8"))
+        if len(pages) == 2:
+            last.write_bytes(content)
+
+    watch_study(Console(), Study.open(study), reports=True, wait=wait)
+    assert pages[0] == pages[1]
+    mark = "5 of 6 runs, not final"
+    assert f"<title>{mark}: small</title>" in pages[0]
+    final = (study / "report.html").read_text("utf-8")
+    assert "not final" not in final
+    assert "next:" not in capsys.readouterr().err
+    last.unlink()
+    assert _report_now(Study.open(study)) == f"{study / 'report.html'} ({mark})"
+
+
+def test_reports_on_the_way_are_for_who_watches(cli: Cli, study: Path) -> None:
+    refused = cli("status", study, "--report")
+    assert (refused.code, "--report is for --watch" in refused.err) == (2, True)
+
+
+def test_a_report_claims_and_a_citation_of_an_unfinished_study_say_so(
+    cli: Cli, study: Path
+) -> None:
+    sorted((study / "runs").rglob("*.json"))[-1].unlink()
+    done = cli("report", study)
+    assert "5 of 6 runs, not final" in done.err
+    page = (study / "report.html").read_text("utf-8")
+    assert '<span class="unfinished">5 of 6 runs, not final</span></h1>' in page
+    assert '"5 of 6 runs, not final: small"' in page  # the printed page's foot
+    assert page.count("small (5 of 6 runs, not final)") == 2  # APA, BibTeX
+    claims = json.loads((study / "claims.json").read_text("utf-8"))["claims"]
+    assert all("unfinished" in [note["code"] for note in one["warnings"]] for one in claims)
+    cited = cli("cite", study, "converged.p@depth=11").out
+    assert "(caution: not all planned runs are there yet)" in cited
+    assert cli("analyze", study).out.count("planned runs was not run yet") == 1
+    korean = cli("report", study, "--lang", "ko", "-o", "ko.html", "--json")
+    assert json.loads(korean.out)["final"] is False
+    assert "실행 6회 중 5회" in Path("ko.html").read_text("utf-8").split("</title>")[0]
 
 
 def test_watching_needs_a_terminal(cli: Cli, study: Path) -> None:

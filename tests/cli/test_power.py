@@ -218,3 +218,59 @@ def test_a_hypothesis_that_no_n_supports_is_refused(
     assert done.code == 2
     assert re.search(r"gives H1 a power of 80%: at \d+, 0% of studies support it", done.err)
     assert not (tmp_path / "p.html").exists()
+
+
+LOOKS = """
+[design.stopping]
+looks = [2, 3]
+decided = ["H1"]
+"""
+
+
+def test_looks_of_the_protocol_are_planned(cli: Cli, tmp_path: Path) -> None:
+    """In table, JSON and page: when studies end, and with how many runs."""
+    (tmp_path / "looks.toml").write_text(
+        PROTOCOL.replace("replicates = 4", "replicates = 8") + LOOKS + HYPOTHESIS
+    )
+    (tmp_path / "expected.toml").write_text(EXPECTED)
+    asked = (
+        "power",
+        "looks.toml",
+        "--expected",
+        "expected.toml",
+        "--studies",
+        "20",
+        "--most",
+        "20",
+    )
+    done = cli(*asked, "--json")
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["declared"]["replicates"] == [2, 3, 8]
+    (point,) = [point for point in found["points"] if point["n"] == 8]
+    assert [look["replicates"] for look in point["looks"]] == [2, 3, 8]
+    assert sum(look["stops"] for look in point["looks"]) == pytest.approx(1)
+    mean = sum(look["stops"] * look["replicates"] for look in point["looks"])
+    told = cli(*asked, "-o", "looks.html")
+    assert f"With its looks it ends after {mean:.3g} replicates on average" in told.out
+    row = next(x for x in told.out.splitlines() if re.match(r" *2 +3 ", x))
+    assert f"{100 * point['looks'][1]['stops']:.0f}% ±" in row
+    text = (tmp_path / "looks.html").read_text("utf-8")
+    html5lib.HTMLParser(strict=True).parse(text)
+    assert "Studies that have ended, look by look" in text
+    other = json.loads(cli(*asked, "--replicates", "16", "--json").out)
+    (point,) = [point for point in other["points"] if point["n"] == 16]
+    assert [look["replicates"] for look in point["looks"]] == [4, 6, 16]
+
+
+def test_a_half_width_that_stops_the_study_is_a_target(cli: Cli, tmp_path: Path) -> None:
+    stop = 'claim = "accuracy.diff.depth"\nhalf_width = 0.014'
+    (tmp_path / "width.toml").write_text(
+        PROTOCOL + LOOKS.replace("[2, 3]", "[3]").replace('decided = ["H1"]', stop)
+    )
+    (tmp_path / "expected.toml").write_text(EXPECTED)
+    asked = ("power", "width.toml", "--expected", "expected.toml", "--studies", "20", "--json")
+    found = json.loads(cli(*asked).out)
+    (one,) = found["reached"]
+    assert (one["target"]["id"], one["target"]["value"]) == ("accuracy.diff.depth", 0.014)
+    assert one["n"] == pytest.approx(7, abs=2)  # t quantile at 96%, .01 * sqrt(2 / n)

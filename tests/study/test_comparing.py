@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from vggstudy.errors import AnalysisError
 from vggstudy.study.comparing import Compared, compare_several, compare_two
 from vggstudy.study.sources import open_source
 
@@ -69,3 +70,24 @@ def test_what_was_published_has_no_runs_to_pair(tricks: type[Tricks], tmp_path: 
     text = tricks.text.replace("replicates = 5", "replicates = 4")
     second = compared(tricks, tmp_path / "second", text)
     assert all(one.paired is None for one in compare_two(published, second).likes)
+
+
+def test_another_confidence_is_made_anew_where_there_are_runs(
+    tricks: type[Tricks], tmp_path: Path
+) -> None:
+    """And refused between two files of claims; a published one is never changed."""
+    first = compared(tricks, tmp_path / "first", tricks.text)
+    text = tricks.text.replace("seed = 1", "seed = 2").replace(
+        "[analysis]", "[analysis]\nconfidence = 0.9"
+    )
+    second = compared(tricks, tmp_path / "second", text)
+    found = compare_two(first, second)
+    (note,) = [note for note in found.notes if note.name == "made_anew"]
+    assert (note.values["name"], note.values["level"]) == ("second", "95%")
+    assert {one.second.level for one in found.likes} == {0.95}
+    published = [Compared.of_claims(one.name, one.claims) for one in (first, second)]
+    turned = compare_two(first, published[1])
+    assert {one.first.level for one in turned.likes} == {0.9}
+    assert compare_several([published[1], first, second]).claims[0].claim.level == 0.9
+    with pytest.raises(AnalysisError, match="first hold 95%, those of second 90%, and of neither"):
+        compare_two(*published)

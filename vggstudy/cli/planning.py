@@ -166,6 +166,9 @@ def _print(console: Console, found: PowerFound) -> None:
     for point in words.shown_points(plan):
         console.data("")
         console.data(words.size_of(point, cells, hours))
+        if point.looks:
+            console.data(words.looks_of(point, cells, hours))
+            console.table(words.look_head(), [words.look_row(one) for one in point.looks])
         if point.claims:
             console.table(words.claim_head(), [words.claim_row(one) for one in point.claims])
         if point.hypotheses:

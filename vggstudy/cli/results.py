@@ -108,6 +108,7 @@ def report_command(
     study are its protocol's, and so are those of a CSV whose protocol states them.
     """
     from vggstudy.report import write_report
+    from vggstudy.report.page.flow import unfinished
     from vggstudy.study.analyze import analyze_source, published_claims
     from vggstudy.study.context import report_context
 
@@ -132,8 +133,11 @@ def report_command(
         path = write_report(result, target, context=context, language=language)
     if opened.study is not None:
         warn_of_code(console, opened.study)
+    if mark := unfinished(result.flow, context.planned):
+        console.say(f"{mark}: 'vggstudy report' again when the rest is there")
     if console.as_json:
-        console.json("report", {"path": str(path), "claims": len(result.claims)})
+        content = {"path": str(path), "claims": len(result.claims), "final": not mark}
+        console.json("report", content)
     else:
         if opened.study is not None and not console.quiet:
             from vggstudy.cli.status import print_cells

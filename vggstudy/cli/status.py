@@ -26,15 +26,27 @@ EVERY_S = 5.0
 @click.command("status")
 @click.argument("study")
 @click.option("--watch", is_flag=True, help="Show it until all runs are done, or Ctrl-C.")
+@click.option(
+    "--report",
+    "reports",
+    is_flag=True,
+    help="With --watch: write report.html anew whenever runs have ended, marked as not final.",
+)
 @common
-def status_command(console: Console, study: str, *, watch: bool) -> None:
-    """Show the state of STUDY (its folder, or its name below studies/), cell by cell."""
+def status_command(console: Console, study: str, *, watch: bool, reports: bool) -> None:
+    """Show the state of STUDY (its folder, or its name below studies/), cell by cell.
+
+    A report before the last run is a look at the results, and the study's claims will say that
+    there was one.
+    """
     opened = Study.open(study)
     warn_of_code(console, opened)
+    if reports and not watch:
+        raise click.UsageError("--report is for --watch: 'vggstudy report' writes it once")
     if watch:
         if not console.live or console.as_json:
             raise click.UsageError("--watch needs a terminal")
-        watch_study(console, opened)
+        watch_study(console, opened, reports=reports)
         return
     progress = opened.progress()
     queue = queue_counts(console, opened, progress)
@@ -57,26 +69,59 @@ def watch_study(
     console: Console,
     study: Study,
     *,
+    reports: bool = False,
     wait: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> None:
-    """Draw a study's state anew every few seconds, in its place, until nothing is lacking."""
+    """Draw a study's state anew every few seconds, in its place, until nothing is lacking.
+
+    With `reports` the report is written whenever runs have ended since the last one.
+    """
     from rich.console import Console as RichConsole
     from rich.live import Live
     from rich.text import Text
 
     began, first = clock(), len(study.progress().done)
+    told, reported = "", -1
     with Live(console=RichConsole(stderr=True), auto_refresh=False) as display:
+
+        def draw(*lines: str) -> None:
+            display.update(Text(printable("\n".join(filter(None, lines)))), refresh=True)
+
         while True:
             progress = study.progress()
             left = _time_left(len(progress.done) - first, clock() - began, progress)
             head = f"{study.protocol.name}: {progress_line(progress)}{left}"
             lines = [head, *_cell_lines(study, _cells(study))]
-            display.update(Text(printable("\n".join(lines))), refresh=True)
+            draw(*lines, told)
+            if reports and len(progress.done) != reported:
+                draw(*lines, "drawing the report ...")
+                told, reported = _report_now(study), len(progress.done)
+                draw(*lines, told)
             if not progress.lacking:
                 break
             wait(EVERY_S)
-    console.say(f"next: vggstudy report {study.path}")
+    if not reports:
+        console.say(f"next: vggstudy report {study.path}")
+
+
+def _report_now(study: Study) -> str:
+    """Write the report of the runs that there are; what it says of itself, or why there is none."""
+    from vggstudy.errors import AnalysisError
+    from vggstudy.report import write_report
+    from vggstudy.report.page.flow import unfinished
+    from vggstudy.study.analyze import analyze_source
+    from vggstudy.study.context import report_context
+    from vggstudy.study.sources import open_source
+
+    try:
+        source = open_source(study)
+        result, context = analyze_source(source, sensitivity=True), report_context(source)
+    except AnalysisError as error:
+        return f"no report yet: {error}"
+    path = write_report(result, study.path / "report.html", context=context)
+    mark = unfinished(result.flow, context.planned)
+    return f"{path}{f' ({mark})' if mark else ''}"
 
 
 def _time_left(done: int, seconds: float, progress: Progress) -> str:

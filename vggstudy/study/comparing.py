@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.notes import Named, Note, say
+from vggstudy.errors import AnalysisError
 from vggstudy.plan import Plan
 from vggstudy.protocol import Protocol
 from vggstudy.stated.base import write_level
@@ -41,6 +42,8 @@ class Compared:
         None of a claims file, and of a table without one.
     runs : SeededRuns or None
         The runs by what they drew their random numbers from; None where nothing tells it.
+    source : Source or None
+        Where the runs are, so that they can be analysed anew; None of a claims file.
     """
 
     name: str
@@ -48,13 +51,14 @@ class Compared:
     verdicts: Mapping[str, str] = field(default_factory=dict)
     protocol: Protocol | None = None
     runs: SeededRuns | None = None
+    source: Source | None = None
 
     @classmethod
     def of_source(cls, name: str, source: Source) -> Compared:
         """A study, or a table, which is analysed."""
         from vggstudy.study.analyze import analyze_source
 
-        return cls.of_result(name, analyze_source(source), source)
+        return cls.of_result(name, analyze_source(source, claims_only=True), source)
 
     @classmethod
     def of_result(cls, name: str, result: AnalysisResult, source: Source | None) -> Compared:
@@ -62,13 +66,35 @@ class Compared:
         verdicts = {one.id: str(one.verdict.value) for one in result.hypotheses}
         if source is None:
             return cls(name, result.claims, verdicts)
-        return cls(name, result.claims, verdicts, source.protocol, _seeded(result, source))
+        seeded = _seeded(result, source)
+        return cls(name, result.claims, verdicts, source.protocol, seeded, source)
 
     @classmethod
     def of_claims(cls, name: str, claims: ClaimSet) -> Compared:
         """A file of claims."""
         verdicts = {one.id: one.verdict for one in claims.values() if one.verdict is not None}
         return cls(name, claims, verdicts)
+
+    @property
+    def confidence(self) -> float:
+        """With which its intervals hold, where it stopped at a look at all of them together."""
+        return next(iter(self.claims.values())).confidence
+
+    def at(self, confidence: float) -> Compared:
+        """The same with intervals of another confidence; verdicts stay what they were.
+
+        Raises
+        ------
+        ValueError
+            If there are no runs to analyse anew.
+        """
+        from vggstudy.study.analyze import analyze_source
+
+        if self.source is None:
+            raise ValueError(f"{self.name} has no runs")
+        settings = self.source.settings.model_copy(update={"confidence": confidence})
+        result = analyze_source(replace(self.source, settings=settings))
+        return replace(self, claims=result.claims)
 
     @property
     def inputs(self) -> set[str]:
@@ -82,6 +108,7 @@ def compare_two(
     """The second study beside the first; see `vggstudy.analysis.comparing.studies.compare`."""
     from vggstudy.analysis.comparing.studies import Verdicts, compare
 
+    (first, second), anew = _at_one_confidence((first, second))
     return compare(
         (first.name, second.name),
         first.claims,
@@ -93,7 +120,7 @@ def compare_two(
             for name, verdict in first.verdicts.items()
             if name in second.verdicts
         ],
-        notes=[*_notes(first, second), *_partners(first, second)],
+        notes=[*anew, *_notes(first, second), *_partners(first, second)],
         pairing=_pairing(first, second),
     )
 
@@ -102,14 +129,45 @@ def compare_several(studies: Sequence[Compared], *, match: Sequence[str] = ()) -
     """Three studies or more; see `vggstudy.analysis.comparing.pooled.pool`."""
     from vggstudy.analysis.comparing.pooled import pool
 
+    studies, anew = _at_one_confidence(studies)
     first, *others = studies
-    notes = [note for other in others for note in _notes(first, other)]
+    notes = [*anew, *(note for other in others for note in _notes(first, other))]
     pairs = [(a.name, b.name) for a, b in combinations(studies, 2) if _common(a, b)]
     if tied := dict.fromkeys(name for pair in pairs for name in pair):
         notes.append(say("seeds_unpaired", name=", ".join(tied)))
     return pool(
         {each.name: each.claims for each in studies}, match=match, notes=[*dict.fromkeys(notes)]
     )
+
+
+def _at_one_confidence(studies: Sequence[Compared]) -> tuple[list[Compared], list[Note]]:
+    """The studies with intervals of one confidence, and which were analysed anew for that.
+
+    It is that of published claims, which cannot be made anew, or else the first study's. Levels of
+    looks, at which intervals hold the same together, stay each study's own.
+
+    Raises
+    ------
+    AnalysisError
+        If two files of claims differ in it.
+    """
+    from vggstudy.analysis.numbers.intervals import percent
+
+    fixed = {percent(one.confidence): one for one in studies if one.source is None}
+    if len(fixed) > 1:
+        (a, one), (b, other), *_ = fixed.items()
+        raise AnalysisError(
+            f"intervals of {one.name} hold {a}, those of {other.name} {b}, and of neither there "
+            "are runs to make them anew: compare needs one confidence"
+        )
+    at = next(iter(fixed.values()), studies[0]).confidence
+    made = [one if percent(one.confidence) == percent(at) else one.at(at) for one in studies]
+    notes = [
+        say("made_anew", name=one.name, level=percent(at), other=percent(one.confidence))
+        for one, now in zip(studies, made, strict=True)
+        if now is not one
+    ]
+    return made, notes
 
 
 def _notes(first: Compared, second: Compared) -> Iterator[Note]:

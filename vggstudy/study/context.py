@@ -63,6 +63,7 @@ def report_context(source: Source, given: Sequence[str] = ()) -> ReportContext:
         **_source(protocol),
         basis=[(remark.note, remark.odd) for remark in basis.remarks],
         looks=shown_looks(study),
+        planned=len(study.whole.runs) if study.looks and study.looks.next else None,
         notes=_notes(study),
     )
 

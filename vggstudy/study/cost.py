@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.plan import PlannedRun
 from vggstudy.study.pilot import Corner, foretell
 from vggstudy.study.progress import Progress
+from vggstudy.study.sources import Source
 from vggstudy.study.study import Study
+
+if TYPE_CHECKING:
+    from vggstudy.analysis.numbers.arrays import FloatArray
+    from vggstudy.analysis.planning.pilot import Pilot
 
 RECORD_BYTES = 6_000
 """Size of a record without its curves."""
@@ -98,3 +103,31 @@ def seconds_by_cell(study: Study) -> dict[str, list[float]]:
 def _record_bytes(run: PlannedRun) -> float:
     """Expected size of a run's record, its curves as long as they can be, where that is known."""
     return RECORD_BYTES + EPOCH_BYTES * (run.recipe.epochs or 0)
+
+
+def recorded_seconds(source: Source, pilot: Pilot) -> FloatArray:
+    """Mean seconds of the runs of each cell; NaN where there are none; shape (C,)."""
+    import numpy as np
+
+    from vggstudy.analysis.data.levels import canonical_level, write_level
+
+    model, found = pilot.model, np.full(len(pilot.model), np.nan)
+    timed = next((one for one in source.further if one.outcome == "seconds"), None)
+    if source.study is not None:
+        seconds, table = seconds_by_cell(source.study), model.tables[0]
+        own = {
+            tuple(write_level(canonical_level(cell.levels[f])) for f in table.factors): cell.cell_id
+            for cell in source.study.plan.cells
+        }
+        for place, codes in enumerate(model.codes.tolist()):
+            key = tuple(
+                write_level(table.levels[f][c]) for f, c in zip(table.factors, codes, strict=True)
+            )
+            if known := seconds.get(own.get(key, "")):
+                found[place] = np.mean(known)
+    elif timed is not None:
+        for place, codes in enumerate(model.codes):
+            values = timed.value[(timed.codes == codes).all(axis=1)]
+            if np.isfinite(values).any():
+                found[place] = np.nanmean(values)
+    return found

@@ -16,14 +16,21 @@ if TYPE_CHECKING:
     from vggstudy.study.study import Study
 
 
-def cautions(study: Study) -> tuple[Note, ...]:
-    """What every claim of a study says of looks; nothing where none was taken early."""
+def cautions(study: Study, confidence: float) -> tuple[Note, ...]:
+    """What every claim of a study says of looks; nothing where none was taken early.
+
+    Parameters
+    ----------
+    study : Study
+    confidence : float
+        With which intervals are to hold at all declared looks together.
+    """
     looks = study.looks
     if looks is None:
         journal = read_journal(study.path)
         early = None if journal is None else looked_early(journal)
         return () if early is None else (early,)
-    number, confidence = study.look or 1, study.protocol.analysis.confidence
+    number = study.look or 1
     from vggstudy.analysis.numbers.intervals import percent  # SciPy
 
     level = looks.look(number).nominal(confidence)

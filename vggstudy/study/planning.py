@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,17 +11,18 @@ import numpy as np
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.plan import make_plan as planned_runs
 from vggstudy.protocol import AnalysisSettings, Protocol
-from vggstudy.study.cost import seconds_by_cell
+from vggstudy.study.cost import recorded_seconds
 from vggstudy.study.expected import Expected, seconds_of, with_expected
 from vggstudy.study.sources import Source
+from vggstudy.study.stopping import declared, stop_of
 from vggstudy.suggest import hint
 
 if TYPE_CHECKING:
     from vggstudy.analysis.data.table import RunTable
-    from vggstudy.analysis.numbers.arrays import FloatArray
     from vggstudy.analysis.planning.pilot import Pilot
     from vggstudy.analysis.planning.planning import Plan, Reached, Target, Watch
     from vggstudy.analysis.planning.predicting import Question
+    from vggstudy.analysis.planning.sequential import Declared
     from vggstudy.stated.hypotheses import Hypothesis
 
 
@@ -136,12 +137,14 @@ def plan_power(
 
     protocol = source if isinstance(source, Protocol) else source.protocol
     hypotheses = tuple(protocol.hypotheses) if protocol else ()
+    looks = None if protocol is None else _looks(protocol)
+    named, asked = asked, _with_declared(asked, looks)
     pilot, shared = _pilot(source, name)
     runs = int(pilot.n[np.isfinite(pilot.n)].sum())
     if expected is not None:
         pilot = with_expected(pilot, expected)
     targets = _targets(asked, hypotheses, name)
-    question = _question(source, asked, hypotheses, shared=shared)
+    question = _question(source, asked, hypotheses, looks, shared=shared)
     _check_claims(pilot, question)
     hours = _hours(source, pilot, expected)
     bought = _bought(asked, hours)
@@ -156,7 +159,7 @@ def plan_power(
         seed=asked.seed,
         watch=watch,
     )
-    _refuse_unreachable(plan, asked)
+    _refuse_unreachable(plan, named)
     table = pilot.model.tables[0]
     return PowerFound(
         name,
@@ -168,6 +171,24 @@ def plan_power(
         table.outcome,
         question.how.confidence,
     )
+
+
+def _looks(protocol: Protocol) -> Declared | None:
+    """The looks that a protocol declares, and what stops the study."""
+    from vggstudy.analysis.planning.sequential import Declared
+
+    found, stop = declared(protocol), stop_of(protocol)
+    if found is None or stop is None:
+        return None
+    return Declared(found.replicates, found.rule, stop)
+
+
+def _with_declared(asked: PowerAsked, looks: Declared | None) -> PowerAsked:
+    """A half-width that stops the study is asked for, too, unless another one is."""
+    if looks is None or looks.stop.claim is None or looks.stop.half_width is None:
+        return asked
+    widths = {looks.stop.claim: looks.stop.half_width, **asked.half_widths}
+    return replace(asked, half_widths=widths)
 
 
 def _pilot(source: Source | Protocol, name: str) -> tuple[Pilot, bool]:
@@ -262,6 +283,7 @@ def _question(
     source: Source | Protocol,
     asked: PowerAsked,
     hypotheses: tuple[Hypothesis, ...],
+    looks: Declared | None,
     *,
     shared: bool,
 ) -> Question:
@@ -281,7 +303,7 @@ def _question(
         settings.probability_interval,
         settings.learning or {},
     )
-    return Question(tuple(asked.half_widths), hypotheses, how, asked.power)
+    return Question(tuple(asked.half_widths), hypotheses, how, asked.power, looks)
 
 
 def _check_claims(pilot: Pilot, question: Question) -> None:
@@ -308,39 +330,13 @@ def _hours(source: Source | Protocol, pilot: Pilot, expected: Expected | None) -
     """Device-hours of one replicate of every cell: stated, recorded, or a column of a table."""
     seconds = np.full(len(pilot.model), np.nan)
     if isinstance(source, Source):
-        seconds = _recorded_seconds(source, pilot)
+        seconds = recorded_seconds(source, pilot)
     if expected is not None:
         stated = seconds_of(pilot, expected)
         seconds = np.where(np.isnan(stated), seconds, stated)
     if np.isnan(seconds).all():
         return None
     return float(np.where(np.isnan(seconds), np.nanmean(seconds), seconds).sum()) / 3600
-
-
-def _recorded_seconds(source: Source, pilot: Pilot) -> FloatArray:
-    """Mean seconds of the runs of each cell; NaN where there are none; shape (C,)."""
-    from vggstudy.analysis.data.levels import canonical_level, write_level
-
-    model, found = pilot.model, np.full(len(pilot.model), np.nan)
-    timed = next((one for one in source.further if one.outcome == "seconds"), None)
-    if source.study is not None:
-        seconds, table = seconds_by_cell(source.study), model.tables[0]
-        own = {
-            tuple(write_level(canonical_level(cell.levels[f])) for f in table.factors): cell.cell_id
-            for cell in source.study.plan.cells
-        }
-        for place, codes in enumerate(model.codes.tolist()):
-            key = tuple(
-                write_level(table.levels[f][c]) for f, c in zip(table.factors, codes, strict=True)
-            )
-            if known := seconds.get(own.get(key, "")):
-                found[place] = np.mean(known)
-    elif timed is not None:
-        for place, codes in enumerate(model.codes):
-            values = timed.value[(timed.codes == codes).all(axis=1)]
-            if np.isfinite(values).any():
-                found[place] = np.nanmean(values)
-    return found
 
 
 def _bought(asked: PowerAsked, hours: float | None) -> int | None:
@@ -363,7 +359,11 @@ def _bought(asked: PowerAsked, hours: float | None) -> int | None:
 def _refuse_unreachable(plan: Plan, asked: PowerAsked) -> None:
     """What was asked for by name must be within reach, or at least something of it all."""
     lost = [one for one in plan.reached if one.n is None]
-    named = [one for one in lost if one.target.kind == "half_width" or asked.hypotheses]
+    named = [
+        one
+        for one in lost
+        if one.target.id in asked.half_widths or (one.target.kind == "power" and asked.hypotheses)
+    ]
     if named or (lost and len(lost) == len(plan.reached)):
         raise TableOptionError(_unreached((named or lost)[0], plan))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from vggstudy.protocol import Protocol, parse_protocol
 
 if TYPE_CHECKING:
     from vggstudy.analysis import AnalysisResult
+    from vggstudy.analysis.hypotheses.stopping import Stop
     from vggstudy.analysis.numbers.looks import Look, Rule
 
 EVENT = "look"
@@ -116,6 +116,18 @@ def declared(protocol: Protocol) -> Looks | None:
     return Looks(stopping.replicates(protocol.design), stopping.spending or rule)
 
 
+def stop_of(protocol: Protocol) -> Stop | None:
+    """What stops a study at one of its looks; None where none are declared."""
+    from vggstudy.analysis.hypotheses.stopping import Stop  # SciPy
+
+    stopping = protocol.design.stopping
+    if stopping is None:
+        return None
+    if stopping.decided is not None:
+        return Stop(tuple(stopping.decided))
+    return Stop((), stopping.claim, stopping.half_width)
+
+
 def looks_of(protocol: Protocol, folder: Path) -> Looks | None:
     """The looks of a study, those in its journal taken."""
     found = declared(protocol)
@@ -160,21 +172,19 @@ def outcome_of(protocol: Protocol, result: AnalysisResult) -> dict[str, Any]:
     AnalysisError
         If the table does not have the claim of the target.
     """
-    stopping = protocol.design.stopping
-    if stopping is None:
+    from vggstudy.analysis.hypotheses.stopping import half_width
+
+    if (stop := stop_of(protocol)) is None:
         raise ValueError("the protocol declares no looks")
-    if stopping.decided is not None:
-        found = {one.id: str(one.verdict) for one in result.hypotheses}
-        verdicts = {name: found[name] for name in stopping.decided}
-        met = all(verdict in {"supported", "contradicted"} for verdict in verdicts.values())
-        return {"verdicts": verdicts, "met": met}
-    if stopping.claim is None or stopping.claim not in result.claims:
-        raise AnalysisError(f"design.stopping.claim: there is no claim {stopping.claim!r}")
-    claim = result.claims[stopping.claim]
-    if claim.low is None or claim.high is None:
-        return {"half_width": None, "met": False}
-    half = (claim.high - claim.low) / 2
-    return {"half_width": half, "met": half <= (stopping.half_width or math.nan)}
+    if stop.decided:
+        found = {one.id: one.verdict for one in result.hypotheses}
+        verdicts = {name: str(found[name]) for name in stop.decided}
+        return {"verdicts": verdicts, "met": stop.by_verdicts(found)}
+    if stop.claim is None or stop.claim not in result.claims:
+        raise AnalysisError(f"design.stopping.claim: there is no claim {stop.claim!r}")
+    claim = result.claims[stop.claim]
+    half = half_width(claim.low, claim.high)
+    return {"half_width": half, "met": stop.by_width(half)}
 
 
 def note_taken(folder: Path, looks: Looks, outcome: Mapping[str, Any], confidence: float) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.dots import LEAST_HALF, Stack, draw_stacks, half_width
+from vggstudy.report.page.figures.places import note_columns
 from vggstudy.report.page.figures.scales import Names, Scale, axis_name, names_of, scale_of
 from vggstudy.report.page.figures.strokes import Strokes, stroke
 from vggstudy.report.page.figures.style import (
@@ -66,10 +67,11 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         _draw_runs(plot, cells, scale, unit, grid.width, runs=runs)
         _draw_failed(strip, cells, scale, grid.width)
         _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
+        note_columns(view, cells, scale.positions, 0.5 * scale.spacing, (plot, strip))
         if grid.strip == NO_STRIP:
             strip.set_yticks([])
         title = "\n".join(_title(view, panel, grid.width))
-        plot.set_title(title, loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
+        plot.set_title(title, loc="left", y=1.0, fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
     name_below(figure, axis_name(axis, scale), LEFT)
     return figure
 

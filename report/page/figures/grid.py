@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.places import Place, note_place
 from vggstudy.report.page.figures.scales import Names, names_in
 from vggstudy.report.page.figures.style import (
     GRID,
@@ -24,6 +25,9 @@ from vggstudy.report.words.names import capitalise
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Box = tuple[float, float, float, float]
+"""Left, top, width and height in pixels."""
 
 GAP = 2.0
 TILE = 26.0
@@ -75,7 +79,9 @@ def draw_grid(
         y = layout.top + index * layout.row
         _draw_label(axes, view, layout, panel, before, y)
         for column, cell in enumerate(view.row(panel)):
-            _draw_tile(axes, layout, column, y, None if cell is None else tile(cell))
+            box = _draw_tile(axes, layout, column, y, None if cell is None else tile(cell))
+            if cell is not None and (number := view.number(cell)) is not None:
+                note_place(figure, Place(number, *box))
     _draw_legend(axes, legend, layout.top + len(view.panels) * layout.row + 18)
     return figure
 
@@ -188,8 +194,8 @@ def _words(view: StudyView, panel: tuple[Level, ...], canvas: Canvas) -> list[st
     return wrapped(text, canvas.width, LABEL)
 
 
-def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> None:
-    """One tile; an empty frame where the plan has no cell."""
+def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> Box:
+    """One tile, or an empty frame where the plan has no cell; where it stands."""
     from matplotlib.patches import Rectangle
 
     x = layout.left + column * layout.side + GAP / 2
@@ -198,7 +204,7 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
     if tile is None:
         frame = Rectangle((x + 0.5, y + 0.5), width - 1, TILE - 1, fill=False, ec=MUTED, ls=":")
         axes.add_patch(frame)
-        return
+        return x, y, width, TILE
     axes.add_patch(Rectangle((x, y), width, TILE, fc=tile.fill, ec="none"))
     if tile.edge:
         frame = Rectangle((x + 1, y + 1), width - 2, TILE - 2, fill=False, ec=tile.edge, lw=2)
@@ -213,6 +219,7 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
         size=max(size, 6.5),
         color=tile.ink,
     )
+    return x, y, width, TILE
 
 
 def _legend_rows(keys: Sequence[Key], width: float) -> list[list[tuple[float, Key]]]:

@@ -40,7 +40,7 @@ LEVELS = (2, 3, 5, 10, 20, 30, 50, 100, 200, 500, 1000, 2000, 5000)
 
 @dataclass(frozen=True, slots=True)
 class PowerPanel:
-    """One target.
+    """One target, or what has none.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class PowerPanel:
         Half-width or power; not a number where there is none.
     low, high : tuple of float
         The band around it.
-    target : float
+    target : float or None
     reached : int or None
         Replicates that reach the target.
     percent : bool
@@ -62,7 +62,7 @@ class PowerPanel:
     middle: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
-    target: float
+    target: float | None
     reached: int | None
     percent: bool
 
@@ -95,7 +95,7 @@ def draw_power(panels: Sequence[PowerPanel], canvas: Canvas, *, design: int) -> 
         )
         _draw(axes, panel, design)
         axes.set_title(
-            "\n".join(title), loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK
+            "\n".join(title), loc="left", y=1.0, fontsize=TITLE, pad=6, linespacing=1.15, color=INK
         )
     name_below(figure, gettext("Replicates per cell"), LEFT)
     return figure
@@ -107,14 +107,17 @@ def _draw(axes: Axes, panel: PowerPanel, design: int) -> None:
     axes.set_xscale("log")
     ends = min(panel.n) / 1.08, max(panel.n) * 1.08
     axes.set_xlim(*ends)
-    known = [x for x in panel.middle if math.isfinite(x)] or [panel.target]
-    top = 1.04 if panel.percent else 1.08 * max(panel.target, *_mostly(known))
+    wanted = [] if panel.target is None else [panel.target]
+    known = [x for x in panel.middle if math.isfinite(x)] or wanted
+    top = 1.04 if panel.percent else 1.08 * max(*wanted, *_mostly(known))
     axes.set_ylim(0, top)
     axes.axvline(design, color=GRID, lw=1.6, zorder=0)
     draw_band(axes, panel.n, panel.low, panel.high, BLUE)
-    axes.plot(panel.n, panel.middle, color=BLUE, lw=1.8, zorder=3)
-    axes.axhline(panel.target, color=VERMILLION, ls="--", lw=1.3, zorder=2)
-    if panel.reached is not None:
+    at_looks = "o" if panel.target is None else None
+    axes.plot(panel.n, panel.middle, marker=at_looks, color=BLUE, lw=1.8, zorder=3)
+    if panel.target is not None:
+        axes.axhline(panel.target, color=VERMILLION, ls="--", lw=1.3, zorder=2)
+    if panel.reached is not None and panel.target is not None:
         axes.plot([panel.reached], [panel.target], "o", color=VERMILLION, ms=7, zorder=4)
         left = panel.reached > math.sqrt(ends[0] * ends[1])
         axes.annotate(

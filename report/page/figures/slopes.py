@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.places import note_points
 from vggstudy.report.page.figures.style import (
     BAR,
     BLUE,
@@ -58,11 +59,14 @@ class SlopePanel:
         Matched cells: without, with.
     means : tuple of Mean or None
         Averages without and with, where both are claims over the same cells.
+    cells : tuple of (int, int)
+        Numbers of the matched cells.
     """
 
     title: str
     pairs: tuple[tuple[float, float], ...]
     means: tuple[Mean, Mean] | None
+    cells: tuple[tuple[int | None, int | None], ...] = ()
 
 
 def draw_slopes(
@@ -94,7 +98,9 @@ def draw_slopes(
         axes = figure.add_axes(box)
         _dress(axes, limits, percent=percent, first=column == 0)
         _draw_panel(axes, panel)
-        axes.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+        for cells, values in zip(panel.cells, panel.pairs, strict=False):
+            note_points(axes, cells, (0.0, 1.0), values)
+        axes.set_title(title, loc="left", y=1.0, fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
     return figure
 
 

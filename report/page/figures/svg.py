@@ -12,6 +12,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.compact import compact
+from vggstudy.report.page.figures.places import drawn_places
 from vggstudy.report.page.figures.style import CANVASES, VARIABLES, Canvas, drawing
 from vggstudy.report.page.tables import Download, Table
 from vggstudy.report.words.text import clean
@@ -128,7 +129,8 @@ def finish(figure: Figure, key: str, title: str, description: str) -> str:
         f'viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" '
         'xmlns="http://www.w3.org/2000/svg">'
         f'<title id="{key}-title">{escape(clean(title))}</title>'
-        f'<desc id="{key}-desc">{escape(clean(description))}</desc>{inside}</svg>'
+        f'<desc id="{key}-desc">{escape(clean(description))}</desc>{inside}'
+        f"{drawn_places(figure)}</svg>"
     )
 
 

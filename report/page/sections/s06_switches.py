@@ -158,13 +158,14 @@ def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
 
 def _panel(view: StudyView, factor: Factor, found: list[Match], outcome: str) -> SlopePanel:
     """One switch's lines and averages."""
-    values = ((_value(view, m.without, outcome), _value(view, m.with_, outcome)) for m in found)
-    pairs = tuple((a, b) for a, b in values if a is not None and b is not None)
+    values = ((m, _value(view, m.without, outcome), _value(view, m.with_, outcome)) for m in found)
+    known = [(m, (a, b)) for m, a, b in values if a is not None and b is not None]
     scale = 100 if outcome == "converged" else outcome_scale(view)
     ends = [view.claims.mean(outcome, {factor.name: level}) for level in factor.levels]
     means = [_mean(claim, scale) for claim in ends]
     both = (means[0], means[1]) if means[0] and means[1] else None
-    return SlopePanel(capitalise(factor.label), pairs, both)
+    cells = tuple((view.number(m.without), view.number(m.with_)) for m, _ in known)
+    return SlopePanel(capitalise(factor.label), tuple(pair for _, pair in known), both, cells)
 
 
 def _value(view: StudyView, cell: Cell, outcome: str) -> float | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vggstudy._version import __version__
 from vggstudy.analysis.notes import say
 from vggstudy.report.citing.cite import bibtex, study_apa
+from vggstudy.report.page.flow import unfinished
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.s03_convergence import extremes
 from vggstudy.report.page.tables import (
@@ -20,7 +21,7 @@ from vggstudy.report.page.tables import (
 )
 from vggstudy.report.page.view import StudyView
 from vggstudy.report.words.display import size_of
-from vggstudy.report.words.i18n import gettext
+from vggstudy.report.words.i18n import gettext, speaking
 from vggstudy.report.words.names import capitalise, friendly, in_words, method_words
 from vggstudy.report.words.notes import spoken
 
@@ -43,6 +44,9 @@ def build(view: StudyView) -> Section:
     context, digest = view.context, view.result.inputs_digest
     listed = _listed(view)
     name = context.title or context.name or context.source_name
+    with speaking("en"):  # as the citation is
+        if partial := unfinished(view.flow, context.planned):
+            name = f"{name or gettext('Replicated training study')} ({partial})"
     return Section(
         "cite",
         gettext("Reproduce and cite"),

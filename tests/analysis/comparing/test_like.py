@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
+from scipy.stats import norm
 
 from vggstudy.analysis.claims.claim import Claim
 from vggstudy.analysis.comparing.like import Finding, Like, like
 from vggstudy.analysis.comparing.pooled import pool
 from vggstudy.analysis.comparing.studies import compare
-from vggstudy.analysis.notes import say
+from vggstudy.analysis.notes import Caution, say
 from vggstudy.errors import AnalysisError
 
 DIFFERENCE: dict[str, Any] = {"quantity": "diff", "factors": ("depth",), "reference": 0.0}
@@ -117,6 +119,33 @@ def test_sets_single_runs_and_ratios_have_no_difference(kind: dict[str, Any]) ->
 def test_intervals_at_two_levels_are_refused() -> None:
     with pytest.raises(AnalysisError, match=r"fraction at 0\.95 in one study .* at 0\.9 in the"):
         like(claim(0.1, 0.05), claim(0.1, 0.05, level=0.9))
+
+
+def at_look(level: float, name: str = "95%") -> dict[str, Any]:
+    values = {"n": 1, "all": 3, "level": f"{level:.2%}", "name": name}
+    return {"level": level, "warnings": (say("at_look", Caution.SEQUENTIAL, **values),)}
+
+
+def test_studies_that_stopped_at_different_looks_keep_their_own_levels() -> None:
+    """Each interval holds 95% at all looks together, and so does the difference of both ends."""
+    early, late = claim(0.1, 0.08, **at_look(0.997)), claim(0.2, 0.06, **at_look(0.951))
+    found = both(early, late)
+    assert found.difference.high - found.difference.estimate == pytest.approx(0.1)
+    assert found.first.confidence == found.second.confidence == 0.95
+    plain = both(claim(0.1, 0.08), claim(0.2, 0.06))
+    assert found.difference == plain.difference
+    assert found.capture > plain.capture  # the first's standard error is less than it seems
+    (one,) = pool({"a": {"x": early}, "b": {"x": late}, "c": {"x": claim(0.1, 0.05)}}).claims
+    # Half-widths over the quantiles of 99.7%, 95.1% and 95%: weights of the fixed mean.
+    se = np.array([0.08, 0.06, 0.05]) / norm.ppf((1 + np.array([0.997, 0.951, 0.95])) / 2)
+    mean = np.average([0.1, 0.2, 0.1], weights=se**-2.0)
+    q = (((np.array([0.1, 0.2, 0.1]) - mean) / se) ** 2).sum()
+    assert one.spread.q == pytest.approx(q)
+
+
+def test_what_a_file_says_of_looks_need_not_be_a_percentage() -> None:
+    for name in ("often", "0%", "100%", "95", "1e3%", ""):
+        assert claim(0.1, 0.05, **at_look(0.99, name)).confidence == 0.99
 
 
 def test_counts_of_a_comparison() -> None:

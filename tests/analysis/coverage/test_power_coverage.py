@@ -15,10 +15,15 @@ from vggstudy.analysis import analyze
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.hypotheses.stopping import Stop
 from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.looks import Look
+from vggstudy.analysis.numbers.sequential import Spending
+from vggstudy.analysis.planning.ahead import Prediction
 from vggstudy.analysis.planning.pilot import Pilot
 from vggstudy.analysis.planning.predicting import Question, predict
 from vggstudy.analysis.planning.run_model import RunModel
+from vggstudy.analysis.planning.sequential import Declared, mean_replicates
 from vggstudy.stated.hypotheses import Hypothesis
 
 HYPOTHESIS: TypeAdapter[Hypothesis] = TypeAdapter(Hypothesis)
@@ -83,8 +88,8 @@ CASES = [
 ]
 
 
-def _predicted(case: Case) -> float:
-    """The power, as it is predicted from the true numbers."""
+def _ahead(case: Case, declared: Declared | None = None) -> Prediction:
+    """What is predicted from the true numbers."""
     template = _table(case, np.random.default_rng(0))
     codes = np.array([(arm, x) for arm in range(2) for x in range(4)])
     nothing = tuple(np.zeros((0, 1)) for _ in range(8))
@@ -101,10 +106,9 @@ def _predicted(case: Case) -> float:
     )
     sure = np.full(8, np.inf)
     how = How(0.95, Resampling("calibrated", RESAMPLES, 0, 131_072), case.seed_sd > 0)
-    question = Question((), (case.hypothesis,), how)
+    question = Question((), (case.hypothesis,), how, declared=declared)
     pilot = Pilot(model, sure, sure, None, (0.5, 0.5))
-    ahead = predict(pilot, case.n, question, studies=MORE * case.studies, seed=7)
-    return ahead.hypotheses[0].power
+    return predict(pilot, case.n, question, studies=MORE * case.studies, seed=7)
 
 
 def _table(case: Case, rng: np.random.Generator) -> RunTable:
@@ -140,7 +144,7 @@ def _found(case: Case) -> float:
 @pytest.mark.coverage
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_power_of_every_kind_is_as_predicted(case: Case, simulated: Any) -> None:
-    ahead, found = _predicted(case), _found(case)
+    ahead, found = _ahead(case).hypotheses[0].power, _found(case)
     assert 0.1 < ahead < 0.97  # nothing is shown by a power of 0 or 1
     # Within three points, and the prediction's Monte Carlo error; `simulated` allows three errors
     # of the share that is found.
@@ -154,3 +158,64 @@ def test_the_power_of_every_kind_is_as_predicted(case: Case, simulated: Any) -> 
         most=round(min(ahead + margin, 1.0), 3),
         nominal=ahead,
     )
+
+
+LOOKS = (4, 8, 12)
+BY_MEANS = Case("claim on means", _claim("accuracy.diff.arm"), 12, SOME, FLAT + 0.006 * ARMS, 400)
+BY_SHARES = Case(
+    "claim on probabilities", _claim("converged.diff.arm"), 12, 0.5 + 0.3 * ARMS, FLAT, 400
+)
+
+
+def _ended(case: Case, spending: Spending) -> tuple[list[int], int]:
+    """Studies that the analysis ends at each look, and how many it supports the hypothesis in."""
+    rng, ended, supported = np.random.default_rng(23), [0] * len(LOOKS), 0
+    for seed in range(case.studies):
+        table = _table(case, rng)
+        for number, n in enumerate(LOOKS, start=1):
+            runs = np.flatnonzero([int(name) < n for name in table.replicate])
+            result = analyze(
+                table.part(runs),
+                resamples=RESAMPLES,
+                seed=seed,
+                seeding="independent",
+                hypotheses=[case.hypothesis],
+                look=Look(number, LOOKS, spending),
+                headline_only=True,
+            )
+            if result.hypotheses[0].verdict in {"supported", "contradicted"}:
+                break
+        ended[number - 1] += 1
+        supported += result.hypotheses[0].verdict == "supported"
+    return ended, supported
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize(
+    ("case", "spending"), [(BY_MEANS, "obrien_fleming"), (BY_SHARES, "pocock")], ids=["means", "p"]
+)
+def test_studies_with_looks_end_as_predicted(
+    case: Case, spending: Spending, simulated: Any
+) -> None:
+    ahead = _ahead(case, Declared(LOOKS, spending, Stop(("H1",))))
+    ended, supported = _ended(case, spending)
+    shares = [
+        ("supported", ahead.hypotheses[0].power, supported),
+        *(
+            (f"end at look {one.number}", one.stops, count)
+            for one, count in zip(ahead.looks, ended, strict=True)
+        ),
+    ]
+    for what, told, count in shares:
+        margin = 0.03 + (told * (1 - told) / (MORE * case.studies)) ** 0.5
+        simulated(
+            "studies with looks at 4, 8, 12 runs, as predicted",
+            f"{case.name}, {spending}: {what}; {told:.0%} predicted",
+            count / case.studies,
+            case.studies,
+            least=round(max(told - margin, 0.0), 3),
+            most=round(min(told + margin, 1.0), 3),
+            nominal=told,
+        )
+    mean = sum(n * count for n, count in zip(LOOKS, ended, strict=True)) / case.studies
+    assert mean_replicates(ahead.looks) == pytest.approx(mean, abs=0.6)  # 3 standard errors

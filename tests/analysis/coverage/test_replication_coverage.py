@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.special import expit
+from scipy.special import expit, stdtrit
 
 from vggstudy.analysis import analyze
 from vggstudy.analysis.claims.claim_set import ClaimSet
@@ -15,11 +15,15 @@ from vggstudy.analysis.comparing.like import Like, like
 from vggstudy.analysis.comparing.pairing import SeededRuns, pair
 from vggstudy.analysis.comparing.studies import compare
 from vggstudy.analysis.data.table import RunTable
+from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
 from vggstudy.analysis.numbers.proportions import clopper_pearson
 from vggstudy.analysis.numbers.replication import capture, difference, expected
+from vggstudy.analysis.numbers.sequential import Spending, bounds
 from vggstudy.analysis.numbers.student import student_t
 
 PAIRS = 5_000
+LEVELS = (0.95, 0.95)
 TOGETHER = 200
 NEXT = "a replication's estimate"
 PAIRED = "differences between studies of the same seeds"
@@ -34,7 +38,7 @@ def _of_means(n: tuple[int, int], scale: float, pairs: int) -> tuple[float, floa
         where = expected(a, difference(a, b))
         inside += where.low <= b.estimate <= where.high
         held += a.low <= b.estimate <= a.high
-        should += capture(a, b, confidence=0.95)
+        should += capture(a, b, levels=LEVELS)
     return inside / pairs, held / pairs, should / pairs
 
 
@@ -212,3 +216,49 @@ def test_paired_claims_of_studies_with_failures_hold_their_level(
 
 def _width(one: Like) -> float:
     return one.difference.high - one.difference.low
+
+
+STOPPED = "differences between studies that stopped at looks"
+AT = (5, 10, 20)
+
+
+def _stopped(
+    rng: np.random.Generator, mean: float, looks: tuple[int, ...], spending: Spending
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Means, half-widths and levels of studies that end when their interval excludes 0."""
+    runs = rng.normal(mean, 1, (PAIRS, looks[-1]))
+    nominal = bounds(spending, tuple(n / looks[-1] for n in looks), 0.95).nominal
+    found = np.empty((3, PAIRS))
+    going = np.ones(PAIRS, dtype=bool)
+    for n, level in zip(looks, nominal, strict=True):
+        part = runs[:, :n]
+        reach = stdtrit(n - 1, (1 + level) / 2) * part.std(axis=1, ddof=1) / np.sqrt(n)
+        ends = going & ((np.abs(part.mean(axis=1)) > reach) | (n == looks[-1]))
+        for row, value in zip(found, (part.mean(axis=1), reach, level), strict=True):
+            row[ends] = np.broadcast_to(value, PAIRS)[ends]
+        going &= ~ends
+    return found[0], found[1], found[2]
+
+
+@pytest.mark.coverage
+@pytest.mark.parametrize("mean", [0.0, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("looks", "spending"),
+    [((20,), "obrien_fleming"), (AT, "obrien_fleming"), (AT, "pocock")],
+    ids=["one look", "obrien_fleming", "pocock"],
+)
+def test_differences_of_studies_that_stopped_hold_their_level(
+    mean: float, looks: tuple[int, ...], spending: Spending, simulated: Callable[..., None]
+) -> None:
+    """The first had looks at 5, 10 and 20 runs; of the second those, or 20 runs at once."""
+    rng, inside, undeclared = np.random.default_rng(101), 0, 0
+    first, second = _stopped(rng, mean, AT, spending), _stopped(rng, mean, looks, spending)
+    for a, half, level, b, reach, own in zip(*first, *second, strict=True):
+        ends = Interval(a, a - half, a + half, ""), Interval(b, b - reach, b + reach, "")
+        inside += difference(*ends).low <= 0 <= difference(*ends).high
+        scaled = [normal_quantile(0.95) / normal_quantile(x) for x in (level, own)]
+        undeclared += abs(a - b) <= np.hypot(half * scaled[0], reach * scaled[1])
+    count = "one look" if len(looks) == 1 else f"{len(looks)} looks"
+    name = f"mean {mean:g} SD, {spending}, the second with {count}"
+    simulated(STOPPED, name, inside / PAIRS, PAIRS, least=0.945)
+    assert undeclared < inside  # at 95% each, as if there had been no looks

@@ -12,6 +12,8 @@ from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
 from vggstudy.analysis.numbers.replication import capture, combined, difference, expected
 from vggstudy.analysis.numbers.student import student_t
 
+LEVELS = (0.95, 0.95)
+
 distances = st.floats(0.01, 100)
 estimates = st.floats(-100, 100)
 intervals = st.builds(
@@ -45,7 +47,7 @@ def test_symmetric_intervals_give_the_formulas_of_independent_normal_estimates()
     [(1e-9, 0.95), (1.0, 0.8342), (3.0, 0.4646), (1e9, 0.0)],
 )
 def test_the_share_of_next_estimates_that_an_interval_holds(ratio: float, share: float) -> None:
-    found = capture(around(0, 1.0), around(0, ratio), confidence=0.95)
+    found = capture(around(0, 1.0), around(0, ratio), levels=LEVELS)
     assert found == pytest.approx(share, abs=5e-5)
 
 
@@ -74,7 +76,7 @@ def test_an_end_at_its_estimate_leaves_the_other_side() -> None:
     """None of ten converged: nothing lies below."""
     a, b = Interval(0.0, 0.0, 0.31, ""), Interval(0.0, 0.0, 0.26, "")
     assert expected(a, difference(a, b)).low == pytest.approx(-0.26)
-    assert 0.4 < capture(a, b, confidence=0.95) <= 1
+    assert 0.4 < capture(a, b, levels=LEVELS) <= 1
 
 
 def test_means_of_the_same_seeds_differ_by_students_interval_of_the_pairs() -> None:
@@ -95,6 +97,18 @@ def test_runs_that_are_the_same_leave_nothing_open() -> None:
     a = around(0.4, 0.1)
     change = difference(a, a, correlation=1.0)
     assert (change.low, change.high) == (0.0, 0.0)
-    assert capture(a, a, confidence=0.95, correlation=1.0) == 1.0
+    assert capture(a, a, levels=LEVELS, correlation=1.0) == 1.0
     both = combined((a, a), correlation=1.0)
     assert (both.estimate, both.low, both.high) == pytest.approx((0.4, 0.3, 0.5))
+
+
+def test_levels_of_their_own_change_neither_capture_nor_weights() -> None:
+    """The same two estimates, the second's interval at another level."""
+    first, second = around(0, 1.0), around(0.3, 0.5)
+    ratio = normal_quantile(0.997) / normal_quantile(0.95)
+    wider, levels = around(0.3, 0.5 * ratio), (0.95, 0.997)
+    plain = capture(first, second, levels=LEVELS)
+    assert capture(first, wider, levels=levels) == pytest.approx(plain, rel=1e-12)
+    at = combined((first, second)).estimate
+    assert combined((first, wider), levels=levels).estimate == pytest.approx(at, rel=1e-12)
+    assert combined((first, wider)).estimate != pytest.approx(at, rel=1e-3)

@@ -201,20 +201,157 @@ def test_print_has_every_claim_and_its_id_and_no_table_behind_a_drawn_figure(
     page.close()
 
 
+def printed(page: Page, *hidden: str) -> bytes:
+    """The page as a PDF, without what is hidden."""
+    page.add_style_tag(content=f"{', '.join(hidden)} {{ display: none !important }}")
+    source = page.pdf(prefer_css_page_size=True)
+    page.close()
+    return source
+
+
+def sheets(source: bytes) -> int:
+    """Pages of a PDF."""
+    return len(re.findall(rb"/Type\s*/Page\b(?!s)", source))
+
+
+@pytest.mark.parametrize("study", ["depth-batch-norm-cpu", "depth-batch-norm-cpu-2027"])
+def test_a_published_report_prints_a_summary_of_one_page_and_an_article_of_twelve_at_most(
+    study: str, browser: Browser
+) -> None:
+    """Numbers of pages hang on the machine's fonts: those of the development environment."""
+    path = Path(__file__).parents[3] / "report" / "reference" / study / "report.html"
+    opened_page, summary = browser.new_page(), browser.new_page()
+    opened_page.goto(path.as_uri())
+    assert sheets(printed(opened_page, ".opens", ".opens ~ section", "footer")) <= 12
+    summary.goto(path.as_uri())
+    assert sheets(printed(summary, "#abstract ~ section", "footer")) == 1
+
+
 def test_print_ends_its_article_early_numbers_pages_and_leaves_none_blank(
     browser: Browser, pages: dict[str, Path]
 ) -> None:
     page = browser.new_page()
     page.goto(pages["large"].as_uri())
-    page.add_style_tag(content=".opens, .opens ~ section { display: none !important }")
-    source = page.pdf(prefer_css_page_size=True)
-    page.close()
-    sheets = re.findall(rb"/Type\s*/Page\b(?!s)", source)
-    assert 2 <= len(sheets) <= 12
+    source = printed(page, ".opens", ".opens ~ section")
+    count = sheets(source)
+    assert 2 <= count <= 12
     drawn = [
         zlib.decompress(x)
         for x in re.findall(rb"stream\r?\n(.*?)endstream", source, re.DOTALL)
         if x[:1] == b"x"
     ]
     texts = [x for x in drawn if b"BT" in x]
-    assert len(texts) >= len(sheets)
+    assert len(texts) >= count
+
+
+def rows_shown(page: Page) -> int:
+    """Claims in the list that are to be seen."""
+    return int(page.locator(".claims tbody tr:visible").count())
+
+
+def test_claims_are_filtered_and_links_find_what_was_filtered_away(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    page = opened(browser, pages["tiny"])
+    every = rows_shown(page)
+    box = page.get_by_label("Filter by id or method")
+    box.fill("  CONVERGED.p@ wilson")
+    assert rows_shown(page) == 0
+    assert page.locator(".filter output").inner_text() == "0 found"
+    box.fill("BATCH_NORM converged.p")
+    found = rows_shown(page)
+    assert 0 < found < every
+    assert page.locator(".filter output").inner_text() == f"{found} found"
+    page.emulate_media(media="print")
+    assert rows_shown(page) == every
+    assert not page.locator(".filter").is_visible()
+    page.emulate_media(media="screen")
+    link = page.locator("a.ref").first
+    goal = (link.get_attribute("href") or "")[1:]
+    assert not page.locator(f"[id='{goal}']").is_visible()
+    link.evaluate("link => link.click()")
+    assert page.locator(f"[id='{goal}']").is_visible()
+    assert rows_shown(page) == every
+    page.close()
+
+
+def test_contents_say_where_one_is(browser: Browser, pages: dict[str, Path]) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.goto(pages["large"].as_uri())
+    for name in ("accuracy", "interactions", "convergence"):
+        page.evaluate(f"document.getElementById('{name}').scrollIntoView()")
+        page.wait_for_selector(f".contents a[href='#{name}'][aria-current='location']")
+        assert page.locator(".contents [aria-current]").count() == 1
+    page.close()
+
+
+MARKED = "[...document.querySelectorAll('.cells .on')].map(e => e.dataset.cell)"
+
+
+def test_a_cell_that_is_pointed_at_is_marked_in_every_figure_and_named(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.goto(pages["tiny"].as_uri())
+    figures = page.locator("figure:has(.cells)").count()
+    assert figures >= 3
+    page.locator("#fig-convergence-cells .canvas-w .cells path").nth(1).hover()
+    marked = page.evaluate(MARKED)
+    assert len(marked) >= 2 * figures  # for wide and for narrow pages
+    assert len({*marked}) == 1
+    assert page.locator("figure:has(.cells .on)").count() == figures
+    name = page.locator("#cells option").nth(int(marked[0])).get_attribute("value")
+    assert page.locator(".cell-name").inner_text() == name
+    page.mouse.move(2, 2)
+    assert page.evaluate(MARKED) == []
+    page.close()
+
+
+def test_arrow_keys_lead_from_cell_to_cell_and_no_key_is_trapped(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    page = browser.new_page(viewport={"width": 1200, "height": 900})
+    page.goto(pages["tiny"].as_uri())
+    canvas = page.locator("#fig-accuracy .canvas-w")
+    canvas.focus()
+    seen = []
+    for key in ("ArrowRight", "ArrowDown", "ArrowLeft", "ArrowLeft", "ArrowRight"):
+        page.keyboard.press(key)
+        seen.append(page.evaluate(MARKED)[0])
+    order = canvas.locator(".cells path").evaluate_all("all => all.map(e => e.dataset.cell)")
+    assert seen == [order[i] for i in (0, 1, 0, -1, 0)]
+    page.keyboard.press("Escape")
+    assert page.evaluate(MARKED) == []
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Tab")
+    assert page.evaluate(MARKED) == []
+    assert not canvas.evaluate("e => e === document.activeElement")
+    page.close()
+
+
+def test_without_its_script_the_page_says_the_same(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    said = []
+    for runs in (False, True):
+        setting = browser.new_context(java_script_enabled=runs)
+        page = setting.new_page()
+        page.goto(pages["tiny"].as_uri())
+        said.append(page.locator("main").inner_text())
+        assert page.locator(".filter").count() == runs
+        setting.close()
+    assert said[0] == said[1]
+
+
+def test_a_changed_script_does_not_run(
+    browser: Browser, pages: dict[str, Path], tmp_path: Path
+) -> None:
+    text = pages["tiny"].read_text("utf-8").replace('"use strict";', '"use strict"; alert(1);')
+    (tmp_path / "changed.html").write_text(text, "utf-8")
+    logged: list[str] = []
+    page = browser.new_page()
+    page.on("console", lambda message: logged.append(message.text))
+    page.goto((tmp_path / "changed.html").as_uri())
+    assert page.locator(".filter").count() == 0
+    assert any("Content Security Policy" in text for text in logged)
+    page.close()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from decimal import Decimal
+from hashlib import sha256
 from itertools import cycle
 from pathlib import Path
 from urllib.parse import unquote
@@ -151,7 +153,7 @@ def test_no_interval_is_printed_outside_a_claim(page: str) -> None:
 
     def skipped(element: Element) -> bool:
         while element in parents:
-            if element.tag.endswith("svg") or element.tag in ("pre", "style", "desc"):
+            if element.tag.endswith("svg") or element.tag in ("pre", "style", "script", "desc"):
                 return True
             # Evidence and fitted models are read back by tests of their own.
             if "data-evidence" in element.attrib:
@@ -203,17 +205,42 @@ def test_links_resolve_where_too_many_claims_are_listed_in_part(
     assert "are in claims.json" in page
 
 
-def test_the_page_asks_the_network_for_nothing_and_runs_nothing(page: str) -> None:
+def test_the_page_asks_the_network_for_nothing_and_runs_one_script_of_its_own(page: str) -> None:
     tree = parse(page)
     tags = {e.tag for e in tree.iter()}
-    assert not tags & {"script", "link", "iframe", "object", "embed", "base", "form"}
+    assert not tags & {"link", "iframe", "object", "embed", "base", "form"}
     assert not [e for e in tree.iter() for name in e.attrib if name.lower().startswith("on")]
     for element in tree.iter():
         for name in ("src", "href", "data", "srcset"):
             target = element.attrib.get(name, "#")
             assert target.startswith(("#", "data:")), target
     assert "@import" not in page
-    assert "default-src 'none'; style-src 'unsafe-inline'; img-src data:" in page
+    (script,) = tree.iter("script")
+    assert script.attrib == {}
+    (policy,) = (e.attrib["content"] for e in tree.iter("meta") if "http-equiv" in e.attrib)
+    pin = b64encode(sha256((script.text or "").encode()).digest()).decode()
+    assert policy == (
+        f"default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src 'sha256-{pin}'"
+    )
+
+
+def test_the_foot_of_printed_pages_has_the_title(tiny: AnalysisResult) -> None:
+    page = render(tiny, context=ReportContext(title='A "<b>" \\ é'))
+    assert r'@bottom-left { content: "A \22 \3c b\3e \22  \5c  \e9 "; }' in page
+
+
+def test_every_place_of_a_cell_has_a_name_and_no_other_content(tiny: AnalysisResult) -> None:
+    tree = parse(render(tiny))
+    (names,) = (e for e in tree.iter("datalist"))
+    assert [one.attrib["value"] for one in names] == [
+        f"Without batch normalisation, learning rate {rate}" for rate in (0.001, 0.01)
+    ] + [f"With batch normalisation, learning rate {rate}" for rate in (0.001, 0.01)]
+    assert text_of(names) == ""
+    groups = [e for e in tree.iter() if e.attrib.get("class") == "cells"]
+    for group in groups:
+        assert {one.attrib["data-cell"] for one in group} == {"0", "1", "2", "3"}
+        assert all(len(one) == 0 for one in group)
+    assert len(groups) >= 6  # tiles, runs and slopes, each for wide and for narrow pages
 
 
 def test_the_same_result_gives_the_same_bytes(tiny: AnalysisResult, context: ReportContext) -> None:
