@@ -35,7 +35,7 @@ from vggstudy.analysis.estimators.how import How
 from vggstudy.analysis.estimators.seed_clusters import clustered_spread
 from vggstudy.analysis.estimators.seeds import MIN_SEEDS
 from vggstudy.analysis.notes import Caution, Named, Note, Reason, say
-from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.blocks import (
     Heterogeneity,
     constant,
@@ -153,7 +153,7 @@ def _runs(cells: Cells, asked: Estimand, blocks: Blocked) -> int | None:
     return _counted(cells.k if asked.outcome == asked.table.outcome else cells.n, blocks)
 
 
-def _counted(have: IntArray, blocks: Blocked) -> int | None:
+def _counted(have: FloatArray, blocks: Blocked) -> int | None:
     """Runs of the cells that count; None where all of the contrast's do."""
     every = blocks.weight.all() and not blocks.left_out
     return None if every else int((have[blocks.cell] * (blocks.weight > 0)[:, None, :]).sum())
