@@ -66,6 +66,8 @@ def analyze(
     asked: Sequence[str] = (),
     simultaneous: Sequence[str] = (),
     headline_only: bool = False,
+    claims_only: bool = False,
+    verdicts_only: bool = False,
     probability_interval: ProbabilityInterval = "clopper_pearson",
     lower_is_better: bool | None = None,
     block: str | None = None,
@@ -118,6 +120,11 @@ def analyze(
     headline_only : bool
         Only grand means and contrasts averaged over the whole grid; `cells` holds counts alone, and
         no model is fitted.
+    claims_only : bool
+        No model is fitted beside the claims, which are those of a whole analysis.
+    verdicts_only : bool
+        With `headline_only`, for analyses that are only compared with another one: no bounds on
+        selection stand beside the claims, no limits beside verdicts that need none.
     probability_interval : str
         Of the probability that a run of a single cell converges: clopper_pearson covers at least
         its level; mid_p is shorter and covers it on average.
@@ -153,9 +160,14 @@ def analyze(
     resampling = Resampling(method, resamples, seed, chunk_draws)
     maker = ClaimMaker(
         Cells.from_table(table.independent()),
-        How(confidence, resampling, seeds.shared, probability_interval, learning or {}).looking(
-            look
-        ),
+        How(
+            confidence,
+            resampling,
+            seeds.shared,
+            probability_interval,
+            learning or {},
+            bounds=not verdicts_only,
+        ).looking(look),
         inputs_digest(table, protocol_digest),
         {other.outcome: Cells.from_table(other.independent()) for other in further},
         tuple(cautions),
@@ -163,13 +175,15 @@ def analyze(
     wanted, along = asked_for(asked, maker), _declared(models, hypotheses)
     made = default_claims(maker, named, headline_only=headline_only, along=along)
     made |= {one.id: one for one in maker.claims(wanted).values() if one.id not in made}
-    judged = judge(hypotheses, Evaluator(maker), confidence=confidence, late=late)
+    evaluator = Evaluator(maker, verdicts_only=verdicts_only)
+    judged = judge(hypotheses, evaluator, confidence=confidence, late=late)
     made = with_families(registered(made, hypotheses, judged, maker), simultaneous, maker)
     if headline_only:
         return _result(maker, made, table, further, seeds, judged, headline_only=True)
     made = with_survivors(made, maker)
     # Models of the runs that reached a target say nothing of the time to it.
-    fitted = None if table.horizon is not None else _models(maker, table, models)
+    unfitted = claims_only or table.horizon is not None
+    fitted = None if unfitted else _models(maker, table, models)
     result = _result(maker, made, table, further, seeds, judged, fitted)
     if seeds.other is None:
         return result

@@ -285,6 +285,8 @@ def _plain(value: Value) -> Any:
 
 def in_english(kind: Kind, value: Value) -> str:
     """A value as a sentence in English has it."""
+    if kind == Kind.PERCENT and isinstance(value, float):
+        return f"{100 * value:.{4 if value < 0.9999 else 11}g}%"
     if kind in NUMBERS and isinstance(value, int | float):
         return format(value, kind.value)
     if isinstance(value, Note | Named):

@@ -10,12 +10,16 @@ import itertools
 import math
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
+
+MOST_KEPT = 4_096
+"""Cells of a grid whose groups are kept."""
 
 MAX_MARGINS = 5_000
 """Marginal means are made for every combination of conditions up to this number of them."""
@@ -59,9 +63,14 @@ class Contrast:
 
     def allowed(self, table: RunTable) -> list[tuple[int, ...]]:
         """Levels of each factor that enter, in the order of the table's factors."""
+        return self.among(table.factors, [len(table.levels[name]) for name in table.factors])
+
+    def among(self, factors: Sequence[str], shape: Sequence[int]) -> list[tuple[int, ...]]:
+        """The same, from the factors and how many levels each has."""
         held = {condition.factor: condition.levels for condition in self.conditions}
         held.update(dict(zip(self.factors, self.pairs, strict=True)))
-        return [held.get(name, tuple(range(len(table.levels[name])))) for name in table.factors]
+        pairs = zip(factors, shape, strict=True)
+        return [held.get(name, tuple(range(size))) for name, size in pairs]
 
     def groups(self, cells: Cells) -> list[Group]:
         """Signed groups of cells; the first has sign +1.
@@ -69,18 +78,8 @@ class Contrast:
         Cells run through the factors in the order of their names, whatever the order in the table,
         so that a claim's draws meet the same cells.
         """
-        table = cells.table
-        by_name = np.argsort(table.factors)
-        allowed = self.allowed(table)
-        found = []
-        for later in itertools.product((True, False), repeat=len(self.factors)):
-            chosen = list(allowed)
-            for name, pair, is_later in zip(self.factors, self.pairs, later, strict=True):
-                chosen[table.factors.index(name)] = (pair[1] if is_later else pair[0],)
-            index = np.ravel_multi_index(np.ix_(*chosen), cells.shape).transpose(by_name)
-            sign = -1 if later.count(False) % 2 else 1
-            found.append(Group(sign, index.ravel().astype(np.int64)))
-        return found
+        make = _groups if len(cells) <= MOST_KEPT else _groups.__wrapped__
+        return list(make(self, tuple(cells.table.factors), cells.shape))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,6 +101,25 @@ class Group:
     def weights(self) -> FloatArray:
         """Equal weights that sum to one; shape (M,)."""
         return np.full(self.cells.size, 1 / self.cells.size)
+
+
+@lru_cache(maxsize=1024)
+def _groups(
+    contrast: Contrast, factors: tuple[str, ...], shape: tuple[int, ...]
+) -> tuple[Group, ...]:
+    """`Contrast.groups`, which a claim asks for several times and every analysis of a study."""
+    by_name = np.argsort(factors)
+    allowed = contrast.among(factors, shape)
+    found = []
+    for later in itertools.product((True, False), repeat=len(contrast.factors)):
+        chosen = list(allowed)
+        for name, pair, is_later in zip(contrast.factors, contrast.pairs, later, strict=True):
+            chosen[factors.index(name)] = (pair[1] if is_later else pair[0],)
+        index = np.ravel_multi_index(np.ix_(*chosen), shape).transpose(by_name)
+        used = index.ravel().astype(np.int64)
+        used.flags.writeable = False
+        found.append(Group(-1 if later.count(False) % 2 else 1, used))
+    return tuple(found)
 
 
 def headline_pairs(table: RunTable, factor: str) -> list[Pair]:

@@ -13,6 +13,11 @@ id and its own cells: it does not matter which claim is made first.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TypeVar
+
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
@@ -23,6 +28,24 @@ from vggstudy.analysis.numbers.resampling import Numbers, Strata, claim_generato
 
 KEPT_BYTES = 2**28
 """Memory of the resampled means that are kept; beyond it the oldest are drawn again when needed."""
+
+_K = TypeVar("_K")
+_Pools = dict[tuple[str, int, int, bytes], FloatArray]
+_SHARED: ContextVar[_Pools | None] = ContextVar("shared", default=None)
+"""Resampled means by the id of the cell's mean, seed, number, and the values of its runs."""
+
+
+@contextmanager
+def sharing_draws() -> Iterator[None]:
+    """Inside, tables that differ in a few cells draw the others once.
+
+    A cell's draws are a function of the seed, its id and its values, so that no number changes.
+    """
+    token = _SHARED.set({})
+    try:
+        yield
+    finally:
+        _SHARED.reset(token)
 
 
 def contrast_deviations(
@@ -80,17 +103,35 @@ def _pool(cells: Cells, cell: int, *, seed: int, resamples: int, chunk_draws: in
     key = (cell, seed, resamples)
     pools = cells.pools
     if key not in pools:
-        while pools and (len(pools) + 1) * resamples * 8 > KEPT_BYTES:
-            del pools[next(iter(pools))]
-        pools[key] = linear_deviations(
-            strata_of_cells(cells, np.array([cell])),
-            np.ones(1),
-            resamples=resamples,
-            rng=claim_generator(seed, f"{_mean_id(cells, cell)}#runs"),
-            inflate=False,
-            chunk_draws=chunk_draws,
-        )
+        _make_room(pools, resamples)
+        pools[key] = _drawn_pool(cells, cell, seed, resamples, chunk_draws)
     return pools[key]
+
+
+def _drawn_pool(cells: Cells, cell: int, seed: int, resamples: int, chunk_draws: int) -> FloatArray:
+    """The same, which tables that share their draws may have."""
+    name, shared = _mean_id(cells, cell), _SHARED.get()
+    key = (name, seed, resamples, cells.cell_values(cell).tobytes())
+    if shared is not None and key in shared:
+        return shared[key]
+    drawn = linear_deviations(
+        strata_of_cells(cells, np.array([cell])),
+        np.ones(1),
+        resamples=resamples,
+        rng=claim_generator(seed, f"{name}#runs"),
+        inflate=False,
+        chunk_draws=chunk_draws,
+    )
+    if shared is not None:
+        _make_room(shared, resamples)
+        shared[key] = drawn
+    return drawn
+
+
+def _make_room(pools: dict[_K, FloatArray], resamples: int) -> None:
+    """Forget the oldest of so many that one more would be too many."""
+    while pools and (len(pools) + 1) * resamples * 8 > KEPT_BYTES:
+        del pools[next(iter(pools))]
 
 
 def _mean_id(cells: Cells, cell: int) -> str:

@@ -33,6 +33,8 @@ class How:
         The look at which the runs are analysed, where looks were declared.
     overall : float or None
         Confidence of all looks together, where there are some.
+    bounds : bool
+        Whether means that compare survivors get bounds on selection.
     """
 
     confidence: float
@@ -42,6 +44,7 @@ class How:
     learning: Mapping[str, Declared] = field(default_factory=dict)
     look: Look | None = None
     overall: float | None = None
+    bounds: bool = True
 
     def looking(self, look: Look | None) -> How:
         """The same at a look, where there is one."""

@@ -127,11 +127,12 @@ def lee_bounds(
 def with_bounds(finding: Finding, cells: Cells, asked: Estimand, how: How) -> Finding:
     """A mean's finding with Lee's bounds, where convergence differs between the compared levels.
 
-    A caution tells the shares, the bounds' interval and the claim over all runs, which compares no
-    survivors; the interval is among the alternatives too, as `LEE`.
+    None are drawn where nobody looks (`How.bounds`). A caution tells the shares, the bounds'
+    interval and the claim over all runs, which compares no survivors; the interval is among the
+    alternatives too, as `LEE`.
     """
     groups = asked.groups(cells)
-    if finding.interval is None or not needs_bounds(cells, groups):
+    if not how.bounds or finding.interval is None or not needs_bounds(cells, groups):
         return finding
     found = lee_bounds(
         cells,

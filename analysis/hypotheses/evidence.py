@@ -21,7 +21,7 @@ from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.hypotheses.model_evidence import needed, peak, slope
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
 from vggstudy.analysis.hypotheses.verdicts import Evidence, all_of, beyond, within
-from vggstudy.analysis.notes import Note, NotedError, Reason, note_of, say
+from vggstudy.analysis.notes import Named, Note, NotedError, Reason, note_of, say
 from vggstudy.analysis.numbers.student import Spread
 from vggstudy.errors import AnalysisError
 from vggstudy.stated.hypotheses import ClaimPart, EquivalencePart, Held, Part, RankingPart
@@ -35,18 +35,24 @@ class Evaluator:
     ----------
     maker : ClaimMaker
     kept : dict
+    verdicts_only : bool
+        Whether limits that no verdict needs are left out.
     """
 
     maker: ClaimMaker
-    kept: dict[tuple[str, float], Evidence] = field(default_factory=dict)
+    kept: dict[tuple[str, float, bool], Evidence] = field(default_factory=dict)
     verdicts_only: bool = False
+
+    def brief(self) -> Evaluator:
+        """For verdicts alone; what both answer alike is answered once."""
+        return replace(self, verdicts_only=True)
 
     def evidence(self, part: Part, level: float) -> Evidence:
         """The evidence for a part at a confidence level.
 
         A part that names what the table does not have is not estimable, and its reason says so.
         """
-        key = (repr(part), level)
+        key = (repr(part), level, self.verdicts_only and KINDS[part.kind].brief)
         if key not in self.kept:
             try:
                 self.kept[key] = KINDS[part.kind].judged(self, part, level)
@@ -167,8 +173,8 @@ def _pair_evidence(ranking: Ranking, better: int, worse: int, level: float) -> E
     """One pair of models: the better one minus the worse one."""
     interval = ranking.comparison(worse, better)
     names = ranking.models[better].name, ranking.models[worse].name
-    lower = ranking.lower_is_better
-    rule = say("model_below" if lower else "model_above", claim=names[0], other=names[1])
+    lower, cells = ranking.lower_is_better, [Named.read([name], 0) for name in names]
+    rule = say("model_below" if lower else "model_above", claim=cells[0], other=cells[1])
     return from_interval(
         f"{ranking.outcome}: {names[0]} minus {names[1]}",
         rule,
@@ -209,11 +215,14 @@ class Judgement:
         The name of what it is about, before it could be evaluated.
     bound : callable of a part, or None
         What the claim that the part names is set against; None where it names none.
+    brief : bool
+        Whether verdicts alone cost less.
     """
 
     judged: Callable[[Evaluator, Any, float], Evidence]
     about: Callable[[Any], str]
     bound: Callable[[Any], float] | None = None
+    brief: bool = False
 
 
 KINDS: Mapping[str, Judgement] = {
@@ -230,10 +239,12 @@ KINDS: Mapping[str, Judgement] = {
             part, found.maker, level, verdict_only=found.verdicts_only
         ),
         lambda part: f"{part.quantity or 'needed'}.diff.{part.compare}",
+        brief=True,
     ),
     "peak": Judgement(
         lambda found, part, level: peak(part, found.maker, level, verdict_only=found.verdicts_only),
         lambda part: f"peak.{part.along}",
+        brief=True,
     ),
     "ranking": Judgement(
         Evaluator.ranking,

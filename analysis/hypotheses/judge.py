@@ -110,8 +110,9 @@ def judge(
     late : mapping of str to Note, optional
         By id, when those were stated that were not stated before any run.
     """
+    brief = evaluator.brief()
     steps = holm_steps(
-        [_decides(spec, evaluator) for spec in specs], confidence=confidence, members=len(specs)
+        [_decides(spec, brief) for spec in specs], confidence=confidence, members=len(specs)
     )
     return tuple(
         _result(spec, evaluator, level, (late or {}).get(spec.id))

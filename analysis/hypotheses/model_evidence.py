@@ -48,6 +48,17 @@ from vggstudy.analysis.numbers.multiplicity import holm_steps
 from vggstudy.analysis.numbers.separation import find_separation, no_separation
 from vggstudy.stated.hypotheses import NeededPart, PeakPart, SlopePart
 
+SLOPES = {"log2": "slope_log2", "linear": "slope_linear"}
+"""What a slope is, by the scale of its axis."""
+
+DIFFERENCES = {
+    ("needed", "log2"): "needed_log2",
+    ("needed", "linear"): "needed_linear",
+    ("tolerated", "log2"): "tolerated_log2",
+    ("tolerated", "linear"): "tolerated_linear",
+}
+"""What a difference of levels is, by quantity and scale."""
+
 
 def slope(
     part: SlopePart, maker: ClaimMaker, level: float, *, verdict_only: bool = False
@@ -71,7 +82,11 @@ def slope(
     cautions: tuple[Note, ...] = ()
     if found.separation.separated:
         cautions = (replace(found.statement(), code=str(Caution.SEPARATED)),)
-    return from_interval(name, rule, verdict, level, interval, cautions, thresholds=(threshold,))
+    evidence = from_interval(
+        name, rule, verdict, level, interval, cautions, thresholds=(threshold,)
+    )
+    scale = axis_for(table, part.along, part.scale).scale
+    return replace(evidence, what=say(SLOPES[scale], factor=part.along))
 
 
 def _fitted(
@@ -302,10 +317,10 @@ def needed(
         sides = sides_of(lines, 0, 1, direction=along, confidence=level, against=threshold)
         if isinstance(sides, Note):
             return not_estimable(name, rule, level, sides)
-        ends = Interval(math.nan, sides.low, sides.high, "")
-        brief = Evidence(
-            name, rule, beyond(ends, threshold=threshold, above=above), level, sides.estimate
+        verdict = beyond(
+            Interval(math.nan, sides.low, sides.high, ""), threshold=threshold, above=above
         )
+        brief = Evidence(name, rule, verdict, level, sides.estimate)
         return _with_wald_ends(brief, sides.se, threshold)
     found = shift_of(lines, 0, 1, direction=along, confidence=level)
     if isinstance(found, Note):
@@ -323,6 +338,7 @@ def needed(
         interval.method,
         cautions=_one_sided(found.low, found.high, part.along),
         thresholds=(threshold,),
+        what=_difference_of_levels(part, axis, table),
     )
 
 
@@ -333,6 +349,13 @@ def _with_wald_ends(found: Evidence, se: float | None, threshold: float) -> Evid
     reach = normal_quantile(found.level) * se
     low, high = found.estimate - reach, found.estimate + reach
     return replace(found, low=low, high=high, thresholds=(threshold,))
+
+
+def _difference_of_levels(part: NeededPart, axis: Axis, table: RunTable) -> Note:
+    """What is compared: levels of a factor on its scale, between two levels of another."""
+    earlier, later = (write_level(table.levels[part.compare][i]) for i in _compared(part, table))
+    name = DIFFERENCES[part.quantity or "needed", axis.scale]
+    return say(name, factor=part.along, name=part.compare, level=later, other=earlier)
 
 
 def _one_sided(low: float, high: float, along: str) -> tuple[Note, ...]:

@@ -53,6 +53,8 @@ class Evidence:
     thresholds : tuple of float
         What the interval is set against: one number, or both margins of an equivalence; none where
         it is composed of others.
+    what : Note or None
+        What is estimated and in which unit, where it is no claim.
     """
 
     estimand: str
@@ -67,6 +69,7 @@ class Evidence:
     parts: tuple[Evidence, ...] = ()
     cautions: tuple[Note, ...] = ()
     thresholds: tuple[float, ...] = ()
+    what: Note | None = None
 
 
 def beyond(interval: Interval, *, threshold: float, above: bool) -> Verdict:

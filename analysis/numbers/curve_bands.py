@@ -25,6 +25,9 @@ DRAWS = 4_000
 CHUNK = 2_000_000
 """Numbers held at a time."""
 
+CACHED = 16_384
+"""Numbers that a core has at hand at a time."""
+
 ROOTED = 1e-3
 """A correlation matrix that is shrunk by this share, or more, has a root despite rounding."""
 
@@ -152,30 +155,48 @@ def _maxima(
         take = min(step, draws - first)
         shift, variance = np.zeros((2, take, own.size))
         for one, away, share, sd in zip(samples, deviations, mixed, spreads, strict=True):
-            n = len(away)
-            runs = _drawn(away, share, rng, take)
-            shift += one.weight * sd * runs.mean(axis=1)
-            variance += one.weight**2 * sd**2 * runs.var(axis=1, ddof=1) / n
+            mean, own_variance = _moments(away, share, rng, take)
+            shift += one.weight * sd * mean
+            variance += one.weight**2 * sd**2 * own_variance / len(away)
         found.append((np.abs(shift) / np.sqrt(variance) / own).max(axis=1))
     return np.concatenate(found)
 
 
-def _drawn(away: FloatArray, share: float, rng: np.random.Generator, take: int) -> FloatArray:
-    """Normal samples of as many runs, with their shrunk correlations; shape (take, n, T).
+def _moments(
+    away: FloatArray, share: float, rng: np.random.Generator, take: int
+) -> tuple[FloatArray, FloatArray]:
+    """Means and variances of normal samples with a cell's shrunk correlations; each (take, T).
 
     A root of the correlations needs the fewest normal numbers, which take most of the time. It
     exists once they are shrunk; else the runs' own deviations are mixed.
     """
     n, times = away.shape
+    moves = (away != 0).any(axis=0)
     if share < ROOTED:
         runs = np.sqrt((1 - share) / (n - 1)) * (rng.standard_normal((take, n, n)) @ away)
-        runs += np.sqrt(share) * rng.standard_normal((take, n, times)) * (away != 0).any(axis=0)
-        return np.asarray(runs)
-    moves = (away != 0).any(axis=0)
+        runs += np.sqrt(share) * rng.standard_normal((take, n, times)) * moves
+        return _mean_and_variance(runs)
     correlation = (1 - share) / (n - 1) * (away.T @ away) + share * np.eye(times)
     root = np.where(moves, np.linalg.cholesky(correlation).T, 0.0)
-    drawn = rng.standard_normal((take * n, times)) @ root
-    return np.asarray(drawn.reshape(take, n, times))
+    mean, variance = np.empty((2, take, times))
+    rows = max(1, CACHED // away.size)
+    for first in range(0, take, rows):
+        part = slice(first, min(first + rows, take))
+        size = part.stop - first
+        drawn = (rng.standard_normal((size * n, times)) @ root).reshape(size, n, times)
+        mean[part], variance[part] = _mean_and_variance(drawn)
+    return mean, variance
+
+
+def _mean_and_variance(runs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Of each sample at each time, (take, T) of (take, n, T).
+
+    In one pass: standardised values lie around 0, so that nothing cancels.
+    """
+    n = runs.shape[1]
+    mean = np.einsum("ijk->ik", runs) / n
+    squares = np.einsum("ijk,ijk->ik", runs, runs)
+    return mean, np.maximum(squares - n * mean**2, 0.0) / (n - 1)
 
 
 def shrinkage(away: FloatArray) -> float:

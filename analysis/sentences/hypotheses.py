@@ -60,10 +60,31 @@ HYPOTHESES = {
     "within_margin": Sentence("%(claim)s within %(number)s by two one-sided tests"),
     "above": Sentence("%(claim)s above %(other)s", other=Kind.NUMBER),
     "below": Sentence("%(claim)s below %(other)s", other=Kind.NUMBER),
-    "model_above": Sentence("%(claim)s above %(other)s"),
-    "model_below": Sentence("%(claim)s below %(other)s"),
+    "model_above": Sentence("%(claim)s above %(other)s", claim=Kind.NAMED, other=Kind.NAMED),
+    "model_below": Sentence("%(claim)s below %(other)s", claim=Kind.NAMED, other=Kind.NAMED),
     "ranked_with_lowest_best": Sentence(
         "every model stated to be better lies below, all pairs at once"
+    ),
+    # What is estimated where that is no claim.
+    "slope_log2": Sentence("log odds of converging per doubling of %(factor)s"),
+    "slope_linear": Sentence("log odds of converging per unit of %(factor)s"),
+    "needed_log2": Sentence(
+        "%(factor)s that half of the runs need to converge, at %(name)s %(level)s against "
+        "%(other)s, in doublings",
+        name=Kind.FACTOR,
+    ),
+    "needed_linear": Sentence(
+        "%(factor)s that half of the runs need to converge, at %(name)s %(level)s minus %(other)s",
+        name=Kind.FACTOR,
+    ),
+    "tolerated_log2": Sentence(
+        "%(factor)s that half of the runs tolerate, at %(name)s %(level)s against %(other)s, in "
+        "doublings",
+        name=Kind.FACTOR,
+    ),
+    "tolerated_linear": Sentence(
+        "%(factor)s that half of the runs tolerate, at %(name)s %(level)s minus %(other)s",
+        name=Kind.FACTOR,
     ),
     # What the sensitivity analysis could not vary.
     "margin_only": Sentence(

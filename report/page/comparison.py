@@ -11,8 +11,8 @@ from vggstudy._version import __version__
 from vggstudy.report.page.document import TEMPLATES, environment
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.page.figures.svg import Picture, picture
+from vggstudy.report.page.sections.evidence import VERDICTS
 from vggstudy.report.page.sections.rows import forest_row
-from vggstudy.report.page.sections.s08_hypotheses import VERDICTS
 from vggstudy.report.page.tables import Column, Download, Entry, Table, download, entry
 from vggstudy.report.words.comparing import (
     finding_words,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from string import ascii_uppercase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -24,7 +24,7 @@ from vggstudy.report.page.context import ReportContext
 from vggstudy.report.page.figures.svg import MOST_CELLS
 from vggstudy.report.page.flow import steps_of, unfinished
 from vggstudy.report.page.sections.base import Section
-from vggstudy.report.page.sections.registry import BUILDERS, LONGEST
+from vggstudy.report.page.sections.registry import BUILDERS, LONGEST, SPLIT
 from vggstudy.report.words.i18n import gettext, ngettext, pgettext, speaking
 from vggstudy.report.words.instead import instead
 from vggstudy.report.words.names import CLAIM_ID, capitalise
@@ -145,9 +145,14 @@ def _cell_names(view: StudyView) -> list[str]:
 
 def _built(view: StudyView) -> list[Section | None]:
     """All sections in the order of the report, those that take longest begun first."""
-    begun = [*LONGEST, *(build for build in BUILDERS if build not in LONGEST)]
-    built = together([partial(build, view) for build in begun])
-    return [built[begun.index(build)] for build in BUILDERS]
+    parts = {build: split(view) for build, (split, _) in SPLIT.items()}
+    whole = [*LONGEST, *(build for build in BUILDERS if build not in {*LONGEST, *SPLIT})]
+    tasks: list[Callable[[], Any]] = [task for made in parts.values() for task in made]
+    tasks += [partial(build, view) for build in whole]
+    done = iter(together(tasks))
+    built = {build: SPLIT[build][1]([next(done) for _ in made]) for build, made in parts.items()}
+    built |= {build: next(done) for build in whole}
+    return [built[build] for build in BUILDERS]
 
 
 def _title(context: ReportContext) -> str:

@@ -182,7 +182,7 @@ class ClaimIndex:
 
     def mean(self, outcome: str, conditions: Mapping[str, Level]) -> Claim | None:
         """The claim about a probability or a mean where factors have these levels."""
-        return self._find(outcome, Contrast(conditions=conditions_at(conditions, self._table)))
+        return self.over(outcome, Contrast(conditions=conditions_at(conditions, self._table)))
 
     def effect(
         self, outcome: str, factor: Factor, conditions: Mapping[str, Level] | None = None
@@ -201,7 +201,7 @@ class ClaimIndex:
     ) -> Claim | None:
         """The claim about two levels of a factor, later minus earlier, by their indices."""
         held = conditions_at(conditions, self._table)
-        return self._find(outcome, Contrast((factor,), (pair,), held))
+        return self.over(outcome, Contrast((factor,), (pair,), held))
 
     def contrasts(self, outcome: str, factor: Factor) -> list[Claim]:
         """The claims that compare levels of a factor, averaged over all others."""
@@ -228,8 +228,8 @@ class ClaimIndex:
         """The claims about a level of a numeric factor: ``needed``, ``best`` and the like."""
         return [claim for claim in self if claim.outcome == outcome]
 
-    def _find(self, outcome: str, contrast: Contrast) -> Claim | None:
-        """The claim, or None where the analysis made none."""
+    def over(self, outcome: str, contrast: Contrast) -> Claim | None:
+        """The claim about a contrast of an outcome, or None where the analysis made none."""
         return self._claims.get(Estimand.of(outcome, contrast, self._table).id)
 
 

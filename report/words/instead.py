@@ -34,17 +34,6 @@ UNJUDGED = {
         "%(measure)s: dots are runs, the thin mark is their mean, the band its %(level)s "
         "confidence interval."
     ),
-    "How accurate are the runs at each level of %(factor)s?": mark(
-        "What do the runs come to at each level of %(factor)s?"
-    ),
-    "%(measure)s of all runs that converged, whatever their other factors; the mark and its band "
-    "are the mean over cells with equal weights and its confidence interval, drawn where every "
-    "cell of the level has enough converged runs.": mark(
-        "%(measure)s of all runs, whatever their other factors; the mark and its band are the mean "
-        "over cells with equal weights and its confidence interval, drawn where every cell of the "
-        "level has enough runs."
-    ),
-    "%(level)s: %(k)s of %(n)s runs converged.": mark("%(level)s: %(n)s runs."),
     "Cells in which fewer than two runs converged have no line.": mark(
         "Cells with fewer than two runs have no line."
     ),
@@ -152,9 +141,6 @@ OTHER_OUTCOMES = {
     "How accurate are the runs that converged, by %(factor)s?": mark(
         "What do the runs that converged come to, by %(factor)s?"
     ),
-    "How accurate are the runs at each level of %(factor)s?": mark(
-        "What do the runs come to at each level of %(factor)s?"
-    ),
     "Every %(measure)s here is among runs that converged (%(k)s of %(n)s), which are survivors: "
     "the expected accuracy, over all runs, stands beside it in the table.": mark(
         "Every %(measure)s here is among runs that converged (%(k)s of %(n)s), which are "
@@ -187,16 +173,6 @@ TIMES = {
     "its %(level)s confidence interval.": mark(
         "%(measure)s to the target: dots are the runs that reached it, the thin mark is the "
         "restricted mean over all runs, the band its %(level)s confidence interval."
-    ),
-    "How accurate are the runs at each level of %(factor)s?": mark(
-        "How long do the runs take to the target at each level of %(factor)s?"
-    ),
-    "%(measure)s of all runs that converged, whatever their other factors; the mark and its band "
-    "are the mean over cells with equal weights and its confidence interval, drawn where every "
-    "cell of the level has enough converged runs.": mark(
-        "%(measure)s of all runs that reached the target, whatever their other factors; the mark "
-        "and its band are the restricted mean over cells with equal weights and its confidence "
-        "interval, drawn where every cell of the level has enough runs."
     ),
 }
 """By the message that speaks of runs that converged: a restricted mean is over the others too."""

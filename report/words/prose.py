@@ -160,13 +160,40 @@ def unavailable(view: StudyView, claim: Claim, factor: Factor | None) -> str:
     }
 
 
+def brief(view: StudyView, claim: Claim) -> str:
+    """What a claim is of and where, without what is averaged over; it begins a line."""
+    if claim.quantity not in ("p", "mean", "diff"):
+        return capitalise(estimand(view, claim))
+    held = view.result.estimand(claim.id).held
+    compared = view.compared(claim)
+    words = [capitalise(outcome_words(view, claim))]
+    for factor in view.factors:
+        if factor.name in compared and factor.name not in held:
+            words.append(_against(factor, *compared[factor.name]))
+    return ", ".join([*words, *filter(None, [view.place(claim)])])
+
+
+def _against(factor: Factor, earlier: Level, later: Level) -> str:
+    """Two levels of a factor: "depth 19 against 11", "with dropout against without"."""
+    if factor.is_switch:
+        return gettext("with %(factor)s against without") % {"factor": factor.label}
+    words = gettext("%(factor)s %(later)s against %(earlier)s")
+    levels = {"later": factor.text(later), "earlier": factor.text(earlier)}
+    return words % {"factor": factor.label, **levels}
+
+
 def outcome_words(view: StudyView, claim: Claim) -> str:
     """What a claim measures: "probability of convergence", "test accuracy among ..."."""
-    measure = view.outcome if claim.outcome in ("converged", "expected") else claim.outcome
+    return measured(view, claim.outcome)
+
+
+def measured(view: StudyView, outcome: str) -> str:
+    """The same for an outcome by its name."""
+    measure = view.outcome if outcome in ("converged", "expected") else outcome
     words = {
         "converged": gettext("probability of convergence"),
         "expected": gettext("expected %(measure)s over all runs"),
-    }.get(claim.outcome, gettext("%(measure)s among runs that converged"))
+    }.get(outcome, gettext("%(measure)s among runs that converged"))
     return words % {"measure": friendly(measure)}
 
 

@@ -110,3 +110,22 @@ def test_without_chance_there_is_no_other_margin(make_table: TableMaker) -> None
 
 def test_no_rules_give_an_empty_multiverse_in_words() -> None:
     assert Sensitivity((), say("no_other_rule")).sentence().startswith("0 of 0 verdicts")
+
+
+def test_an_analysis_for_its_verdicts_alone_says_what_a_whole_one_says(
+    make_table: TableMaker,
+) -> None:
+    table = table_at_risk(make_table)
+    table = relabelled(table, Specification(0.075))  # one of twelve runs of a level is left
+    whole = analyze(table, resamples=99, hypotheses=[SPEC])
+    brief = analyze(table, resamples=99, hypotheses=[SPEC], headline_only=True, verdicts_only=True)
+    claims_alone = analyze(table, resamples=99, hypotheses=[SPEC], claims_only=True)
+    assert claims_alone.models is None
+    assert whole.models is not None
+    assert list(claims_alone.claims.values()) == list(whole.claims.values())
+    assert [one.verdict for one in brief.hypotheses] == [one.verdict for one in whole.hypotheses]
+    ends = [
+        [(one.id, one.estimate, one.low, one.high) for one in found.headline()]
+        for found in (whole, brief)
+    ]
+    assert ends[0] == ends[1]

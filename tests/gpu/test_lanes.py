@@ -216,17 +216,17 @@ def test_the_number_of_lanes_is_found_and_changes_no_bit(
     assert there.wanted == 1
     done = lanes.run(there, jobs)
     assert results(done) == alone
-    assert there.budget is not None
-    assert not there.budget.held
-    assert set(there.budget.known) == {job.recipe.model_dump_json() for job in jobs.values()}
-    assert all(0 < used < there.budget.total for used in there.budget.known.values())
+    assert there.room.budget is not None
+    assert there.room.budget.held.keys() == there.room.places.kept.keys()
+    assert set(there.room.budget.known) == {job.recipe.model_dump_json() for job in jobs.values()}
+    assert all(0 < used < there.room.budget.total for used in there.room.budget.known.values())
 
 
 def test_lanes_wait_where_the_memory_has_no_room_for_them(
     lanes: Lanes, jobs: dict[str, Assignment], alone: dict[str, dict[str, Any]]
 ) -> None:
     there = lanes.new(4)
-    there.budget = MemoryBudget(total=1, margin=0)  # room for one lane, which always may begin
+    there.room.budget = MemoryBudget(total=1, margin=0)  # room for one lane, which always may begin
     for key, job in jobs.items():
         there.add(key, job)
     done: dict[str, LaneEvent] = {}
@@ -254,7 +254,7 @@ def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
     jobs = {str(index): Assignment(recipe=long, seeds=seeds) for index in range(3)}
     there = lanes.new(3, threads=False)
     total = torch.cuda.mem_get_info()[1]
-    there.budget = Greedy(total=total, margin=total)
+    there.room.budget = Greedy(total=total, margin=total)
     assert results(lanes.run(there, jobs)) == dict.fromkeys(jobs, straight)
     assert there.count.limit == 1
     assert there.count.reason == "memory ran short at 2 lanes"
@@ -276,10 +276,11 @@ def test_lanes_have_streams_pools_and_generators_of_their_own(
     handles = {lane.stream.stream.cuda_stream for lane in made}  # type: ignore[attr-defined]
     assert len(handles) == 4
     assert torch.cuda.default_stream().cuda_stream not in handles
-    recorders = [lane.recorder for lane in made]
+    recorders = [lane.recording.recorder for lane in made if lane.recording]
+    assert len(recorders) == 4
     assert all(isinstance(each, CudaRecorder) for each in recorders)
-    assert len({each.pool for each in recorders}) == 4  # type: ignore[union-attr]
-    assert len({id(lane.session.run.dropout) for lane in made}) == 4
+    assert len({each.pool for each in recorders}) == 4  # type: ignore[attr-defined]
+    assert len({id(lane.session.run.apparatus.dropout) for lane in made}) == 4
     assert all(lane.step_s > 0 for lane in made)
     for lane in made:
         lane.close()

@@ -17,8 +17,10 @@ import pytest
 from tests.ledger.conftest import MakeRecord, build_crash
 from vggstudy.errors import LedgerError
 from vggstudy.ledger import DamagedFileError, StudyStore
+from vggstudy.ledger import index as index_module
 from vggstudy.ledger import pack as pack_module
-from vggstudy.ledger.pack import PACK_NAME, read_pack
+from vggstudy.ledger import records as records_module
+from vggstudy.ledger.pack import PACK_NAME, read_pack, write_pack
 from vggstudy.ledger.publish import pack_study, unpack_study
 
 PROTOCOL = 'schema = 1\nname = "packed"\n'
@@ -55,6 +57,33 @@ def test_a_packed_study_holds_the_same_records(study: Path, tmp_path: Path) -> N
     with packed.index() as one, loose.index() as other:
         assert list(one.rows()) == list(other.rows())
         assert one.environments() == other.environments()
+
+
+def test_a_pack_is_read_once_and_again_when_it_changes(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_module, "_UNSETTLED_NS", -(10**12))  # a pack of this very moment
+    pack = tmp_path / "packed" / PACK_NAME
+    pack_study(study, pack.parent)
+    store = StudyStore.open(pack.parent, readonly=True)
+    with store.index() as index:
+        rows, environments = list(index.rows()), index.environments()
+    read: list[Path] = []
+
+    def counted(path: Path) -> pack_module.PackedLines:
+        read.append(path)
+        return read_pack(path)
+
+    monkeypatch.setattr(records_module, "read_pack", counted)
+    with store.index() as index:
+        assert (list(index.rows()), index.environments()) == (rows, environments)
+    assert read == []
+    lines = read_pack(pack)
+    pack.unlink()
+    write_pack(pack, {run_id: lines[run_id] for run_id in list(lines)[1:]})
+    with store.index() as index:
+        assert list(index.rows()) == rows[1:]
+    assert read == [pack]
 
 
 def test_unpacking_gives_the_files_back(study: Path, tmp_path: Path) -> None:

@@ -108,11 +108,11 @@ import os, signal, sys
 from pathlib import Path
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
-from vggstudy.training import loop, train_run
+from vggstudy.training import steps, train_run
 
 recipe = Recipe.model_validate_json(sys.argv[1])
 cache, path, steps_left, epochs_left = Path(sys.argv[2]), Path(sys.argv[3]), *map(int, sys.argv[4:])
-step = loop.TrainStep.__call__
+step = steps.TrainStep.__call__
 
 def kill():
     os.kill(os.getpid(), signal.SIGKILL)
@@ -130,7 +130,7 @@ def between(report):
     if epochs_left == 0:
         kill()
 
-loop.TrainStep.__call__ = counting
+steps.TrainStep.__call__ = counting
 train_run(
     recipe, Seeds(init=11, order=22, augmentation=33, dropout=44, split=55),
     cache_dir=cache, checkpoint=path, on_epoch=between,

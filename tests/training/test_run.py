@@ -22,7 +22,8 @@ from vggstudy.training.data.batches import SplitTensors
 from vggstudy.training.data.splits import split_rows
 from vggstudy.training.evaluate import Evaluation
 from vggstudy.training.loop import Best
-from vggstudy.training.steps import evaluate_split
+from vggstudy.training.pending import Stages
+from vggstudy.training.steps import evaluation_of
 
 Make = Callable[..., Recipe]
 Train = Callable[..., TrainingResult]
@@ -76,9 +77,9 @@ def test_without_the_training_split_the_other_numbers_are_the_same(
 
     measured: list[int] = []
 
-    def evaluate(run: Run, split: SplitTensors) -> Evaluation:
+    def evaluate(run: Run, split: SplitTensors) -> Stages[Evaluation]:
         measured.append(len(split))
-        return evaluate_split(run.step, run.data, split)
+        return evaluation_of(run.step, run.data, split)
 
     monkeypatch.setattr(Run, "evaluate", evaluate)
     everything = train(model_batch_norm=True).result

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import sys
@@ -13,6 +14,9 @@ from vggstudy._version import __version__
 from vggstudy.cli.examples import epilog
 from vggstudy.errors import StudyError
 from vggstudy.suggest import closest
+
+COLLECT_AFTER = 50_000
+"""New objects between two collections: nearly all that a command makes live until its end."""
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Protocols": {
@@ -100,6 +104,7 @@ def main() -> None:
 
 def run_cli() -> NoReturn:
     """Entry point: runs the command and turns expected errors into a message and a code."""
+    gc.set_threshold(COLLECT_AFTER)
     sys.exit(_invoke(sys.argv[1:]))
 
 

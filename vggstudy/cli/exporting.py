@@ -262,7 +262,7 @@ def export_table(
     from vggstudy.report.citing.tables import TableSpec, table
     from vggstudy.study.analyze import analyze_source
 
-    result = analyze_source(opened)
+    result = analyze_source(opened, claims_only=True)
     factors = [*result.table.factors]
     for option, name in (("--rows", rows), ("--columns", columns)):
         if name is not None and name not in factors:

@@ -318,7 +318,7 @@ def claims_of(
             raise click.UsageError(f"{source} holds claims, no runs: --claims is for runs")
         return read_claims(Path(source))
     opened = open_for(source, table)
-    claims = analyze_source(opened, asked=asked).claims
+    claims = analyze_source(opened, asked=asked, claims_only=True).claims
     known = opened.claims_path
     if known is not None and (known.exists() or known.is_symlink()):
         _compare(console, known, claims)

@@ -122,7 +122,7 @@ def _study_claims(
         source = open_for(against, table)
         if source.study is not None:
             _refuse_different_images(source.study)
-        result = analyze_source(source)
+        result = analyze_source(source, claims_only=True)
         inputs, known = result.inputs_digest, Trusted(**brought)
         if source.study is None:
             return result.claims, table_basis(source, inputs_digest=inputs, trusted=known)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vggstudy.ledger import database
-from vggstudy.ledger.records import records_of
+from vggstudy.ledger.pack import PACK_NAME
+from vggstudy.ledger.records import FolderRecords, PackedRecords, records_of
 from vggstudy.ledger.rows import (
     COLUMNS,
     CorruptIndexError,
@@ -34,6 +35,11 @@ _PAGE = 1000
 # A file changed this shortly before it was read may change again within one tick of its clock and
 # keep its stamp; it is read anew the next time. Network file systems have ticks of up to a second.
 _UNSETTLED_NS = 2_000_000_000
+
+_KEPT_BYTES = 2**26
+_Stamp = tuple[str, int, int, int, int]
+_kept: dict[_Stamp | None, tuple[FolderRecords | PackedRecords, bytes]] = {}
+"""The last pack that was indexed, by its place and stamp, with the rows made of it."""
 
 _INSERT = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * len(COLUMNS))})"
 _KNOWN = "SELECT run_id, mtime_ns, ctime_ns, size, settled FROM files"
@@ -81,7 +87,9 @@ class StudyIndex:
         """
         index = cls(folder, in_memory=readonly)
         try:
-            index.refresh()
+            if not index._recall():
+                index.refresh()
+                index._remember()
         except BaseException:
             index.close()
             raise
@@ -149,6 +157,38 @@ class StudyIndex:
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def _recall(self) -> bool:
+        """Take the rows that this process made of the same pack before; whether there are any."""
+        stamp = self._stamp()
+        if stamp not in _kept:
+            return False
+        self._records, rows = _kept[stamp]
+        self._connection.deserialize(rows)
+        self._ids = tuple(sorted(file.run_id for file in self._records.files()))
+        return True
+
+    def _remember(self) -> None:
+        """Keep the rows of a pack, for which a command asks several times, unless it is huge."""
+        stamp = self._stamp()
+        if stamp is None or max(stamp[1:3]) >= time.time_ns() - _UNSETTLED_NS:
+            return
+        rows = self._connection.serialize()
+        if len(rows) <= _KEPT_BYTES:
+            _kept.clear()
+            _kept[stamp] = (self._records, rows)
+
+    def _stamp(self) -> _Stamp | None:
+        """What tells a pack from another one, or from what it was; None where there is none."""
+        if not self._records.packed or not hasattr(self._connection, "deserialize"):
+            return None  # SQLite can be built without that
+        path = self.folder / PACK_NAME
+        try:
+            found = path.stat()
+        except OSError:  # reading it says what is wrong
+            return None
+        place = str(path.absolute())
+        return place, found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino
 
     def _open_file(self) -> None:
         """Go on with the index in the folder, or whatever takes its place."""

@@ -73,6 +73,7 @@ def analyze_source(
     sensitivity: bool = False,
     asked: Sequence[str] = (),
     headline_only: bool = False,
+    claims_only: bool = False,
 ) -> AnalysisResult:
     """Estimate with the protocol's settings, and judge its hypotheses.
 
@@ -85,9 +86,12 @@ def analyze_source(
         Ids, and patterns of ids, of claims that are made besides.
     headline_only : bool
         Whether to make only those, and the headline claims, of the runs.
+    claims_only : bool
+        Whether nothing but the claims is asked for: no model is fitted beside them.
     """
     from vggstudy.analysis import ClaimSet
     from vggstudy.analysis import analyze as estimate  # SciPy
+    from vggstudy.analysis.estimators.cell_draws import sharing_draws
     from vggstudy.analysis.sensitivity import compare_rules, to_analyse
 
     settings = _settings(source)
@@ -101,12 +105,13 @@ def analyze_source(
             asked=asked,
             simultaneous=source.simultaneous,
             headline_only=headline_only,
+            claims_only=claims_only,
             **settings,
         )
 
     def headline(table: RunTable) -> AnalysisResult:
         further = _with_labels(source.further, table)
-        found = estimate(table, further=further, headline_only=True, **settings)
+        found = estimate(table, further=further, headline_only=True, verdicts_only=True, **settings)
         return replace(found, claims=ClaimSet(found.claims.values()))  # these are only compared
 
     if not sensitivity:
@@ -114,7 +119,8 @@ def analyze_source(
     tables, note = _relabelled(source)
     others = to_analyse(source.table, tables)
     tasks: list[Callable[[], AnalysisResult]] = [main, *(partial(headline, one) for one in others)]
-    result, *analysed = together(tasks)
+    with sharing_draws():
+        result, *analysed = together(tasks)
     return replace(result, sensitivity=compare_rules(result, tables, analysed, note=note))
 
 

@@ -58,7 +58,7 @@ class Compared:
         """A study, or a table, which is analysed."""
         from vggstudy.study.analyze import analyze_source
 
-        return cls.of_result(name, analyze_source(source), source)
+        return cls.of_result(name, analyze_source(source, claims_only=True), source)
 
     @classmethod
     def of_result(cls, name: str, result: AnalysisResult, source: Source | None) -> Compared:

@@ -14,6 +14,7 @@ from torch.nn import functional
 from vggstudy.training.data.batches import SplitTensors
 from vggstudy.training.data.transforms import Normaliser
 from vggstudy.training.objective import Objective
+from vggstudy.training.pending import READY, Stages
 
 EVALUATION_PIXELS = {"cpu": 2**18, "cuda": 2**21}
 """Pixels a batch: 256 images of 32 x 32 on a CPU, 2,048 on a GPU. Fixed, as it decides bits."""
@@ -72,8 +73,8 @@ def evaluate(
     normaliser: Normaliser,
     objective: Objective,
     precision: str,
-) -> Evaluation:
-    """Run a model in evaluation mode over a split, in large batches.
+) -> Stages[Evaluation]:
+    """Run a model in evaluation mode over a split, in large batches: a stage each.
 
     Leaves the model in evaluation mode.
     """
@@ -90,14 +91,15 @@ def evaluate(
         predictions[start:stop] = predicted
         correct = (predicted == targets).sum()
         totals += torch.stack((loss.total, loss.weight, correct)).double()
+        yield READY
     return Evaluation(totals, predictions)
 
 
 @torch.inference_mode()
 def class_probabilities(
     model: nn.Module, split: SplitTensors, *, normaliser: Normaliser, precision: str
-) -> Tensor:
-    """Softmax of a model's output in evaluation mode, in the batches of `evaluate`.
+) -> Stages[Tensor]:
+    """Softmax of a model's output in evaluation mode, in the batches and stages of `evaluate`.
 
     Leaves the model in evaluation mode.
 
@@ -113,6 +115,7 @@ def class_probabilities(
         with autocast(device, precision):
             logits = model(normaliser(split.images[start:stop]))
         found.append(functional.softmax(logits.float(), dim=1))
+        yield READY
     return torch.cat(found)
 
 

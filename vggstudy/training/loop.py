@@ -13,18 +13,17 @@ from torch.nn.utils import get_total_norm
 
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
-from vggstudy.training.data.batches import RunData, SplitTensors, batch_bounds
+from vggstudy.training.apparatus import Apparatus
+from vggstudy.training.data.batches import SplitTensors, batch_bounds
 from vggstudy.training.data.transforms import Augmentation
 from vggstudy.training.draws import epoch_order, epoch_seed
 from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.nets.build import restore_tensors, state_tensors
-from vggstudy.training.nets.layers import attach_generator
-from vggstudy.training.nets.norms import use_native_norms
-from vggstudy.training.objective import Objective
-from vggstudy.training.optim import make_optimizer, restore_optimizer, set_rate
+from vggstudy.training.optim import restore_optimizer, set_rate
+from vggstudy.training.pending import Stages
 from vggstudy.training.results import CURVES, TEST_CURVES
 from vggstudy.training.schedule import Patience, Schedule, larger_is_better
-from vggstudy.training.steps import EagerSteps, Stepper, TrainStep, evaluate_split
+from vggstudy.training.steps import EagerSteps, Stepper, evaluation_of
 from vggstudy.training.timing import Clock
 
 FINAL = "final"
@@ -78,9 +77,8 @@ class Run:
     ----------
     recipe : Recipe
     seeds : Seeds
-    data : RunData
-    model : nn.Module
-        On the CPU, as initialised; it is moved to the data's device.
+    apparatus : Apparatus
+        With the run's data, and its model as initialised.
 
     Attributes
     ----------
@@ -92,27 +90,16 @@ class Run:
         One value an epoch, not finite ones included.
     diverged : bool
     clock : Clock
-    draws : bool
-        Whether steps draw from the generator of dropout.
     stepper : Stepper
         What issues the steps: operation by operation at first.
     """
 
-    def __init__(self, recipe: Recipe, seeds: Seeds, data: RunData, model: nn.Module) -> None:
+    def __init__(self, recipe: Recipe, seeds: Seeds, apparatus: Apparatus) -> None:
         settings = recipe.training
-        self.recipe, self.seeds, self.data = recipe, seeds, data
-        self.device = data.train.targets.device
-        self.model = model.to(self.device).to(memory_format=torch.channels_last)
-        if self.device.type == "cuda":
-            use_native_norms(self.model)
-        self.step = TrainStep(
-            model=self.model,
-            optimizer=make_optimizer(settings, self.model.parameters(), self.device),
-            objective=Objective.of(settings, data.train.targets, len(data.classes)),
-            precision=settings.precision,
-            totals=torch.zeros(4, dtype=torch.float64, device=self.device),
-        )
-        self.draws = self.renew_generator()
+        self.recipe, self.seeds = recipe, seeds
+        self.apparatus, self.data, self.step = apparatus, apparatus.data, apparatus.step
+        self.device = self.data.train.targets.device
+        self.model = self.step.model
         maximise = larger_is_better(settings.monitored)
         self.schedule = Schedule.start(
             settings.scheduler,
@@ -124,9 +111,9 @@ class Run:
         self.patience = Patience.start(stopping) if stopping else None
         self.best = Best(settings.selected_by)
         self.bounds = batch_bounds(
-            len(data.train), settings.batch_size, drop_last=settings.drop_last
+            len(self.data.train), settings.batch_size, drop_last=settings.drop_last
         )
-        self.stepper: Stepper = EagerSteps(self.step, data, self.bounds)
+        self.stepper: Stepper = EagerSteps(self.step, self.data, self.bounds)
         self.epoch = self.steps = 0
         names = CURVES + (TEST_CURVES if settings.uses_test_every_epoch else ())
         self.curves: dict[str, list[float]] = {name: [] for name in names}
@@ -149,14 +136,6 @@ class Run:
             return None
         return self.best.epoch
 
-    def renew_generator(self) -> bool:
-        """Let dropout draw from a new generator; whether anything draws from it.
-
-        One that a broken capture has drawn from refuses all further work.
-        """
-        self.dropout = torch.Generator(self.device)
-        return attach_generator(self.model, self.dropout)
-
     def run_epoch(self) -> dict[str, float]:
         """Train and evaluate one epoch; the entries it adds to the curves."""
         self.begin_epoch()
@@ -170,7 +149,7 @@ class Run:
         set_rate(self.step.optimizer, self.schedule.rate)
         self.model.train()
         self.step.totals.zero_()
-        self.dropout.manual_seed(epoch_seed(self.seeds.dropout, epoch))
+        self.apparatus.dropout.manual_seed(epoch_seed(self.seeds.dropout, epoch))
         order = epoch_order(self.seeds.order, epoch, len(self.data.train)).to(self.device)
         self.stepper.begin(order, self._augmentation(epoch))
 
@@ -249,9 +228,9 @@ class Run:
             values |= {f"{name}_loss": score.loss, f"{name}_accuracy": score.accuracy}
         return values
 
-    def evaluate(self, split: SplitTensors) -> Evaluation:
-        """Sums and predictions over a split with the present weights."""
-        return evaluate_split(self.step, self.data, split)
+    def evaluate(self, split: SplitTensors) -> Stages[Evaluation]:
+        """Sums and predictions over a split with the present weights, in stages."""
+        return evaluation_of(self.step, self.data, split)
 
     def _advance(self, values: Mapping[str, float]) -> None:
         """Tell an epoch's values to all that decide by them."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vggstudy.protocol.model.settings import TrainingSettings
 
@@ -55,9 +55,31 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
             group["lr"] = rate
 
 
+def state_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """The tensors in an optimizer's state."""
+    states: Iterable[dict[str, object]] = optimizer.state.values()
+    return [value for state in states for value in state.values() if isinstance(value, Tensor)]
+
+
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Continue from a state on the CPU, with the learning rate where the steps read it."""
+    """Continue from a state on the CPU, with the learning rate where the steps read it.
+
+    What state there is already is written in place: recorded steps know it by its address.
+    """
+    if state_of(optimizer):
+        _write_state(optimizer, state["state"])
+        return
     rates = [group["lr"] for group in optimizer.param_groups]
     optimizer.load_state_dict(state)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
+
+
+def _write_state(optimizer: torch.optim.Optimizer, states: dict[int, dict[str, Any]]) -> None:
+    """Write the state of every parameter, by its number, into the tensors that hold it."""
+    parameters = [each for group in optimizer.param_groups for each in group["params"]]
+    for number, parameter in enumerate(parameters):
+        stored = states.get(number, {})
+        for name, own in optimizer.state[parameter].items():
+            if isinstance(own, Tensor):
+                own.copy_(stored[name]) if name in stored else own.zero_()

@@ -47,6 +47,16 @@ READY = Done()
 """What a stage yields that only lets others have their turn."""
 
 
+def at_once(stages: Stages[T]) -> T:
+    """The result of stages that wait for nothing, one behind the other."""
+    while True:
+        try:
+            next(stages)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+
+
 @dataclass(frozen=True, slots=True)
 class InThread:
     """What another thread works on."""

@@ -16,6 +16,7 @@ from torch import nn
 from vggstudy.errors import DataError
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.training.apparatus import Apparatus
 from vggstudy.training.aside import Aside, Directly
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.data.datasets import prepare_data
@@ -171,6 +172,10 @@ class Session:
         What `prepare` made; it is made here otherwise.
     aside : Aside or None
         Where weights are hashed and checkpoints written; in the calling thread by default.
+    apparatus : Apparatus or None
+        Of a run of the same cell that is over, and which this one takes over.
+    owned : bool
+        Whether to copy the splits, so that another run can take them over in turn.
 
     Attributes
     ----------
@@ -193,11 +198,20 @@ class Session:
         prepared: Prepared | None = None,
         *,
         aside: Aside | None = None,
+        apparatus: Apparatus | None = None,
+        owned: bool = False,
     ) -> None:
         ready = prepare(assignment, site) if prepared is None else prepared
+        recipe = assignment.recipe
+        # What another run's tensors are written from lives until an epoch has been waited for.
+        self._taken = ready if apparatus else None
+        if apparatus is None:
+            apparatus = Apparatus.of(recipe, ready.data, ready.model, owned=owned)
+        else:
+            apparatus.take_over(recipe, ready.data, ready.model)
         since = time.perf_counter() - ready.total_s
         self.assignment, self.site, self.aside = assignment, site, aside or Directly()
-        self.run = Run(assignment.recipe, assignment.seeds, ready.data, ready.model)
+        self.run = Run(recipe, assignment.seeds, apparatus)
         self.keeper = Keeper(
             assignment.checkpoint,
             site.checkpoint_every_s,
@@ -212,7 +226,7 @@ class Session:
 
     def finish_epoch(self, numbers: Sequence[float]) -> EpochReport:
         """Take an epoch's sums; write a checkpoint, if it is time to."""
-        run = self.run
+        run, self._taken = self.run, None
         values = run.finish_epoch(numbers)
         if run.stop_reason is None:
             self.keeper.keep(run)

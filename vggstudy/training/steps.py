@@ -14,6 +14,7 @@ from vggstudy.training.data.batches import RunData, SplitTensors
 from vggstudy.training.data.transforms import Augmentation
 from vggstudy.training.evaluate import Evaluation, autocast, evaluate
 from vggstudy.training.objective import Objective
+from vggstudy.training.pending import Stages, at_once
 
 Bounds = Sequence[tuple[int, int]]
 """Begin and end of each batch of an epoch."""
@@ -126,6 +127,11 @@ def train_batch(
 
 def evaluate_split(step: TrainStep, data: RunData, split: SplitTensors) -> Evaluation:
     """Sums and predictions over a split with the present weights."""
+    return at_once(evaluation_of(step, data, split))
+
+
+def evaluation_of(step: TrainStep, data: RunData, split: SplitTensors) -> Stages[Evaluation]:
+    """The same in stages, between which the weights must stay."""
     return evaluate(
         step.model,
         split,

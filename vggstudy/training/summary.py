@@ -16,7 +16,7 @@ from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import model_size, restore_tensors, state_tensors
-from vggstudy.training.pending import InThread, PendingNumbers, Stages
+from vggstudy.training.pending import READY, InThread, PendingNumbers, Stages
 from vggstudy.training.results import finite
 
 Fetch = Callable[[Tensor], PendingNumbers]
@@ -73,7 +73,7 @@ def summarise(
 def _probabilities(run: Run, fetch: Fetch) -> Stages[dict[str, Any]]:
     """Class probabilities of the test images by the weights that the model has now."""
     test = run.data.test
-    values = class_probabilities(
+    values = yield from class_probabilities(
         run.model,
         test,
         normaliser=run.data.normaliser,
@@ -100,6 +100,7 @@ def _selected_metrics(
         return metrics, [None] * n_classes
     if run.best.weights:
         restore_tensors(run.model, run.best.weights)
+        yield READY
     for name in ("val_loss", "val_accuracy"):
         metrics[name] = finite(run.curves[name][run.selected_epoch - 1])
     if "train" in names:
@@ -115,7 +116,7 @@ def _measure(
     run: Run, fetch: Fetch, name: str, split: SplitTensors
 ) -> Stages[tuple[dict[str, float | None], NDArray[np.int64]]]:
     """Metrics and predictions of a split by the weights that the model has now."""
-    evaluation = run.evaluate(split)
+    evaluation = yield from run.evaluate(split)
     sums = fetch(evaluation.totals)
     yield sums
     scores = Scores.of(sums.values(), len(split))

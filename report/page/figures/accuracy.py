@@ -71,7 +71,7 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
         if grid.strip == NO_STRIP:
             strip.set_yticks([])
         title = "\n".join(_title(view, panel, grid.width))
-        plot.set_title(title, loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
+        plot.set_title(title, loc="left", y=1.0, fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
     name_below(figure, axis_name(axis, scale), LEFT)
     return figure
 

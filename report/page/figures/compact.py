@@ -158,10 +158,12 @@ def _says_something(group: ET.Element) -> bool:
 
 
 def _merge(parent: ET.Element) -> None:
-    """Make one path of neighbours that are drawn alike; shorten every path."""
+    """Make one path of neighbours that are drawn alike; shorten every path, drop empty ones."""
     children: list[ET.Element] = []
     for child in parent:
         _merge(child)
+        if child.tag == "path" and not child.get("d"):
+            continue
         before = children[-1] if children else None
         if before is not None and _mergeable(before, child):
             before.set("d", f"{before.get('d')} {child.get('d')}")

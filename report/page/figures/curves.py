@@ -132,7 +132,7 @@ def draw_curves(
         plot = figure.add_axes(box(top, PLOT))
         _draw_bands(plot, panel)
         _dress(plot, limits, ends, first=column == 0, percent=percent, numbered=not apart)
-        plot.set_title(title, loc="left", fontsize=TITLE, pad=5, linespacing=1.15, color=INK)
+        plot.set_title(title, loc="left", y=1.0, fontsize=TITLE, pad=5, linespacing=1.15, color=INK)
         if apart:
             below = figure.add_axes(box(top + PLOT + SPACE, apart))
             _draw_failed(below, panel)

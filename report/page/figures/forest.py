@@ -50,6 +50,8 @@ class ForestRow:
         an arrow at the edge; an estimate beyond the axis has no mark.
     dots : tuple of float
         Single values behind the interval.
+    references : tuple of float
+        Where a line is drawn across this row alone: a threshold of its own.
     """
 
     label: str
@@ -58,6 +60,7 @@ class ForestRow:
     low: float | None
     high: float | None
     dots: tuple[float, ...] = field(default=(), kw_only=True)
+    references: tuple[float, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +193,9 @@ def _draw_group(
     marks = [(x(tick), GRID, 1.0) for tick in ticks]
     marks += [(x(value), INK, 1.3) for value in group.references if low <= value <= high]
     for index, row in enumerate(group.rows):
-        _draw_row(axes, row, top + head + index * layout.row, layout, x, (low, high), marks)
+        own = [(x(value), INK, 1.8) for value in row.references if low <= value <= high]
+        place = top + head + index * layout.row
+        _draw_row(axes, row, place, layout, x, (low, high), [*marks, *own])
     base = top + head + layout.row * len(group.rows)
     end = -math.inf
     for tick in ticks if numbered else ():
@@ -287,7 +292,7 @@ def axis_of(group: ForestGroup, most: int) -> tuple[float, float, list[float]]:
         low, high = group.limits
         return low, high, [float(v) for v in locator.tick_values(low, high) if low <= v <= high]
     values = [v for r in group.rows for v in (r.low, r.estimate, r.high, *r.dots) if v is not None]
-    values += group.references
+    values += [*group.references, *(v for row in group.rows for v in row.references)]
     low, high = min(values, default=0.0), max(values, default=1.0)
     pad = 0.04 * (high - low) or 1.0
     low, high = low - pad, high + pad

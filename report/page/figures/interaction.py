@@ -97,7 +97,7 @@ def draw_interactions(
         _draw_lines(axes, panel, width)
         _dress(axes, panel, limits, width, first=column == 0)
         axes.set_title(
-            title, loc="left", fontsize=SMALL, pad=keys + 12, linespacing=1.15, color=INK
+            title, loc="left", y=1.0, fontsize=SMALL, pad=keys + 12, linespacing=1.15, color=INK
         )
         _draw_key(axes, panel, width)
     return figure

@@ -95,7 +95,7 @@ def draw_power(panels: Sequence[PowerPanel], canvas: Canvas, *, design: int) -> 
         )
         _draw(axes, panel, design)
         axes.set_title(
-            "\n".join(title), loc="left", fontsize=TITLE, pad=6, linespacing=1.15, color=INK
+            "\n".join(title), loc="left", y=1.0, fontsize=TITLE, pad=6, linespacing=1.15, color=INK
         )
     name_below(figure, gettext("Replicates per cell"), LEFT)
     return figure

@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.contrasts import (
+    difference_limits,
+    draw_differences,
+    lines_below,
+    title_below,
+)
+from vggstudy.report.page.figures.dots import Stack
 from vggstudy.report.page.figures.places import note_points
 from vggstudy.report.page.figures.style import (
     BAR,
@@ -33,6 +40,7 @@ LEFT = 50.0
 GAP = 18.0
 PLOT = 190.0
 TICKS = 24.0
+BELOW = 70.0
 LINE = 15.0
 COLUMNS = 3
 MOST_WIDTH = 330.0
@@ -59,6 +67,10 @@ class SlopePanel:
         Matched cells: without, with.
     means : tuple of Mean or None
         Averages without and with, where both are claims over the same cells.
+    difference : Stack or None
+        With less without.
+    below : tuple of str
+        Lines over it.
     cells : tuple of (int, int)
         Numbers of the matched cells.
     """
@@ -66,6 +78,8 @@ class SlopePanel:
     title: str
     pairs: tuple[tuple[float, float], ...]
     means: tuple[Mean, Mean] | None
+    difference: Stack | None
+    below: tuple[str, ...]
     cells: tuple[tuple[int | None, int | None], ...] = ()
 
 
@@ -87,7 +101,11 @@ def draw_slopes(
     width = min((canvas.width - LEFT - GAP * (columns - 1) - 4) / columns, MOST_WIDTH)
     titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
     head = LINE * max(title.count("\n") + 1 for title in titles) + 8
-    step = head + PLOT + TICKS
+    told = any(panel.difference for panel in panels)
+    below = [lines_below(panel.below, width) for panel in panels]
+    between = LINE * max(map(len, below)) + 8
+    step = head + PLOT + TICKS + (between + BELOW + 8 if told else 0.0)
+    reach = difference_limits([("", (panel.difference,)) for panel in panels])
     height = math.ceil(len(panels) / columns) * step + 4
     figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
     figure.patch.set_visible(False)
@@ -100,7 +118,15 @@ def draw_slopes(
         _draw_panel(axes, panel)
         for cells, values in zip(panel.cells, panel.pairs, strict=False):
             note_points(axes, cells, (0.0, 1.0), values)
-        axes.set_title(title, loc="left", fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+        axes.set_title(title, loc="left", y=1.0, fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+        if panel.difference is not None:
+            tall, down = BELOW / height, (TICKS + between + BELOW) / height
+            under = figure.add_axes((box[0], box[1] - down, box[2], tall))
+            alike = column > 0 and reach[index] == reach[index - 1]
+            _dress(under, reach[index], percent=False, first=not alike)
+            under.set_xticks([])
+            draw_differences(under, [(1.0, panel.difference)], 0.08)
+            title_below(under, below[index])
     return figure
 
 

@@ -114,11 +114,11 @@ def _moving(view: StudyView, shares: list[tuple[Claim, float]]) -> str:
         "worst": share_text(shares[0][1]),
         "limit": share_text(MOST_MONTE_CARLO, decimals=0),
     }
-    which = gettext("None of them stands in this abstract.")
+    which = gettext("None of them stands in the summary.")
     if shown:
         which = ngettext(
-            "%(k)s of them stands in this abstract.",
-            "%(k)s of them stand in this abstract.",
+            "%(k)s of them stands in the summary.",
+            "%(k)s of them stand in the summary.",
             shown,
         ) % {"k": shown}
     remedy = gettext(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from vggstudy.report.page.sections import (
     plan,
@@ -25,7 +26,11 @@ from vggstudy.report.page.sections import (
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.view import StudyView
 
-BUILDERS: tuple[Callable[[StudyView], Section | None], ...] = (
+Build = Callable[[StudyView], Section | None]
+Part = Callable[[], Any]
+Join = Callable[[Sequence[Any]], Section | None]
+
+BUILDERS: tuple[Build, ...] = (
     s00_abstract.build,
     s01_protocol.build,
     s02_flow.build,
@@ -44,5 +49,10 @@ BUILDERS: tuple[Callable[[StudyView], Section | None], ...] = (
     s13_cite.build,
 )
 
-LONGEST = (s09_curves.build, s04_accuracy.build, s07_interactions.build)
+LONGEST = (s04_accuracy.build, s07_interactions.build)
 """Those that take longest, the longest first: what begins last is waited for."""
+
+SPLIT: Mapping[Build, tuple[Callable[[StudyView], Sequence[Part]], Join]] = {
+    s09_curves.build: (s09_curves.parts, s09_curves.joined)
+}
+"""Those that take longer still: what makes their parts, and a section of these."""

@@ -17,9 +17,10 @@ from vggstudy.report.page.sections.effects import (
     factor_effects,
     shown_outcomes,
 )
+from vggstudy.report.page.sections.evidence import VERDICTS
 from vggstudy.report.page.sections.headline import headline_claims, pairs_left_out
 from vggstudy.report.page.sections.rows import forest_row
-from vggstudy.report.page.sections.s08_hypotheses import VERDICTS, verdict_words
+from vggstudy.report.page.sections.s08_hypotheses import verdict_words
 from vggstudy.report.page.sections.seeds import other_reading
 from vggstudy.report.page.tables import (
     NOT_AVAILABLE,

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.dots import Stack
 from vggstudy.report.page.figures.slopes import Mean, SlopePanel, draw_slopes
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
+from vggstudy.report.page.sections.estimation import difference_bar, over_differences
 from vggstudy.report.page.sections.rows import factor_columns
 from vggstudy.report.page.sections.s04_accuracy import outcome_scale
 from vggstudy.report.page.tables import (
@@ -43,7 +45,7 @@ class Match:
 
 
 def build(view: StudyView) -> Section | None:
-    """Build the section; none where no factor is switched on and off."""
+    """Build the section; none unless two cells that differ in a switch alone have data."""
     switches = [factor for factor in view.factors if factor.is_switch]
     if not switches:
         return None
@@ -58,6 +60,8 @@ def build(view: StudyView) -> Section | None:
     if len(switches) == 1:
         title = gettext("With and without %(factor)s") % {"factor": switches[0].label}
     pictures = [_picture(view, switches, outcome) for outcome in view.outcomes[:2]]
+    if not any(pictures):
+        return None
     return Section(
         "switches",
         title,
@@ -147,12 +151,20 @@ def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
                 "name that begin with expected."
             )
         )
+    level = confidence_text(float(view.settings.get("confidence", 0.95)))
     if any(panel.means for panel in panels):
-        level = confidence_text(float(view.settings.get("confidence", 0.95)))
         words = gettext(
             "The thick line joins the averages over cells; bars are %(level)s intervals."
         )
         text.append(words % {"level": level})
+    if any(panel.difference for panel in panels):
+        words = gettext(
+            "Below, the difference averaged over cells with equal weights, with its %(level)s "
+            "confidence interval; the dark line is no difference."
+        )
+        text.append(words % {"level": level})
+    if any("*" in line for panel in panels for line in panel.below):
+        text.append(gettext("*: over the largest complete part of the grid."))
     return " ".join(text)
 
 
@@ -165,7 +177,15 @@ def _panel(view: StudyView, factor: Factor, found: list[Match], outcome: str) ->
     means = [_mean(claim, scale) for claim in ends]
     both = (means[0], means[1]) if means[0] and means[1] else None
     cells = tuple((view.number(m.without), view.number(m.with_)) for m, _ in known)
-    return SlopePanel(capitalise(factor.label), tuple(pair for _, pair in known), both, cells)
+    effect = view.claims.effect(outcome, factor)
+    claim = None if effect is None else view.claims.offered(effect)
+    bar: Stack | None = None
+    below: tuple[str, ...] = ()
+    if claim is not None and claim.available:
+        words = gettext("With less without") + ("*" if view.claims.is_offered(claim) else "")
+        bar, below = difference_bar(claim), over_differences(words, [claim])
+    pairs = tuple(pair for _, pair in known)
+    return SlopePanel(capitalise(factor.label), pairs, both, bar, below, cells)
 
 
 def _value(view: StudyView, cell: Cell, outcome: str) -> float | None:

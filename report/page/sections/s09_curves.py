@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import median, stdev
+from typing import Any
 
 from vggstudy.analysis.data.run_curves import RunCurves
 from vggstudy.analysis.estimators.mean_curves import CellLevels, MeanCurve
@@ -37,19 +39,37 @@ FAILED = ("failed_to_learn", "diverged")
 SHARES = ("accuracy",)
 
 
+Pictures = Sequence[Picture | None]
+
+
 def build(view: StudyView) -> Section | None:
     """Build the section; none where there is nothing over time."""
+    return joined([part() for part in parts(view)])
+
+
+def parts(view: StudyView) -> list[Callable[[], Pictures]]:
+    """What makes its pictures, one by one: they take longer than all other sections together."""
     runs = view.context.curves
     names = list(dict.fromkeys(name for run in runs for name in run.curves))
-    pictures: list[Picture | None] = [*target_pictures(view)]
     learned = curve_set(view, runs)
+    found: list[Callable[[], Pictures]] = []
     for index, name in enumerate(names):
-        pictures.append(_picture(view, runs, name, index))
+        found.append(partial(_one, _picture, view, runs, name, index))
         if name in learned.measures:
             share = _is_share(name)
-            pictures.append(difference_picture(view, learned, name, index, share=share))
-    shown = [item for item in pictures if item is not None]
+            found.append(partial(_one, difference_picture, view, learned, name, index, share=share))
+    return [partial(target_pictures, view), *found]
+
+
+def joined(made: Sequence[Pictures]) -> Section | None:
+    """The section of its pictures."""
+    shown = [item for pictures in made for item in pictures if item is not None]
     return Section("curves", gettext("Training curves"), {"pictures": shown}) if shown else None
+
+
+def _one(make: Callable[..., Picture | None], *given: Any, **settings: Any) -> Pictures:
+    """A picture as a list of one."""
+    return [make(*given, **settings)]
 
 
 def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) -> Picture | None:

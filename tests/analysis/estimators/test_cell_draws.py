@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from vggstudy.analysis.data.table import RunTable
 from vggstudy.analysis.estimators import cell_draws
 from vggstudy.analysis.estimators.cell_draws import contrast_deviations
 from vggstudy.analysis.numbers.arrays import FloatArray
+from vggstudy.analysis.numbers.resampling import linear_deviations
 
 TableMaker = Callable[..., RunTable]
 N = 40_000
@@ -173,3 +175,23 @@ def test_claims_on_large_cells_do_not_depend_on_which_are_made() -> None:
         assert (claim.low, claim.high) == (everything[name].low, everything[name].high)
     cell = everything["accuracy.mean@a=0,b=0"]
     assert cell.low == pytest.approx(cell.alternatives[0].low, abs=5e-4)  # a fifth of its error
+
+
+def test_tables_that_share_their_draws_get_their_own_and_draw_equal_cells_once(
+    make_table: TableMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tables = [binary_cells(make_table, (3, 9), other) for other in ((5, 9), (4, 9))]
+    alone = [drawn(cells, [1.0, -1.0]) for cells in tables]
+    asked = []
+
+    def counted(*given: Any, **settings: Any) -> FloatArray:
+        asked.append(given)
+        return linear_deviations(*given, **settings)
+
+    monkeypatch.setattr(cell_draws, "linear_deviations", counted)
+    tables = [binary_cells(make_table, (3, 9), other) for other in ((5, 9), (4, 9))]
+    with cell_draws.sharing_draws():
+        shared = [drawn(cells, [1.0, -1.0]) for cells in tables]
+    for one, other in zip(alone, shared, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert len(asked) == 3  # of four cells; the first ones hold the same values

@@ -24,6 +24,7 @@ double setting(const char* name, double otherwise);
 
 struct Graph {
     long nodes = 0;
+    Nanoseconds takes = 0;
     int holders = 1;  // the graph itself, and every executable made of it
 };
 
@@ -38,6 +39,7 @@ struct Capture {
 struct Stream {
     int device;
     Nanoseconds ready_at = 0;
+    Nanoseconds given = 0;       // work, in time, since the process began
     Capture* capture = nullptr;  // that it takes part in
     bool is_default = false;
 };
@@ -60,8 +62,10 @@ void fault(const std::string& kind, const std::string& what);
 void note(const std::string& kind, const std::string& what);
 long& counter(const std::string& name);
 
-// -- Errors (runtime.cpp) ---------------------------------------------------------------------
+// -- Clock, device and errors (runtime.cpp) ---------------------------------------------------
 
+Nanoseconds now();
+void wait_until(Nanoseconds moment);
 int current_device();
 cudaError_t failed(cudaError_t error);  // remember it for cudaGetLastError
 cudaError_t broken();                   // what a crashed kernel has left, or success
@@ -69,15 +73,16 @@ bool strikes(const char* name, long launch);  // whether a planted accident happ
 
 // -- Streams and captures (streams.cpp) -------------------------------------------------------
 
-Nanoseconds now();
-void wait_until(Nanoseconds moment);
+void wait_for_device();  // for all that has been put on the current one
 Stream* stream_of(cudaStream_t handle);
 unsigned long this_thread();
 // Refuse a call that a capture forbids, as the mode of every capture under way says.
 cudaError_t refuse_in_capture(const char* call);
 // Refuse a call on a stream that is itself captured.
 cudaError_t refuse_on_captured(Stream* stream, const std::string& call);
-// Put work on a stream: recorded while it is captured, done at once otherwise.
+// Put work on a stream: recorded while it is captured, begun behind all earlier work otherwise.
 void work(cudaStream_t stream, const char* what);
+// The same for work that takes some time, and not the time of a kernel (NULL_NODE_US).
+void work(cudaStream_t stream, const char* what, Nanoseconds takes);
 
 }  // namespace null

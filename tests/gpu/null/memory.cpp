@@ -93,6 +93,7 @@ API cudaError_t cudaFree(void* pointer) {
     if (auto error = broken()) return error;
     if (!pointer) return cudaSuccess;
     if (auto error = refuse_in_capture("cudaFree")) return error;
+    wait_for_device();  // as the memory may be in use
     Lock lock;
     auto at = blocks.find((char*)pointer);
     if (at == blocks.end()) {

@@ -26,6 +26,7 @@ from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Traini
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes import memory as lane_memory
+from vggstudy.training.lanes.lane import Lane, Recording
 from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
@@ -33,7 +34,8 @@ from vggstudy.training.session import Assignment, Site
 
 LIBRARY = ctypes.CDLL(None)
 LIBRARY.null_count.restype = ctypes.c_long
-LIBRARY.null_used.restype = ctypes.c_double
+for _told in (LIBRARY.null_used, LIBRARY.null_busy, LIBRARY.null_now):
+    _told.restype = ctypes.c_double
 REFILLS = 16
 LIVE = ("graphs", "events", "streams", "handles of cuBLAS", "handles of cuDNN")
 
@@ -229,13 +231,13 @@ def drain(
 
 
 def leak() -> None:
-    """Let every lane that ends leave a tensor, an event and a graph."""
+    """Let every lane whose run has ended leave a tensor, an event and a graph."""
     kept: list[object] = []
-    close = CudaRecorder.close
+    leave = Lane.leave
 
-    def leaking(self: CudaRecorder) -> None:
-        close(self)
-        with torch.cuda.stream(self.stream):
+    def leaking(self: Lane) -> Recording | None:
+        assert isinstance(self.stream, CudaStream)
+        with self.stream.active():
             left = torch.ones(2**22, device="cuda")
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record()
@@ -244,16 +246,19 @@ def leak() -> None:
             left.add_(1)
             graph.capture_end()
         kept.append((left, event, graph))
+        return leave(self)
 
-    CudaRecorder.close = leaking  # type: ignore[method-assign]
+    Lane.leave = leaking  # type: ignore[method-assign]
 
 
 def refills(cache: str, kind: str) -> dict[str, Any]:
-    """What is alive whenever a lane has been filled again, with another one at work beside it."""
+    """What is alive whenever a lane has been filled again (changing: by another cell)."""
     if kind == "leaking":
         leak()
     lane_memory.KEPT = 0.0  # memory is given back at every refill
     lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=Path(cache)), lanes=2)
+    if kind == "changing":
+        lanes.room.places.streams = lanes.room.places.streams[:2]
     alive: list[dict[str, float]] = []
     ended = 0
 
@@ -262,15 +267,17 @@ def refills(cache: str, kind: str) -> dict[str, Any]:
         ended += len(outcomes)
         if len(lanes.active) == 2 and len(alive) < ended:
             gc.collect()
+            torch.cuda.empty_cache()
             found = {name: float(count(name)) for name in LIVE}
             found["allocated bytes"] = torch.cuda.memory_allocated()
             found["reserved bytes"] = torch.cuda.memory_reserved()
             found["bytes of the device"] = float(LIBRARY.null_used(0))
             alive.append(found)
 
-    lanes.add("long", job(0, epochs=40))
+    lanes.add("long", job(0, epochs=200))
     for index in range(REFILLS + 1):
-        lanes.add(str(index), job(index, epochs=1))
+        size = 16 if kind == "changing" and index % 2 else 32
+        lanes.add(str(index), job(index, epochs=1, batch_size=size))
     done = drain(lanes, look)
     lanes.close()
     return {"alive": alive, "finished": sum(x.result is not None for x in done.values())}
@@ -293,7 +300,7 @@ def lacking_memory(cache: str) -> dict[str, Any]:
         site = Site(device=open_device("cuda"), cache_dir=Path(cache))
         lanes = LaneSet(site, lanes=6, threads=False)  # as quick to begin as the device is
         if greedy:
-            lanes.budget = Greedy(total=1, margin=0)
+            lanes.room.budget = Greedy(total=1, margin=0)
         most = 0
 
         def look(ended: list[LaneEvent]) -> None:
@@ -347,6 +354,32 @@ def crashing() -> dict[str, Any]:
         return {"before": before, "after": [says(each) for each in calls]}
 
 
+def node_times() -> dict[str, Any]:
+    """What a recording of three kernels takes by the device's clock, and what was seen of it."""
+    stream = lane()
+    with stream.active():
+        recorder = CudaRecorder(stream.stream, None)
+        value = torch.ones(8, device="cuda")
+
+        def body() -> None:
+            value.add_(1).add_(1).add_(1)
+
+        replay = recorder.record(body)
+        stream.wait()
+        busy, now = LIBRARY.null_busy(), LIBRARY.null_now()
+        timed = recorder.time(replay, 5)
+        ready = timed.ready()
+        queued = LIBRARY.null_busy() - busy
+        stream.wait()
+        return {
+            "a replay": timed.values()[0],
+            "ready at once": ready,
+            "busy at once": queued,
+            "busy": LIBRARY.null_busy() - busy,
+            "clock": LIBRARY.null_now() - now,
+        }
+
+
 PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
     each.__name__: each
     for each in (
@@ -357,6 +390,7 @@ PROGRAMS: dict[str, Callable[..., dict[str, Any]]] = {
         lacking_memory,
         second_device,
         crashing,
+        node_times,
     )
 }
 

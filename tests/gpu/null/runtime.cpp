@@ -1,11 +1,14 @@
-// The runtime's devices, errors and kernels: kernels are counted and compute nothing.
+// The runtime's devices, errors, clock and kernels: kernels are counted and compute nothing.
 #include "device.hpp"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <vector>
 
 using namespace null;
@@ -17,6 +20,15 @@ constexpr int VERSION = 13000;
 thread_local int device = 0;
 thread_local cudaError_t last = cudaSuccess;
 cudaError_t crash = cudaSuccess;  // once a kernel has crashed, all calls fail with it
+
+std::atomic<Nanoseconds> skipped{0};  // waits, where the clock is the processor's
+
+// Whether time is what the process has taken of a processor, and what it has waited for: that of a
+// machine of one core with nothing else on it, however busy this one is.
+bool by_processor() {
+    static const char* clock = getenv("NULL_CLOCK");
+    return clock && !strcmp(clock, "processor");
+}
 
 struct Configuration {
     dim3 grid, block;
@@ -53,6 +65,25 @@ int success(...) { return 0; }
 }  // namespace
 
 namespace null {
+
+Nanoseconds now() {
+    timespec time;
+    clock_gettime(by_processor() ? CLOCK_PROCESS_CPUTIME_ID : CLOCK_MONOTONIC, &time);
+    return time.tv_sec * 1000000000LL + time.tv_nsec + skipped;
+}
+
+// In slices: a process that hangs is ended from outside.
+void wait_until(Nanoseconds moment) {
+    if (by_processor()) {
+        Lock lock;
+        skipped += std::max<Nanoseconds>(0, moment - now());
+        return;
+    }
+    for (Nanoseconds left; (left = moment - now()) > 0;) {
+        timespec slice{0, long(std::min<Nanoseconds>(left, 50000000))};
+        nanosleep(&slice, nullptr);
+    }
+}
 
 int current_device() { return device; }
 
@@ -110,6 +141,11 @@ API const char* cudaGetErrorString(cudaError_t error) {
 API const char* cudaGetErrorName(cudaError_t error) {
     return error == cudaErrorMemoryAllocation ? "cudaErrorMemoryAllocation" : "cudaError";
 }
+
+// The device's clock in seconds, and a wait of the process that only that clock knows of.
+API double null_now() { return double(now()) / 1e9; }
+
+API void null_wait(double seconds) { wait_until(now() + Nanoseconds(1e9 * seconds)); }
 
 // -- Devices ----------------------------------------------------------------------------------
 

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include <algorithm>
 #include <set>
@@ -66,20 +65,6 @@ namespace null {
 
 unsigned long this_thread() { return (unsigned long)pthread_self(); }
 
-Nanoseconds now() {
-    timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return time.tv_sec * 1000000000LL + time.tv_nsec;
-}
-
-// In slices: a process that hangs is ended from outside.
-void wait_until(Nanoseconds moment) {
-    for (Nanoseconds left; (left = moment - now()) > 0;) {
-        timespec slice{0, long(std::min<Nanoseconds>(left, 50000000))};
-        nanosleep(&slice, nullptr);
-    }
-}
-
 Stream* stream_of(cudaStream_t handle) {
     static std::map<int, Stream>* defaults = new std::map<int, Stream>;
     if (size_t(handle) > 2) return (Stream*)handle;  // 0, 1 and 2 name default streams
@@ -106,6 +91,11 @@ cudaError_t refuse_on_captured(Stream* stream, const std::string& call) {
 }
 
 void work(cudaStream_t handle, const char* what) {
+    static const auto takes = Nanoseconds(1000 * setting("NULL_NODE_US", 0));
+    work(handle, what, takes);
+}
+
+void work(cudaStream_t handle, const char* what, Nanoseconds takes) {
     auto* stream = stream_of(handle);
     if (stream->device != current_device())
         fault("device", std::string(what) + " on a stream of device " +
@@ -114,10 +104,23 @@ void work(cudaStream_t handle, const char* what) {
     if (auto* lane = strayed_from(stream)) fault("stream", told(what, stream, lane));
     counter("work on device " + std::to_string(stream->device))++;
     if (stream->is_default) counter("work on a default stream")++;
-    if (stream->capture)
+    if (stream->capture) {
         stream->capture->graph->nodes++;
-    else
-        stream->ready_at = std::max(stream->ready_at, now());
+        stream->capture->graph->takes += takes;
+    } else {
+        stream->ready_at = std::max(stream->ready_at, now()) + takes;
+        stream->given += takes;
+    }
+}
+
+void wait_for_device() {
+    Nanoseconds ready_at = 0;
+    {
+        Lock lock;
+        for (auto* stream : streams)
+            if (stream->device == current_device()) ready_at = std::max(ready_at, stream->ready_at);
+    }
+    wait_until(ready_at);
 }
 
 }  // namespace null
@@ -177,13 +180,7 @@ API cudaError_t cudaStreamQuery(cudaStream_t handle) {
 API cudaError_t cudaDeviceSynchronize() {
     if (auto error = broken()) return error;
     if (auto error = refuse_in_capture("cudaDeviceSynchronize")) return error;
-    Nanoseconds ready_at = 0;
-    {
-        Lock lock;
-        for (auto* stream : streams)
-            if (stream->device == current_device()) ready_at = std::max(ready_at, stream->ready_at);
-    }
-    wait_until(ready_at);
+    wait_for_device();
     return broken();
 }
 
@@ -367,12 +364,12 @@ API cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
     return cudaSuccess;
 }
 
-API cudaError_t cudaGraphLaunch(cudaGraphExec_t, cudaStream_t handle) {
+API cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t handle) {
     if (auto error = broken()) return error;
     Lock lock;
     auto* stream = stream_of(handle);
     if (stream->capture) return refuse_on_captured(stream, "cudaGraphLaunch");
-    work(handle, "cudaGraphLaunch");
+    work(handle, "cudaGraphLaunch", ((Graph*)graph)->takes);
     counter("launches")++;
     launches++;
     if (strikes("NULL_HANG_AT", launches)) stream->ready_at = NEVER;  // all others go on
@@ -395,4 +392,13 @@ API void null_expect(cudaStream_t handle) {
         lanes[this_thread()] = stream_of(handle);
     else
         lanes.erase(this_thread());
+}
+
+// Seconds that all streams but the default ones have worked so far: what is queued does not count.
+API double null_busy() {
+    Lock lock;
+    Nanoseconds done = 0;
+    for (auto* stream : streams)
+        done += stream->given - std::max<Nanoseconds>(0, stream->ready_at - now());
+    return double(done) / 1e9;
 }

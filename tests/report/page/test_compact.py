@@ -114,3 +114,13 @@ def test_control_characters_in_text_do_not_stop_a_figure() -> None:
         '<svg xmlns="http://www.w3.org/2000/svg"><text style="fill: #1">a\x00\x1bb</text></svg>'
     )
     assert ">ab</text>" in compact(source, "k", {}).replace("\ufffd", "")
+
+
+def test_a_line_without_a_point_is_left_out() -> None:
+    with drawing("empty"):
+        figure, axes = blank(100, 50)
+        for values in ([math.nan] * 2, [10.0, 20.0]):
+            axes.plot([1.0, 2.0], values, color=INK, lw=2)
+        source = finish(figure, "empty", "An empty line", "None.")
+    assert "None" not in source.replace("None.", "")
+    assert source.count("<path") == 1

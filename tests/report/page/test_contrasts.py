@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from vggstudy.analysis import AnalysisResult, RunTable, analyze
 from vggstudy.report import ReportContext, render
 from vggstudy.report.page.building import study_view
-from vggstudy.report.page.sections import s05_levels, s06_switches, s07_interactions
+from vggstudy.report.page.figures.contrasts import (
+    ContrastPanel,
+    difference_limits,
+    draw_contrasts,
+)
+from vggstudy.report.page.figures.dots import Stack
+from vggstudy.report.page.figures.scales import scale_of
+from vggstudy.report.page.figures.style import WIDE, drawing
+from vggstudy.report.page.figures.svg import collecting
+from vggstudy.report.page.sections import estimation, s05_levels, s06_switches, s07_interactions
 from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.contrasts import pair_label
-from vggstudy.report.page.sections.s05_levels import marginal
-from vggstudy.report.page.view import StudyView
+from vggstudy.report.page.sections.estimation import estimation_picture
+from vggstudy.report.page.view import Factor, StudyView
 
 MakeRuns = Callable[..., pd.DataFrame]
 MakeResult = Callable[..., AnalysisResult]
@@ -43,12 +54,94 @@ def test_every_factor_with_levels_but_the_axis_and_the_switches_is_compared(
     assert [part["label"] for part in section.values["parts"]] == ["Kind"]
 
 
-def test_pooled_cells_hold_every_run_once(view: StudyView) -> None:
+def panels_of(view: StudyView, factor: Factor) -> list[ContrastPanel]:
+    """What the figure of a factor draws."""
+    made: list[ContrastPanel] = []
+
+    def draw(panels: list[ContrastPanel], *_: object) -> Figure:
+        made[:] = panels
+        return Figure()
+
+    with pytest.MonkeyPatch.context() as patch, collecting() as found:
+        patch.setattr(estimation, "draw_contrasts", draw)
+        assert estimation_picture(view, factor) is not None
+        found[0].draw(WIDE)
+    return made
+
+
+def test_every_run_stands_above_and_the_difference_from_the_first_level_below_it(
+    view: StudyView,
+) -> None:
     factor = view.factors[0]
-    pooled = marginal(view, factor).cells
-    assert [cell.levels for cell in pooled] == [(11,), (13,), (19,)]
-    assert sum(cell.n for cell in pooled) == sum(cell.n for cell in view.cells)
-    assert sum(len(cell.converged) for cell in pooled) == sum(cell.k for cell in view.cells)
+    shares, runs, every = panels_of(view, factor)
+    for index, level in enumerate(factor.levels):
+        cells = [cell for cell in view.cells if cell.levels[0] == level]
+        assert len(shares.above[index].values) == len(cells)
+        assert len(every.above[index].values) == sum(cell.n for cell in cells)
+        assert len(runs.above[index].values) == sum(cell.k for cell in cells)
+    assert [panel.below[0] for panel in (shares, runs, every)] == [None] * 3
+    claim = view.claims.difference("expected", factor.name, (0, 2), {})
+    drawn = every.below[2]
+    assert claim is not None
+    assert drawn is not None
+    ends = (claim.estimate, claim.low, claim.high)
+    assert (drawn.estimate, drawn.low, drawn.high) == tuple(100 * (end or 0.0) for end in ends)
+
+
+def test_a_difference_on_a_part_of_the_grid_stands_under_the_runs_of_that_part(
+    make_runs: MakeRuns, make_result: MakeResult
+) -> None:
+    frame = pd.concat([make_runs().assign(depth=depth) for depth in (11, 19)])
+    lost = (frame["depth"] == 19) & ~frame["batch_norm"] & (frame["lr"] == 0.01)
+    frame.loc[lost, "label"] = "failed_to_learn"
+    view = study_view(make_result(frame, ["lr", "batch_norm", "depth"]), ReportContext())
+    factor = view.factors[2]
+    panel = next(p for p in panels_of(view, factor) if p.title.endswith("*"))
+    claim = view.claims.difference(view.outcome, "depth", (0, 1), {})
+    assert claim is not None
+    shown = view.claims.offered(claim)
+    assert shown is not claim
+    assert len(panel.above[0].values) + len(panel.above[1].values) == shown.k
+    without, with_ = (stack.estimate for stack in panel.above)
+    assert without is not None
+    assert with_ is not None
+    assert with_ - without == pytest.approx(100 * (shown.estimate or 0.0))
+
+
+def test_a_difference_stands_in_the_column_of_its_level(view: StudyView) -> None:
+    factor = view.factors[0]
+    panels = panels_of(view, factor)
+    scale = scale_of(Factor("f", ("a", "b", "c")))
+    with drawing("k"):
+        figure = draw_contrasts(panels, scale, WIDE)
+    for raw, below in zip(figure.axes[::2], figure.axes[1::2], strict=True):
+        assert raw.get_xlim() == below.get_xlim()
+        assert (raw.get_position().x0, raw.get_position().x1) == (
+            below.get_position().x0,
+            below.get_position().x1,
+        )
+        bars = next(line for line in below.lines if line.get_linewidth() == 6)
+        places = np.asarray(bars.get_xdata(), dtype=float)
+        assert set(places[~np.isnan(places)]) == {1.0, 2.0}
+
+
+def test_differences_of_a_unit_share_an_axis_unless_one_could_not_be_read_on_it() -> None:
+    wide, other, thin = Stack((), -8, -14, -2), Stack((), 3, 1, 5), Stack((), 2.5, 2.4, 2.6)
+    alike = difference_limits([("points", (None, wide)), ("points", (None, other))])
+    assert alike[0] == alike[1]
+    apart = difference_limits([("points", (None, wide)), ("points", (None, thin))])
+    assert apart[0] != apart[1]
+    assert apart[1][0] < 0 < 2.6 < apart[1][1]
+    assert difference_limits([("points", (wide,)), ("loss", (other,))])[1][0] > -1
+
+
+def test_what_is_not_told_has_no_section(make_runs: MakeRuns, make_result: MakeResult) -> None:
+    frame = make_runs(replicates=1)
+    frame["kind"] = frame["lr"].map({0.001: "a", 0.01: "b"})
+    frame = frame[frame["batch_norm"] != (frame["kind"] == "a")]
+    view = study_view(make_result(frame, ["kind", "batch_norm"]), ReportContext())
+    assert s06_switches.build(view) is None
+    assert s05_levels.build(view) is None
 
 
 def test_contrasts_are_named_by_the_levels_that_they_compare(view: StudyView) -> None:

@@ -59,7 +59,7 @@ def test_inexact_intervals_are_counted_and_listed(tiny: AnalysisResult) -> None:
     drawn = [c.id for c in result.claims.values() if monte_carlo_share(c) is not None]
     headline = "accuracy.diff.batch_norm"
     assert headline in drawn
-    for worst, where in ((headline, "1 of them stands in this abstract."), (None, "None of them")):
+    for worst, where in ((headline, "1 of them stands in the summary."), (None, "None of them")):
         inexact = worst or next(c for c in drawn if c.startswith("accuracy.iqm"))
         claims = [
             replace(c, mc_error_low=0.05 * (float(c.high or 0) - float(c.low or 0)))

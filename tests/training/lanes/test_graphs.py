@@ -1,10 +1,6 @@
 """Recorded steps, repeated on the CPU as a CUDA graph would be: the bits of eager steps.
 
-The recorder below does on the CPU what a capture does on a GPU. It notes every operation of a body
-with the very tensors and numbers it was called with, and repeats them later, writing results into
-the tensors that the recording made. What a graph would freeze (a learning rate on the host, a
-tensor that is replaced rather than written, the first step of an optimizer, a slice of the order)
-it freezes too, and what no graph can record (reading a number from the device) it refuses.
+`emulated` has the recorder.
 """
 
 from __future__ import annotations
@@ -19,96 +15,26 @@ import pytest
 import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
+from tests.training.lanes.emulated import (
+    EmulatedRecorder,
+    EmulatedStream,
+    Reads,
+    Tape,
+    tensor_rate,
+)
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.determinism import deterministic, tensors_sha256
 from vggstudy.training.lanes.graphs import Body, GraphSteps, Snapshot
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.streams import HostStream
-from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import state_tensors
 from vggstudy.training.nets.norms import NativeBatchNorm2d, use_native_norms
-from vggstudy.training.pending import READY, Done
 from vggstudy.training.session import Assignment, Session, Site
 
 Make = Callable[..., Recipe]
 CPU = torch.device("cpu")
-
-
-class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes operations while a body runs."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.calls: list[tuple[Any, Any, Any, Any]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in (torch.ops.aten._local_scalar_dense.default, torch.ops.aten.nonzero.default):
-            msg = f"operation not permitted when stream is capturing: {func}"
-            raise RuntimeError(msg)
-        result = func(*args, **(kwargs or {}))
-        self.calls.append((func, args, kwargs or {}, result))
-        return result
-
-    @torch.inference_mode()
-    def replay(self) -> None:
-        for func, args, kwargs, result in self.calls:
-            again = func(*args, **kwargs)
-            old, new = tree_leaves(result), tree_leaves(again)
-            for before, after in zip(old, new, strict=True):
-                if isinstance(before, Tensor) and before.data_ptr() != after.data_ptr():
-                    before.copy_(after)
-
-
-class EmulatedRecorder:
-    """A `Recorder` for the CPU."""
-
-    def __init__(self) -> None:
-        self.replays = 0
-        self.closed = False
-
-    def record(self, body: Body) -> Body:
-        tape = Tape()
-        with tape:
-            body()  # this changes values where a capture does not; `GraphSteps` puts them back
-
-        def replay() -> None:
-            assert not self.closed
-            self.replays += 1
-            tape.replay()
-
-        return replay
-
-    def time(self, replay: Body, times: int) -> Done:
-        for _ in range(times):
-            replay()  # beyond the order, `index_select` would refuse it
-        return Done([0.001])
-
-    def mark(self) -> Done:
-        return READY
-
-    def close(self) -> None:
-        self.closed = True
-
-
-class EmulatedStream(HostStream):
-    """The CPU, as if it had graphs."""
-
-    def __init__(self) -> None:
-        self.recorders: list[EmulatedRecorder] = []
-
-    def recorder(self, generator: torch.Generator | None) -> EmulatedRecorder:
-        self.recorders.append(EmulatedRecorder())
-        return self.recorders[-1]
-
-
-def tensor_rate(run: Run) -> None:
-    """Keep the learning rate in a tensor, as on a GPU; of float64, to the bits of the number."""
-    for group in run.step.optimizer.param_groups:
-        group["lr"] = torch.tensor(group["lr"], dtype=torch.float64)
 
 
 class Recorded:
@@ -251,33 +177,6 @@ def test_a_finished_run_is_not_recorded(make_recipe: Make, recorded: Recorded) -
     assert not stream.recorders
 
 
-class Reads(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Notes what a body reads that it did not make itself, without keeping it alive."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.found: dict[str, StorageWeakRef] = {}
-        self.made: set[int] = set()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        read = {storage_of(each) for each in tree_leaves((args, kwargs)) if is_tensor(each)}
-        for each in tree_leaves((args, kwargs)):
-            if is_tensor(each) and storage_of(each) not in self.made:
-                name = f"{func} reads {tuple(each.shape)} of {each.dtype} at {storage_of(each)}"
-                self.found[name] = StorageWeakRef(each.untyped_storage())  # type: ignore[no-untyped-call]
-        result = func(*args, **(kwargs or {}))
-        self.made |= {storage_of(x) for x in tree_leaves(result) if is_tensor(x)} - read
-        return result
-
-
-def is_tensor(value: object) -> bool:
-    return isinstance(value, Tensor)
-
-
-def storage_of(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
-
-
 class WatchingRecorder(EmulatedRecorder):
     """Keeps nothing of what it records, as a device that knows addresses alone."""
 
@@ -310,7 +209,8 @@ def test_everything_that_a_recording_reads_is_alive_afterwards(
             for name, storage in recorder.read.items()
             if storage.expired()  # type: ignore[no-untyped-call]
         ]
-        assert lane.recorder is recorder
+        assert lane.recording is not None
+        assert lane.recording.recorder is recorder
     assert len(recorder.read) > 20
     assert not dead
 
@@ -330,11 +230,13 @@ def test_steps_that_wait_for_the_device_are_issued_singly_and_the_reason_is_kept
     with recorded.site.computing(recipe):
         session = recorded.session(recipe)
         session.run.model.features.append(Peeking())  # type: ignore[union-attr, operator]
-        before = session.run.dropout
+        before = session.run.apparatus.dropout
         lane = Lane(session, stream)
         assert lane.refused is not None
         assert "not permitted when stream is capturing" in lane.refused
-        assert session.run.dropout is not before  # a broken capture has drawn from that one
+        assert (
+            session.run.apparatus.dropout is not before
+        )  # a broken capture has drawn from that one
         while not lane.over:
             lane.run_epoch()
         # Multiplying by one changes no bit: the run is that of the network without the layer.

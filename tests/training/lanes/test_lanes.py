@@ -16,9 +16,10 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes import laneset as module
+from vggstudy.training.lanes import room
 from vggstudy.training.lanes.count import LaneCount
 from vggstudy.training.lanes.graphs import Body, Recorder
-from vggstudy.training.lanes.lane import CHUNKS_AHEAD, Lane, Turn
+from vggstudy.training.lanes.lane import CHUNKS_AHEAD, MOST_CHUNKS, Lane, Turn
 from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import HostStream
@@ -177,7 +178,7 @@ def test_no_more_runs_are_under_way_than_there_are_lanes(
     while there:
         there.turn()
         most = max(most, len(there.active))
-        assert len({each.slot for each in there.active}) == len(there.active)
+        assert len({each.place for each in there.active}) == len(there.active)
     assert most == 2
 
 
@@ -193,6 +194,31 @@ def test_a_lane_never_runs_further_ahead_than_allowed(
         issued = [lane.turn().progress for _ in range(CHUNKS_AHEAD + 3)]
     assert issued == [True] * CHUNKS_AHEAD + [False] * 3
     assert lane.next_step == CHUNKS_AHEAD
+
+
+@pytest.mark.parametrize(
+    ("step_s", "epoch_s", "chunks"),
+    [
+        (0.0, None, CHUNKS_AHEAD),  # nothing is known of its steps
+        (0.01, None, 7),  # 0.5 s are 50 steps, in chunks of 8
+        (0.01, 400.0, 7),  # alone; in lanes they only take longer
+        (0.0, 1.2, 4),  # 40 steps of 0.03 s: the fewest
+        (0.0, 0.4, 7),
+        (1e-4, None, MOST_CHUNKS),
+    ],
+)
+def test_the_queue_of_a_lane_is_measured_in_time(
+    step_s: float, epoch_s: float | None, chunks: int, lanes: Lanes, make_recipe: Make
+) -> None:
+    site = Site(device=CPU, cache_dir=lanes.cache_dir)
+    recipe = make_recipe(training_batch_size=2)
+    with site.computing(recipe):
+        session = Session(Assignment(recipe=recipe, seeds=seeds_of(0)), site)
+        lane = Lane(session, LateStream(0), chunk=8, step_s=step_s)
+    assert len(session.run.bounds) == 32
+    if epoch_s is not None:
+        session.run.clock.epoch_s.append(epoch_s * 32 / 40)
+    assert lane.chunks_ahead == chunks
 
 
 def test_a_run_that_fails_leaves_the_others_alone(
@@ -472,8 +498,8 @@ def test_lanes_begin_only_where_their_memory_fits(
 ) -> None:
     there = lanes.new(5, late=1)
     gib = 2**30
-    monkeypatch.setattr(module, "free_bytes", Memory(there, free=10 * gib, lane=3 * gib))
-    there.budget = MemoryBudget(total=10 * gib, margin=0)
+    monkeypatch.setattr(room, "free_bytes", Memory(there, free=10 * gib, lane=3 * gib))
+    there.room.budget = MemoryBudget(total=10 * gib, margin=0)
     for key, job in mixed.items():
         there.add(key, job)
     most = 0
@@ -482,10 +508,10 @@ def test_lanes_begin_only_where_their_memory_fits(
         outcomes, _ = there.turn()
         done |= {each.key: each for each in outcomes if each.epoch is None}
         most = max(most, len(there.active))
-        assert sum(there.budget.held.values()) <= there.budget.total
+        assert sum(there.room.budget.held.values()) <= there.room.budget.total
     assert results(done) == alone
     assert most == 3
-    assert not there.budget.held
+    assert not there.room.budget.held
     assert there.count.limit == 5  # room was waited for; nothing ran short
     memory = {
         each.result.timings["peak_memory_bytes"] // gib for each in done.values() if each.result
@@ -504,7 +530,7 @@ def test_a_lane_that_came_into_the_margin_is_given_up_and_begun_again(
             return True
 
     there = lanes.new(3)
-    monkeypatch.setattr(module, "free_bytes", Memory(there, free=10, lane=4))
-    there.budget = Greedy(total=10, margin=4)
+    monkeypatch.setattr(room, "free_bytes", Memory(there, free=10, lane=4))
+    there.room.budget = Greedy(total=10, margin=4)
     assert results(lanes.run(there, mixed)) == alone
     assert (there.count.limit, there.count.reason) == (1, "memory ran short at 2 lanes")

@@ -8,7 +8,7 @@ counter on the device, which every step moves on; the learning rate in a tensor.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from vggstudy.training.data.batches import RunData, SplitTensors
 from vggstudy.training.data.transforms import Augmentation
+from vggstudy.training.optim import state_of
 from vggstudy.training.pending import READY, Pending, PendingNumbers, Stages
 from vggstudy.training.steps import Bounds, TrainStep, evaluate_split, train_batch
 
@@ -64,7 +65,7 @@ class Snapshot:
     def of(cls, step: TrainStep) -> Snapshot:
         """Copy everything that a step changes."""
         tensors = [*step.model.parameters(), *step.model.buffers(), step.totals]
-        tensors += _state_tensors(step.optimizer)
+        tensors += state_of(step.optimizer)
         return cls([(each.detach(), each.detach().clone()) for each in tensors], step.optimizer)
 
     def restore(self) -> None:
@@ -75,15 +76,9 @@ class Snapshot:
         known = {tensor.data_ptr() for tensor, _ in self.kept}
         for tensor, value in self.kept:
             tensor.copy_(value)
-        for tensor in _state_tensors(self.optimizer):
+        for tensor in state_of(self.optimizer):
             if tensor.data_ptr() not in known:
                 tensor.zero_()
-
-
-def _state_tensors(optimizer: torch.optim.Optimizer) -> list[Tensor]:
-    """Tensors in an optimizer's state."""
-    states: Iterable[dict[str, object]] = optimizer.state.values()
-    return [value for state in states for value in state.values() if isinstance(value, Tensor)]
 
 
 class GraphSteps:

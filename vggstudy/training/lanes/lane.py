@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from vggstudy.training.apparatus import Apparatus
 from vggstudy.training.failures import Interrupted, lacks_memory
 from vggstudy.training.lanes.graphs import GraphSteps, Recorder
 from vggstudy.training.lanes.streams import LaneStream
@@ -21,8 +23,40 @@ CHUNK_STEPS = 16
 """Steps issued in one turn of a lane."""
 
 CHUNKS_AHEAD = 4
-"""Chunks that may be waiting in a lane's stream: enough that it does not run dry while other lanes
-are served, few enough that none of them waits behind a full launch queue."""
+"""Chunks that may be waiting in a lane's stream at least."""
+
+AHEAD_S = 0.5
+"""Seconds that what is waiting should take: so long it does not run dry while others are served."""
+
+MOST_CHUNKS = 32
+"""Chunks that may be waiting at most: half of what a device's launch queue holds, behind which this
+thread would have to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Recorded steps, which outlive their run for the next one of its cell.
+
+    Attributes
+    ----------
+    cell : str
+    apparatus : Apparatus
+        What they read and write.
+    steps : GraphSteps
+    recorder : Recorder
+    """
+
+    cell: str
+    apparatus: Apparatus
+    steps: GraphSteps
+    recorder: Recorder
+
+    def close(self) -> None:
+        """Let go of it. Says nothing of a broken device: that has been said where it broke."""
+        with suppress(RuntimeError):
+            # The gradients lie in the memory pool of the recordings.
+            self.apparatus.step.optimizer.zero_grad(set_to_none=True)
+            self.recorder.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +97,8 @@ class Lane:
         Whether recording is left to the first turns.
     step_s : float or None
         Seconds of a recorded step, where they are known or of no use; None has them measured.
+    recording : Recording or None
+        Of an earlier run, whose apparatus the session has taken over.
 
     Attributes
     ----------
@@ -81,22 +117,24 @@ class Lane:
         graphs: bool = True,
         gradual: bool = False,
         step_s: float | None = None,
+        recording: Recording | None = None,
     ) -> None:
         self.session, self.stream, self.chunk = session, stream, chunk
         self.next_step: int | None = None  # None between epochs
         self.ahead: deque[Pending] = deque()
         self.sums: PendingNumbers | None = None
         self.refused: str | None = None
-        self.recorder: Recorder | None = None
+        self.recording = recording
         self.step_s = step_s or 0.0
         self._timed = step_s is not None
         self._timing: PendingNumbers | None = None
-        self._recording: Stages[None] | None = None
+        self._stages: Stages[None] | None = None
         self._conclusion: Stages[TrainingResult] | None = None
-        self._steps: GraphSteps | None = None
         self._awaited: Pending = READY
-        if graphs and session.run.stop_reason is None:
-            self._recording = self._record()
+        if recording is not None:
+            session.run.stepper = recording.steps
+        elif graphs and session.run.stop_reason is None:
+            self._stages = self._record()
         while not gradual and not self.prepared:
             if not self.turn().progress:
                 self.stream.wait()
@@ -114,12 +152,12 @@ class Lane:
     @property
     def prepared(self) -> bool:
         """Whether steps have been recorded, or will not be."""
-        return self._recording is None and not self.wants_quiet and self._timing is None
+        return self._stages is None and not self.wants_quiet and self._timing is None
 
     @property
     def wants_quiet(self) -> bool:
         """Whether its steps are to be timed next, with nothing else on the device."""
-        recorded = self._recording is None and self._steps is not None
+        recorded = self.recording is not None and not self.over
         return recorded and not self._timed and self._timing is None
 
     @property
@@ -141,9 +179,19 @@ class Lane:
         return self.prepared and not self.over
 
     @property
+    def chunks_ahead(self) -> int:
+        """Chunks that may be waiting, by what a step is known to take: recorded, or in an epoch."""
+        run = self.session.run
+        step_s = self.step_s
+        if not step_s and run.clock.epoch_s:
+            step_s = run.clock.epoch_s[-1] / len(run.bounds)
+        wanted = math.ceil(AHEAD_S / (step_s * self.chunk)) if step_s else 0
+        return min(max(CHUNKS_AHEAD, wanted), MOST_CHUNKS)
+
+    @property
     def execution(self) -> dict[str, Any]:
         """How steps are issued, and why not recorded where they could have been."""
-        return {"steps": "recorded" if self.recorder else "single", "steps_reason": self.refused}
+        return {"steps": "recorded" if self.recording else "single", "steps_reason": self.refused}
 
     def turn(self, *, issue: bool = True) -> Turn:
         """Do the next thing that needs no waiting: record, issue steps, take an epoch, conclude.
@@ -161,7 +209,7 @@ class Lane:
             return self._conclude(issue=issue)
         while self.ahead and self.ahead[0].ready():
             self.ahead.popleft()
-        if not issue or len(self.ahead) >= CHUNKS_AHEAD:
+        if not issue or len(self.ahead) >= self.chunks_ahead:
             return IDLE
         self._issue()
         return ISSUED
@@ -173,7 +221,7 @@ class Lane:
                 return IDLE
             (self.step_s,) = self._timing.values()
             self._timing, self._timed = None, True
-        elif self._recording is None:
+        elif self._stages is None:
             if not issue:
                 return IDLE
             self._timing = self._time_steps()
@@ -181,10 +229,10 @@ class Lane:
             return IDLE
         else:
             with self.stream.active():
-                awaited = next(self._recording, None)
+                awaited = next(self._stages, None)
             self._awaited = awaited or READY
             if awaited is None:
-                self._recording = None
+                self._stages = None
         return ISSUED
 
     def _conclude(self, *, issue: bool) -> Turn:
@@ -258,23 +306,31 @@ class Lane:
             self.stream.wait()
             with self.stream.active():
                 self._stop_recording()
-            # The gradients lie in the memory pool of the recordings.
             self.session.run.step.optimizer.zero_grad(set_to_none=True)
-            if self.recorder is not None:
-                self.recorder.close()
-        self.recorder = None
+        if self.recording is not None:
+            self.recording.close()
+        self.recording = None
         self.session.close()
+
+    def leave(self) -> Recording | None:
+        """Close the lane of a run that has its result; its recording, which stays as it is."""
+        recording, self.recording = self.recording, None
+        if recording is None:
+            self.close()
+        else:
+            self.session.close()
+        return recording
 
     def _stop_recording(self) -> None:
         """Leave off in the middle of recording, with the run as it was before."""
-        if self._recording is not None:
-            self._recording.close()
-            self._recording, self._awaited = None, READY
+        if self._stages is not None:
+            self._stages.close()
+            self._stages, self._awaited = None, READY
 
     def _record(self) -> Stages[None]:
         """Record the run's steps, where the stream can; go on without, where the model cannot."""
         run = self.session.run
-        recorder = self.stream.recorder(run.dropout if run.draws else None)
+        recorder = self.stream.recorder(run.apparatus.dropout if run.apparatus.draws else None)
         if recorder is None:
             return
         try:
@@ -289,18 +345,19 @@ class Lane:
         except (RuntimeError, GeneratorExit) as error:
             run.step.optimizer.zero_grad(set_to_none=True)
             recorder.close()
-            run.renew_generator()
+            run.apparatus.renew_generator()
             if isinstance(error, GeneratorExit) or lacks_memory(error):
                 raise
             self.refused = f"{type(error).__name__}: {str(error).splitlines()[0]}"
             logger.warning("steps cannot be recorded and are issued singly: %s", self.refused)
         else:
-            run.stepper = self._steps = steps
-            self.recorder = recorder
+            run.stepper = steps
+            cell = self.session.assignment.cell
+            self.recording = Recording(cell, run.apparatus, steps, recorder)
 
     def _time_steps(self) -> PendingNumbers | None:
         """Time some recorded steps, which change nothing."""
-        if self._steps is None or self.recorder is None:
+        if self.recording is None:
             return None
         with self.stream.active():
-            return self._steps.time(self.recorder)
+            return self.recording.steps.time(self.recording.recorder)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
+from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -20,14 +21,12 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
+from vggstudy.training.lanes.active import Active, Opening
 from vggstudy.training.lanes.arrivals import Arrival, Arrivals
 from vggstudy.training.lanes.count import MAX_LANES, LaneCount
 from vggstudy.training.lanes.lane import Lane
-from vggstudy.training.lanes.memory import (
-    MemoryBudget,
-    free_bytes,
-    return_memory,
-)
+from vggstudy.training.lanes.places import Place
+from vggstudy.training.lanes.room import Room
 from vggstudy.training.lanes.streams import BROKEN, LaneStream, lane_streams
 from vggstudy.training.results import EpochReport, TrainingResult
 from vggstudy.training.session import Assignment, Prepared, Session, Site
@@ -60,33 +59,6 @@ class LaneEvent:
     error: Exception | None = None
 
 
-@dataclass(slots=True)
-class _Active:
-    """A lane that is occupied."""
-
-    key: str
-    lane: Lane
-    slot: int
-    cell: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Opening:
-    """A lane that is being recorded: what it holds is not known until then.
-
-    Attributes
-    ----------
-    active : _Active
-    free : int
-        Bytes that were free before it.
-    expected : int or None
-    """
-
-    active: _Active
-    free: int
-    expected: int | None
-
-
 class LaneSet:
     """The lanes of one device.
 
@@ -98,7 +70,7 @@ class LaneSet:
     graphs : bool
         Whether steps are recorded, where the device can.
     streams : sequence of LaneStream or None
-        One for every lane; the device's by default.
+        At least one for every lane; the device's by default.
     threads : bool or None
         Whether runs are prepared, weights hashed and checkpoints written beside this thread; so it
         is on a GPU by default, where nobody else would use the cores.
@@ -106,8 +78,7 @@ class LaneSet:
     Attributes
     ----------
     count : LaneCount
-    budget : MemoryBudget or None
-        None on a CPU, where lanes take turns and little memory.
+    room : Room
     step_s : dict of str to float
         Seconds of a step of every cell that has been timed.
     begun : list of str
@@ -128,10 +99,10 @@ class LaneSet:
         self.count = LaneCount.measured(MAX_LANES if cuda else 1)
         if lanes is not None:
             self.count = LaneCount.fixed(lanes)
-        self.streams = streams or lane_streams(site.device, self.count.limit, graphs=graphs)
-        self.budget = MemoryBudget.of(site.device) if cuda else None
+        places = MAX_LANES if cuda and graphs else self.count.limit  # recordings stay in some
+        self.room = Room(site.device, streams or lane_streams(site.device, places, graphs=graphs))
         self.waiting: deque[tuple[str, Assignment]] = deque()
-        self.active: list[_Active] = []
+        self.active: list[Active] = []
         self.data: dict[str, RunData] = {}
         self.step_s: dict[str, float] = {}
         self.begun: list[str] = []
@@ -140,7 +111,7 @@ class LaneSet:
         beside = cuda if threads is None else threads
         self.arrivals = Arrivals(site, Background("prepare") if beside else None)
         self._aside = Background("aside") if beside else None
-        self._opening: _Opening | None = None
+        self._opening: Opening | None = None
         self._refused = False  # for want of memory; until a lane ends
         self._switches = ExitStack()
         self._precision: str | None = None
@@ -191,7 +162,7 @@ class LaneSet:
         self._turned_at = now
         return outcomes, progress
 
-    def _may_issue(self, each: _Active, quiet: _Active | None) -> bool:
+    def _may_issue(self, each: Active, quiet: Active | None) -> bool:
         """Whether a lane may issue steps: while one is to be timed, it alone, and after all others.
 
         Nobody waits for that: the device does what it has been given, and then the timed steps.
@@ -219,19 +190,20 @@ class LaneSet:
         """Let go of everything; runs that are not over are as their checkpoints have them."""
         for each in list(self.active):
             self._leave(each)
+        self.room.drop_all()
         for thread in filter(None, (self.arrivals.thread, self._aside)):
             thread.close()
         self._switches.close()
         self._precision = None
 
-    def _advance(self, each: _Active, *, issue: bool) -> tuple[list[LaneEvent], float | None]:
+    def _advance(self, each: Active, *, issue: bool) -> tuple[list[LaneEvent], float | None]:
         """One turn of a lane: what happened, and seconds of work issued (None: it only waits)."""
         try:
             return self._serve(each, issue=issue)
         except Exception as error:  # noqa: BLE001 - a run's failure is data; others go on
             return self._fail(each, error), 0.0
 
-    def _serve(self, each: _Active, *, issue: bool) -> tuple[list[LaneEvent], float | None]:
+    def _serve(self, each: Active, *, issue: bool) -> tuple[list[LaneEvent], float | None]:
         """Let a lane do what it can without waiting."""
         lane = each.lane
         self._switch(lane.session.assignment.recipe)
@@ -242,21 +214,30 @@ class LaneSet:
         if lane.prepared and not prepared:
             self._opened(each)
         if turn.result is not None:
-            self._leave(each)
+            self._leave(each, ended=True)
             return [LaneEvent(each.key, result=turn.result)], 0.0
         if not turn.progress:
             return [], None
         outcomes = [LaneEvent(each.key, epoch=turn.report)] if turn.report else []
         return outcomes, max(0, (lane.next_step or 0) - before) * lane.step_s
 
-    def _fail(self, each: _Active, error: Exception) -> list[LaneEvent]:
+    def _fail(self, each: Active, error: Exception) -> list[LaneEvent]:
         """Free the lane of a run that failed; one that lacked memory waits for more of it."""
         self._leave(each)
-        if lacks_memory(error) and self.active and not self.stopping:
-            self._fewer_lanes(each.key)
-            self.waiting.appendleft((each.key, each.lane.session.assignment))
-            return []
-        return [LaneEvent(each.key, error=error)]
+        if self.stopping or not self._make_room(each.key, error):
+            return [LaneEvent(each.key, error=error)]
+        self.waiting.appendleft((each.key, each.lane.session.assignment))
+        return []
+
+    def _make_room(self, key: str, error: Exception) -> bool:
+        """Whether a run may find the memory it lacked: less is kept, or there are fewer lanes."""
+        if not lacks_memory(error):
+            return False
+        if self.room.drop_all():
+            return True
+        if self.active:
+            self._fewer_lanes(key)
+        return bool(self.active)
 
     def _fill(self) -> tuple[list[LaneEvent], bool]:
         """Begin the next run, if a lane is free and it has been prepared; whether one began."""
@@ -267,67 +248,85 @@ class LaneSet:
         if not self.waiting:
             return [], False
         key, assignment = self.waiting[0]
-        arrival = self.arrivals.take(
-            key, assignment, self.data.get(assignment.reads), sized=self.budget is not None
-        )
-        hindered = self._opening is not None or self._refused
-        if arrival is None or hindered or len(self.active) >= self.count.wanted:
+        sized = self.room.budget is not None
+        arrival = self.arrivals.take(key, assignment, self.data.get(assignment.reads), sized=sized)
+        if arrival is None or len(self.active) >= self.count.wanted:
+            return [], False
+        place = self._known(assignment, arrival)
+        if place is None and (self._opening is not None or self._refused):
             return [], False
         self.waiting.popleft()
         self.arrivals.taken()
         try:
-            begun = self._begin(key, assignment, arrival.result())
+            begun = self._begin(key, assignment, arrival.result(), place)
+            self._refused = self._refused or not begun
         except Exception as error:  # noqa: BLE001 - as in `_advance`
-            if not (lacks_memory(error) and self.active):
+            if not self._make_room(key, error):
                 return [LaneEvent(key, error=error)], True
-            self._fewer_lanes(key)
             begun = False
         if not begun:
-            self._refused = True
             self.waiting.appendleft((key, assignment))
         return [], begun
 
-    def _begin(self, key: str, assignment: Assignment, arrival: Arrival) -> bool:
+    def _known(self, assignment: Assignment, arrival: Future[Arrival]) -> Place | None:
+        """A free place with a recording that a prepared run can use."""
+        if arrival.exception() is not None:
+            return None
+        taken = {each.place for each in self.active}
+        return self.room.places.known(assignment.cell, arrival.result().prepared.data, taken)
+
+    def _begin(
+        self, key: str, assignment: Assignment, arrival: Arrival, place: Place | None
+    ) -> bool:
         """Let a prepared run occupy a free lane; whether there was memory for it."""
         self._switch(assignment.recipe)
         self.data.setdefault(assignment.reads, arrival.prepared.data)
-        if self.budget is None:
-            each = self._open(key, assignment, arrival.prepared)
-            if each.lane.prepared:
-                self._opened(each)
-            return True
-        cell = assignment.cell
-        need = self.budget.need(cell, arrival.expected)
-        free = free_bytes(self.site.device)
-        if self.budget.should_return(cell, need, free):
-            return_memory(self.site.device)
-            self.budget.left = 0
-            free = free_bytes(self.site.device)
-        if not self.budget.admits(need, free):
-            return False
-        each = self._open(key, assignment, arrival.prepared)
-        self._opening = _Opening(each, free, arrival.expected)
+        if place is not None:
+            self.room.places.use(place)
+            each = self._open(key, assignment, arrival.prepared, place)
+            each.lane.session.held_bytes = self.room.held(place)
+        else:
+            place = self.room.empty({each.place for each in self.active})
+            free = self.room.find(assignment.cell, arrival.expected)
+            if free is None:
+                return False
+            each = self._open(key, assignment, arrival.prepared, place)
+            if self.room.budget is not None:
+                self._opening = Opening(each, free, arrival.expected)
         if each.lane.prepared:
             self._opened(each)
         return True
 
-    def _open(self, key: str, assignment: Assignment, prepared: Prepared) -> _Active:
+    def _open(self, key: str, assignment: Assignment, prepared: Prepared, place: Place) -> Active:
         """Occupy a lane; steps that could not be recorded once are not tried again."""
-        taken = {each.slot for each in self.active}
-        slot = next(index for index in range(len(self.streams)) if index not in taken)
-        stream, cell = self.streams[slot], assignment.cell
-        with stream.active():
-            session = Session(assignment, self.site, prepared, aside=self._aside_of(stream))
+        stream, recording, cell = place.stream, place.recording, assignment.cell
         refused = self.unrecorded.get(cell)
+        graphs = self.graphs and refused is None
+        try:
+            with stream.active():
+                session = Session(
+                    assignment,
+                    self.site,
+                    prepared,
+                    aside=self._aside_of(stream),
+                    apparatus=recording.apparatus if recording else None,
+                    owned=graphs and stream.graphs and self.room.owned(prepared.data),
+                )
+        except Exception:
+            if recording is not None:  # which is neither the old run's any more nor the new one's
+                recording.close()
+                self.room.leave(place.number, None)
+            raise
         lane = Lane(
             session,
             stream,
-            graphs=self.graphs and refused is None,
+            graphs=graphs,
             gradual=True,
             step_s=0.0 if self.count.settled else self.step_s.get(cell),
+            recording=recording,
         )
         lane.refused = refused
-        each = _Active(key, lane, slot, cell)
+        each = Active(key, lane, place.number, cell, assignment.reads)
         self.active.append(each)
         self.begun.append(key)
         return each
@@ -336,7 +335,7 @@ class LaneSet:
         """Where the weights of a lane are hashed and written."""
         return Beside(stream.stage, self._aside) if self._aside else Directly()
 
-    def _opened(self, each: _Active) -> None:
+    def _opened(self, each: Active) -> None:
         """Take note of a lane whose steps have been recorded, or cannot be."""
         lane = each.lane
         if lane.refused is not None:
@@ -350,19 +349,14 @@ class LaneSet:
             opening, self._opening = self._opening, None
             self._measure(opening)
 
-    def _measure(self, opening: _Opening) -> None:
+    def _measure(self, opening: Opening) -> None:
         """Take note of what a lane holds; give it up if that is too much beside the others."""
-        each = opening.active
-        if self.budget is None:
+        if self.room.budget is None:
             return
-        weights = [*each.lane.session.run.model.state_dict().values()]
-        copy = sum(value.numel() * value.element_size() for value in weights)
-        left = free_bytes(self.site.device)
-        # The weights had come to the device before, and the best ones will be kept beside them.
-        used = max(0, opening.free - left) + 2 * copy
-        self.budget.took(each.key, each.cell, used=used, expected=opening.expected)
+        each, weights = opening.active, opening.active.lane.session.run.model.state_dict().values()
+        used = self.room.measure(each.place, each.cell, [*weights], opening.free, opening.expected)
         each.lane.session.held_bytes = used
-        if self.budget.short(left):
+        if used is None:
             self._leave(each)
             self._fewer_lanes(each.key)
             self.waiting.appendleft((each.key, each.lane.session.assignment))
@@ -375,17 +369,21 @@ class LaneSet:
             **lane.execution,
         }
 
-    def _leave(self, each: _Active) -> None:
-        """Free a lane, its memory, and splits that nobody reads any more."""
-        each.lane.close()
+    def _leave(self, each: Active, *, ended: bool = False) -> None:
+        """Free a lane, and splits that nobody reads; the recording of a run that ended stays."""
+        recording = each.lane.leave() if ended else None
+        if not ended:
+            each.lane.close()
         self.active.remove(each)
+        self.room.leave(each.place, recording)
         self._refused = False
         if self._opening is not None and self._opening.active is each:
             self._opening = None
-        used = [id(other.lane.session.run.data) for other in self.active]
-        self.data = {name: data for name, data in self.data.items() if id(data) in used}
-        if self.budget is not None:
-            self.budget.release(each.key)
+        used = {other.reads for other in self.active}
+        kept = [id(other.apparatus.data.train) for other in self.room.places.kept.values()]
+        self.data = {
+            name: data for name, data in self.data.items() if name in used or id(data.train) in kept
+        }
 
     def _switch(self, recipe: Recipe) -> None:
         """Set the switches of the process as a recipe needs them."""

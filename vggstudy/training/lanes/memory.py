@@ -6,6 +6,7 @@ operation whose workspace cannot be had takes another algorithm without a word, 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -44,8 +45,8 @@ class MemoryBudget:
         Bytes that all lanes together may hold.
     margin : int
         Bytes of the device that stay free.
-    held : dict of str to int
-        Bytes of every active lane, by its key.
+    held : dict of place to int
+        Bytes of every lane: of its run, or of the recording that is kept there.
     known : dict of str to int
         Most bytes that a lane of a cell has been measured to hold.
     left : int
@@ -56,7 +57,7 @@ class MemoryBudget:
 
     total: int
     margin: int
-    held: dict[str, int] = field(default_factory=dict)
+    held: dict[Hashable, int] = field(default_factory=dict)
     known: dict[str, int] = field(default_factory=dict)
     left: int = 0
     ratio: float = FIRST_RATIO
@@ -80,16 +81,16 @@ class MemoryBudget:
             return True
         return sum(self.held.values()) + need <= self.total and need + self.margin <= free
 
-    def took(self, key: str, cell: str, *, used: int, expected: int | None) -> None:
+    def took(self, place: Hashable, cell: str, *, used: int, expected: int | None) -> None:
         """Take note of what a lane holds."""
         self.known[cell] = max(self.known.get(cell, 0), used)
-        self.held[key] = self.known[cell]
+        self.held[place] = self.known[cell]
         if expected:
             self.ratio = max(self.ratio, used / expected)
 
-    def release(self, key: str) -> None:
+    def release(self, place: Hashable) -> None:
         """A lane has let go of its memory."""
-        self.left += self.held.pop(key, 1)  # at least something, if it failed unmeasured
+        self.left += self.held.pop(place, 1)  # at least something, if it failed unmeasured
 
     def should_return(self, cell: str, need: int, free: int) -> bool:
         """Whether memory is to be given back before a lane of a cell begins.

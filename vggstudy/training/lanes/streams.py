@@ -31,6 +31,10 @@ with one lane."""
 class LaneStream(Protocol):
     """Orders the work of one lane."""
 
+    @property
+    def graphs(self) -> bool:
+        """Whether what is issued here can be recorded."""
+
     def active(self) -> AbstractContextManager[object]:
         """The block in which work is issued here."""
 
@@ -55,6 +59,8 @@ class LaneStream(Protocol):
 
 class HostStream:
     """The CPU: every operation is done when its call returns, and nothing is recorded."""
+
+    graphs = False
 
     def active(self) -> AbstractContextManager[object]:
         """No preparation is needed."""
