@@ -25,8 +25,10 @@ DRAWS = 4_000
 CHUNK = 2_000_000
 """Numbers held at a time."""
 
-CACHED = 16_384
-"""Numbers that a core has at hand at a time."""
+SINGLE = 2**18
+"""Multiplications of a product that OpenBLAS still takes on one thread; its numbers fit the cache.
+
+Beyond it threads wait for one another longer than they compute."""
 
 ROOTED = 1e-3
 """A correlation matrix that is shrunk by this share, or more, has a root despite rounding."""
@@ -179,7 +181,7 @@ def _moments(
     correlation = (1 - share) / (n - 1) * (away.T @ away) + share * np.eye(times)
     root = np.where(moves, np.linalg.cholesky(correlation).T, 0.0)
     mean, variance = np.empty((2, take, times))
-    rows = max(1, CACHED // away.size)
+    rows = max(1, SINGLE // (away.size * times))
     for first in range(0, take, rows):
         part = slice(first, min(first + rows, take))
         size = part.stop - first

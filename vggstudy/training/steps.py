@@ -8,7 +8,6 @@ from typing import Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import get_total_norm
 
 from vggstudy.training.data.batches import RunData, SplitTensors
 from vggstudy.training.data.transforms import Augmentation
@@ -57,7 +56,8 @@ class TrainStep:
         loss = self.objective(logits, targets)
         loss.mean.backward()  # type: ignore[no-untyped-call]
         gradients = [p.grad for p in self.model.parameters() if p.grad is not None]
-        norm = get_total_norm(gradients)
+        # As `torch.nn.utils.get_total_norm`, which sorts tensors by device and type first.
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         correct = (logits.argmax(dim=1) == targets).sum()
         self.totals.add_(torch.stack((loss.total.detach(), loss.weight, correct, norm)))
         self.optimizer.step()

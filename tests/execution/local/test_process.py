@@ -46,3 +46,20 @@ def test_a_device_has_a_queue_for_every_stream_unless_the_user_said_otherwise(
     assert _environment(OPTIONS, "cpu")["CUDA_DEVICE_MAX_CONNECTIONS"] == str(MAX_STREAMS)
     monkeypatch.setenv("CUDA_DEVICE_MAX_CONNECTIONS", "4")
     assert _environment(OPTIONS, "cpu")["CUDA_DEVICE_MAX_CONNECTIONS"] == "4"
+
+
+IMPORTED = """
+import gc
+collections = []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+from vggstudy.execution.local.worker import load_training
+del collections[:]
+load_training()
+gc.callbacks.clear()
+print(len(collections), gc.isenabled(), gc.get_freeze_count() > 100_000, gc.get_count()[2])
+"""
+
+
+def test_what_a_worker_imports_is_never_looked_at_by_the_collector() -> None:
+    said = subprocess.check_output([sys.executable, "-c", IMPORTED], text=True)
+    assert said.split() == ["0", "True", "True", "0"]
