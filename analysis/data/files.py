@@ -19,6 +19,7 @@ import lzma
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -94,7 +95,11 @@ class TableFile:
 
 
 def read_table_file(
-    path: Path, factors: Sequence[str] = (), *, decimal: Decimal | None = None
+    path: Path,
+    factors: Sequence[str] = (),
+    *,
+    decimal: Decimal | None = None,
+    wide: str | None = None,
 ) -> TableFile:
     """Read a file of runs, one a row.
 
@@ -105,6 +110,9 @@ def read_table_file(
         Columns in which "None", "NA" and the like are levels.
     decimal : str, optional
         The decimal sign, where the file leaves it open.
+    wide : str, optional
+        Pattern of the columns that each hold a run's outcome: what is no number there is a run that
+        diverged, and an empty field is no run.
 
     Raises
     ------
@@ -124,6 +132,8 @@ def read_table_file(
         found, kind = TableFile(_json_lines(text, path), RowNames("line", 1)), "JSON Lines"
     else:
         frame, separator = _csv(text, path, factors)
+        if wide is not None:
+            _refuse_nan(text, path, separator, [fnmatchcase(str(name), wide) for name in frame])
         found, kind = TableFile(frame), f"CSV, columns separated by a {NAMED[separator]}"
         if separator == ";" and decimal is None:
             decimal = ","  # it is what leaves the comma to numbers
@@ -198,6 +208,21 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
     return with_numbers_beside_texts(frame, factors), separator
+
+
+def _refuse_nan(text: str, path: Path, separator: str, chosen: Sequence[bool]) -> None:
+    """Refuse runs that left no number, since they would pass for runs that do not exist."""
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    except csv.Error as error:
+        raise AnalysisError(f"{path}: not a CSV table: {error}") from None
+    for row in rows:
+        for held, field in zip(chosen, row, strict=False):
+            if held and field.strip().lower() in {"nan", "-nan"}:
+                msg = (
+                    f"{path}: {','.join(row)!r} has a run without a number ({field.strip()}): give"
+                )
+                raise AnalysisError(f"{msg} each run a row, or leave empty what is no run")
 
 
 def _header(raw: Sequence[str], path: Path) -> list[str]:

@@ -345,12 +345,14 @@ def read_rows(
     compared = [] if where is None else [one.column for one in read_condition(where)]
     texts = [*factors, *compared]
     if isinstance(source, Path):
-        file = read_table_file(source, texts)
+        file = read_table_file(source, texts, wide=wide)
     else:
         file = TableFile(source, RowNames())
     if "also" in asked:
         first = str(source) if isinstance(source, Path) else "data frame"
-        more = [(str(path), read_table_file(Path(path), texts)) for path in asked["also"]]
+        more = [
+            (str(path), read_table_file(Path(path), texts, wide=wide)) for path in asked["also"]
+        ]
         file = joined([(first, file), *more])
     if wide is not None:
         file = unfolded(file, wide, settings.outcome)

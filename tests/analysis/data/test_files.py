@@ -195,6 +195,15 @@ def test_blanks_around_names_do_not_belong_to_them(tmp_path: Path) -> None:
     assert read_table_file(path).frame.to_dict("list") == {"a": ["x"], "b": [" y"], "c": ["z"]}
 
 
+def test_a_run_that_left_no_number_is_not_taken_for_none_in_a_wide_table(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("m,note,seed_0,seed_1\na,nan,0.9,\nb,x,0.8, NaN\n")
+    with pytest.raises(AnalysisError, match=r"'b,x,0.8, NaN' has a run without a number \(NaN\)"):
+        read_table_file(path, wide="seed_*")
+    path.write_text("m,note,seed_0,seed_1\na,nan,0.9,\nb,x,0.8,\n")
+    assert len(read_table_file(path, wide="seed_*").frame) == 2
+
+
 def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "runs.csv"
     for header in ("m,seed,score,score", "m,seed,score, score"):
