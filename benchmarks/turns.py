@@ -130,8 +130,8 @@ def watch(lanes: LaneSet, count: int) -> Watched:
         before = {each.key: each.lane for each in lanes.active}
         recording = {key for key, lane in before.items() if not lane.prepared}
         concluding = {key for key, lane in before.items() if lane.over}
-        full, busy = len(before) == count, of_null_device("null_busy")
-        started = now()
+        full = len(before) == count
+        started, busy = now(), of_null_device("null_busy")
         outcomes, progress = lanes.turn()
         seconds = now() - started
         after = {each.key: each for each in lanes.active}
@@ -151,9 +151,10 @@ def watch(lanes: LaneSet, count: int) -> Watched:
             known.add(place)
         if not progress:
             lanes.pause()
+        ended, busy_then = now(), of_null_device("null_busy")  # in the same order as before
         if full:
-            found.full_s += now() - started
-            found.full_busy_s += of_null_device("null_busy") - busy
+            found.full_s += ended - started
+            found.full_busy_s += busy_then - busy
     return found
 
 

@@ -2,15 +2,18 @@
 
     python docs/make_images.py STUDY
     python docs/make_images.py STUDY --beside SECOND --claim ID --claim ID ...
+    python docs/make_images.py STUDY --gallery
 
 The figures are the report's own, drawn by its code from the claims, in its light colours. The first
 is named after the study, the other, where both studies say each claim, after the second
-(SECOND-beside.png). The same studies give the same bytes.
+(SECOND-beside.png). Those of the gallery are what `export --figures` writes at 5 inches, each named
+after its figure. The same studies give the same bytes.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +26,7 @@ from vggstudy.report.page.document import TEMPLATES
 from vggstudy.report.page.figures.accuracy import draw_accuracy
 from vggstudy.report.page.figures.forest import ForestGroup, draw_forest
 from vggstudy.report.page.figures.style import INK, MUTED, VARIABLES, WIDE, blank, drawing
+from vggstudy.report.page.paper import paper_figures
 from vggstudy.report.page.sections.rows import forest_row
 from vggstudy.report.words.display import confidence_text, display
 from vggstudy.report.words.names import capitalise, in_words
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vggstudy.analysis import AnalysisResult, ClaimSet
+    from vggstudy.report.page.context import ReportContext
     from vggstudy.report.page.view import Cell, Factor, StudyView
 
 SCALE = 2
@@ -41,6 +46,21 @@ MARGIN = 24
 COLOURS = 128
 TEXT_ROW = 34.0
 SPACE = 14.0
+GALLERY = (
+    "levels-0",
+    "accuracy",
+    "accuracy.diff",
+    "converged",
+    "converged.cells",
+    "switch-converged",
+    "interactions",
+    "needed",
+    "curves-0",
+    "curve-differences-0",
+)
+"""Figures on the page gallery.md."""
+GALLERY_WIDTH = 5.0
+"""Inches: from here on a figure has its wide form."""
 FOREST_CELLS = 12
 """Cells above which a row for each is too long for a README."""
 
@@ -53,11 +73,15 @@ def main() -> None:
     parser.add_argument("study", type=Path)
     parser.add_argument("folder", type=Path, nargs="?", default=Path(__file__).parent / "images")
     parser.add_argument("--beside", type=Path, metavar="SECOND")
+    parser.add_argument("--gallery", action="store_true")
     parser.add_argument("--claim", action="append", default=[], metavar="ID")
     arguments = parser.parse_args()
     arguments.folder.mkdir(exist_ok=True)
     source = open_source(arguments.study)
     result = analyze_source(source)
+    if arguments.gallery:
+        write_gallery(result, report_context(source), arguments.folder / "gallery")
+        return
     if arguments.beside is None:
         path = arguments.folder / f"{arguments.study.resolve().name}.png"
         write_overview(study_view(result, report_context(source)), path)
@@ -105,12 +129,25 @@ def write_beside(first: AnalysisResult, second: ClaimSet, claims: list[str], pat
         _write([heading, draw_forest(groups, WIDE)], path)
 
 
+def write_gallery(result: AnalysisResult, context: ReportContext, folder: Path) -> None:
+    """A file for each figure of the gallery, as it is exported for a paper."""
+    folder.mkdir(exist_ok=True)
+    found = paper_figures(result, context=context)
+    for name in GALLERY:
+        image = Image.open(io.BytesIO(found[name].printed("png", width=GALLERY_WIDTH)))
+        _save(image.convert("RGB"), folder / f"{name.replace('.', '-')}.png")
+
+
 def _write(parts: list[Figure], path: Path) -> None:
     """The figures, one below the other, as one image."""
     pixels = np.concatenate([_pixels(part) for part in parts])
     framed = np.pad(pixels, ((0, MARGIN), (MARGIN, MARGIN), (0, 0)), constant_values=255)
-    image = Image.fromarray(framed).quantize(COLOURS, dither=Image.Dither.NONE)
-    image.save(path, optimize=True)
+    _save(Image.fromarray(framed), path)
+
+
+def _save(image: Image.Image, path: Path) -> None:
+    """An image with few colours: a figure has no more."""
+    image.quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _groups(view: StudyView) -> list[ForestGroup]:

@@ -37,8 +37,10 @@ def triple(draw_from: st.SearchStrategy[float]) -> st.SearchStrategy[tuple[float
         # ties to even on the decimal that was written, not on the binary fraction
         ((0.125, 0.025, 0.225), (), 1, ("0.12", "0.02", "0.22")),
         # 1e-9 is above 0 and cannot be shown: an inequality
-        ((0.2, 1e-9, 0.4), (0,), 1, ("0.200000", ">0.000000", "0.400000")),
-        ((0.6, 0.5, 1 - 1e-12), (1,), 1, ("0.600000", "0.500000", "<1.000000")),
+        ((0.2, 1e-9, 0.4), (0,), 1, ("0.20", ">0.00", "0.40")),
+        ((0.6, 0.5, 1 - 1e-12), (1,), 1, ("0.60", "0.50", "<1.00")),
+        # of two ends one is told from its limit by four decimals, the other by none
+        ((0.97, 0.0004, 1 - 1e-12), (0, 1), 1, ("0.9700", "0.0004", "<1.0000")),
         # a one-sided interval
         ((None, None, 8.0), (), 1, (None, None, "8.0")),
     ],

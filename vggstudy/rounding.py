@@ -7,8 +7,8 @@ The rules, applied on `Decimal` with ties to even:
 2. add decimals until all three stay on their true side of every reference (a limit of the scale,
    a margin, a threshold), so that no end is rounded onto a limit that it does not reach;
 3. minus zero is zero;
-4. at `MAX_DECIMALS` decimals, what still cannot be told from its reference is printed as an
-   inequality.
+4. what `MAX_DECIMALS` decimals do not tell from its reference is printed as an inequality, and adds
+   no decimals where the reference needs none: 0.94 [0.24, <1.00].
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def round_interval(
         raise ValueError(msg)
     decimals = _first_decimals(values) if decimals is None else decimals
     present = [v for v in values if v is not None]
-    while decimals < MAX_DECIMALS and not all(_keeps_side(v, marks, decimals) for v in present):
+    while decimals < MAX_DECIMALS and any(_gains(v, marks, decimals) for v in present):
         decimals += 1
     texts = [None if v is None else _print(v, marks, decimals) for v in values]
     return Rounded(texts[0], texts[1], texts[2], decimals)
@@ -174,6 +174,14 @@ def _keeps_side(value: Decimal, marks: list[Decimal], decimals: int) -> bool:
     """Whether the rounded value lies on the same side of every reference as the value itself."""
     rounded = _round(value, decimals)
     return all(_side(rounded, mark) == _side(value, mark) for mark in marks)
+
+
+def _gains(value: Decimal, marks: list[Decimal], decimals: int) -> bool:
+    """Whether the value is on another side of a reference, and more decimals tell where it is."""
+    if _keeps_side(value, marks, decimals):
+        return False
+    lost = [mark for mark in marks if not _keeps_side(value, [mark], MAX_DECIMALS)]
+    return not lost or any(_round(mark, decimals) != mark for mark in lost)
 
 
 def _print(value: Decimal, marks: list[Decimal], decimals: int) -> str:

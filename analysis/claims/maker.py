@@ -74,7 +74,8 @@ class ClaimMaker:
         ends = finding.interval
         n, k = int(cells.n[used].sum()), int(cells.k[used].sum())
         if finding.runs is not None:
-            n, k = (finding.runs, k) if asked.outcome == "expected" else (n, finding.runs)
+            learned = k if finding.learned is None else finding.learned
+            n, k = (finding.runs, learned) if asked.outcome == "expected" else (n, finding.runs)
         return Claim(
             id=asked.id,
             estimand=asked.words,

@@ -94,15 +94,16 @@ class Comparison:
 
     def _is(self, value: object) -> bool:
         try:
-            text = write_level(canonical_level(value))
+            level = canonical_level(value)
         except ValueError:
             return False
+        text = write_level(level)
         if self.number is not None:
             try:
                 return float(text) == self.number
             except ValueError:
                 return text == self.text
-        return text == self.text or (isinstance(value, bool) and text == self.text.lower())
+        return text == self.text or (isinstance(level, bool) and text == self.text.lower())
 
 
 def read_condition(text: str) -> tuple[Comparison, ...]:

@@ -19,6 +19,7 @@ import lzma
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal
 
@@ -94,7 +95,11 @@ class TableFile:
 
 
 def read_table_file(
-    path: Path, factors: Sequence[str] = (), *, decimal: Decimal | None = None
+    path: Path,
+    factors: Sequence[str] = (),
+    *,
+    decimal: Decimal | None = None,
+    wide: str | None = None,
 ) -> TableFile:
     """Read a file of runs, one a row.
 
@@ -105,6 +110,9 @@ def read_table_file(
         Columns in which "None", "NA" and the like are levels.
     decimal : str, optional
         The decimal sign, where the file leaves it open.
+    wide : str, optional
+        Pattern of the columns that each hold a run's outcome: what is no number there is a run that
+        diverged, and an empty field is no run.
 
     Raises
     ------
@@ -124,6 +132,8 @@ def read_table_file(
         found, kind = TableFile(_json_lines(text, path), RowNames("line", 1)), "JSON Lines"
     else:
         frame, separator = _csv(text, path, factors)
+        if wide is not None:
+            _refuse_nan(text, path, separator, [fnmatchcase(str(name), wide) for name in frame])
         found, kind = TableFile(frame), f"CSV, columns separated by a {NAMED[separator]}"
         if separator == ";" and decimal is None:
             decimal = ","  # it is what leaves the comma to numbers
@@ -180,18 +190,50 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
 
     separator = separator_of(text)
     _refuse_wide(text[: text.find("\n")].count(separator) + 1, path)
+    first: dict[str, Any] = {"header": None, "dtype": str, "skip_blank_lines": False}
     try:
-        header = pd.read_csv(io.StringIO(text), sep=separator, nrows=0).columns
+        header = pd.read_csv(io.StringIO(text), sep=separator, nrows=1, **first)
+        raw = header.iloc[0].fillna("").tolist()
+        names = _header(raw, path)
         frame = pd.read_csv(
             io.StringIO(text),
             sep=separator,
+            header=0,
+            names=names,
             skip_blank_lines=False,
+            skipinitialspace=len(raw) > 1 and all(name[:1] == " " for name in raw[1:]),
             keep_default_na=False,
-            na_values=empty_fields(header, factors),
+            na_values=empty_fields(names, factors),
         )
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
         raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
     return with_numbers_beside_texts(frame, factors), separator
+
+
+def _refuse_nan(text: str, path: Path, separator: str, chosen: Sequence[bool]) -> None:
+    """Refuse runs that left no number, since they would pass for runs that do not exist."""
+    try:
+        rows = list(csv.reader(io.StringIO(text), delimiter=separator))
+    except csv.Error as error:
+        raise AnalysisError(f"{path}: not a CSV table: {error}") from None
+    for row in rows:
+        for held, field in zip(chosen, row, strict=False):
+            if held and field.strip().lower() in {"nan", "-nan"}:
+                msg = (
+                    f"{path}: {','.join(row)!r} has a run without a number ({field.strip()}): give"
+                )
+                raise AnalysisError(f"{msg} each run a row, or leave empty what is no run")
+
+
+def _header(raw: Sequence[str], path: Path) -> list[str]:
+    """The names of the columns, without the blanks around them; one without a name is numbered."""
+    if not any(map(str.strip, raw)):
+        raise AnalysisError(f"{path}: not a CSV table: its first line names no column")
+    names = [name.strip() or f"Unnamed: {i}" for i, name in enumerate(raw)]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        msg = f"{path}: column {twice!r} occurs more than once: rename or remove one"
+        raise AnalysisError(msg)
+    return names
 
 
 def _refuse_wide(columns: int, path: Path) -> None:
@@ -274,10 +316,22 @@ def _records(rows: list[dict[str, Any]], path: Path) -> pd.DataFrame:
 
     if not any(rows):
         raise AnalysisError(f"{path}: the table has no runs")
+    if len(rows) == 1 and _holds_runs(rows[0]):
+        msg = "one object that holds all runs; write one object a run, as to_json does with"
+        raise AnalysisError(f"{path}: {msg} orient='records', or the list of them alone")
     nested = any(isinstance(value, dict) for row in rows for value in row.values())
     frame = pd.json_normalize(rows) if nested else pd.DataFrame(rows)
     held = [name for name in frame if frame[name].map(lambda value: isinstance(value, list)).any()]
     return frame.drop(columns=held)
+
+
+def _holds_runs(row: dict[str, Any]) -> bool:
+    """Whether an object is a whole table: of columns whose rows are numbered, or with a list."""
+    if any(not isinstance(value, (dict, list)) for value in row.values()):
+        return False
+    if any(isinstance(value, list) for value in row.values()):
+        return True
+    return all(value and all(map(str.isdigit, value)) for value in row.values())
 
 
 def _parquet(path: Path) -> pd.DataFrame:

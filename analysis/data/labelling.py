@@ -153,8 +153,8 @@ def _by_condition(
     A column of labels beside it may name runs that crashed or are missing, and must not say
     otherwise.
     """
-    met = rows_that_meet(frame, request.succeeds or "")
     numbers, _ = outcome_numbers(frame, request, request.judged)
+    met = rows_that_meet(frame, request.succeeds or "") & ~np.isinf(numbers)
     label = np.where(met, CONVERGED, np.where(np.isfinite(numbers), FAILED_TO_LEARN, DIVERGED))
     column = label_column(request, frame)
     if column is None:

@@ -190,10 +190,12 @@ def _no_replicate(names: Sequence[str]) -> str:
             "the rows seem to be summaries (mean, std, n), not runs: a table needs one row a run, "
             "with the outcome of each and a column 'seed' or 'replicate' that numbers them"
         )
-    return (
+    msg = (
         "no column 'replicate' or 'seed': say which column numbers the runs of a cell "
         "(--replicate COLUMN), or add one"
     )
+    meant = next((name for name in names if name.lower() in REPLICATE_COLUMNS), None)
+    return f"{msg}; {meant!r} would do, were it called {meant.lower()!r}" if meant else msg
 
 
 def _factor_columns(
@@ -265,7 +267,7 @@ def _values(
 
 UNKNOWN_FATE = (
     ', and nothing tells which runs failed: say --label COLUMN or --succeeds "%(outcome)s < '
-    '...", or leave such runs out with --where "%(outcome)s < inf"'
+    '...", or leave such runs out with --where "%(outcome)s > -inf and %(outcome)s < inf"'
 )
 """What settles whether a run without a finite value failed."""
 

@@ -93,6 +93,7 @@ def block_effect(cells: Cells, asked: Estimand, how: How) -> Finding:
         cautions=(*_notes(blocks, asked), _differ(asked, found.value, spread)),
         alternatives=tuple(x for x in beside if x is not None),
         runs=_runs(cells, asked, blocks),
+        learned=_counted(cells.k, blocks),
     )
     return _on_scale(finding, asked)
 
@@ -123,8 +124,9 @@ def block_wins(cells: Cells, asked: Estimand, how: How) -> Finding:
         sign = -sign
     wins = float((sign > 0).sum() + 0.5 * (sign == 0).sum())
     own = clopper_pearson(wins, float(sign.size), confidence=how.confidence)
+    cautions, learned = tuple(_notes(blocks, asked)), _counted(cells.k, blocks)
     runs = _runs(cells, asked, blocks)
-    return Finding(own.estimate, own, cautions=tuple(_notes(blocks, asked)), runs=runs)
+    return Finding(own.estimate, own, cautions=cautions, runs=runs, learned=learned)
 
 
 def too_few(blocks: Blocked, asked: Estimand) -> Note | None:
@@ -148,8 +150,12 @@ def _notes(blocks: Blocked, asked: Estimand) -> list[Note]:
 
 def _runs(cells: Cells, asked: Estimand, blocks: Blocked) -> int | None:
     """Runs behind the estimate, where they are not all of the contrast's cells."""
+    return _counted(cells.k if asked.outcome == asked.table.outcome else cells.n, blocks)
+
+
+def _counted(have: FloatArray, blocks: Blocked) -> int | None:
+    """Runs of the cells that count; None where all of the contrast's do."""
     every = blocks.weight.all() and not blocks.left_out
-    have = cells.k if asked.outcome == asked.table.outcome else cells.n
     return None if every else int((have[blocks.cell] * (blocks.weight > 0)[:, None, :]).sum())
 
 

@@ -26,6 +26,8 @@ class Finding:
         Bootstrap resamples behind the interval.
     runs : int or None
         Runs behind the estimate, where they are not all converged ones of its cells.
+    learned : int or None
+        Of an estimate of all labelled runs: how many of `runs` converged.
     """
 
     estimate: float | None
@@ -35,6 +37,7 @@ class Finding:
     alternatives: tuple[Interval, ...] = ()
     resamples: int | None = None
     runs: int | None = None
+    learned: int | None = None
 
     def __post_init__(self) -> None:
         if (self.interval is None) != (self.reason is not None):

@@ -107,7 +107,7 @@ def estimate_mean(
     spread = spread_where_flat(cells, used, weights)
     if isinstance(spread, Note):
         return Finding(estimate, None, spread)
-    limits = _limits(cells, weights)
+    limits = limits_of(cells, weights)
     analytic = t_interval(estimate, spread, confidence=confidence, method=_t_name(groups))
     notes = _cautions(cells, used, rule, resampling.method)
     if cells.flat[used].any():
@@ -196,7 +196,7 @@ def _draw(
     return plain(estimate, deviation, confidence=confidence)
 
 
-def _limits(cells: Cells, weights: FloatArray) -> tuple[float | None, float | None]:
+def limits_of(cells: Cells, weights: FloatArray) -> tuple[float | None, float | None]:
     """The range that the signed sum cannot leave."""
     bounds = cells.table.bounds
     if bounds is None:

@@ -6,6 +6,7 @@ bootstrap of whole seeds stands beside it from 20 seeds on; below, it is too nar
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +17,7 @@ from vggstudy.analysis.data.contrasts import Group
 from vggstudy.analysis.data.curves import Curve
 from vggstudy.analysis.data.failed_values import outcome_of_all
 from vggstudy.analysis.estimators.finding import Finding, refused
-from vggstudy.analysis.estimators.means import Resampling
+from vggstudy.analysis.estimators.means import Resampling, limits_of
 from vggstudy.analysis.estimators.seed_clusters import clustered_spread
 from vggstudy.analysis.estimators.seed_sums import SeedContrasts, by_seed
 from vggstudy.analysis.notes import (
@@ -28,7 +29,7 @@ from vggstudy.analysis.notes import (
     say,
 )
 from vggstudy.analysis.numbers import bootstrap
-from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray
+from vggstudy.analysis.numbers.arrays import BoolArray, FloatArray, IntArray
 from vggstudy.analysis.numbers.resampling import Strata, claim_generator, linear_deviations
 from vggstudy.analysis.numbers.student import Spread, student_t, t_interval
 
@@ -144,8 +145,14 @@ def estimate_shared(
         estimate = float(values.mean())
         return refused(Reason.NO_VARIANCE, "seeds_do_not_vary", estimate)
     interval = replace(student_t(values, confidence=confidence), method="seeds_t")
-    runs = count * used.size if found.incomplete else None
-    finding = Finding(interval.estimate, interval, cautions=_cautions(found), runs=runs)
+    limits = limits_of(cells, signed_weights(cells, groups))
+    finding = Finding(
+        interval.estimate,
+        interval.clipped(*limits),
+        cautions=_cautions(found),
+        runs=count * used.size if found.incomplete else None,
+        learned=_learned(cells, used, found.seeds) if found.incomplete else None,
+    )
     if count < BOOTSTRAP_SEEDS:
         return finding
     deviation = linear_deviations(
@@ -157,7 +164,7 @@ def estimate_shared(
         chunk_draws=resampling.chunk_draws,
     )
     drawn = bootstrap.calibrated(interval.estimate, deviation, count - 1, confidence=confidence)
-    beside = replace(drawn, method="cluster_bootstrap")
+    beside = replace(drawn, method="cluster_bootstrap").clipped(*limits)
     return replace(finding, alternatives=(beside,), resamples=resampling.resamples)
 
 
@@ -171,9 +178,17 @@ def _incomplete(
         return None
     estimate, spread = made
     interval = t_interval(estimate, spread, confidence=confidence, method="seed_clusters_t")
+    interval = interval.clipped(*limits_of(cells, signed_weights(cells, groups)))
     seeds = {"n": len(found.seeds), "seeds": len(found.seeds) + found.incomplete}
     note = say("few_seeds_complete", ModelCaution.SEEDS_INCOMPLETE, **seeds)
     return Finding(estimate, interval, cautions=(note,))
+
+
+def _learned(cells: Cells, used: IntArray, seeds: Sequence[str]) -> int:
+    """Converged runs of some seeds in some cells."""
+    names = np.array(cells.seed_names, dtype=object)[cells.run_seed]
+    mine = np.isin(cells.run_cell, used) & np.isin(names, seeds)
+    return int((mine & cells.table.converged).sum())
 
 
 def _clustered(

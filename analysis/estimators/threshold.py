@@ -33,7 +33,7 @@ from vggstudy.analysis.numbers.arrays import FloatArray, IntArray
 from vggstudy.analysis.numbers.fieller import FiellerSet, fieller_set
 from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
 from vggstudy.analysis.numbers.intervals import normal_quantile
-from vggstudy.analysis.numbers.profile import root_drop
+from vggstudy.analysis.numbers.profile import Restricted, root_drop
 
 Direction = Literal["increasing", "decreasing"]
 QUARTER = math.pi / 2
@@ -225,6 +225,65 @@ def limits_of(
         high=-ends[0] if flipped else ends[1],
         range=(-reach[1], -reach[0]) if flipped else reach,
         fieller=_fieller(lines, stratum, _sign(direction), z),
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Placed:
+    """A threshold of which only some levels are asked; they increase as convergence does.
+
+    Attributes
+    ----------
+    lines : Lines
+    index : int
+    z : float
+        Normal quantile of the limits.
+    top : Restricted
+        The best fit.
+    start : float or None
+        The estimate's angle.
+    """
+
+    lines: Lines
+    index: int
+    z: float
+    top: Restricted
+    start: float | None
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Smallest and largest level with runs."""
+        stratum = self.lines.strata[self.index]
+        return stratum.middle - stratum.half, stratum.middle + stratum.half
+
+    @property
+    def inside(self) -> float | None:
+        """The estimate; None where it lies outside the levels."""
+        if self.start is None or abs(self.start) > QUARTER / 2:
+            return None
+        return self.lines.strata[self.index].x(self.start)
+
+    def above(self, level: float) -> bool:
+        """Whether the lower limit lies above a level."""
+        phi = self.lines.strata[self.index].phi(level)
+        return self.start is not None and phi < self.start and self._excluded(phi)
+
+    def below(self, level: float) -> bool:
+        """Whether the upper limit lies below a level."""
+        phi = self.lines.strata[self.index].phi(level)
+        return self.start is not None and phi > self.start and self._excluded(phi)
+
+    def _excluded(self, phi: float) -> bool:
+        """Whether an angle is outside the limits."""
+        found = self.lines.placed({self.index: phi}, near=self.top.coefficients)
+        return root_drop(self.top.objective, found.objective) > self.z
+
+
+def placed_threshold(lines: Lines, index: int, z: float) -> Placed:
+    """A stratum's threshold, to be asked of levels; see `limits_of`."""
+    top = lines.best((index,))
+    return Placed(
+        lines, index, z, top, angle_of(lines.strata[index], top.coefficients, lines.target)
     )
 
 

@@ -17,11 +17,13 @@ from vggstudy.analysis.estimators.threshold import (
     QUARTER,
     Direction,
     Limits,
+    Placed,
     angle_of,
     limits_of,
+    placed_threshold,
     search,
 )
-from vggstudy.analysis.notes import Note
+from vggstudy.analysis.notes import ModelReason, Note, say
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.intervals import normal_quantile
 from vggstudy.analysis.numbers.profile import Restricted, root_drop
@@ -63,7 +65,6 @@ def shift_of(
     *,
     direction: Direction,
     confidence: float,
-    against: float | None = None,
 ) -> Shift | Note:
     """Difference of two strata's thresholds with profile limits.
 
@@ -75,9 +76,6 @@ def shift_of(
         Indices of the strata; the difference is the first minus the second.
     direction : str
     confidence : float
-    against : float, optional
-        Only whether the limits exclude this difference is asked: a limit is then any number on its
-        side, which takes one step of the search for it.
 
     Returns
     -------
@@ -91,10 +89,7 @@ def shift_of(
     if isinstance(two, Note):
         return two
     profile = _profile(lines, first, second, normal_quantile(confidence))
-    if against is None:
-        low, high = profile.limits()
-    else:
-        low, high = profile.sides(-against if direction == "decreasing" else against)
+    low, high = profile.limits()
     if direction == "decreasing":
         low, high = -high, -low
     return Shift(
@@ -103,6 +98,78 @@ def shift_of(
         -_lower(-high, _mirror(one), _mirror(two)),
         (one, two),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What a difference of thresholds says of one value, without its limits.
+
+    Attributes
+    ----------
+    estimate : float or None
+        As that of `Shift`.
+    low, high : float
+        Limits exclude the value where these do, and hold it where these do.
+    se : float or None
+        Standard error of the estimate by the delta method.
+    """
+
+    estimate: float | None
+    low: float
+    high: float
+    se: float | None
+
+
+def sides_of(
+    lines: Lines,
+    first: int,
+    second: int,
+    *,
+    direction: Direction,
+    confidence: float,
+    against: float,
+) -> Sides | Note:
+    """Whether the limits of `shift_of` exclude a difference, by few of the fits that limits take.
+
+    What a threshold beyond its levels leaves open is asked of a level or two, as in `_lower`.
+    """
+    if not lines.fit.converged:
+        return say("fit_failed", ModelReason.NOT_ESTIMABLE, what=lines.fit.failure_reason)
+    z, sign = normal_quantile(confidence), -1.0 if direction == "decreasing" else 1.0
+    low, high = _profile(lines, first, second, z).sides(sign * against)
+    one, two = (placed_threshold(lines, i, z) for i in (first, second))
+    if math.isfinite(low) and not _farther(one, two, sign * against):
+        low = -math.inf
+    if math.isfinite(high) and not _farther(two, one, -sign * against):
+        high = math.inf
+    if sign < 0:
+        low, high = -high, -low
+    at = one.inside, two.inside
+    if at[0] is None or at[1] is None:
+        return Sides(None, low, high, None)
+    row = _gradient(lines, first, at[0]) - _gradient(lines, second, at[1])
+    variance = float(row @ lines.fit.covariance @ row)
+    return Sides(sign * (at[0] - at[1]), low, high, math.sqrt(variance))
+
+
+def _farther(one: Placed, two: Placed, apart: float) -> bool:
+    """Whether `_lower` leaves a lower limit beyond a distance where the profile has it there."""
+    if not one.above(one.range[0]) or not two.below(two.range[1]):
+        return False
+    beyond, before = not one.below(one.range[1]), not two.above(two.range[0])
+    most, least = one.range[1] - apart, two.range[0] + apart
+    if beyond and not (two.range[0] < most and two.below(most)):
+        return False
+    if before and not (least < one.range[1] and one.above(least)):
+        return False
+    return not (beyond and before) or one.range[1] - two.range[0] > apart
+
+
+def _gradient(lines: Lines, index: int, at: float) -> FloatArray:
+    """Change of a stratum's threshold with the coefficients; shape (P,)."""
+    stratum = lines.strata[index]
+    slope = float(stratum.slope @ lines.fit.coefficients)
+    return np.asarray(-(stratum.level + (at - stratum.middle) * stratum.slope) / slope)
 
 
 def _apart(one: Limits, two: Limits) -> float | None:

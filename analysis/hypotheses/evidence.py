@@ -229,7 +229,9 @@ KINDS: Mapping[str, Judgement] = {
     "claim": Judgement(Evaluator.claim, attrgetter("claim"), attrgetter("threshold")),
     "equivalence": Judgement(Evaluator.equivalence, attrgetter("claim"), attrgetter("margin")),
     "slope": Judgement(
-        lambda found, part, level: slope(part, found.maker, level),
+        lambda found, part, level: slope(
+            part, found.maker, level, verdict_only=found.verdicts_only
+        ),
         lambda part: f"converged.slope.{part.along}",
     ),
     "threshold_order": Judgement(

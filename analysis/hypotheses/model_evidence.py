@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from vggstudy.analysis.claims.maker import ClaimMaker
 from vggstudy.analysis.data.cells import Cells
@@ -20,7 +20,7 @@ from vggstudy.analysis.estimators.learning import learning_along
 from vggstudy.analysis.estimators.needed import OF_DIRECTION, other_direction
 from vggstudy.analysis.estimators.peak import PeakTest, peak_test
 from vggstudy.analysis.estimators.threshold import shared_lines
-from vggstudy.analysis.estimators.threshold_difference import shift_of
+from vggstudy.analysis.estimators.threshold_difference import shift_of, sides_of
 from vggstudy.analysis.estimators.times import of_means
 from vggstudy.analysis.estimators.turning_point import estimate_turning_point, fit_of, fits
 from vggstudy.analysis.hypotheses.parts import from_interval, not_estimable
@@ -43,9 +43,9 @@ from vggstudy.analysis.notes import (
     say,
 )
 from vggstudy.analysis.numbers.firth import Binomial, fit_logistic
-from vggstudy.analysis.numbers.intervals import Interval
+from vggstudy.analysis.numbers.intervals import Interval, normal_quantile
 from vggstudy.analysis.numbers.multiplicity import holm_steps
-from vggstudy.analysis.numbers.separation import find_separation
+from vggstudy.analysis.numbers.separation import find_separation, no_separation
 from vggstudy.stated.hypotheses import NeededPart, PeakPart, SlopePart
 
 SLOPES = {"log2": "slope_log2", "linear": "slope_linear"}
@@ -60,14 +60,20 @@ DIFFERENCES = {
 """What a difference of levels is, by quantity and scale."""
 
 
-def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
-    """Mean change of the log odds of converging per unit of the axis, under Firth's penalty."""
+def slope(
+    part: SlopePart, maker: ClaimMaker, level: float, *, verdict_only: bool = False
+) -> Evidence:
+    """Mean change of the log odds of converging per unit of the axis, under Firth's penalty.
+
+    Separation, which is a caution alone, is not looked for where only the verdict is asked.
+    """
     table, level = maker.cells.table, maker.how.nominal(level)
     conditions = conditions_at(part.at, table)
     name = named(("converged", "slope", part.along), conditions, table)
     threshold = part.threshold or 0.0
     rule = say(part.direction, claim=name, other=threshold)
-    found = _fitted(maker, terms_of(part, table, conditions), conditions, level)
+    terms = terms_of(part, table, conditions)
+    found = _fitted(maker, terms, conditions, level, separation=not verdict_only)
     if not found.fit.converged:
         reason = replace(found.statement(), code=str(ModelReason.NOT_ESTIMABLE))
         return not_estimable(name, rule, level, reason)
@@ -84,14 +90,19 @@ def slope(part: SlopePart, maker: ClaimMaker, level: float) -> Evidence:
 
 
 def _fitted(
-    maker: ClaimMaker, terms: Terms, where: tuple[Condition, ...], level: float
+    maker: ClaimMaker,
+    terms: Terms,
+    where: tuple[Condition, ...],
+    level: float,
+    *,
+    separation: bool,
 ) -> FailureModel:
     """M1 without the coefficients and effects that a slope does not need."""
     design = build_design(maker.cells, terms, where=where)
     k, n = maker.cells.k[design.cells], maker.cells.n[design.cells]
     fit = fit_logistic(Binomial(design.X, n), k)
-    separation = find_separation(design.X, k, n)
-    return FailureModel(design, k, n, fit, separation, level, where, (), (), None)
+    found = find_separation(design.X, k, n) if separation else no_separation(design.X)
+    return FailureModel(design, k, n, fit, found, level, where, (), (), None)
 
 
 def terms_of(
@@ -165,14 +176,18 @@ class _Stratum:
     def test(self) -> PeakTest | Note:
         """The three tests, or why there are none."""
         how = self.maker.how
-        return peak_test(
-            self.cells,
-            self.axis,
-            self.where,
-            seed=how.resampling.seed,
-            shared_seeds=how.shared_seeds,
-            min_levels=self.min_levels,
-        )
+        seed, shared = how.resampling.seed, how.shared_seeds
+        return _tested(self.cells, self.axis, self.where, seed, shared, self.min_levels)
+
+    @cached_property
+    def fitted(self) -> bool:
+        """Whether the quadratic fits."""
+        return not isinstance(self.test, Note) and fits(fit_of(self.test.quadratic))
+
+    @cached_property
+    def most(self) -> BestLevels | Note:
+        """The set of best levels that contradicts."""
+        return self.best(self.shared)
 
     def best(self, level: float) -> BestLevels | Note:
         """The set of best levels."""
@@ -192,13 +207,16 @@ class _Stratum:
 
     def verdict(self, level: float) -> Verdict:
         """Of this stratum alone at a level."""
-        test, least, most = self.test, self.best(level), self.best(self.shared)
-        if isinstance(test, Note) or isinstance(least, Note) or isinstance(most, Note):
+        if isinstance(self.test, Note) or isinstance(self.most, Note):
             return Verdict.NOT_ESTIMABLE
-        fitted = fits(fit_of(test.quadratic))
-        if test.p_value <= 1 - self.maker.how.nominal(level) if fitted else least.inside:
+        if self.fitted:
+            supported = self.test.p_value <= 1 - self.maker.how.nominal(level)
+        else:
+            least = self.best(level)
+            supported = not isinstance(least, Note) and least.inside
+        if supported:
             return Verdict.SUPPORTED
-        return Verdict.CONTRADICTED if most.at_ends else Verdict.INCONCLUSIVE
+        return Verdict.CONTRADICTED if self.most.at_ends else Verdict.INCONCLUSIVE
 
     def evidence(self, level: float, *, verdict_only: bool = False) -> Evidence:
         """The verdict; beside it the vertex, where it is one, and the set of best levels."""
@@ -228,6 +246,21 @@ class _Stratum:
             method=interval.method if interval else None,
             cautions=(*finding.cautions, *notes),
         )
+
+
+@lru_cache(maxsize=64)
+def _tested(
+    cells: Cells,
+    axis: Axis,
+    where: tuple[Condition, ...],
+    seed: int,
+    shared_seeds: bool,
+    min_levels: int,
+) -> PeakTest | Note:
+    """The tests of a stratum, once for all levels of confidence at which they are read."""
+    return peak_test(
+        cells, axis, where, seed=seed, shared_seeds=shared_seeds, min_levels=min_levels
+    )
 
 
 def _untested(found: list[Evidence]) -> Note:
@@ -279,14 +312,21 @@ def needed(
     lines = shared_lines(maker.cells, design, strata, probability=0.5, direction=along)
     if isinstance(lines, Note):
         return not_estimable(name, rule, level, lines)
-    against = threshold if verdict_only else None
-    found = shift_of(lines, 0, 1, direction=along, confidence=level, against=against)
+    above = part.direction == "above"
+    if verdict_only:
+        sides = sides_of(lines, 0, 1, direction=along, confidence=level, against=threshold)
+        if isinstance(sides, Note):
+            return not_estimable(name, rule, level, sides)
+        verdict = beyond(
+            Interval(math.nan, sides.low, sides.high, ""), threshold=threshold, above=above
+        )
+        brief = Evidence(name, rule, verdict, level, sides.estimate)
+        return _with_wald_ends(brief, sides.se, threshold)
+    found = shift_of(lines, 0, 1, direction=along, confidence=level)
     if isinstance(found, Note):
         return not_estimable(name, rule, level, found)
     interval = Interval(math.nan, found.low, found.high, "profile_penalised_likelihood")
-    verdict = beyond(interval, threshold=threshold, above=part.direction == "above")
-    if verdict_only:
-        return Evidence(name, rule, verdict, level, found.estimate)
+    verdict = beyond(interval, threshold=threshold, above=above)
     return Evidence(
         name,
         rule,
@@ -300,6 +340,15 @@ def needed(
         thresholds=(threshold,),
         what=_difference_of_levels(part, axis, table),
     )
+
+
+def _with_wald_ends(found: Evidence, se: float | None, threshold: float) -> Evidence:
+    """Evidence of which only the verdict was computed, with ends that say how wide it is."""
+    if found.estimate is None or se is None:
+        return found
+    reach = normal_quantile(found.level) * se
+    low, high = found.estimate - reach, found.estimate + reach
+    return replace(found, low=low, high=high, thresholds=(threshold,))
 
 
 def _difference_of_levels(part: NeededPart, axis: Axis, table: RunTable) -> Note:

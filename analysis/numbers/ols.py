@@ -267,7 +267,7 @@ def influence(fit: OlsFit) -> Influence:
     rest = np.where(determined, 1.0, 1 - fit.leverage)
     internal = np.where(determined, 0.0, fit.residuals / np.sqrt(fit.variance * rest))
     # N - P - r^2 is zero where the other runs are fitted exactly.
-    left = np.maximum(fit.df - internal**2, np.finfo(np.float64).tiny)
+    left = np.maximum(fit.df - internal**2, fit.df * np.finfo(np.float64).eps)
     studentized = internal * np.sqrt((fit.df - 1) / left)
     cook = internal**2 * fit.leverage / rest / fit.design.shape[1]
     return Influence(studentized, np.where(determined, 0.0, cook), determined)

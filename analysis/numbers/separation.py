@@ -72,6 +72,14 @@ class Separation:
         return say(kind, terms=listed)
 
 
+def no_separation(X: FloatArray) -> Separation:
+    """That of a design and responses in which nothing is separated."""
+    rows, width = X.shape
+    infinite, direction = np.zeros(width, dtype=np.bool_), np.zeros(width)
+    sign = np.zeros(width, dtype=np.int64)
+    return Separation(False, False, np.zeros(rows, dtype=np.bool_), infinite, sign, direction)
+
+
 def find_separation(X: FloatArray, k: FloatArray, n: FloatArray) -> Separation:
     """Look for separation in grouped binomial data.
 

@@ -13,6 +13,7 @@ from vggstudy.analysis.hypotheses.judge import HypothesisResult
 from vggstudy.analysis.hypotheses.verdicts import Evidence, Verdict
 from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.planning.sequential import LookAhead
+from vggstudy.stated.hypotheses import Hypothesis, parts_of
 
 TAILS = (0.1, 0.9)
 """Between these shares of studies lies what is given as a range."""
@@ -51,6 +52,8 @@ class PartAhead:
     Attributes
     ----------
     estimand : str
+    kind : str
+        Of evidence: ``claim``, ``peak`` and so on.
     power : float
         Share of studies in which it is supported at the hypothesis' level.
     smallest : float or None
@@ -59,6 +62,7 @@ class PartAhead:
     """
 
     estimand: str
+    kind: str
     power: float
     smallest: float | None
 
@@ -147,7 +151,7 @@ def _half_widths(found: Sequence[Finding]) -> FloatArray:
 
 
 def hypothesis_ahead(
-    name: str,
+    stated: Hypothesis,
     expected: Sequence[HypothesisResult],
     possible: Sequence[HypothesisResult],
     whole: Sequence[HypothesisResult],
@@ -156,11 +160,11 @@ def hypothesis_ahead(
     """The verdicts on one hypothesis; see `claim_ahead`."""
     power, count = _share(expected, Verdict.SUPPORTED), len(expected)
     parts = [
-        _part([one.parts[i] for one in expected], [one.parts[i] for one in whole], aimed)
-        for i in range(len(expected[0].parts))
+        _part(part.kind, [x.parts[i] for x in expected], [x.parts[i] for x in whole], aimed)
+        for i, part in enumerate(parts_of(stated))
     ]
     return HypothesisAhead(
-        id=name,
+        id=stated.id,
         power=power,
         error=math.sqrt(power * (1 - power) / count),
         contradicted=_share(expected, Verdict.CONTRADICTED),
@@ -173,10 +177,12 @@ def _share(results: Sequence[HypothesisResult], verdict: Verdict) -> float:
     return sum(one.verdict == verdict for one in results) / len(results)
 
 
-def _part(found: Sequence[Evidence], whole: Sequence[Evidence], power: float) -> PartAhead:
+def _part(
+    kind: str, found: Sequence[Evidence], whole: Sequence[Evidence], power: float
+) -> PartAhead:
     """The evidence for one part, study by study."""
     supported = sum(one.verdict == Verdict.SUPPORTED for one in found) / len(found)
-    return PartAhead(found[0].estimand, supported, _smallest_of(whole, power))
+    return PartAhead(found[0].estimand, kind, supported, _smallest_of(whole, power))
 
 
 def _smallest_of(found: Sequence[Evidence], power: float) -> float | None:

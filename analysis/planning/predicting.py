@@ -261,7 +261,7 @@ class Studies:
         )
         hypotheses = (
             hypothesis_ahead(
-                one.id,
+                one,
                 [x.verdicts[i] for x in e],
                 [x.verdicts[i] for x in p],
                 [x.whole.verdicts[i] for x in e],

@@ -166,6 +166,23 @@ def notes(plan: Plan) -> list[str]:
         )
         % {"power": percent(plan.power)},
     ]
+    kinds = {part.kind for one in plan.points[0].hypotheses for part in one.parts}
+    if "threshold_order" in kinds:
+        said.append(
+            gettext(
+                "That of levels at which half of the runs converge is on the scale of their factor "
+                "(doublings, where that is logarithmic), from a normal approximation; where such a "
+                "level lies beyond those that are run there is none."
+            )
+        )
+    if "peak" in kinds:
+        said.append(
+            gettext(
+                "A peak has no smallest effect: whether it is found depends on its place and its "
+                "shape, not on one number. Means that are stated (--expected) ask for one of any "
+                "height."
+            )
+        )
     if plan.declared is not None:
         said.append(
             gettext(

@@ -274,3 +274,18 @@ def test_a_half_width_that_stops_the_study_is_a_target(cli: Cli, tmp_path: Path)
     (one,) = found["reached"]
     assert (one["target"]["id"], one["target"]["value"]) == ("accuracy.diff.depth", 0.014)
     assert one["n"] == pytest.approx(7, abs=2)  # t quantile at 96%, .01 * sqrt(2 / n)
+
+
+def test_what_has_no_smallest_effect_is_said() -> None:
+    from vggstudy.analysis.planning.ahead import HypothesisAhead, PartAhead, Prediction
+    from vggstudy.analysis.planning.planning import Plan
+    from vggstudy.report.words.power import notes
+
+    def said(kind: str) -> str:
+        part = PartAhead("x", kind, 0.5, None)
+        one = HypothesisAhead("H1", 0.5, 0.0, 0.0, 0.5, (part,))
+        return " ".join(notes(Plan((), (Prediction(4, 20, (), (one,)),), 4, None, 9, 20, 0, 0.8)))
+
+    assert "A peak has no smallest effect" in said("peak")
+    assert "on the scale of their factor" in said("threshold_order")
+    assert "peak" not in said("claim")

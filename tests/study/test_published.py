@@ -16,6 +16,7 @@ import pytest
 from vggstudy.analysis import AnalysisResult, ClaimSet
 from vggstudy.report import write_report
 from vggstudy.report.citing.verify import verify_paper
+from vggstudy.report.page.paper import paper_figures
 from vggstudy.report.words.comparing import sentences, shown
 from vggstudy.study.analyze import analyze_source, published_claims
 from vggstudy.study.comparing import Compared, compare_two
@@ -140,3 +141,18 @@ def test_the_readme_cites_what_is_published() -> None:
     verification = verify_paper(ROOT / "README.md", claims)
     assert verification.mismatches == ()
     assert verification.checked >= 3
+
+
+def test_every_figure_of_the_gallery_is_one_of_the_published_study() -> None:
+    page = (ROOT / "docs" / "gallery.md").read_text("utf-8")
+    plotted = re.findall(r'^result\.plot\("([^"]+)"\)$', page, re.MULTILINE)
+    exported = re.findall(
+        r"^    vggstudy export STUDY --figures DIR --match (.+)$", page, re.MULTILINE
+    )
+    pictures = re.findall(r"\(images/gallery/([^)]+)\.png\)", page)
+    assert plotted == exported
+    assert pictures == [name.replace(".", "-") for name in plotted]
+    kept = {path.stem for path in (ROOT / "docs" / "images" / "gallery").iterdir()}
+    assert kept == {*pictures}
+    source, result = analysed(FIRST)
+    assert {*plotted} <= {*paper_figures(result, context=report_context(source))}

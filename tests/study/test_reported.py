@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from vggstudy.errors import AnalysisError
+from vggstudy.ledger import StudyStore
 from vggstudy.protocol import parse_protocol
+from vggstudy.study.analyze import analyze
 from vggstudy.study.reported import warn_of_gaps
+from vggstudy.study.study import Study
 from vggstudy.study.trainers import quantities
 
 TEXT = """
@@ -57,3 +62,11 @@ def test_runs_must_report_what_outcomes_and_label_rule_name(
 ) -> None:
     protocol = parse_protocol(TEXT.replace("RULE", rule))
     assert quantities(protocol) == ("val_loss", "reward", *more)
+
+
+def test_an_outcome_that_no_run_has_reported_is_not_said_to_be_unknown(tmp_path: Path) -> None:
+    text = TEXT.replace("RULE", "").replace("[trainer]", "[design.factors]\nlr = [1, 2]\n[trainer]")
+    study = Study(parse_protocol(text), text=text, path=tmp_path / "own")
+    StudyStore.create(study.path, text, study.protocol.digest(), study.protocol.name)
+    with pytest.raises(AnalysisError, match="has reported 'val_loss' yet"):
+        analyze(study)

@@ -118,6 +118,45 @@ def test_a_run_without_a_value_needs_somebody_to_say_whether_it_failed(losses: P
     assert (told.table.count("converged"), told.table.count("diverged")) == (9, 2)
 
 
+def test_minus_infinity_is_no_value_either(losses: Path) -> None:
+    losses.write_text(LOSSES.replace("3.34", "-inf").replace("9.9", "inf"))
+    asked = {"factors": ["lr"], "outcomes": ["val_loss"], "replicate": "run"}
+    advised = "val_loss > -inf and val_loss < inf"
+    with pytest.raises(AnalysisError, match=advised):
+        open_source(losses, **asked)  # type: ignore[arg-type]
+    assert len(open_source(losses, **asked, where=advised).table) == 9  # type: ignore[arg-type]
+    told = open_source(losses, **asked, succeeds="val_loss < 4")  # type: ignore[arg-type]
+    assert (told.table.count("converged"), told.table.count("diverged")) == (9, 2)
+
+
+@pytest.mark.parametrize("word", ["True", "true", "TRUE"])
+def test_true_is_true_in_a_condition_however_the_file_writes_it(tmp_path: Path, word: str) -> None:
+    path = tmp_path / "solved.csv"
+    path.write_text("a,seed,solved\n1,0,True\n1,1,False\n1,2,True\n")
+    asked = {"factors": ["a"], "outcomes": ["solved"], "succeeds": f"solved = {word}"}
+    assert open_source(path, **asked).table.count("converged") == 2  # type: ignore[arg-type]
+    rest = open_source(path, factors=["a"], outcomes=["solved"], where=f"solved != {word}")
+    assert len(rest.table) == 1
+
+
+def test_a_seed_by_another_case_is_named_and_is_no_factor(losses: Path) -> None:
+    losses.write_text(LOSSES.replace("run,", "Seed,").replace("9,0.01,pilot one,9.9\n", ""))
+    for factors in (["lr"], "auto"):
+        with pytest.raises(AnalysisError, match="'Seed' would do, were it called 'seed'"):
+            open_source(losses, factors=factors, outcomes=["val_loss"])
+
+
+@pytest.mark.parametrize(("end", "open_too"), [("failed", False), ("annealed", True)])
+def test_how_a_run_ended_in_import_s_words_is_no_factor(end: str, open_too: bool) -> None:
+    rows = [(lr, seed, "finished" if seed else end) for lr in (1, 2) for seed in range(4)]
+    frame = pd.DataFrame(rows, columns=["lr", "seed", "status"]).assign(loss=range(8))
+    if open_too:
+        with pytest.raises(TableOptionError, match="'status' may be factors or not"):
+            open_source(frame, factors="auto", outcomes=["loss"])
+    else:
+        assert open_source(frame, factors="auto", outcomes=["loss"]).table.factors == ("lr",)
+
+
 def test_a_condition_must_not_contradict_labels_and_keeps_crashes() -> None:
     frame = pd.DataFrame(
         {

@@ -245,7 +245,7 @@ def _from_study(study: Study) -> Source:
     if asked := [name for name in names if name in ENSEMBLE_OUTCOMES]:
         frames |= dict.fromkeys(asked, _ensembles(study, frame))
     for outcome in names:
-        _require_measured(frames[outcome], outcome)
+        _require_measured(study, frames[outcome], outcome)
     first, *further = (study_table(study, name, own) for name, own in frames.items())
     if settings.target is not None:
         further.append(_study_times(study, settings.target, frame))
@@ -286,7 +286,9 @@ def study_table(study: Study, outcome: str, frame: pd.DataFrame) -> RunTable:
     return table.of_every_run() if counts else table
 
 
-def _require_measured(frame: pd.DataFrame, outcome: str) -> None:
+def _require_measured(study: Study, frame: pd.DataFrame, outcome: str) -> None:
     """The protocol's outcome must be something that runs record."""
+    if outcome not in frame.columns and study.protocol.trainer is not None:
+        raise AnalysisError(f"no run of {study.path} has reported {outcome!r} yet")
     if outcome not in frame.columns:
         raise AnalysisError(not_recorded("analysis.outcome", outcome))

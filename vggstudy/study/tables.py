@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast, get_args
 
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.protocol import AnalysisSettings, LabelRule, Protocol
@@ -299,11 +299,15 @@ def _by_role(
     """
     from vggstudy.analysis.data.request import LABEL_COLUMNS, REPLICATE_COLUMNS, replicate_in
     from vggstudy.analysis.data.roles import roles_of
+    from vggstudy.imports.runs import Status
 
     frame = read_rows(source, (), asked, settings).frame
     columns = [str(name) for name in frame.columns]
     number = replicate_in(columns, asked.get("replicate"))
-    known = {settings.outcome, *settings.outcomes, *LABEL_COLUMNS, *REPLICATE_COLUMNS}
+    known = {settings.outcome, *settings.outcomes, *LABEL_COLUMNS}
+    known |= {name for name in columns if name.lower() in REPLICATE_COLUMNS}
+    if "status" in columns and {*frame["status"]} <= {*get_args(Status)}:
+        known.add("status")  # of `vggstudy import`
     known |= {"majority_rate", "init_seed", "data_seed", *asked.get("average_over", ())}
     parts = (asked.get("label"), asked.get("last"), asked.get("time"), asked.get("reached"))
     known |= {name for name in parts if name}
@@ -341,12 +345,14 @@ def read_rows(
     compared = [] if where is None else [one.column for one in read_condition(where)]
     texts = [*factors, *compared]
     if isinstance(source, Path):
-        file = read_table_file(source, texts)
+        file = read_table_file(source, texts, wide=wide)
     else:
         file = TableFile(source, RowNames())
     if "also" in asked:
         first = str(source) if isinstance(source, Path) else "data frame"
-        more = [(str(path), read_table_file(Path(path), texts)) for path in asked["also"]]
+        more = [
+            (str(path), read_table_file(Path(path), texts, wide=wide)) for path in asked["also"]
+        ]
         file = joined([(first, file), *more])
     if wide is not None:
         file = unfolded(file, wide, settings.outcome)

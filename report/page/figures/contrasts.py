@@ -80,7 +80,7 @@ def draw_contrasts(panels: Sequence[ContrastPanel], scale: Scale, canvas: Canvas
     width = (canvas.width - GAP * (columns - 1)) / columns - LEFT - 2
     titles = [wrapped(panel.title, width, TITLE * 1.1) for panel in panels]
     below = [lines_below(panel.difference, width) for panel in panels]
-    head = LINE * max(map(len, titles)) + SPACE
+    head = LINE * max(map(len, titles)) + SPACE + 4
     between = LINE * max(map(len, below)) + 2 * SPACE
     names = names_of(scale, width)
     step = head + PLOT + between + BELOW + names.height + SPACE

@@ -122,6 +122,7 @@ def _recolour(figure: Figure) -> None:
     """Put real colours in the places of the report's."""
     from matplotlib.artist import Artist
     from matplotlib.colors import to_hex, to_rgba
+    from matplotlib.text import Text
 
     def real(value: Any) -> Any:
         if isinstance(value, str) and value.lower() in ("none", "auto"):
@@ -135,7 +136,10 @@ def _recolour(figure: Figure) -> None:
             return found or value
         return to_rgba(found, alpha)
 
-    for artist in figure.findobj(Artist):
+    artists = figure.findobj(Artist)
+    # What stands behind a text is no child of its.
+    artists += [box for text in figure.findobj(Text) if (box := text.get_bbox_patch()) is not None]
+    for artist in artists:
         for name in ("color", "facecolor", "edgecolor", "markerfacecolor", "markeredgecolor"):
             get, put = (getattr(artist, f"{verb}_{name}", None) for verb in ("get", "set"))
             if get is not None and put is not None:

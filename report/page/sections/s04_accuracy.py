@@ -27,13 +27,15 @@ from vggstudy.report.words.names import capitalise, friendly
 from vggstudy.rounding import round_number
 
 
-def build(view: StudyView) -> Section:
-    """Build the section."""
+def build(view: StudyView) -> Section | None:
+    """Build the section; none where no run converged."""
     axis = view.axis
     name = gettext("the factors") if axis is None else axis.label
     measure = capitalise(friendly(view.outcome))
     title = gettext("%(measure)s against %(factor)s") % {"measure": measure, "factor": name}
     converged = sum(cell.k for cell in view.cells)
+    if not converged:
+        return None
     values = {
         "axis": name,
         "measure": friendly(view.outcome),
@@ -41,7 +43,7 @@ def build(view: StudyView) -> Section:
         "runs": sum(cell.n for cell in view.cells),
         "judged": view.judged,
         "bounded": view.result.table.bounds is not None,
-        "picture": None if axis is None or not converged else _picture(view, axis),
+        "picture": None if axis is None else _picture(view, axis),
         "best": threshold_picture(view, "best"),
         "peak": threshold_picture(view, "peak"),
         "associations": associations_table(view),

@@ -160,6 +160,60 @@ def test_json_that_is_no_table_is_refused(tmp_path: Path, text: str, message: st
         read_table_file(path)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"m": {"0": "a", "1": "b"}, "score": {"0": 1, "1": 2}}',
+        '{"runs": [{"m": "a", "score": 1}]}',
+    ],
+)
+def test_an_object_that_holds_all_runs_is_refused_with_what_to_write(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "runs.json"
+    path.write_text(text)
+    with pytest.raises(AnalysisError, match="one object a run"):
+        read_table_file(path)
+
+
+def test_a_run_alone_whose_values_are_all_inside_objects_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "run.json"
+    path.write_text('{"config": {"lr": 0.1}, "metrics": {"loss": 1}}')
+    assert list(read_table_file(path).frame) == ["config.lr", "metrics.loss"]
+
+
+def test_blanks_around_names_do_not_belong_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("optimizer, seed , test_accuracy\nadam, 1, 0.8\n" + 'sgd, 2, "0.9"\n')
+    frame = read_table_file(path, ["optimizer"]).frame
+    assert frame.to_dict("list") == {
+        "optimizer": ["adam", "sgd"],
+        "seed": [1, 2],
+        "test_accuracy": [0.8, 0.9],
+    }
+    path.write_text("a,b , c\nx, y,z\n")
+    assert read_table_file(path).frame.to_dict("list") == {"a": ["x"], "b": [" y"], "c": ["z"]}
+
+
+def test_a_run_that_left_no_number_is_not_taken_for_none_in_a_wide_table(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    path.write_text("m,note,seed_0,seed_1\na,nan,0.9,\nb,x,0.8, NaN\n")
+    with pytest.raises(AnalysisError, match=r"'b,x,0.8, NaN' has a run without a number \(NaN\)"):
+        read_table_file(path, wide="seed_*")
+    path.write_text("m,note,seed_0,seed_1\na,nan,0.9,\nb,x,0.8,\n")
+    assert len(read_table_file(path, wide="seed_*").frame) == 2
+
+
+def test_a_name_that_occurs_twice_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "runs.csv"
+    for header in ("m,seed,score,score", "m,seed,score, score"):
+        path.write_text(f"{header}\na,0,0.5,0.1\n")
+        with pytest.raises(AnalysisError, match="'score' occurs more than once"):
+            read_table_file(path)
+    path.write_text("m,seed,,\na,0,0.5,0.1\n")
+    assert list(read_table_file(path).frame) == ["m", "seed", "Unnamed: 2", "Unnamed: 3"]
+
+
 def test_objects_inside_objects_are_columns(tmp_path: Path) -> None:
     path = tmp_path / "runs.jsonl"
     path.write_text('{"config": {"lr": 0.1}, "tags": ["x"], "test_accuracy": 0.5}\n', "utf-8")

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
+import vggstudy as vs
 from vggstudy.analysis.data.cells import Cells
 from vggstudy.analysis.data.contrasts import Contrast
 from vggstudy.analysis.data.table import RunTable
@@ -78,6 +80,46 @@ def test_seeds_without_all_their_runs_are_left_out_and_counted(make_table: Table
     assert (found.seeds, found.incomplete) == (("2", "3", "4", "5"), 2)
     finding = _estimate(cells, ARMS)
     assert [note.code for note in finding.cautions] == ["few_seeds", "seeds_left_out"]
+
+
+def _extreme(failed: list[int]) -> pd.DataFrame:
+    """Five seeds in two cells of accuracies that swing from one end to the other."""
+    values = {0: [0.02, 0.98, 0.01, 0.99, 0.9], 1: [0.99, 0.03, 0.97, 0.02, 0.95]}
+    return pd.DataFrame(
+        [
+            {"a": a, "seed": i, "test_accuracy": x, "label": "converged"}
+            for a, row in values.items()
+            for i, x in enumerate(row)
+        ]
+    ).assign(
+        label=lambda rows: [
+            "crashed" if (a, i) == (1, 4) else "failed_to_learn" if a and i in failed else label
+            for a, i, label in zip(rows["a"], rows["seed"], rows["label"], strict=True)
+        ]
+    )
+
+
+@pytest.mark.parametrize("failed", [[], [1, 3]])
+def test_limits_over_seeds_stay_where_a_difference_of_fractions_can_be(failed: list[int]) -> None:
+    asked = {"factors": ["a"], "outcomes": ["test_accuracy"], "claims": ["expected.diff.a"]}
+    claims = vs.analyze(_extreme(failed), **asked).claims  # type: ignore[arg-type]
+    for name in ("accuracy.diff.a", "expected.diff.a", "accuracy.mean", "expected.mean"):
+        claim = claims[name]
+        assert claim.low is not None, name
+        assert claim.high is not None, name
+        assert claim.estimate is not None, name
+        least = -1 if "diff" in name else 0
+        assert least <= claim.low <= claim.estimate <= claim.high <= 1, name
+    wide = claims["expected.diff.a"]
+    assert (wide.low, wide.high) == (-1, 1)
+
+
+def test_no_more_runs_converged_than_entered() -> None:
+    claim = vs.analyze(_extreme([1]), factors=["a"]).claims["expected.diff.a"]
+    assert (claim.k, claim.n) == (
+        7,
+        8,
+    )  # four seeds ran in both cells, and one of their runs failed
 
 
 def test_fewer_than_three_seeds_are_refused(make_table: TableMaker) -> None:

@@ -29,7 +29,7 @@ from vggstudy.analysis.estimators.threshold import (
     separate_lines,
     shared_lines,
 )
-from vggstudy.analysis.estimators.threshold_difference import Shift, shift_of
+from vggstudy.analysis.estimators.threshold_difference import Shift, Sides, shift_of, sides_of
 from vggstudy.analysis.notes import Note
 from vggstudy.analysis.numbers.arrays import FloatArray
 
@@ -242,6 +242,61 @@ def _shift(rows: dict[Any, list[int]], n: int = 5) -> Shift:
     found = shift_of(lines, 1, 0, direction="increasing", confidence=0.95)
     assert isinstance(found, Shift)
     return found
+
+
+@pytest.mark.parametrize("falls", [False, True])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        {"a": [0, 0, 1, 2, 4, 5, 5, 5], "b": [0, 0, 0, 1, 1, 3, 4, 5]},
+        {"a": [0, 1, 3, 4, 5, 5, 5, 5], "b": [0, 0, 0, 0, 0, 0, 1, 1]},  # b beyond its levels
+        {"a": [4, 5, 5, 5, 5, 5, 5, 5], "b": [0, 0, 0, 0, 0, 1, 0, 2]},  # and a before them
+        {"a": [0, 0, 0, 0, 0, 0, 0, 1], "b": [0, 0, 1, 2, 4, 5, 5, 5]},
+    ],
+)
+def test_sides_of_a_difference_are_those_of_its_limits(rows: Any, falls: bool) -> None:
+    table = _table({name: k[::-1] if falls else k for name, k in rows.items()})
+    needed = _needed(table)
+    direction: Any = "decreasing" if falls else "increasing"
+    lines = separate_lines(
+        Cells.from_table(table),
+        needed.axis,
+        tuple(strata_of(table, needed.axis)),
+        probability=0.5,
+        direction=direction,
+    )
+    assert not isinstance(lines, Note)
+    for confidence in (0.5, 0.95):
+        asked = {"direction": direction, "confidence": confidence}
+        whole = shift_of(lines, 1, 0, **asked)
+        assert isinstance(whole, Shift)
+        for against in (-6.5, -4.0, -1.7, 0.0, 0.6, 1.7, 4.0, 6.5):
+            sides = sides_of(lines, 1, 0, **asked, against=against)
+            assert isinstance(sides, Sides)
+            assert (sides.low > against, sides.high < against) == (
+                whole.low > against,
+                whole.high < against,
+            )
+            assert sides.estimate == pytest.approx(whole.estimate)
+
+
+def test_the_delta_method_comes_to_the_profile_where_runs_are_many() -> None:
+    """With 400 runs a cell the likelihood is nearly a parabola."""
+    rows = {"a": [7, 48, 200, 352, 393, 399, 400, 400]}
+    rows["b"] = [2, 7, 20, 48, 200, 352, 393, 399]
+    table = _table(rows, 400)
+    needed = _needed(table)
+    strata = tuple(strata_of(table, needed.axis))
+    cells = Cells.from_table(table)
+    direction: Direction = "increasing"
+    lines = separate_lines(cells, needed.axis, strata, direction=direction, probability=0.5)
+    assert not isinstance(lines, Note)
+    whole = shift_of(lines, 1, 0, direction=direction, confidence=0.95)
+    sides = sides_of(lines, 1, 0, direction=direction, confidence=0.95, against=0.0)
+    assert isinstance(whole, Shift)
+    assert isinstance(sides, Sides)
+    assert sides.se is not None
+    assert (whole.high - whole.low) / 2 == pytest.approx(CHI**0.5 * sides.se, rel=0.03)
 
 
 def test_a_difference_has_the_limits_of_a_search_over_pairs_of_levels() -> None:

@@ -221,6 +221,12 @@ def test_runs_that_determine_their_own_fit_have_no_influence_on_the_others() -> 
     assert np.isfinite(found.studentized).all()
 
 
+def test_a_run_beside_others_that_are_fitted_exactly_has_a_finite_residual() -> None:
+    found = influence(fit_ols(np.ones((6, 1)), np.array([9 / 7 + 0.9, *[0.9] * 5])))
+    assert found.studentized[0] > 1e6  # its square is 5 and a rounding, of 5 degrees of freedom
+    assert np.isfinite(found.studentized).all()
+
+
 def test_exact_fits_and_too_few_runs_are_refused() -> None:
     with pytest.raises(ValueError, match="2 runs cannot determine 2 coefficients"):
         fit_ols(np.eye(2), np.ones(2))

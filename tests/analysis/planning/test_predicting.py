@@ -115,6 +115,27 @@ def test_five_seeds_foretell_the_widths_of_thirty(reference: Path) -> None:
     assert np.mean(held) > 0.7  # of 36, where 80% are expected
 
 
+def test_nothing_is_foretold_too_wide_or_too_narrow_over_many_splits(reference: Path) -> None:
+    """Standard errors of cells from five seeds, against the 25 others of the same ledger."""
+    table, rng = _read(reference, "balanced30"), np.random.default_rng(3)
+    seeds, ratios = np.array([int(name) for name in table.replicate]), []
+    for _ in range(30):
+        first = np.isin(seeds, rng.permutation(30)[:5])
+        cells = Cells.from_table(table.part(np.flatnonzero(first)))
+        pilot = read_pilot(cells, [], shared_seeds=False)
+        rest = Cells.from_table(table.part(np.flatnonzero(~first)))
+        for i, code in enumerate(pilot.model.codes):
+            (j,) = np.flatnonzero((rest.codes == code).all(axis=1))
+            if pilot.k[i] >= 2 and rest.k[j] >= 10:
+                foretold = pilot.model.sd[0, i] ** 2 / pilot.model.converges[i]
+                ratios.append(np.log(foretold * rest.k[j] / rest.n[j] / rest.variance[j]) / 2)
+    # Some 190 independent ones (6 splits of 32 cells), each known to a third: 0.024.
+    assert np.exp(np.mean(ratios)) == pytest.approx(1, abs=0.07)
+    # A variance of 4 degrees of freedom against one of 24: 0.38, were nothing drawn together.
+    assert np.std(ratios) < 0.36
+    assert np.mean(np.abs(np.expm1(ratios)) < 0.15) == pytest.approx(0.4, abs=0.08)
+
+
 def test_the_main_ledger_foretells_the_widths_of_like_cells(reference: Path) -> None:
     """Both ledgers were made with other spreads and rates, which are known and accounted for."""
     obtained, true = _obtained(reference), _true(reference)

@@ -63,3 +63,9 @@ def test_data_that_are_too_many_for_a_link_have_none() -> None:
     rows = [[i] for i in range(MOST_DATA // 4)]
     assert download("few.csv", ["n"], rows[:9]).href.startswith("data:text/csv")
     assert download("many.csv", ["n"], rows).href == ""
+
+
+def test_what_no_figure_has_places_for_is_a_table_without_apology(page: str) -> None:
+    assert '<details class="as-text" id="fig-accuracy">' in page
+    assert '<figure id="fig-accuracy"' not in page
+    assert "dots are runs, the thin mark is their mean" not in page

@@ -9,12 +9,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.errors import AnalysisError
 from vggstudy.report import render
 from vggstudy.report.page.figures import files
-from vggstudy.report.page.figures.style import VARIABLES
+from vggstudy.report.page.figures.slopes import SlopePanel, draw_slopes
+from vggstudy.report.page.figures.style import VARIABLES, Canvas
 from vggstudy.report.page.paper import PaperFigure, chosen, paper_figures
 
 
@@ -60,10 +64,21 @@ def test_a_file_has_the_width_that_was_asked_for(
 
 
 def test_no_colour_of_the_page_is_left(figures: dict[str, PaperFigure]) -> None:
-    for name in ("accuracy", "converged", "converged.cells", "accuracy.diff"):
-        text = figures[name].printed("svg").decode()
+    texts = {name: one.printed("svg").decode() for name, one in figures.items()}
+    for name, text in texts.items():
         assert not [sentinel for sentinel in VARIABLES if sentinel in text], name
-        assert "#4590c0" in text or name == "converged.cells"
+    assert all("#4590c0" in texts[name] for name in ("accuracy", "converged", "accuracy.diff"))
+
+
+def test_what_stands_behind_a_text_has_the_colour_of_paper() -> None:
+    panel = SlopePanel("t", ((0.0, 50.0), (0.0, 50.0)), None, None, ())
+
+    def draw(canvas: Canvas) -> Figure:
+        return draw_slopes([panel], canvas, limits=(0.0, 100.0), percent=True)
+
+    figure = files.draw_printed(draw, key="k", width=3.25, font="sans")
+    boxes = [box for text in figure.findobj(Text) if (box := text.get_bbox_patch()) is not None]
+    assert [to_hex(box.get_facecolor()) for box in boxes] == ["#ffffff"]
 
 
 SCRIPT = """

@@ -17,6 +17,7 @@ from vggstudy.training.lanes.streams import (
     CudaRecorder,
     HostStream,
     distinct_streams,
+    flat_bytes,
     lane_streams,
 )
 
@@ -164,3 +165,17 @@ def test_a_body_that_fails_ends_the_capture_and_keeps_its_own_error(
     # The allocator may still ask a graph whose capture could not be ended: it must not go.
     assert ("reset" in cuda) == ends
     assert bool(module.BROKEN) == (not ends)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_weights_come_to_the_host_by_their_bytes_in_whatever_layout(
+    layout: torch.memory_format,
+) -> None:
+    weights = torch.randn(3, 5, 2, 4).to(memory_format=layout)
+    copy = torch.empty_like(weights)
+    for start in range(0, 480, 100):
+        flat_bytes(copy)[start : start + 100].copy_(flat_bytes(weights)[start : start + 100])
+    assert torch.equal(copy, weights)
+    assert copy.stride() == weights.stride()
+    for scalar in (torch.tensor(3, dtype=torch.int64), torch.tensor(True)):
+        assert flat_bytes(scalar).numel() == scalar.element_size()

@@ -94,6 +94,9 @@ class Reported:
         missing = [name for name in names if name not in known and name != "epochs"]
         if not missing:
             return None
+        if texts := [name for name in missing if name in (self.final or {})]:
+            value = shown((self.final or {})[texts[0]])
+            return f"{texts[0]} at its end is no number: {value} (true and false are 1 and 0)"
         there = ", ".join(sorted(known)[:20]) or "nothing"
         return f"it did not report {', '.join(missing)} at its end; reported: {there}"
 

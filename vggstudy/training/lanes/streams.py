@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import cache, partial
+from threading import Lock
 from typing import Any, Protocol
 
 import torch
@@ -21,6 +22,9 @@ from vggstudy.training.pending import READY, Done, Pending, PendingNumbers
 FINDS_GENERATORS = TorchVersion(torch.__version__) >= "2.14"
 """Whether a capture finds the generators that it draws from by itself, which torch does from 2.14
 on (pull request 176753); telling it is a warning there."""
+
+STAGED_BYTES = 2**24
+"""Page-locked bytes through which weights come to the host, a part at a time."""
 
 BROKEN: list[torch.cuda.CUDAGraph] = []
 """Captures that could not be ended. Up to torch 2.12 the allocator goes on asking such a graph
@@ -182,9 +186,28 @@ class _Timed:
 
 def _bring(copy: Tensor, event: torch.cuda.Event) -> Tensor:
     """Bring a copy to the host once it has been made; the calling thread alone waits."""
-    with torch.cuda.stream(_copying_stream(copy.device)):
+    host = torch.empty_like(copy, device="cpu")
+    there, here = flat_bytes(copy), flat_bytes(host)
+    staging, lock = _staging()
+    with lock, torch.cuda.stream(_copying_stream(copy.device)):
         event.wait(torch.cuda.current_stream(copy.device))
-        return copy.cpu()
+        for start in range(0, len(there), STAGED_BYTES):
+            part = there[start : start + STAGED_BYTES]
+            staging[: len(part)].copy_(part, non_blocking=True)
+            torch.cuda.current_stream(copy.device).synchronize()
+            here[start : start + len(part)].copy_(staging[: len(part)])
+    return host
+
+
+def flat_bytes(tensor: Tensor) -> Tensor:
+    """All bytes of a dense tensor, in the order of its memory."""
+    return tensor.as_strided((tensor.numel(),), (1,)).view(torch.uint8)
+
+
+@cache
+def _staging() -> tuple[Tensor, Lock]:
+    """Page-locked memory through which copies come, several times as quickly as without."""
+    return torch.empty(STAGED_BYTES, dtype=torch.uint8, pin_memory=True), Lock()
 
 
 @cache
