@@ -32,6 +32,7 @@ from vggstudy.analysis.hypotheses.judge import HypothesisResult, judge
 from vggstudy.analysis.hypotheses.registered import registered
 from vggstudy.analysis.models.fit import FittedModels, fit_models
 from vggstudy.analysis.notes import Caution, Named, Note, say
+from vggstudy.analysis.numbers.arrays import FloatArray
 from vggstudy.analysis.numbers.bootstrap import Method
 from vggstudy.analysis.numbers.looks import Look
 from vggstudy.analysis.numbers.resampling import CHUNK_DRAWS
@@ -377,6 +378,8 @@ def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
         found.append(say("cells_without_converged", n=none, cells=planned))
     if cells.table.lower_is_better:
         found.append(say("lower_is_better", factor=cells.table.outcome))
+    if not cells.table.judged and _zero_or_one(cells.table.value):
+        found.append(say("zero_or_one", factor=cells.table.outcome))
     flat = int(cells.flat.sum())
     if flat:
         one, several = "flat_cell_unjudged", "flat_cells_unjudged"
@@ -384,6 +387,12 @@ def _gaps(cells: Cells, flow: Flow) -> tuple[Note, ...]:
             one, several = "flat_cell", "flat_cells"
         found.append(say(one) if flat == 1 else say(several, n=flat))
     return tuple(found)
+
+
+def _zero_or_one(values: FloatArray) -> bool:
+    """Whether an outcome says no more than yes and no."""
+    finite = values[np.isfinite(values)]
+    return set(finite[:3].tolist()) <= {0.0, 1.0} and set(np.unique(finite)) == {0.0, 1.0}
 
 
 def _holes(cells: Cells) -> list[Note]:

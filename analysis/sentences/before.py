@@ -44,6 +44,10 @@ BEFORE = {
         "no factor, since a column before it says the same: %(names)s", names=Kind.FACTORS
     ),
     "lower_is_better": Sentence("lower values of %(factor)s are better"),
+    "zero_or_one": Sentence(
+        '%(factor)s is 0 or 1 in every run: --succeeds "%(factor)s = 1" makes it a probability '
+        "with exact limits"
+    ),
     "rows_averaged": Sentence(
         "%(n)s rows are averaged over %(names)s to %(runs)s runs of %(k)s rows each",
         names=Kind.FACTORS,

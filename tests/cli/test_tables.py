@@ -72,3 +72,17 @@ def test_orders_of_levels_are_options(cli: Cli, tmp_path: Path) -> None:
     assert "algo=SAC..PPO" in cli("cite", *table, "--levels", "algo=SAC,PPO").out
     assert cli("cite", *table, "--levels", "algo").code == 2
     assert cli("cite", *table, "--levels", "algo=SAC,APO").code == 2
+
+
+def test_an_outcome_of_yes_and_no_is_told_what_makes_it_a_probability(
+    cli: Cli, tmp_path: Path
+) -> None:
+    rows = "".join(f"{m},{s},{int(s < 3 + 2 * (m == 'b'))}\n" for m in "ab" for s in range(6))
+    (tmp_path / "yes.csv").write_text(f"m,seed,solved\n{rows}")
+    asked = ("analyze", "yes.csv", "--factors", "m")
+    assert '--succeeds "solved = 1"' in cli(*asked, "--outcome", "solved").out
+    judged = cli(*asked, "--outcome", "solved", "--succeeds", "solved = 1")
+    assert (judged.code, "makes it a probability" in judged.out) == (0, False)
+    assert "12 finished, 8 converged" in judged.out
+    (tmp_path / "yes.csv").write_text(f"m,seed,solved\n{rows}".replace("a,0,1", "a,0,2"))
+    assert "makes it a probability" not in cli(*asked, "--outcome", "solved").out
