@@ -26,6 +26,8 @@ SCREENSHOTS = "VGGSTUDY_SCREENSHOTS"
 WIDTHS = (390, 700, 1200)
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>"
 
+REFERENCE = Path(__file__).parents[3] / "report" / "reference"
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
@@ -52,7 +54,7 @@ def pages(
     make_result: Callable[..., AnalysisResult],
     context: ReportContext,
 ) -> dict[str, Path]:
-    """A study with everything, all runs failed, losses (in Korean too), and many cells."""
+    """A study with everything, all runs failed, losses (in Korean too), many cells; a real one."""
     folder = tmp_path_factory.mktemp("pages")
     frame = pd.concat(
         [make_runs().assign(depth=d, data_norm=n) for d in (11, 13, 19) for n in (False, True)]
@@ -80,7 +82,8 @@ def pages(
     }
     for name, text in cases.items():
         (folder / f"{name}.html").write_text(text, "utf-8")
-    return {name: folder / f"{name}.html" for name in cases}
+    made = {name: folder / f"{name}.html" for name in cases}
+    return {**made, "published": REFERENCE / "depth-batch-norm-cpu" / "report.html"}
 
 
 def opened(browser: Browser, path: Path, *, width: int = 1200, dark: bool = False) -> Page:
@@ -102,7 +105,7 @@ def keep(page: Page, name: str) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large", "korean"])
+@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large", "korean", "published"])
 def test_axe_finds_no_violation(
     case: str, dark: bool, browser: Browser, pages: dict[str, Path]
 ) -> None:
@@ -126,7 +129,7 @@ def _said(violation: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large", "korean"])
+@pytest.mark.parametrize("case", ["tiny", "failed", "losses", "large", "korean", "published"])
 def test_the_page_never_scrolls_sideways(
     case: str, width: int, browser: Browser, pages: dict[str, Path]
 ) -> None:
@@ -219,7 +222,7 @@ def test_a_published_report_prints_a_summary_of_one_page_and_an_article_of_twelv
     study: str, browser: Browser
 ) -> None:
     """Numbers of pages hang on the machine's fonts: those of the development environment."""
-    path = Path(__file__).parents[3] / "report" / "reference" / study / "report.html"
+    path = REFERENCE / study / "report.html"
     opened_page, summary = browser.new_page(), browser.new_page()
     opened_page.goto(path.as_uri())
     assert sheets(printed(opened_page, ".opens", ".opens ~ section", "footer")) <= 12
