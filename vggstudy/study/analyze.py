@@ -153,7 +153,7 @@ def _settings(source: Source) -> dict[str, Any]:
 
 def _looks(source: Source) -> dict[str, Any]:
     """The look at which a study is analysed, and what is to be said of early ones."""
-    from vggstudy.analysis.api import unfinished
+    from vggstudy.analysis.data.cautions import unfinished
     from vggstudy.study.looking import cautions
 
     study = source.study
