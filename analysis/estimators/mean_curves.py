@@ -8,6 +8,7 @@ averaged with equal weights; where runs share seeds across cells, every seed giv
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ from vggstudy.analysis.data.levels import Level, canonical_level, write_level
 from vggstudy.analysis.data.outcomes import is_fraction
 from vggstudy.analysis.data.run_curves import RunCurves, levels_in
 from vggstudy.analysis.numbers.arrays import FloatArray
-from vggstudy.analysis.numbers.curve_bands import CurveBandFit, Sample, curve_band
+from vggstudy.analysis.numbers.curve_bands import CurveBandFit, Sample, curve_bands
 from vggstudy.analysis.numbers.resampling import claim_generator
 from vggstudy.errors import AnalysisError
 
@@ -132,7 +133,8 @@ class CurveSet:
         if not cells:
             raise AnalysisError(f"no run has a curve of {measure!r} there")
         weights = {cell: 1 / len(cells) for cell in cells}
-        return self._curve(measure, cells, weights, _written(held), len(cells), ended)
+        asked = _Asked.of(measure, cells, weights, _written(held), len(cells), ended)
+        return self._curves([asked])[0]
 
     def difference(
         self,
@@ -161,6 +163,41 @@ class CurveSet:
         AnalysisError
             If a name or level is unknown, or no such pair of cells has the runs.
         """
+        return self._curves([self._difference(measure, factor, levels, at, ended)])[0]
+
+    def differences(
+        self, measure: str, pairs: Mapping[str, tuple[Level, Level]], *, ended: Ended = "last"
+    ) -> dict[str, MeanCurve]:
+        """The differences that several factors make, as `difference` has them, in one go.
+
+        Parameters
+        ----------
+        measure : str
+        pairs : mapping of str to (level, level)
+            Factor to its earlier and later level.
+        ended
+            As in `mean`.
+
+        Returns
+        -------
+        dict of str to MeanCurve
+            Without factors for which no pair of cells has the runs.
+        """
+        asked = {}
+        for factor, levels in pairs.items():
+            with suppress(AnalysisError):
+                asked[factor] = self._difference(measure, factor, levels, None, ended)
+        return dict(zip(asked, self._curves([*asked.values()]), strict=True))
+
+    def _difference(
+        self,
+        measure: str,
+        factor: str,
+        levels: tuple[Level, Level] | None,
+        at: Mapping[str, Level] | None,
+        ended: Ended,
+    ) -> _Asked:
+        """What `difference` asks for."""
         known = self._levels(factor)
         pair = tuple(map(canonical_level, levels)) if levels else (known[0], known[-1])
         if len(known) < 2 or not set(pair) <= set(known) or pair[0] == pair[1]:
@@ -186,7 +223,7 @@ class CurveSet:
         weights = {two[i]: sign / len(pairs) for two in pairs for i, sign in ((0, -1), (1, 1))}
         written = {factor: "..".join(map(write_level, pair)), **_written(held)}
         used = {cell: cells[cell] for cell in weights}
-        return self._curve(measure, used, weights, written, len(pairs), ended)
+        return _Asked.of(measure, used, weights, written, len(pairs), ended)
 
     def every(
         self, measure: str, *, ended: Ended = "last", least: int = MIN_RUNS
@@ -203,7 +240,8 @@ class CurveSet:
     ) -> MeanCurve:
         """The mean curve of a cell."""
         at = _written(dict(zip(self.factors, cell, strict=True)))
-        return self._curve(measure, {cell: members}, {cell: 1.0}, at, 1, ended)
+        asked = _Asked.of(measure, {cell: members}, {cell: 1.0}, at, 1, ended)
+        return self._curves([asked])[0]
 
     def to_frame(self, *, ended: Ended = "last") -> pd.DataFrame:
         """One row a measure, cell and time: every mean curve with its band.
@@ -268,55 +306,113 @@ class CurveSet:
             )
             raise AnalysisError(msg)
 
-    def _curve(
-        self,
+    def _curves(self, asked: Sequence[_Asked]) -> list[MeanCurve]:
+        """Weighted sums of cells' mean curves with bands; cells of one grid are drawn once."""
+        known: dict[tuple[CellLevels, bytes], FloatArray] = {}
+        samples = [self._samples(one, known) for one in asked]
+        bands = [_without_band(each) for each in samples]
+        for grid in dict.fromkeys(one.time.tobytes() for one in asked):
+            mine = [
+                i
+                for i, one in enumerate(asked)
+                if one.time.tobytes() == grid and min(len(x.curves) for x in samples[i]) >= MIN_RUNS
+            ]
+            made = curve_bands(
+                [samples[i] for i in mine],
+                confidence=self.confidence,
+                rng=lambda one: claim_generator(self.seed, one.name),
+            )
+            for i, band in zip(mine, made, strict=True):
+                bands[i] = band
+        return [self._made(one, band) for one, band in zip(asked, bands, strict=True)]
+
+    def _samples(
+        self, asked: _Asked, known: dict[tuple[CellLevels, bytes], FloatArray]
+    ) -> list[Sample]:
+        """The curves of each cell on the common grid, or of each seed."""
+        values = {}
+        for cell, members in asked.cells.items():
+            key = (cell, asked.time.tobytes())
+            if key not in known:
+                points = (_points(run, asked.measure) for run in members)
+                known[key] = np.array([np.interp(asked.time, *each) for each in points])
+            values[cell] = known[key]
+        if self.shared_seeds and len(asked.cells) > 1:
+            name = f"{asked.measure} curve {dict(asked.at)}"
+            return [_by_seed(asked.cells, values, asked.weights, name)]
+        return [
+            Sample(asked.weights[cell], own, f"{asked.measure} curve of {cell}")
+            for cell, own in values.items()
+        ]
+
+    def _made(self, asked: _Asked, band: CurveBandFit) -> MeanCurve:
+        """A mean curve with its band, inside the range of its measure."""
+        weights = asked.weights.values()
+        limits = (-np.inf, np.inf)
+        if is_fraction(asked.measure):
+            limits = (sum(x for x in weights if x < 0), sum(x for x in weights if x > 0))
+        runs = [run for members in asked.cells.values() for run in members]
+        last = [_points(run, asked.measure)[0][-1] for run in runs]
+        everyone = [r for r in self.runs if tuple(r.levels[f] for f in self.factors) in asked.cells]
+        return MeanCurve(
+            measure=asked.measure,
+            at=asked.at,
+            time=tuple(asked.time.tolist()),
+            estimate=tuple(band.estimate.tolist()),
+            low=_ends(np.maximum(band.low, limits[0])),
+            high=_ends(np.minimum(band.high, limits[1])),
+            runs=tuple(int(sum(end >= t for end in last)) for t in asked.time),
+            n=len(runs),
+            cells=asked.count,
+            left_out=len(everyone) - len(runs),
+            confidence=self.confidence,
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asked:
+    """A weighted sum of mean curves that is asked for.
+
+    Attributes
+    ----------
+    measure : str
+    cells : mapping of levels to sequence of RunCurves
+    weights : mapping of levels to float
+    at : mapping of str to str
+        As in `MeanCurve`.
+    count : int
+        Cells that are averaged, or pairs of them.
+    time : ndarray of shape (T,)
+        The common grid.
+    """
+
+    measure: str
+    cells: Mapping[CellLevels, Sequence[RunCurves]]
+    weights: Mapping[CellLevels, float]
+    at: Mapping[str, str]
+    count: int
+    time: FloatArray
+
+    @classmethod
+    def of(
+        cls,
         measure: str,
         cells: Mapping[CellLevels, Sequence[RunCurves]],
         weights: Mapping[CellLevels, float],
         at: Mapping[str, str],
         count: int,
         ended: Ended,
-    ) -> MeanCurve:
-        """The weighted sum of the cells' mean curves."""
-        runs = [run for members in cells.values() for run in members]
-        points = {id(run): _points(run, measure) for run in runs}
-        time = _grid([points[id(run)][0] for run in runs], ended)
-        values = {
-            cell: np.array([np.interp(time, *points[id(run)]) for run in members])
-            for cell, members in cells.items()
-        }
-        samples = (
-            [_by_seed(cells, values, weights)]
-            if self.shared_seeds and len(cells) > 1
-            else [Sample(weights[cell], own) for cell, own in values.items()]
-        )
-        band = self._band(samples, f"{measure} curve {dict(at)}")
-        span = sum(abs(weight) for weight in weights.values() if weight > 0)
-        down = sum(abs(weight) for weight in weights.values() if weight < 0)
-        limits = (-down, span) if is_fraction(measure) else (-np.inf, np.inf)
-        everyone = [r for r in self.runs if tuple(r.levels[f] for f in self.factors) in cells]
-        return MeanCurve(
-            measure=measure,
-            at=at,
-            time=tuple(time.tolist()),
-            estimate=tuple(band.estimate.tolist()),
-            low=_ends(np.maximum(band.low, limits[0])),
-            high=_ends(np.minimum(band.high, limits[1])),
-            runs=tuple(int(sum(points[id(r)][0][-1] >= t for r in runs)) for t in time),
-            n=len(runs),
-            cells=count,
-            left_out=len(everyone) - len(runs),
-            confidence=self.confidence,
-        )
+    ) -> _Asked:
+        """With the grid of all runs' times."""
+        times = [_points(run, measure)[0] for members in cells.values() for run in members]
+        return cls(measure, cells, weights, at, count, _grid(times, ended))
 
-    def _band(self, samples: Sequence[Sample], name: str) -> CurveBandFit:
-        """The band, or the sum of the means alone where a cell has too few runs."""
-        if min(len(one.curves) for one in samples) < MIN_RUNS:
-            mean = np.array([one.weight * one.curves.mean(axis=0) for one in samples]).sum(axis=0)
-            none = np.full(mean.size, np.nan)
-            return CurveBandFit(mean, none, none, np.zeros(mean.size, np.bool_), np.nan, np.nan)
-        rng = claim_generator(self.seed, name)
-        return curve_band(samples, confidence=self.confidence, rng=rng)
+
+def _without_band(samples: Sequence[Sample]) -> CurveBandFit:
+    """The sum of the means alone."""
+    mean = np.array([one.weight * one.curves.mean(axis=0) for one in samples]).sum(axis=0)
+    none = np.full(mean.size, np.nan)
+    return CurveBandFit(mean, none, none, np.zeros(mean.size, np.bool_), np.nan, np.nan)
 
 
 def _points(run: RunCurves, measure: str) -> tuple[FloatArray, FloatArray]:
@@ -340,6 +436,7 @@ def _by_seed(
     cells: Mapping[CellLevels, Sequence[RunCurves]],
     values: Mapping[CellLevels, FloatArray],
     weights: Mapping[CellLevels, float],
+    name: str,
 ) -> Sample:
     """One curve a seed that has a run in every cell."""
     rows = {cell: {run.replicate: i for i, run in enumerate(own)} for cell, own in cells.items()}
@@ -352,7 +449,7 @@ def _by_seed(
         sum(weights[cell] * values[cell][rows[cell][seed]] for cell in cells)
         for seed in sorted(shared)
     ]
-    return Sample(1.0, np.array(each, dtype=np.float64))
+    return Sample(1.0, np.array(each, dtype=np.float64), name)
 
 
 def _written(held: Mapping[str, Any]) -> dict[str, str]:

@@ -9,7 +9,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,8 @@ from vggstudy.analysis.numbers.intervals import check_confidence
 DRAWS = 4_000
 """Drawn samples behind a critical value: its Monte Carlo error is about one percent."""
 
-CHUNK = 2_000_000
-"""Numbers held at a time."""
+STEP = 500
+"""Samples drawn at a time."""
 
 SINGLE = 2**18
 """Multiplications of a product that OpenBLAS still takes on one thread; its numbers fit the cache.
@@ -47,10 +47,13 @@ class Sample:
         Of its mean in the sum.
     curves : ndarray of shape (n, T)
         One run a row, n of 2 or more.
+    name : str
+        What its draws are called.
     """
 
     weight: float
     curves: FloatArray
+    name: str = ""
 
     @property
     def spread(self) -> FloatArray:
@@ -96,20 +99,36 @@ def curve_band(
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> CurveBandFit:
-    """Band of a weighted sum of mean curves, by the maximum of its t statistics over time [1]_.
+    """Band of a weighted sum of mean curves: `curve_bands` of one, with draws of one generator."""
+    own = dict(zip(map(id, samples), rng.spawn(len(samples)), strict=True))
+    return curve_bands([samples], confidence=confidence, rng=lambda s: own[id(s)], draws=draws)[0]
+
+
+def curve_bands(
+    sums: Sequence[Sequence[Sample]],
+    *,
+    confidence: float,
+    rng: Callable[[Sample], np.random.Generator],
+    draws: int = DRAWS,
+) -> list[CurveBandFit]:
+    """Bands of weighted sums of mean curves, by the maximum of their t statistics over time [1]_.
 
     Normal samples are drawn with the spread of every cell and its correlations between times, and
     their statistics taken as those of the runs are, their own variances included. Correlations of
     few runs are as smooth as these few: they are shrunk towards none by the weight of [2]_, so that
     the band is rather too wide than too narrow.
 
+    Cells whose curves are the same array in several sums are drawn once for all of these; each
+    band is the one that it would be alone, but for rounding.
+
     Parameters
     ----------
-    samples : sequence of Sample
-        Independent of one another, of the same times.
+    sums : sequence of sequence of Sample
+        Samples of a sum are independent of one another; all are of the same times.
     confidence : float
-        Of all times together.
-    rng : Generator
+        Of all times together, for each sum.
+    rng : callable
+        The generator of a sample's draws, at its beginning: the same for the same curves.
     draws : int
 
     Raises
@@ -118,50 +137,101 @@ def curve_band(
         If a cell has fewer than two runs.
     """
     check_confidence(confidence)
-    if min(len(one.curves) for one in samples) < 2:
+    if any(len(one.curves) < 2 for samples in sums for one in samples):
         raise ValueError("every cell needs two runs")
-    estimate = sum((s.weight * s.curves.mean(axis=0) for s in samples), np.zeros(1))
-    parts = np.array([s.weight**2 * s.spread**2 / len(s.curves) for s in samples])
-    freedom = np.array([[len(s.curves) - 1.0] for s in samples])
-    known = parts.sum(axis=0) > 0
-    nowhere = np.full(estimate.size, np.nan)
-    if not known.any():
-        return CurveBandFit(estimate, nowhere, nowhere, known, np.nan, np.nan)
-    parts = parts[:, known]
-    total = parts.sum(axis=0)
-    df = total**2 / (parts**2 / freedom).sum(axis=0)
-    own = np.asarray(stdtrit(df, 0.5 + confidence / 2), dtype=np.float64)
-    maxima = np.sort(_maxima(samples, known, own, rng, draws))
-    found = quantile(maxima, confidence)
-    factor = max(found.value, 1.0)
-    half = nowhere.copy()
-    half[known] = factor * own * np.sqrt(total)
-    return CurveBandFit(estimate, estimate - half, estimate + half, known, factor, found.mc_error)
+    made = [_Sum.of(samples, confidence) for samples in sums]
+    drawn = [one for one in made if one.known.any()]
+    distinct = {id(s.curves): s for one in drawn for s in one.samples}
+    cells = {key: _Cell.of(sample, rng(sample)) for key, sample in distinct.items()}
+    for first in range(0, draws, STEP):
+        _draw(drawn, cells, min(STEP, draws - first))
+    return [one.fit(confidence) for one in made]
 
 
-def _maxima(
-    samples: Sequence[Sample],
-    known: BoolArray,
-    own: FloatArray,
-    rng: np.random.Generator,
-    draws: int,
-) -> FloatArray:
-    """The largest ``|t| / own`` of every drawn sample; shape (draws,)."""
-    most = max(one.curves[:, known].size for one in samples)
-    step = max(1, CHUNK // most)
-    deviations = [one.standardised[:, known] for one in samples]
-    mixed = [shrinkage(away) for away in deviations]
-    spreads = [one.spread[known] for one in samples]
-    found = []
-    for first in range(0, draws, step):
-        take = min(step, draws - first)
-        shift, variance = np.zeros((2, take, own.size))
-        for one, away, share, sd in zip(samples, deviations, mixed, spreads, strict=True):
-            mean, own_variance = _moments(away, share, rng, take)
-            shift += one.weight * sd * mean
-            variance += one.weight**2 * sd**2 * own_variance / len(away)
-        found.append((np.abs(shift) / np.sqrt(variance) / own).max(axis=1))
-    return np.concatenate(found)
+@dataclass(slots=True, eq=False)
+class _Sum:
+    """A weighted sum of mean curves, and the maxima that were drawn of it.
+
+    Attributes
+    ----------
+    samples : sequence of Sample
+    estimate, total : ndarray of shape (T,)
+        The sum, and its variance.
+    own : ndarray of shape (T,)
+        Each time's own t quantile; NaN where there is no variance.
+    maxima : list of ndarray
+        The largest ``|t| / own`` of every drawn sample.
+    """
+
+    samples: Sequence[Sample]
+    estimate: FloatArray
+    total: FloatArray
+    own: FloatArray
+    maxima: list[FloatArray]
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], confidence: float) -> _Sum:
+        """Without draws yet."""
+        estimate = sum((s.weight * s.curves.mean(axis=0) for s in samples), np.zeros(1))
+        parts = np.array([s.weight**2 * s.spread**2 / len(s.curves) for s in samples])
+        freedom = np.array([[len(s.curves) - 1.0] for s in samples])
+        total = parts.sum(axis=0)
+        own = np.full(total.size, np.nan)
+        known = total > 0
+        df = total[known] ** 2 / (parts[:, known] ** 2 / freedom).sum(axis=0)
+        own[known] = stdtrit(df, 0.5 + confidence / 2)
+        return cls(samples, estimate, total, own, [])
+
+    @property
+    def known(self) -> BoolArray:
+        """Where there is a band."""
+        return np.asarray(self.total > 0)
+
+    def fit(self, confidence: float) -> CurveBandFit:
+        """The band of all that was drawn."""
+        half = np.full(self.estimate.size, np.nan)
+        if not self.known.any():
+            return CurveBandFit(self.estimate, half, half, self.known, np.nan, np.nan)
+        found = quantile(np.sort(np.concatenate(self.maxima)), confidence)
+        factor = max(found.value, 1.0)
+        half = factor * self.own * np.sqrt(self.total)
+        ends = self.estimate - half, self.estimate + half
+        return CurveBandFit(self.estimate, *ends, self.known, factor, found.mc_error)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Cell:
+    """What is drawn of a cell, whichever sums it enters."""
+
+    away: FloatArray
+    share: float
+    spread: FloatArray
+    rng: np.random.Generator
+
+    @classmethod
+    def of(cls, sample: Sample, rng: np.random.Generator) -> _Cell:
+        """Of its curves."""
+        away = sample.standardised
+        return cls(away, shrinkage(away), sample.spread, rng)
+
+
+def _draw(sums: Sequence[_Sum], cells: Mapping[int, _Cell], take: int) -> None:
+    """Draw so many samples of every cell once, and note the maximum of each sum."""
+    times = sums[0].own.size if sums else 0
+    shift, variance = np.zeros((2, len(sums), take, times))
+    for key, cell in cells.items():
+        mean, own = _moments(cell.away, cell.share, cell.rng, take)
+        mean *= cell.spread
+        own *= cell.spread**2 / len(cell.away)
+        for at, one in enumerate(sums):
+            for sample in one.samples:
+                if id(sample.curves) == key:
+                    shift[at] += sample.weight * mean
+                    variance[at] += sample.weight**2 * own
+    for at, one in enumerate(sums):
+        known = one.known
+        t = np.abs(shift[at][:, known]) / np.sqrt(variance[at][:, known])
+        one.maxima.append((t / one.own[known]).max(axis=1))
 
 
 def _moments(
@@ -174,18 +244,20 @@ def _moments(
     """
     n, times = away.shape
     moves = (away != 0).any(axis=0)
-    if share < ROOTED:
-        runs = np.sqrt((1 - share) / (n - 1)) * (rng.standard_normal((take, n, n)) @ away)
-        runs += np.sqrt(share) * rng.standard_normal((take, n, times)) * moves
-        return _mean_and_variance(runs)
-    correlation = (1 - share) / (n - 1) * (away.T @ away) + share * np.eye(times)
-    root = np.where(moves, np.linalg.cholesky(correlation).T, 0.0)
+    rooted = share >= ROOTED
+    if rooted:
+        correlation = (1 - share) / (n - 1) * (away.T @ away) + share * np.eye(times)
+        root = np.where(moves, np.linalg.cholesky(correlation).T, 0.0)
     mean, variance = np.empty((2, take, times))
-    rows = max(1, SINGLE // (away.size * times))
+    rows = max(1, SINGLE // (away.size * (times if rooted else n)))
     for first in range(0, take, rows):
         part = slice(first, min(first + rows, take))
         size = part.stop - first
-        drawn = (rng.standard_normal((size * n, times)) @ root).reshape(size, n, times)
+        if rooted:
+            drawn = (rng.standard_normal((size * n, times)) @ root).reshape(size, n, times)
+        else:
+            drawn = np.sqrt((1 - share) / (n - 1)) * (rng.standard_normal((size, n, n)) @ away)
+            drawn += np.sqrt(share) * rng.standard_normal((size, n, times)) * moves
         mean[part], variance[part] = _mean_and_variance(drawn)
     return mean, variance
 

@@ -55,7 +55,7 @@ def printed_of(claim: Claim, shown: Display) -> Printed:
     """How a claim may be written."""
     unit = (
         "%"
-        if shown.unit is PERCENT
+        if shown.unit == PERCENT
         else "points"
         if shown.unit in (POINTS, POINTS_OF_POINTS)
         else ""

@@ -118,7 +118,7 @@ class Display:
         low, high = (
             None if end is None else _worded(end) for end in (self.rounded.low, self.rounded.high)
         )
-        unit = self.unit.suffix if self.unit is PERCENT else ""
+        unit = self.unit.suffix if self.unit == PERCENT else ""
         if low is not None and high is not None:
             return f"[{low}, {high}]{unit}"
         if high is not None:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from vggstudy.analysis.data.run_curves import RunCurves
 from vggstudy.analysis.estimators.mean_curves import CellLevels, CurveSet, MeanCurve
-from vggstudy.errors import AnalysisError
 from vggstudy.report.page.figures.curves import CurveBand, CurvePanel, draw_curves
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.tables import Column, Download, Table, download, entry
@@ -118,14 +117,13 @@ def difference_picture(
 
 def _differences(view: StudyView, curves: CurveSet, name: str) -> list[tuple[Factor, MeanCurve]]:
     """The difference of every factor that has a first and a last level, and runs enough."""
-    found = []
-    for factor in view.factors:
-        if len(factor.levels) == 2 or (factor.is_numeric and len(factor.levels) > 1):
-            pair = (factor.levels[0], factor.levels[-1])
-            try:
-                found.append((factor, curves.difference(name, factor.name, pair)))
-            except AnalysisError:
-                continue
+    pairs = {
+        factor.name: (factor.levels[0], factor.levels[-1])
+        for factor in view.factors
+        if len(factor.levels) == 2 or (factor.is_numeric and len(factor.levels) > 1)
+    }
+    made = curves.differences(name, pairs)
+    found = [(factor, made[factor.name]) for factor in view.factors if factor.name in made]
     return found[:MOST_PANELS]
 
 

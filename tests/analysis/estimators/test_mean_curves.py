@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import t as student
 
+from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
 from vggstudy.analysis.estimators.mean_curves import CurveSet
 from vggstudy.errors import AnalysisError
@@ -187,3 +188,26 @@ def test_a_blank_row_is_none() -> None:
     frame.loc[1, "seed"] = None
     (run,) = curves_of_frame(frame, factors=["a"], time="step", measures=["loss"])
     assert (run.times, run.curves["loss"], run.replicate) == ([0, 1], [1, 2], "1")
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_differences_in_one_go_are_those_of_one_at_a_time(shared: bool) -> None:
+    curves = study(grid(shared=1.0), shared_seeds=shared)
+    pairs: dict[str, tuple[Level, Level]] = {"optimizer": ("a", "b"), "depth": (10, 20)}
+    found = curves.differences("loss", pairs)
+    assert [*found] == [*pairs]
+    for factor, levels in pairs.items():
+        alone = curves.difference("loss", factor, levels)
+        for name in ("estimate", "low", "high"):
+            # sums of cells in another order: rounding alone
+            np.testing.assert_allclose(getattr(found[factor], name), getattr(alone, name), 1e-12)
+        assert (found[factor].at, found[factor].n) == (alone.at, alone.n)
+
+
+def test_a_factor_without_runs_enough_is_left_out_of_all_differences() -> None:
+    runs = [r for r in grid() if r.levels["depth"] == 10 or int(r.replicate) < 2]
+    found = study(runs).differences("loss", {"optimizer": ("a", "b"), "depth": (10, 20)})
+    assert [*found] == ["optimizer"]
+    assert found["optimizer"].cells == 1
+    few = [r for r in runs if int(r.replicate) < 2]
+    assert study(few).differences("loss", {"optimizer": ("a", "b")}) == {}
