@@ -151,8 +151,9 @@ def report_command(
 
 def import_report() -> None:
     """Import what a report needs, while a core has nothing else to do."""
-    for name in ("study.analyze", "study.context", "report.page.document"):
-        import_module(f"vggstudy.{name}")
+    import_module("vggstudy.study.analyze")
+    import_module("vggstudy.study.context")
+    import_module("vggstudy.report.page.document")
     import_module("matplotlib.figure")
 
 

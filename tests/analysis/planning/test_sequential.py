@@ -145,9 +145,9 @@ def test_looks_come_at_the_same_shares_of_another_maximum() -> None:
 
 def test_a_plan_with_looks_takes_nothing_as_settled(make_table: TableMaker) -> None:
     """What ends every small study says nothing of when a larger one ends."""
-    pilot, question = _pilot(make_table, 2.5 * SD), _question(Stop(("H1",)))
+    pilot, question = _pilot(make_table, 4 * SD), _question(Stop(("H1",)))
     target = Target("power", "H1", 0.99)
-    plan = make_plan(pilot, question, [target], design=2, most=6, studies=20, seed=2)
+    plan = make_plan(pilot, question, [target], design=2, most=6, studies=8, seed=2)
     assert plan.points[-1].hypotheses[0].power > 0.9
     for point in plan.points[2:]:
         whole = predict(pilot, point.n, question, studies=point.studies, seed=2)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +18,11 @@ import pytest
 from tests.execution.trainers.conftest import processes, records, run
 from vggstudy.errors import ExecutionError
 from vggstudy.execution import resolve_options
+from vggstudy.execution.options import TrainerSite
+from vggstudy.execution.trainers.function_worker import FunctionReport, FunctionWorker
 from vggstudy.execution.trainers.functions import place_of
+from vggstudy.execution.trainers.recording import TrainerAttempt
+from vggstudy.execution.trainers.worker import DriverGone, tell
 from vggstudy.protocol import parse_protocol
 from vggstudy.study.study import Study
 from vggstudy.study.trainers import ConsentError
@@ -235,3 +242,28 @@ def test_a_function_of_the_script_that_runs_the_study_is_found(tmp_path: Path) -
 def test_a_function_s_place_is_its_module_s() -> None:
     place = place_of(run)
     assert (place.name, place.script) == ("run", None)
+
+
+def test_a_run_whose_driver_hangs_up_is_not_blamed(tmp_path: Path) -> None:
+    """What cannot be told to a driver that is gone is no crash, and nothing is recorded."""
+    ours, theirs = multiprocessing.Pipe()
+    ours.close()
+    worker = object.__new__(FunctionWorker)  # without its signal handlers
+    worker.connection = theirs
+
+    def train(_: Any, __: Any, report: FunctionReport, ___: Path) -> None:
+        with contextlib.suppress(Exception):  # as a function's own handler may
+            report.epoch(val_loss=1.0)
+        raise AssertionError("it went on")
+
+    worker.function = train
+    study = made(tmp_path, "well")
+    options = replace(resolve_options(jobs=1), trainer=TrainerSite(tmp_path))
+    (run,) = study.plan.runs
+    with study.held() as store:
+        attempt = TrainerAttempt(
+            run, store, options, "cpu", lambda epoch: tell(theirs, "epoch", run.run_id, epoch)
+        )
+        with pytest.raises(DriverGone):
+            worker.execute(attempt)
+    assert not list(study.path.glob("runs/*/run.json"))

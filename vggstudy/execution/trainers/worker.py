@@ -23,6 +23,27 @@ def _pass(*_: object) -> None:
     """The driver tells when to stop."""
 
 
+class DriverGone(BaseException):
+    """The driver is no more: nothing more is recorded, the next one goes on from what there is.
+
+    No `Exception`, so that a function's own handlers let it pass and no run is blamed for it.
+    """
+
+
+def tell(connection: Connection, *message: object) -> None:
+    """Send the driver a message.
+
+    Raises
+    ------
+    DriverGone
+        If it has hung up.
+    """
+    try:
+        connection.send(message)
+    except (BrokenPipeError, ConnectionResetError):
+        raise DriverGone from None
+
+
 class TrainerWorker(ABC):
     """Answers the driver's messages, one run at a time; they are those of `local.worker`."""
 
@@ -70,7 +91,7 @@ class TrainerWorker(ABC):
             self.store,
             self.options,
             self.device,
-            lambda report: self.connection.send(("epoch", run.run_id, report)),
+            lambda report: tell(self.connection, "epoch", run.run_id, report),
         )
 
     @abstractmethod
