@@ -180,12 +180,8 @@ def analyze(
     if headline_only:
         return _result(maker, made, table, further, seeds, judged, headline_only=True)
     made = with_survivors(made, maker)
-    # Models of the runs that reached a target say nothing of the time to it.
-    unfitted = claims_only or table.horizon is not None
-    fitted = None if unfitted else _models(maker, table, models)
+    fitted = None if claims_only else _models(maker, table, models)
     result = _result(maker, made, table, further, seeds, judged, fitted)
-    if seeds.other is None:
-        return result
     return replace(result, otherwise=_otherwise(result, maker, raw))
 
 
@@ -259,7 +255,9 @@ def _settings(table: RunTable, how: How) -> dict[str, object]:
 def _otherwise(
     result: AnalysisResult, maker: ClaimMaker, raw: Sequence[RunTable]
 ) -> tuple[Claim, ...]:
-    """The headline claims and the registered ones as the other reading of seeds would have them."""
+    """The headline claims and the registered ones as another reading of seeds would have them."""
+    if result.seeds.other is None:
+        return ()
     cells, *further = (
         Cells.from_table(result.seeds.otherwise(table).independent()) for table in raw
     )
@@ -289,8 +287,15 @@ def _component(found: CellPlusSeed | Note | None) -> tuple[Note, ...]:
     return (say("seeds_component", a=found.seed**0.5, b=rest),)
 
 
-def _models(maker: ClaimMaker, table: RunTable, requests: ModelRequests | None) -> FittedModels:
-    """The models beside the claims, at the same level."""
+def _models(
+    maker: ClaimMaker, table: RunTable, requests: ModelRequests | None
+) -> FittedModels | None:
+    """The models beside the claims, at the same level; none of times to a target.
+
+    Models of the runs that reached one say nothing of the time to it.
+    """
+    if table.horizon is not None:
+        return None
     return fit_models(
         maker.cells,
         requests or ModelRequests(),

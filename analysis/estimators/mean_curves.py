@@ -1,8 +1,6 @@
-"""Mean curves of runs, and differences of such, with bands that hold at all times together.
+"""Mean curves of a set of runs, and differences of such: which cells enter, and with what weight.
 
-A run that ended before the others keeps the value that it ended with: the network that it left is
-what one has of it from then on. Between two records of a run lies a straight line. Cells are
-averaged with equal weights; where runs share seeds across cells, every seed gives one curve.
+Cells are averaged with equal weights. `curve_sums` makes the curves and their bands.
 """
 
 from __future__ import annotations
@@ -10,74 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from vggstudy.analysis.data.levels import Level, canonical_level, write_level
-from vggstudy.analysis.data.outcomes import is_fraction
 from vggstudy.analysis.data.run_curves import RunCurves, levels_in
-from vggstudy.analysis.numbers.arrays import FloatArray
-from vggstudy.analysis.numbers.curve_bands import CurveBandFit, Sample, curve_bands
-from vggstudy.analysis.numbers.resampling import claim_generator
+from vggstudy.analysis.estimators.curve_sums import (
+    MIN_RUNS,
+    CellLevels,
+    CurveSum,
+    Ended,
+    MeanCurve,
+    grid_of,
+    mean_curves,
+    points_of,
+)
 from vggstudy.errors import AnalysisError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-MIN_RUNS = 3
-"""Runs of a cell from which its mean curve has a band."""
-
-Ended = Literal["last", "common"]
-"""A run that ended early keeps its last value, or curves end where the first run does."""
-
-CellLevels = tuple[Level, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeanCurve:
-    """A mean curve, or a difference of two, with its band.
-
-    Attributes
-    ----------
-    measure : str
-    at : mapping of str to str
-        Factors that are held, and their levels as written; ``earlier..later`` of one that is
-        compared.
-    time : tuple of float
-    estimate : tuple of float
-    low, high : tuple of (float or None)
-        None where no run differs from another.
-    runs : tuple of int
-        Runs that were still recorded at each time.
-    n, cells : int
-        Runs, and cells that are averaged; of a difference, pairs of cells.
-    left_out : int
-        Runs without the measure, or with a value that is not finite.
-    confidence : float
-        Of all times together.
-    """
-
-    measure: str
-    at: Mapping[str, str]
-    time: tuple[float, ...]
-    estimate: tuple[float, ...]
-    low: tuple[float | None, ...]
-    high: tuple[float | None, ...]
-    runs: tuple[int, ...]
-    n: int
-    cells: int
-    left_out: int
-    confidence: float
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a time."""
-        import pandas as pd
-
-        names = ("time", "runs", "estimate", "low", "high")
-        columns = {name: list(getattr(self, name)) for name in names}
-        held = {name: [level] * len(self.time) for name, level in self.at.items()}
-        return pd.DataFrame({"measure": [self.measure] * len(self.time), **held, **columns})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +81,7 @@ class CurveSet:
         if not cells:
             raise AnalysisError(f"no run has a curve of {measure!r} there")
         weights = {cell: 1 / len(cells) for cell in cells}
-        asked = _Asked.of(measure, cells, weights, _written(held), len(cells), ended)
+        asked = self._sum(measure, cells, weights, _written(held), len(cells), ended)
         return self._curves([asked])[0]
 
     def difference(
@@ -196,7 +144,7 @@ class CurveSet:
         levels: tuple[Level, Level] | None,
         at: Mapping[str, Level] | None,
         ended: Ended,
-    ) -> _Asked:
+    ) -> CurveSum:
         """What `difference` asks for."""
         known = self._levels(factor)
         pair = tuple(map(canonical_level, levels)) if levels else (known[0], known[-1])
@@ -223,7 +171,7 @@ class CurveSet:
         weights = {two[i]: sign / len(pairs) for two in pairs for i, sign in ((0, -1), (1, 1))}
         written = {factor: "..".join(map(write_level, pair)), **_written(held)}
         used = {cell: cells[cell] for cell in weights}
-        return _Asked.of(measure, used, weights, written, len(pairs), ended)
+        return self._sum(measure, used, weights, written, len(pairs), ended)
 
     def every(
         self, measure: str, *, ended: Ended = "last", least: int = MIN_RUNS
@@ -240,7 +188,7 @@ class CurveSet:
     ) -> MeanCurve:
         """The mean curve of a cell."""
         at = _written(dict(zip(self.factors, cell, strict=True)))
-        asked = _Asked.of(measure, {cell: members}, {cell: 1.0}, at, 1, ended)
+        asked = self._sum(measure, {cell: members}, {cell: 1.0}, at, 1, ended)
         return self._curves([asked])[0]
 
     def to_frame(self, *, ended: Ended = "last") -> pd.DataFrame:
@@ -306,157 +254,27 @@ class CurveSet:
             )
             raise AnalysisError(msg)
 
-    def _curves(self, asked: Sequence[_Asked]) -> list[MeanCurve]:
-        """Weighted sums of cells' mean curves with bands; cells of one grid are drawn once."""
-        known: dict[tuple[CellLevels, bytes], FloatArray] = {}
-        samples = [self._samples(one, known) for one in asked]
-        bands = [_without_band(each) for each in samples]
-        for grid in dict.fromkeys(one.time.tobytes() for one in asked):
-            mine = [
-                i
-                for i, one in enumerate(asked)
-                if one.time.tobytes() == grid and min(len(x.curves) for x in samples[i]) >= MIN_RUNS
-            ]
-            made = curve_bands(
-                [samples[i] for i in mine],
-                confidence=self.confidence,
-                rng=lambda one: claim_generator(self.seed, one.name),
-            )
-            for i, band in zip(mine, made, strict=True):
-                bands[i] = band
-        return [self._made(one, band) for one, band in zip(asked, bands, strict=True)]
-
-    def _samples(
-        self, asked: _Asked, known: dict[tuple[CellLevels, bytes], FloatArray]
-    ) -> list[Sample]:
-        """The curves of each cell on the common grid, or of each seed."""
-        values = {}
-        for cell, members in asked.cells.items():
-            key = (cell, asked.time.tobytes())
-            if key not in known:
-                points = (_points(run, asked.measure) for run in members)
-                known[key] = np.array([np.interp(asked.time, *each) for each in points])
-            values[cell] = known[key]
-        if self.shared_seeds and len(asked.cells) > 1:
-            name = f"{asked.measure} curve {dict(asked.at)}"
-            return [_by_seed(asked.cells, values, asked.weights, name)]
-        return [
-            Sample(asked.weights[cell], own, f"{asked.measure} curve of {cell}")
-            for cell, own in values.items()
-        ]
-
-    def _made(self, asked: _Asked, band: CurveBandFit) -> MeanCurve:
-        """A mean curve with its band, inside the range of its measure."""
-        weights = asked.weights.values()
-        limits = (-np.inf, np.inf)
-        if is_fraction(asked.measure):
-            limits = (sum(x for x in weights if x < 0), sum(x for x in weights if x > 0))
-        runs = [run for members in asked.cells.values() for run in members]
-        last = [_points(run, asked.measure)[0][-1] for run in runs]
-        everyone = [r for r in self.runs if tuple(r.levels[f] for f in self.factors) in asked.cells]
-        return MeanCurve(
-            measure=asked.measure,
-            at=asked.at,
-            time=tuple(asked.time.tolist()),
-            estimate=tuple(band.estimate.tolist()),
-            low=_ends(np.maximum(band.low, limits[0])),
-            high=_ends(np.minimum(band.high, limits[1])),
-            runs=tuple(int(sum(end >= t for end in last)) for t in asked.time),
-            n=len(runs),
-            cells=asked.count,
-            left_out=len(everyone) - len(runs),
-            confidence=self.confidence,
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Asked:
-    """A weighted sum of mean curves that is asked for.
-
-    Attributes
-    ----------
-    measure : str
-    cells : mapping of levels to sequence of RunCurves
-    weights : mapping of levels to float
-    at : mapping of str to str
-        As in `MeanCurve`.
-    count : int
-        Cells that are averaged, or pairs of them.
-    time : ndarray of shape (T,)
-        The common grid.
-    """
-
-    measure: str
-    cells: Mapping[CellLevels, Sequence[RunCurves]]
-    weights: Mapping[CellLevels, float]
-    at: Mapping[str, str]
-    count: int
-    time: FloatArray
-
-    @classmethod
-    def of(
-        cls,
+    def _sum(
+        self,
         measure: str,
         cells: Mapping[CellLevels, Sequence[RunCurves]],
         weights: Mapping[CellLevels, float],
         at: Mapping[str, str],
         count: int,
         ended: Ended,
-    ) -> _Asked:
-        """With the grid of all runs' times."""
-        times = [_points(run, measure)[0] for members in cells.values() for run in members]
-        return cls(measure, cells, weights, at, count, _grid(times, ended))
+    ) -> CurveSum:
+        """A weighted sum of the cells' mean curves, on the grid of all their runs' times."""
+        times = [points_of(run, measure)[0] for members in cells.values() for run in members]
+        there = sum(tuple(run.levels[name] for name in self.factors) in cells for run in self.runs)
+        return CurveSum(measure, cells, weights, at, count, grid_of(times, ended), there)
 
-
-def _without_band(samples: Sequence[Sample]) -> CurveBandFit:
-    """The sum of the means alone."""
-    mean = np.array([one.weight * one.curves.mean(axis=0) for one in samples]).sum(axis=0)
-    none = np.full(mean.size, np.nan)
-    return CurveBandFit(mean, none, none, np.zeros(mean.size, np.bool_), np.nan, np.nan)
-
-
-def _points(run: RunCurves, measure: str) -> tuple[FloatArray, FloatArray]:
-    """Times and values of a run that has them."""
-    found = run.points(measure)
-    if found is None:
-        raise ValueError("the run has no such curve")
-    return found
-
-
-def _grid(times: Sequence[FloatArray], ended: Ended) -> FloatArray:
-    """All times at which some run was recorded, from where all of them had begun."""
-    first = max(float(one[0]) for one in times)
-    ends = [float(one[-1]) for one in times]
-    last = max(ends) if ended == "last" else min(ends)
-    every = np.unique(np.concatenate(times))
-    return np.asarray(every[(every >= first) & (every <= last)])
-
-
-def _by_seed(
-    cells: Mapping[CellLevels, Sequence[RunCurves]],
-    values: Mapping[CellLevels, FloatArray],
-    weights: Mapping[CellLevels, float],
-    name: str,
-) -> Sample:
-    """One curve a seed that has a run in every cell."""
-    rows = {cell: {run.replicate: i for i, run in enumerate(own)} for cell, own in cells.items()}
-    shared = set.intersection(*(set(own) for own in rows.values()))
-    if len(shared) < MIN_RUNS:
-        raise AnalysisError(
-            f"{len(shared)} seeds have a curve in every cell; {MIN_RUNS} are needed"
+    def _curves(self, sums: Sequence[CurveSum]) -> list[MeanCurve]:
+        """The sums with their bands."""
+        return mean_curves(
+            sums, confidence=self.confidence, seed=self.seed, shared_seeds=self.shared_seeds
         )
-    each = [
-        sum(weights[cell] * values[cell][rows[cell][seed]] for cell in cells)
-        for seed in sorted(shared)
-    ]
-    return Sample(1.0, np.array(each, dtype=np.float64), name)
 
 
 def _written(held: Mapping[str, Any]) -> dict[str, str]:
     """Levels as they are written."""
     return {name: write_level(level) for name, level in held.items()}
-
-
-def _ends(values: FloatArray) -> tuple[float | None, ...]:
-    """Ends of a band; None where there is none."""
-    return tuple(None if np.isnan(x) else float(x) for x in values)

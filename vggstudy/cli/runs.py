@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from vggstudy.stated.base import write_level
 from vggstudy.study.study import Study
 
 if TYPE_CHECKING:
+    from vggstudy.cli.progress import PlainProgress
     from vggstudy.execution import ExecutionOptions
     from vggstudy.plan import PlannedRun
     from vggstudy.study.pilot import Corner
@@ -307,6 +308,31 @@ def _list_runs(console: Console, study: Study, only: Sequence[str], limit: int |
     console.say(f"{len(runs)} run{'' if len(runs) == 1 else 's'} would be executed")
 
 
+def _watching(
+    console: Console, study: Study, *, remote: bool, reports: bool
+) -> Callable[[Sequence[PlannedRun], ExecutionOptions], PlainProgress]:
+    """What shows how runs go on; where a report is to follow, it imports that in idle time."""
+    from vggstudy.cli.engines import RemoteProgress
+    from vggstudy.cli.progress import LiveProgress, PlainProgress
+    from vggstudy.cli.results import import_report
+    from vggstudy.execution.eta import Estimator
+    from vggstudy.study.cost import seconds_by_cell
+
+    def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
+        by_id = study.plan.by_id
+        estimator = Estimator(runs, jobs=chosen.jobs, known=seconds_by_cell(study))
+        kind = LiveProgress if console.live else PlainProgress
+        kind = RemoteProgress if remote else kind
+        watching = kind(
+            console, runs, lambda record: study.label(by_id[record.run_id], record), estimator
+        )
+        if reports:
+            watching.at_last(chosen.jobs, import_report)
+        return watching
+
+    return watch
+
+
 def _execute(
     console: Console,
     study: Study,
@@ -319,24 +345,7 @@ def _execute(
     reports: bool,
 ) -> int:
     """Execute and say what came of it."""
-    from vggstudy.cli.engines import RemoteProgress
-    from vggstudy.cli.progress import LiveProgress, PlainProgress
-    from vggstudy.cli.results import import_report
-    from vggstudy.execution.eta import Estimator
     from vggstudy.study.agreement import planned_rows, warn_of_images
-    from vggstudy.study.cost import seconds_by_cell
-
-    def watch(runs: Sequence[PlannedRun], chosen: ExecutionOptions) -> PlainProgress:
-        by_id = study.plan.by_id
-        estimator = Estimator(runs, jobs=chosen.jobs, known=seconds_by_cell(study))
-        kind = LiveProgress if console.live else PlainProgress
-        kind = RemoteProgress if choice.remote else kind
-        watching = kind(
-            console, runs, lambda record: study.label(by_id[record.run_id], record), estimator
-        )
-        if reports:
-            watching.at_last(chosen.jobs, import_report)
-        return watching
 
     engine = choice.make()
     if choice.name != "slurm":
@@ -345,7 +354,7 @@ def _execute(
         options=options,
         only=only,
         limit=limit,
-        listener=watch,
+        listener=_watching(console, study, remote=choice.remote, reports=reports),
         engine=engine,
         allow_command=consent["allow_command"],
         trainer=consent["trainer"],

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from vggstudy.analysis.data.run_curves import RunCurves
-from vggstudy.analysis.estimators.mean_curves import CellLevels, CurveSet, MeanCurve
+from vggstudy.analysis.estimators.curve_sums import CellLevels, MeanCurve
+from vggstudy.analysis.estimators.mean_curves import CurveSet
 from vggstudy.report.page.figures.curves import CurveBand, CurvePanel, draw_curves
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.tables import Column, Download, Table, download, entry

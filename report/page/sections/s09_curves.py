@@ -9,7 +9,7 @@ from statistics import median, stdev
 from typing import Any
 
 from vggstudy.analysis.data.run_curves import RunCurves
-from vggstudy.analysis.estimators.mean_curves import CellLevels, MeanCurve
+from vggstudy.analysis.estimators.curve_sums import CellLevels, MeanCurve
 from vggstudy.report.page.figures.curves import CurvePanel, draw_curves
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.sections.base import Section
