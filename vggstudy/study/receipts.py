@@ -1,4 +1,4 @@
-"""What a study's receipts say, and whether that holds: set against its past and its records."""
+"""Receipts: written, and what they say set against a study's past and its records."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from vggstudy.analysis.notes import Note, say
 from vggstudy.errors import ProtocolError
 from vggstudy.files import read_bounded
-from vggstudy.ledger.attest import check_commit, check_time_stamp
+from vggstudy.ledger.attest import check_commit, check_time_stamp, time_stamp_request
 from vggstudy.ledger.journal import Journal
 from vggstudy.ledger.receipt import (
     MAX_BYTES,
@@ -19,9 +19,11 @@ from vggstudy.ledger.receipt import (
     Witness,
     beside,
     digest_of,
+    put_beside,
     read_receipt,
     read_witnesses,
     receipt_files,
+    write_receipt,
 )
 from vggstudy.ledger.sealed import DamagedFileError
 from vggstudy.plan import make_plan
@@ -46,6 +48,41 @@ class Trusted:
     authority: Path | None = None
     repository: Path | None = None
     signers: Path | None = None
+
+
+def put_receipt(folder: Path, receipt: Receipt) -> tuple[Path, bool]:
+    """Write a receipt, with a request of a time stamp where openssl is installed.
+
+    The newest one stands if it tells of the same protocol, plan and runs.
+
+    Returns
+    -------
+    Path
+        The receipt.
+    bool
+        Whether it was written.
+
+    Raises
+    ------
+    LedgerError
+        If it cannot be written.
+    """
+    known = receipt_files(folder)
+    new = not (known and _same(known[-1], receipt))
+    path = write_receipt(folder, receipt) if new else known[-1]
+    if not beside(path, ".tsq").exists() and (request := time_stamp_request(path)) is not None:
+        put_beside(path, ".tsq", request)
+    return path, new
+
+
+def _same(path: Path, receipt: Receipt) -> bool:
+    """Whether a receipt tells of the same protocol and the same runs."""
+    try:
+        known = read_receipt(path)
+    except DamagedFileError:
+        return False
+    mine = (receipt.protocol, receipt.plan, receipt.root)
+    return (known.protocol, known.plan, known.root) == mine
 
 
 def study_receipts(

@@ -9,23 +9,19 @@ from pathlib import Path
 from vggstudy.errors import AttestationError, LedgerError
 from vggstudy.files import explain, read_bounded
 from vggstudy.ledger import StudyStore
-from vggstudy.ledger.attest import check_time_stamp, time_stamp_request
+from vggstudy.ledger.attest import check_time_stamp
 from vggstudy.ledger.journal import read_journal
 from vggstudy.ledger.receipt import (
     MAX_BYTES,
     Receipt,
     Witness,
-    beside,
     digest_of,
     put_beside,
-    read_receipt,
-    receipt_files,
-    write_receipt,
 )
-from vggstudy.ledger.sealed import DamagedFileError
 from vggstudy.study.basis import Basis, basis_of
 from vggstudy.study.keeping import Keeper
 from vggstudy.study.past import hypothesis_digests, plan_digest
+from vggstudy.study.receipts import put_receipt
 from vggstudy.study.study import Study
 
 _COMMIT = re.compile(r"git:([0-9a-f]{40}|[0-9a-f]{64})")
@@ -49,15 +45,9 @@ def register(study: Study) -> Path:
     """
     with study.held() as store:
         receipt = _receipt(study, store)
-        known = receipt_files(study.path)
-        path = known[-1] if known and _same(known[-1], receipt) else None
-        if path is None:
-            path = write_receipt(study.path, receipt)
+        path, new = put_receipt(study.path, receipt)
+        if new:
             Keeper(study.path).note("registered", receipt=path.stem, sha256=digest_of(path))
-        if not beside(path, ".tsq").exists():
-            request = time_stamp_request(path)
-            if request is not None:
-                put_beside(path, ".tsq", request)
         return path
 
 
@@ -114,17 +104,4 @@ def _receipt(study: Study, store: StudyStore) -> Receipt:
         root=basis.root,
         journal=journal.head if journal else None,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
-
-
-def _same(path: Path, receipt: Receipt) -> bool:
-    """Whether a receipt tells of the same protocol and the same runs."""
-    try:
-        known = read_receipt(path)
-    except DamagedFileError:
-        return False
-    return (known.protocol, known.plan, known.root) == (
-        receipt.protocol,
-        receipt.plan,
-        receipt.root,
     )

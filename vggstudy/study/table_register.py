@@ -11,20 +11,16 @@ from vggstudy.analysis.notes import say
 from vggstudy.errors import LedgerError, TableOptionError
 from vggstudy.files import explain
 from vggstudy.identity import digest
-from vggstudy.ledger.attest import time_stamp_request
 from vggstudy.ledger.receipt import (
     Receipt,
-    beside,
-    put_beside,
     read_receipt,
     receipt_files,
-    write_receipt,
 )
 from vggstudy.ledger.sealed import DamagedFileError
 from vggstudy.protocol import Protocol, load_protocol
 from vggstudy.study.basis import Basis, hypothesis_remark
 from vggstudy.study.past import Registration, hypothesis_digests
-from vggstudy.study.receipts import Trusted, receipt_note, receipt_remarks
+from vggstudy.study.receipts import Trusted, put_receipt, receipt_note, receipt_remarks
 from vggstudy.study.remarks import Remark
 from vggstudy.study.sources import Source, open_source
 
@@ -69,12 +65,7 @@ def register_table(path: Path) -> Path:
         journal=None,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-    folder = receipts_folder(path)
-    known = receipt_files(folder)
-    newest = known[-1] if known and _same(known[-1], receipt) else write_receipt(folder, receipt)
-    if not beside(newest, ".tsq").exists() and (request := time_stamp_request(newest)) is not None:
-        put_beside(newest, ".tsq", request)
-    return newest
+    return put_receipt(receipts_folder(path), receipt)[0]
 
 
 def table_basis(
@@ -165,12 +156,3 @@ def _root(files: Sequence[Path]) -> str:
         except OSError as error:
             raise LedgerError(explain(error, file, "read")) from error
     return whole.hexdigest()
-
-
-def _same(path: Path, receipt: Receipt) -> bool:
-    """Whether a receipt tells of the same protocol and the same table."""
-    try:
-        known = read_receipt(path)
-    except DamagedFileError:
-        return False
-    return (known.protocol, known.root) == (receipt.protocol, receipt.root)
