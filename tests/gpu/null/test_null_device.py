@@ -231,7 +231,7 @@ def test_nothing_grows_between_the_fourth_and_the_sixteenth_refill_of_a_lane(
     ]
     if kind != "leaking":
         assert not grown
-        assert found["finished"] == SIXTEENTH + 3
+        assert found["finished"] == SIXTEENTH + 2
         assert min(alive[FOURTH][name] for name in ("graphs", "events", "allocated bytes")) > 0
     else:
         assert {"graphs", "allocated bytes", "bytes of the device"} <= set(grown)
