@@ -58,7 +58,8 @@ def deterministic(device: torch.device, *, threads: int, precision: str) -> Iter
     mode = torch.get_deterministic_debug_mode()
     had_threads = torch.get_num_threads()
     try:
-        torch.use_deterministic_algorithms(True)
+        # As `use_deterministic_algorithms`, without the compiler and its switch.
+        torch.set_deterministic_debug_mode("error")
         for (owner, name), value in zip(_SWITCHES, (False, True, False), strict=True):
             setattr(owner, name, value)
         tf32 = precision == "tf32" and device.type == "cuda"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vggstudy.protocol.model.settings import TrainingSettings
+from vggstudy.training.memory_order import hand_over, in_memory_order, views_of
 
 
 def make_optimizer(
@@ -16,9 +17,21 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """The optimizer of a recipe, in one fused kernel a step.
 
-    On a GPU the learning rate is a tensor there: a captured graph reads it anew at each replay,
-    where it would repeat a number of the host forever.
+    On a CPU it has views of the weights (`memory_order`) and takes their gradients. On a GPU the
+    learning rate is a tensor there: a captured graph reads it anew at each replay, where it would
+    repeat a number of the host forever.
     """
+    cuda = device.type == "cuda"
+    views = views_of(parameters) if not cuda else [(each, each) for each in parameters]
+    optimizer = _of_torch(settings, [view for _, view in views], device)
+    hand_over(optimizer, views)
+    return optimizer
+
+
+def _of_torch(
+    settings: TrainingSettings, parameters: Sequence[nn.Parameter], device: torch.device
+) -> torch.optim.Optimizer:
+    """The optimizer of torch, of these parameters."""
     cuda = device.type == "cuda"
     rate = torch.tensor(settings.initial_lr, device=device) if cuda else settings.initial_lr
     decay = settings.weight_decay
@@ -64,8 +77,12 @@ def state_of(optimizer: torch.optim.Optimizer) -> list[Tensor]:
 def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
     """Continue from a state on the CPU, with the learning rate where the steps read it.
 
-    What state there is already is written in place: recorded steps know it by its address.
+    What state there is already is written in place: recorded steps know it by its address. On a CPU
+    checkpoints of earlier versions hold it in the shape of the weights.
     """
+    first: Tensor = optimizer.param_groups[0]["params"][0]
+    if first.device.type == "cpu":
+        state = {**state, "state": {k: _in_memory(v) for k, v in state["state"].items()}}
     if state_of(optimizer):
         _write_state(optimizer, state["state"])
         return
@@ -73,6 +90,14 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -
     optimizer.load_state_dict(state)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate
+
+
+def _in_memory(state: Mapping[str, Any]) -> dict[str, Any]:
+    """What is kept of a parameter, in memory order."""
+    return {
+        name: in_memory_order(value) if isinstance(value, Tensor) else value
+        for name, value in state.items()
+    }
 
 
 def _write_state(optimizer: torch.optim.Optimizer, states: dict[int, dict[str, Any]]) -> None:
