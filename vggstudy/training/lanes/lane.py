@@ -211,7 +211,9 @@ class Lane:
             self.ahead.popleft()
         if not issue or len(self.ahead) >= self.chunks_ahead:
             return IDLE
-        self._issue()
+        more = self._issue()
+        while more and self.recording is not None and len(self.ahead) < CHUNKS_AHEAD:
+            more = self._issue()  # launches alone: the stream is not to run dry until its next turn
         return ISSUED
 
     def _prepare(self, *, issue: bool) -> Turn:
@@ -258,8 +260,11 @@ class Lane:
             if not turn.progress:
                 self.stream.wait()
 
-    def _issue(self) -> None:
-        """Issue the next steps; with the last of an epoch, everything that is measured after it."""
+    def _issue(self) -> bool:
+        """Issue the next steps; with the last of an epoch, everything that is measured after it.
+
+        Returns whether any are left of the epoch.
+        """
         run = self.session.run
         with self.stream.active():
             if self.next_step is None:
@@ -272,6 +277,7 @@ class Lane:
                 self.sums = self.stream.fetch(run.measure())
             else:
                 self.ahead.append(self.stream.mark())
+        return self.sums is None
 
     def _take(self) -> Turn:
         """End an epoch whose sums have arrived."""
