@@ -179,6 +179,11 @@ class Lane:
         return self.prepared and not self.over
 
     @property
+    def dry(self) -> bool:
+        """Whether steps are to be launched, of which its stream has none between two epochs."""
+        return self.recording is not None and self.training and self.between_epochs
+
+    @property
     def chunks_ahead(self) -> int:
         """Chunks that may be waiting, by what a step is known to take: recorded, or in an epoch."""
         run = self.session.run

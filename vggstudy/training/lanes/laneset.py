@@ -130,7 +130,7 @@ class LaneSet:
                 progress = True
                 continue
             found, issued_s = self._advance(each, issue=self._may_issue(each, quiet))
-            if found and found[-1].epoch and each.lane.training:  # its stream has run dry
+            if issued_s is not None and each.lane.dry:
                 more, more_s = self._advance(each, issue=self._may_issue(each, quiet))
                 found, issued_s = found + more, more_s or 0.0
             work_s += issued_s or 0.0
