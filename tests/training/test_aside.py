@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from vggstudy.errors import ExecutionError
 from vggstudy.identity import Seeds
@@ -19,11 +18,13 @@ from vggstudy.training import keeper as module
 from vggstudy.training.aside import Background, Beside, Directly
 from vggstudy.training.checkpoint import write_checkpoint
 from vggstudy.training.determinism import tensors_sha256
+from vggstudy.training.ending import Ending
 from vggstudy.training.keeper import CHECKPOINT_SHARE
 from vggstudy.training.lanes.active import LaneEvent
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.lanes.streams import HostStream
+from vggstudy.training.results import TrainingResult
 from vggstudy.training.session import Assignment, Session, Site
 
 Make = Callable[..., Recipe]
@@ -231,15 +232,16 @@ def test_nothing_is_written_after_a_result_has_been_told(
 
     monkeypatch.setattr(module, "write_checkpoint", slow)
     told: list[list[Path]] = []
-    conclude = Session.conclude
+    result = Ending.result
 
-    def watching(session: Session, fetch: Callable[[Tensor], Any]) -> Any:
-        result = yield from conclude(session, fetch)
+    def watching(ending: Ending) -> TrainingResult:
+        assert ending.ready()
+        found = result(ending)
         told.append(written.copy())
-        assert session.keeper.writing is None
-        return result
+        assert ending.keeper.writing is None
+        return found
 
-    monkeypatch.setattr(Session, "conclude", watching)
+    monkeypatch.setattr(Ending, "result", watching)
     lanes.run(make_recipe(training_epochs=2), threads=True, every_s=1e-9)
     assert len(told) == 4
     assert told[-1] == written

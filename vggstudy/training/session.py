@@ -28,12 +28,13 @@ from vggstudy.training.determinism import (
     numerics,
     tensors_sha256,
 )
+from vggstudy.training.ending import Ending
 from vggstudy.training.keeper import Keeper, Parts, read_state
 from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import build_model, check_batches, state_tensors
 from vggstudy.training.peak_memory import peak_bytes, reset_peak
-from vggstudy.training.pending import InThread, Stages
-from vggstudy.training.results import EpochReport, TrainingResult, finite
+from vggstudy.training.pending import Stages
+from vggstudy.training.results import EpochReport, finite
 from vggstudy.training.summary import Fetch, summarise
 
 _TRAINABLE: set[tuple[object, ...]] = set()
@@ -250,25 +251,23 @@ class Session:
         with suppress(Exception):
             self.keeper.settle(wait=True)
 
-    def conclude(self, fetch: Fetch) -> Stages[TrainingResult]:
-        """Measure the selected checkpoint, once the run is over, in stages."""
+    def conclude(self, fetch: Fetch) -> Stages[Ending]:
+        """Do all that a run needs of its device once it is over, in stages.
+
+        Another run can take over its apparatus then.
+        """
+        self.run.draws.drop()
         measured = self.assignment.train_measured
-        result = yield from summarise(self.run, self.aside, fetch, train_measured=measured)
-        if self.keeper.writing is not None:  # whoever removes the checkpoint must be the last
-            yield InThread(self.keeper.writing)
-            self.keeper.settle(wait=True)
-        parts = self.keeper.parts
-        parts.total_s += time.perf_counter() - self.keeper.since
+        summary = yield from summarise(self.run, self.aside, fetch, train_measured=measured)
         device = self.site.device
-        timings = {
-            **self.run.clock.state(),
-            **asdict(parts),
-            "peak_memory_bytes": self.held_bytes or _peak_memory(device),
-        }
         precision = self.assignment.recipe.training.precision
-        bits = numerics(device, threads=self.site.threads, precision=precision)
-        return TrainingResult(
-            result=result, timings=timings, numerics=bits, execution=self.execution
+        return Ending(
+            summary,
+            self.keeper,
+            clock=self.run.clock.state(),
+            peak_bytes=self.held_bytes or _peak_memory(device),
+            numerics=numerics(device, threads=self.site.threads, precision=precision),
+            execution=self.execution,
         )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,19 +18,42 @@ from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.evaluate import Scores, class_probabilities, class_recall
 from vggstudy.training.loop import Run
 from vggstudy.training.nets.build import model_size, restore_tensors, state_tensors
-from vggstudy.training.pending import READY, InThread, PendingNumbers, Stages
+from vggstudy.training.pending import READY, PendingNumbers, Stages
 from vggstudy.training.results import finite
 
 Fetch = Callable[[Tensor], PendingNumbers]
 """Begins to move numbers to the host, behind all that has been issued so far."""
 
 
-def summarise(
-    run: Run, aside: Aside, fetch: Fetch, *, train_measured: bool
-) -> Stages[dict[str, Any]]:
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run computed.
+
+    Attributes
+    ----------
+    numbers : dict
+        All but the digests.
+    digests : dict of str to Future, or None
+        SHA-256 of weights, by name: another thread may still be at them.
+    """
+
+    numbers: dict[str, Any]
+    digests: dict[str, Future[str] | None]
+
+    def ready(self) -> bool:
+        """Whether the digests are there."""
+        return all(each is None or each.done() for each in self.digests.values())
+
+    def result(self) -> dict[str, Any]:
+        """All of it; waits for the digests."""
+        found = {name: each.result() if each else None for name, each in self.digests.items()}
+        return {**self.numbers, **found}
+
+
+def summarise(run: Run, aside: Aside, fetch: Fetch, *, train_measured: bool) -> Stages[Summary]:
     """Measure the selected checkpoint and collect what the run computed, in stages.
 
-    Leaves the selected weights in the model.
+    Leaves the selected weights in the model; nothing of the run is needed afterwards.
 
     Parameters
     ----------
@@ -39,18 +64,16 @@ def summarise(
     train_measured : bool
         Whether the selected checkpoint is measured on the training split, too.
     """
-    last = InThread(aside.submit(state_tensors(run.model), tensors_sha256))
+    last = aside.submit(state_tensors(run.model), tensors_sha256)
     measured = ("train", "val", "test") if train_measured else ("val", "test")
     metrics, recall = yield from _selected_metrics(run, fetch, measured)
     selected = None
     if run.selected_epoch is not None:
-        selected = InThread(aside.submit(state_tensors(run.model), tensors_sha256))
-        yield selected
-    yield last
+        selected = aside.submit(state_tensors(run.model), tensors_sha256)
     size = model_size(run.model)
     kept = run.recipe.training.store_probabilities and selected is not None
     probabilities = (yield from _probabilities(run, fetch)) if kept else {}
-    return {
+    numbers = {
         "status": "diverged" if run.diverged else "finished",
         "stop_reason": run.stop_reason,
         "epochs": run.epoch,
@@ -61,13 +84,12 @@ def summarise(
         "metrics": metrics,
         "test_recall": recall,
         "final": {name: finite(run.curves[name][-1]) for name in ("val_loss", "val_accuracy")},
-        "parameters_sha256": last.future.result(),
-        "selected_sha256": selected.future.result() if selected else None,
         "parameters": {"count": size.count, "trainable": size.trainable},
         "parameters_and_statistics": size.with_statistics,
         "data": _describe_data(run.data),
         **({"test_probabilities": probabilities} if kept else {}),
     }
+    return Summary(numbers, {"parameters_sha256": last, "selected_sha256": selected})
 
 
 def _probabilities(run: Run, fetch: Fetch) -> Stages[dict[str, Any]]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vggstudy.training.ending import Ending
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.results import EpochReport, TrainingResult
+from vggstudy.training.session import Assignment
 
 
 @dataclass(slots=True)
@@ -45,6 +47,22 @@ class Opening:
     active: Active
     free: int
     expected: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A run that has left its lane, and whose result is not there yet.
+
+    Attributes
+    ----------
+    key : str
+    assignment : Assignment
+    ending : Ending
+    """
+
+    key: str
+    assignment: Assignment
+    ending: Ending
 
 
 @dataclass(frozen=True, slots=True)

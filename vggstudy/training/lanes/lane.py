@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from vggstudy.training.apparatus import Apparatus
+from vggstudy.training.ending import Ending
 from vggstudy.training.failures import Interrupted, lacks_memory
 from vggstudy.training.lanes.graphs import GraphSteps, Recorder
 from vggstudy.training.lanes.streams import LaneStream
@@ -69,13 +70,13 @@ class Turn:
         Whether anything could be done without waiting for the device.
     report : EpochReport or None
         The epoch that ended with it.
-    result : TrainingResult or None
+    ending : Ending or None
         Of the run that ended with it: the lane has nothing more to do.
     """
 
     progress: bool
     report: EpochReport | None = None
-    result: TrainingResult | None = None
+    ending: Ending | None = None
 
 
 IDLE, ISSUED = Turn(progress=False), Turn(progress=True)
@@ -129,7 +130,7 @@ class Lane:
         self._timed = step_s is not None
         self._timing: PendingNumbers | None = None
         self._stages: Stages[None] | None = None
-        self._conclusion: Stages[TrainingResult] | None = None
+        self._conclusion: Stages[Ending] | None = None
         self._awaited: Pending = READY
         if recording is not None:
             session.run.stepper = recording.steps
@@ -253,7 +254,7 @@ class Lane:
                 self._awaited = next(self._conclusion)
             except StopIteration as end:
                 self._awaited = READY
-                return Turn(progress=True, result=end.value)
+                return Turn(progress=True, ending=end.value)
         return ISSUED
 
     def run_epoch(self) -> EpochReport:
@@ -296,8 +297,8 @@ class Lane:
         """The result of a run that is over; waits for it."""
         while True:
             turn = self.turn()
-            if turn.result is not None:
-                return turn.result
+            if turn.ending is not None:
+                return turn.ending.result()
             if not turn.progress:
                 self.stream.wait()
 
@@ -313,6 +314,11 @@ class Lane:
 
         Says nothing of a broken device: that has been said where it broke.
         """
+        self._let_go()
+        self.session.close()
+
+    def _let_go(self) -> None:
+        """Let go of the recordings and gradients."""
         with suppress(RuntimeError):
             self.stream.wait()
             with self.stream.active():
@@ -321,15 +327,12 @@ class Lane:
         if self.recording is not None:
             self.recording.close()
         self.recording = None
-        self.session.close()
 
     def leave(self) -> Recording | None:
-        """Close the lane of a run that has its result; its recording, which stays as it is."""
+        """Close the lane of a run that has its ending; its recording, which stays as it is."""
         recording, self.recording = self.recording, None
         if recording is None:
-            self.close()
-        else:
-            self.session.close()
+            self._let_go()
         return recording
 
     def _stop_recording(self) -> None:

@@ -20,7 +20,7 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
-from vggstudy.training.lanes.active import Active, LaneEvent, Opening
+from vggstudy.training.lanes.active import Active, LaneEvent, Left, Opening
 from vggstudy.training.lanes.arrivals import Arrival, Arrivals
 from vggstudy.training.lanes.count import MAX_LANES, LaneCount
 from vggstudy.training.lanes.lane import Lane
@@ -79,6 +79,7 @@ class LaneSet:
         self.room = Room(site.device, streams or lane_streams(site.device, places, graphs=graphs))
         self.waiting: deque[tuple[str, Assignment]] = deque()
         self.active: list[Active] = []
+        self.left: list[Left] = []
         self.data: dict[str, RunData] = {}
         self.step_s: dict[str, float] = {}
         self.begun: list[str] = []
@@ -96,12 +97,12 @@ class LaneSet:
 
     def __len__(self) -> int:
         """Runs that have been added and are not over."""
-        return len(self.waiting) + len(self.active)
+        return len(self.waiting) + len(self.active) + len(self.left)
 
     @property
     def wanted(self) -> int:
         """Runs that there should be, so that no lane is empty."""
-        return self.count.wanted
+        return self.count.wanted + len(self.left)
 
     def add(self, key: str, assignment: Assignment) -> None:
         """Let a run begin as soon as a lane is free and there is memory."""
@@ -120,10 +121,12 @@ class LaneSet:
         progress : bool
             Whether anything could be done; if not, the device is busy with what it has.
         """
-        outcomes, progress = self._fill()
+        outcomes = self._told()
+        found, begun = self._fill()
+        outcomes, progress = outcomes + found, bool(outcomes) or begun
         quiet = next((each for each in self.active if each.lane.wants_quiet), None)
         training = sum(each.lane.training for each in self.active)
-        work_s, staged = 0.0, progress
+        work_s, staged = 0.0, begun
         for each in list(self.active):
             stage = not each.lane.training
             if stage and staged:  # one stage a turn: each takes tens of milliseconds
@@ -175,6 +178,7 @@ class LaneSet:
         """Let go of everything; runs that are not over are as their checkpoints have them."""
         for each in list(self.active):
             self._leave(each)
+        self.left.clear()
         self.room.drop_all()
         for thread in self.threads:
             thread.close()
@@ -198,9 +202,10 @@ class LaneSet:
         turn = lane.turn(issue=issue)
         if lane.prepared and not prepared:
             self._opened(each)
-        if turn.result is not None:
+        if turn.ending is not None:
             self._leave(each, ended=True)
-            return [LaneEvent(each.key, result=turn.result)], 0.0
+            self.left.append(Left(each.key, lane.session.assignment, turn.ending))
+            return self._told(), 0.0
         if not turn.progress:
             return [], None
         outcomes = [LaneEvent(each.key, epoch=turn.report)] if turn.report else []
@@ -209,10 +214,25 @@ class LaneSet:
     def _fail(self, each: Active, error: Exception) -> list[LaneEvent]:
         """Free the lane of a run that failed; one that lacked memory waits for more of it."""
         self._leave(each)
-        if self.stopping or not self._make_room(each.key, error):
-            return [LaneEvent(each.key, error=error)]
-        self.waiting.appendleft((each.key, each.lane.session.assignment))
+        return self._failed(each.key, each.lane.session.assignment, error)
+
+    def _failed(self, key: str, assignment: Assignment, error: Exception) -> list[LaneEvent]:
+        """What is told of a run that has failed: nothing of one that will be begun again."""
+        if self.stopping or not self._make_room(key, error):
+            return [LaneEvent(key, error=error)]
+        self.waiting.appendleft((key, assignment))
         return []
+
+    def _told(self) -> list[LaneEvent]:
+        """What became of runs that have left their lanes, once it is there."""
+        events: list[LaneEvent] = []
+        for each in [each for each in self.left if each.ending.ready()]:
+            self.left.remove(each)
+            try:
+                events.append(LaneEvent(each.key, result=each.ending.result()))
+            except Exception as error:  # noqa: BLE001 - as in `_advance`
+                events += self._failed(each.key, each.assignment, error)
+        return events
 
     def _make_room(self, key: str, error: Exception) -> bool:
         """Whether a run may find the memory it lacked: less is kept, or there are fewer lanes."""
@@ -235,7 +255,9 @@ class LaneSet:
         key, assignment = self.waiting[0]
         sized = self.room.budget is not None
         arrival = self.arrivals.take(key, assignment, self.data.get(assignment.reads), sized=sized)
-        if arrival is None or len(self.active) >= self.count.wanted:
+        # Weights of a run that has left are on the device until they have been hashed.
+        full = len(self.active) >= self.count.wanted or len(self.left) > self.count.wanted
+        if arrival is None or full:
             return [], False
         place = self._known(assignment, arrival)
         if place is None and (self._opening is not None or self._refused):
