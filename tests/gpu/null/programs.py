@@ -274,6 +274,8 @@ def refills(cache: str, kind: str) -> dict[str, Any]:
         nonlocal ended
         ended += len(outcomes)
         if len(lanes.active) == 2 and len(alive) < ended:
+            for thread in lanes.threads:
+                thread.submit(lambda: None).result()  # copies of weights are hashed and let go
             gc.collect()
             torch.cuda.empty_cache()
             found = {name: float(count(name)) for name in LIVE}
