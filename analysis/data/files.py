@@ -13,9 +13,11 @@ import csv
 import errno
 import gzip
 import io
+import itertools
 import json
 import logging
 import lzma
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +58,9 @@ _BOMS = {
     codecs.BOM_UTF16_BE: "utf-16",
 }
 
+
+_FIELDS = "line {line} has {found} fields where the header names {named}"
+_NAMELESS = ": name every column (R leaves that of row names out: write it with row.names = FALSE)"
 
 LINES = RowNames("line", 2)
 """Rows of a text whose first line is a header."""
@@ -195,6 +200,7 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
         header = pd.read_csv(io.StringIO(text), sep=separator, nrows=1, **first)
         raw = header.iloc[0].fillna("").tolist()
         names = _header(raw, path)
+        _refuse_nameless(text, path, separator, len(names))
         frame = pd.read_csv(
             io.StringIO(text),
             sep=separator,
@@ -206,8 +212,30 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
             na_values=empty_fields(names, factors),
         )
     except (pd.errors.EmptyDataError, pd.errors.ParserError) as error:
-        raise AnalysisError(f"{path}: not a CSV table: {str(error).strip()}") from None
+        raise AnalysisError(f"{path}: not a CSV table: {_trouble(str(error))}") from None
     return with_numbers_beside_texts(frame, factors), separator
+
+
+def _refuse_nameless(text: str, path: Path, separator: str, named: int) -> None:
+    """Refuse a first row beyond its header, of which pandas would take fields for names of rows."""
+    rows = csv.reader(io.StringIO(text), delimiter=separator)
+    try:
+        found = [len(row) for row in itertools.islice(rows, 2)]
+    except csv.Error as error:
+        raise AnalysisError(f"{path}: not a CSV table: {error}") from None
+    if found[1:] and found[1] > named:
+        told = _FIELDS.format(line=2, found=found[1], named=named)
+        raise AnalysisError(f"{path}: not a CSV table: {told}{_NAMELESS}")
+
+
+def _trouble(reason: str) -> str:
+    """What a reader of CSV stumbled over, in the terms of the file."""
+    if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
+        named, line, saw = found.groups()
+        return _FIELDS.format(line=line, found=saw, named=named)
+    if found := re.search(r"EOF inside string starting at row (\d+)", reason):
+        return f"a quotation mark in line {int(found[1]) + 1} is never closed"
+    return "it is empty" if "No columns" in reason else reason.strip()
 
 
 def _refuse_nan(text: str, path: Path, separator: str, chosen: Sequence[bool]) -> None:

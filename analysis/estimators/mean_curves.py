@@ -5,7 +5,7 @@ Cells are averaged with equal weights. `curve_sums` makes the curves and their b
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -131,11 +131,7 @@ class CurveSet:
         dict of str to MeanCurve
             Without factors for which no pair of cells has the runs.
         """
-        asked = {}
-        for factor, levels in pairs.items():
-            with suppress(AnalysisError):
-                asked[factor] = self._difference(measure, factor, levels, None, ended)
-        return dict(zip(asked, self._curves([*asked.values()]), strict=True))
+        return self.drawn_once(measure, pairs, cells=(), ended=ended)[1]
 
     def _difference(
         self,
@@ -177,19 +173,45 @@ class CurveSet:
         self, measure: str, *, ended: Ended = "last", least: int = MIN_RUNS
     ) -> dict[CellLevels, MeanCurve]:
         """The mean curve of each cell with so many runs; below `MIN_RUNS` without a band."""
-        return {
+        return self.drawn_once(measure, {}, ended=ended, least=least)[0]
+
+    def drawn_once(
+        self,
+        measure: str,
+        pairs: Mapping[str, tuple[Level, Level]],
+        *,
+        cells: Collection[CellLevels] | None = None,
+        ended: Ended = "last",
+        least: int = MIN_RUNS,
+    ) -> tuple[dict[CellLevels, MeanCurve], dict[str, MeanCurve]]:
+        """What `every` and `differences` give; a cell that both need is drawn once.
+
+        Parameters
+        ----------
+        measure, pairs, ended, least
+            As there.
+        cells : collection of levels, optional
+            Of which `every` is to speak; of all by default.
+        """
+        own = {
             cell: self._of_cell(measure, cell, members, ended)
             for cell, members in self._cells(measure, {}).items()
-            if len(members) >= least
+            if len(members) >= least and (cells is None or cell in cells)
         }
+        between = {}
+        for factor, levels in pairs.items():
+            with suppress(AnalysisError):
+                between[factor] = self._difference(measure, factor, levels, None, ended)
+        made = self._curves([*own.values(), *between.values()])
+        curves = dict(zip(own, made, strict=False))
+        return curves, dict(zip(between, made[len(own) :], strict=True))
 
     def _of_cell(
         self, measure: str, cell: CellLevels, members: Sequence[RunCurves], ended: Ended
-    ) -> MeanCurve:
-        """The mean curve of a cell."""
+    ) -> CurveSum:
+        """What the mean curve of a cell asks for."""
         at = _written(dict(zip(self.factors, cell, strict=True)))
-        asked = self._sum(measure, {cell: members}, {cell: 1.0}, at, 1, ended)
-        return self._curves([asked])[0]
+        return self._sum(measure, {cell: members}, {cell: 1.0}, at, 1, ended)
 
     def to_frame(self, *, ended: Ended = "last") -> pd.DataFrame:
         """One row a measure, cell and time: every mean curve with its band.

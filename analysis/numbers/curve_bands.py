@@ -187,6 +187,12 @@ class _Sum:
         """Where there is a band."""
         return np.asarray(self.total > 0)
 
+    def note(self, shift: FloatArray, variance: FloatArray) -> None:
+        """Keep the maxima of drawn sums with their variances; both of shape (take, T)."""
+        known = self.known
+        t = np.abs(shift[:, known]) / np.sqrt(variance[:, known])
+        self.maxima.append((t / self.own[known]).max(axis=1))
+
     def fit(self, confidence: float) -> CurveBandFit:
         """The band of all that was drawn."""
         half = np.full(self.estimate.size, np.nan)
@@ -216,22 +222,25 @@ class _Cell:
 
 
 def _draw(sums: Sequence[_Sum], cells: Mapping[int, _Cell], take: int) -> None:
-    """Draw so many samples of every cell once, and note the maximum of each sum."""
-    times = sums[0].own.size if sums else 0
-    shift, variance = np.zeros((2, len(sums), take, times))
+    """Draw so many samples of every cell once, and note the maximum of each sum.
+
+    A sum is held from its first cell to its last: those of one cell each are never many at once.
+    """
+    shift: dict[int, FloatArray] = {}
+    variance: dict[int, FloatArray] = {}
+    lacking = [len({id(s.curves) for s in one.samples}) for one in sums]
     for key, cell in cells.items():
         mean, own = _moments(cell.away, cell.share, cell.rng, take)
         mean *= cell.spread
         own *= cell.spread**2 / len(cell.away)
         for at, one in enumerate(sums):
-            for sample in one.samples:
-                if id(sample.curves) == key:
-                    shift[at] += sample.weight * mean
-                    variance[at] += sample.weight**2 * own
-    for at, one in enumerate(sums):
-        known = one.known
-        t = np.abs(shift[at][:, known]) / np.sqrt(variance[at][:, known])
-        one.maxima.append((t / one.own[known]).max(axis=1))
+            mine = [sample.weight for sample in one.samples if id(sample.curves) == key]
+            for weight in mine:
+                shift[at] = shift.get(at, 0.0) + weight * mean
+                variance[at] = variance.get(at, 0.0) + weight**2 * own
+            lacking[at] -= bool(mine)
+            if mine and not lacking[at]:
+                one.note(shift.pop(at), variance.pop(at))
 
 
 def _moments(

@@ -86,3 +86,26 @@ def test_an_outcome_of_yes_and_no_is_told_what_makes_it_a_probability(
     assert "12 finished, 8 converged" in judged.out
     (tmp_path / "yes.csv").write_text(f"m,seed,solved\n{rows}".replace("a,0,1", "a,0,2"))
     assert "makes it a probability" not in cli(*asked, "--outcome", "solved").out
+
+
+WANDB = """Name,State,Notes,User,Tags,Created,Runtime,Sweep,lr,seed,val_accuracy
+a,finished,-,me,,2026-01-01,9,,0.1,0,0.9
+b,finished,-,me,,2026-01-01,9,,0.1,1,0.8
+c,crashed,-,me,,2026-01-01,9,,0.2,0,
+"""
+
+
+def test_an_export_of_another_tool_that_is_no_table_of_runs_is_named(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "my runs.csv").write_text(WANDB)
+    refused = cli("analyze", "my runs.csv", "--factors", "lr", "--outcome", "val_accuracy")
+    assert refused.code == 3
+    assert refused.err.count("\n") == 1
+    hint = "vggstudy import 'my runs.csv' -o runs.csv makes a table of its runs)"
+    assert f"(it looks like Weights & Biases, table of runs: {hint}" in refused.err
+    assert cli("import", "my runs.csv", "-o", "runs.csv").code == 0
+    (tmp_path / "plain.csv").write_text(WANDB.replace("State,Notes", "how,what"))
+    refused = cli("analyze", "plain.csv", "--factors", "lr", "--outcome", "val_accuracy")
+    assert refused.code == 3
+    assert "import" not in refused.err

@@ -6,13 +6,16 @@ import functools
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from vggstudy.cli.console import Console
+from vggstudy.errors import AnalysisError, LedgerError
 from vggstudy.stated.base import Level, write_level
 
 if TYPE_CHECKING:
@@ -283,13 +286,25 @@ def open_for(source: str, table: TableChoice) -> Source:
 
     asked = dict(table.said)
     protocol_file, family = asked.pop("protocol_file", None), asked.pop("simultaneous", ())
-    opened = open_source(
-        source,
-        protocol=load_protocol(protocol_file).protocol if protocol_file else None,
-        decide=asker(),
-        **asked,
-    )
+    protocol = load_protocol(protocol_file).protocol if protocol_file else None
+    with _naming_exports(source):
+        opened = open_source(source, protocol=protocol, decide=asker(), **asked)
     return replace(opened, simultaneous=family)
+
+
+@contextmanager
+def _naming_exports(source: str) -> Iterator[None]:
+    """Whoever gives another tool's export, and is refused, hears of `import`."""
+    try:
+        yield
+    except (AnalysisError, LedgerError) as error:
+        from vggstudy.imports.registry import recognised
+
+        found = recognised(Path(source))
+        if found is None:
+            raise
+        hint = f"it looks like {found.words}: vggstudy import {quote(source)} -o runs.csv"
+        raise type(error)(f"{error} ({hint} makes a table of its runs)") from None
 
 
 def asker() -> Callable[[str], bool] | None:

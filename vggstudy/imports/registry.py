@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from vggstudy.errors import AnalysisError
+from vggstudy.errors import AnalysisError, StudyError
 from vggstudy.imports.runs import ImportedRuns
 from vggstudy.imports.sources import Place
 
@@ -91,6 +92,17 @@ def read_source(path: Path, name: str | None = None) -> tuple[Format, ImportedRu
     runs = format_.read(place)
     links = {"links, which are not followed": place.links} if place.links else {}
     return format_, ImportedRuns(runs.runs, {**runs.dropped, **links}, runs.notes)
+
+
+def recognised(path: Path) -> Format | None:
+    """The format of another tool that a file or a folder has; None where it has none, or several.
+
+    Nothing that cannot be read is an error here.
+    """
+    with suppress(StudyError, OSError):
+        found = [one for one in FORMATS if one.detects(Place(path))]
+        return found[0] if len(found) == 1 else None
+    return None
 
 
 def _found(place: Place) -> Format:

@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.dots import LEAST_HALF, Stack, draw_stacks, half_width
 from vggstudy.report.page.figures.places import note_columns
+from vggstudy.report.page.figures.plot import Plot, sheet
 from vggstudy.report.page.figures.scales import Names, Scale, axis_name, names_of, scale_of
 from vggstudy.report.page.figures.strokes import Strokes, stroke
 from vggstudy.report.page.figures.style import (
-    DPI,
-    GRID,
     INK,
     PURPLE,
-    SMALL,
     VERMILLION,
     Canvas,
     name_below,
@@ -30,7 +28,6 @@ from vggstudy.report.words.i18n import pgettext
 from vggstudy.report.words.names import capitalise
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEFT = 50.0
@@ -53,25 +50,19 @@ def draw_accuracy(view: StudyView, axis: Factor, canvas: Canvas, *, unit: int) -
     unit : int
         What outcomes are multiplied by: 100 for percentages.
     """
-    from matplotlib.figure import Figure
-
     scale = scale_of(axis)
     grid = _Grid.of(view, scale, canvas)
-    figure = Figure(figsize=(canvas.width / DPI, grid.height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
+    figure = sheet(canvas.width, grid.height)
     limits = _limits(view, unit)
     runs = sum(len(cell.converged) for cell in view.cells)
     for index, panel in enumerate(view.panels):
-        plot, strip = grid.axes(figure, index, canvas)
+        plot, strip = grid.plots(figure, index, scale, limits)
         cells = view.row(panel)
         _draw_runs(plot, cells, scale, unit, grid.width, runs=runs)
         _draw_failed(strip, cells, scale, grid.width)
-        _dress(plot, strip, scale, limits, grid, index, percent=unit == 100)
+        _dress(plot, strip, scale, grid, index, percent=unit == 100)
         note_columns(view, cells, scale.positions, 0.5 * scale.spacing, (plot, strip))
-        if grid.strip == NO_STRIP:
-            strip.set_yticks([])
-        title = "\n".join(_title(view, panel, grid.width))
-        plot.set_title(title, loc="left", y=1.0, fontsize=TITLE, pad=6, linespacing=1.15, color=INK)
+        plot.title(_title(view, panel, grid.width), above=6, size=TITLE, linespacing=1.15)
     name_below(figure, axis_name(axis, scale), LEFT)
     return figure
 
@@ -116,19 +107,19 @@ class _Grid:
         height += names.height if names.turned else 0.0
         return cls(columns, panels, width, title, strip, names, height)
 
-    def axes(self, figure: Figure, index: int, canvas: Canvas) -> tuple[Axes, Axes]:
-        """The axes of a panel: runs above, failures below."""
+    def plots(
+        self, figure: Figure, index: int, scale: Scale, limits: tuple[float, float]
+    ) -> tuple[Plot, Plot]:
+        """The plots of a panel: runs above, failures below."""
         row, column = divmod(index, self.columns)
         x = LEFT + column * (self.width + SPACE)
         between = SPACE + (0.0 if self.names.turned else self.names.height)
         top = row * (self.title + PLOT + self.strip + between) + self.title
-        w, h = canvas.width, self.height
-
-        def box(y: float, height: float) -> tuple[float, float, float, float]:
-            return (x / w, 1 - (y + height) / h, self.width / w, height / h)
-
-        below = box(top + PLOT + 4, self.strip - 4)
-        return figure.add_axes(box(top, PLOT)), figure.add_axes(below)
+        below = (x, top + PLOT + 4, self.width, self.strip - 4)
+        return (
+            Plot(figure, (x, top, self.width, PLOT), scale.ends, limits),
+            Plot(figure, below, scale.ends, (0, 1.55)),
+        )
 
     def first(self, index: int) -> bool:
         """Whether the panel stands at the left edge and carries the labels of its row."""
@@ -157,7 +148,7 @@ def _limits(view: StudyView, unit: int) -> tuple[float, float]:
 
 
 def _draw_runs(
-    axes: Axes,
+    plot: Plot,
     cells: Sequence[Cell | None],
     scale: Scale,
     unit: int,
@@ -168,7 +159,7 @@ def _draw_runs(
     """The converged runs of each cell, and the interval of their mean."""
     pairs = zip(scale.positions, cells, strict=True)
     stacks = [(x, _stack(cell, unit)) for x, cell in pairs if cell is not None and cell.converged]
-    draw_stacks(axes, stacks, half=half_width(scale, pixels), runs=runs)
+    draw_stacks(plot, stacks, half=half_width(scale, pixels), runs=runs)
 
 
 def _stack(cell: Cell, unit: int) -> Stack:
@@ -179,7 +170,7 @@ def _stack(cell: Cell, unit: int) -> Stack:
     return Stack(values, *(None if end is None else end * unit for end in ends))
 
 
-def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels: float) -> None:
+def _draw_failed(plot: Plot, cells: Sequence[Cell | None], scale: Scale, pixels: float) -> None:
     """Bars for the share of runs that failed, with their number.
 
     Parameters
@@ -197,46 +188,22 @@ def _draw_failed(axes: Axes, cells: Sequence[Cell | None], scale: Scale, pixels:
             learn.add([x, x], [0, split])
         if split < top:
             diverged.add([x, x], [split, top])
-        axes.text(
+        plot.text(
             x, top + 0.06, str(cell.n - cell.k), ha="center", va="bottom", fontsize=9.5, color=INK
         )
     width = max(min(0.7 * scale.spacing / scale.span * pixels, 40.0), LEAST_HALF)
-    stroke(axes, learn, color=VERMILLION, width=width, alpha=0.75)
-    stroke(axes, diverged, color=PURPLE, width=width)
+    stroke(plot, learn, color=VERMILLION, width=width, alpha=0.75)
+    stroke(plot, diverged, color=PURPLE, width=width)
 
 
 def _dress(
-    plot: Axes,
-    strip: Axes,
-    scale: Scale,
-    limits: tuple[float, float],
-    grid: _Grid,
-    index: int,
-    *,
-    percent: bool,
+    plot: Plot, strip: Plot, scale: Scale, grid: _Grid, index: int, *, percent: bool
 ) -> None:
-    """Axes, ticks and grid lines; labels only at the left edge."""
-    from matplotlib.ticker import MaxNLocator
-
-    for axes in (plot, strip):
-        axes.patch.set_visible(False)
-        axes.set_xlim(*scale.ends)
-        axes.tick_params(bottom=False, left=False, labelsize=SMALL)
-    plot.set_ylim(*limits)
-    plot.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    if percent:
-        plot.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    plot.grid(axis="y", color=GRID, lw=0.8)
-    plot.set_axisbelow(True)
-    plot.set_xticks([])
-    plot.spines[["left", "bottom"]].set_visible(False)
-    strip.set_ylim(0, 1.55)
-    strip.set_yticks([0.5], [pgettext("runs, axis", "failed")])
-    strip.spines["left"].set_visible(False)
+    """Numbers, names and grid lines; labels only at the left edge."""
+    first = grid.first(index)
+    plot.number_y(percent=percent, named=first)
+    strip.base()
+    if first and grid.strip != NO_STRIP:
+        strip.name_y([0.5], [pgettext("runs, axis", "failed")])
     if grid.last(index) or not grid.names.turned:
         grid.names.put(strip, scale)
-    else:
-        strip.set_xticks([])
-    if not grid.first(index):
-        plot.set_yticklabels([])
-        strip.set_yticklabels([])

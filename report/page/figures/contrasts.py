@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.dots import Stack, draw_stacks, half_width
+from vggstudy.report.page.figures.plot import Plot, sheet
 from vggstudy.report.page.figures.scales import Scale, names_of
 from vggstudy.report.page.figures.style import (
-    DPI,
-    GRID,
     INK,
     MUTED,
     SMALL,
@@ -24,7 +23,6 @@ from vggstudy.report.page.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEFT = 50.0
@@ -73,8 +71,6 @@ class ContrastPanel:
 
 def draw_contrasts(panels: Sequence[ContrastPanel], scale: Scale, canvas: Canvas) -> Figure:
     """Draw a panel for each outcome, side by side where they have room."""
-    from matplotlib.figure import Figure
-
     least = LEFT + max(LEAST_PANEL, LEAST_LEVEL * len(scale.labels))
     columns = max(min(len(panels), int((canvas.width + GAP) // (least + GAP))), 1)
     width = (canvas.width - GAP * (columns - 1)) / columns - LEFT - 2
@@ -85,44 +81,32 @@ def draw_contrasts(panels: Sequence[ContrastPanel], scale: Scale, canvas: Canvas
     names = names_of(scale, width)
     step = head + PLOT + between + BELOW + names.height + SPACE
     height = math.ceil(len(panels) / columns) * step
-    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
+    figure = sheet(canvas.width, height)
     values = sum(len(stack.values) for panel in panels for stack in panel.above)
     limits = difference_limits([(panel.unit, panel.below) for panel in panels])
     for index, panel in enumerate(panels):
         row, column = divmod(index, columns)
         x, top = LEFT + column * (width + LEFT + GAP), row * step + head
 
-        def box(y: float, tall: float, x: float = x) -> tuple[float, float, float, float]:
-            return (x / canvas.width, 1 - (y + tall) / height, width / canvas.width, tall / height)
-
-        raw = figure.add_axes(box(top, PLOT))
+        raw = Plot(figure, (x, top, width, PLOT), scale.ends, panel.limits)
         half = half_width(scale, width)
         draw_stacks(raw, [*zip(scale.positions, panel.above, strict=True)], half=half, runs=values)
-        _dress(raw, scale, panel.limits, percent=panel.percent)
-        raw.set_xticks([])
-        raw.set_title(
-            "\n".join(titles[index]),
-            loc="left",
-            y=1.0,
-            fontsize=TITLE,
-            pad=6,
-            linespacing=1.1,
-            color=INK,
-        )
-        under = figure.add_axes(box(top + PLOT + between, BELOW))
+        raw.number_y(percent=panel.percent)
+        raw.title(titles[index], above=6, size=TITLE, linespacing=1.1)
+        place = (x, top + PLOT + between, width, BELOW)
+        under = Plot(figure, place, scale.ends, limits[index])
         pairs = zip(scale.positions, panel.below, strict=True)
         draw_differences(under, [(x, s) for x, s in pairs if s is not None], half)
-        _dress(under, scale, limits[index], percent=False)
+        under.number_y(percent=False)
         names.put(under, scale)
         title_below(under, below[index])
     return figure
 
 
-def draw_differences(axes: Axes, stacks: Sequence[tuple[float, Stack]], half: float) -> None:
+def draw_differences(plot: Plot, stacks: Sequence[tuple[float, Stack]], half: float) -> None:
     """Differences with their intervals, and the line of none."""
-    axes.axhline(0, color=INK, lw=1.2, zorder=2)
-    draw_stacks(axes, stacks, half=half, runs=0)
+    plot.level(0, color=INK, lw=1.2, zorder=2)
+    draw_stacks(plot, stacks, half=half, runs=0)
 
 
 def lines_below(texts: Sequence[str], width: float) -> list[str]:
@@ -130,11 +114,9 @@ def lines_below(texts: Sequence[str], width: float) -> list[str]:
     return [line for text in texts for line in wrapped(text, width, SMALL)]
 
 
-def title_below(axes: Axes, lines: Sequence[str]) -> None:
+def title_below(plot: Plot, lines: Sequence[str]) -> None:
     """What the differences are, over them."""
-    axes.set_title(
-        "\n".join(lines), loc="left", y=1.0, fontsize=SMALL, pad=4, linespacing=1.1, color=MUTED
-    )
+    plot.title(lines, above=4, size=SMALL, linespacing=1.1, color=MUTED)
 
 
 def difference_limits(
@@ -164,19 +146,3 @@ def _reach(stacks: Sequence[Stack | None]) -> tuple[float, float]:
     known = [s for s in stacks if s is not None]
     ends = [v for s in known for v in (s.low, s.estimate, s.high) if v is not None]
     return min([0.0, *ends]), max([0.0, *ends])
-
-
-def _dress(axes: Axes, scale: Scale, limits: tuple[float, float], *, percent: bool) -> None:
-    """Axis and grid lines."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.patch.set_visible(False)
-    axes.set_xlim(*scale.ends)
-    axes.set_ylim(*limits)
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    if percent:
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["left", "bottom"]].set_visible(False)

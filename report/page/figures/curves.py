@@ -11,13 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.plot import Plot, sheet
 from vggstudy.report.page.figures.strokes import Strokes
 from vggstudy.report.page.figures.style import (
     BLUE,
-    DPI,
     GENEROUS,
     GREEN,
-    GRID,
     INK,
     PURPLE,
     SMALL,
@@ -31,7 +30,6 @@ from vggstudy.report.page.figures.style import (
 from vggstudy.report.words.i18n import gettext, pgettext
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STYLES = ((BLUE, "-"), (GREEN, "--"), (PURPLE, ":"))
@@ -102,19 +100,16 @@ def draw_curves(
     time : (str, float), optional
         Name of the x axis and where it begins; by default it counts epochs.
     """
-    from matplotlib.figure import Figure
-
     columns = min(len(panels), 2 if canvas.narrow else 4)
     width = (canvas.width - LEFT - GAP * (columns - 1) - 6) / columns
-    titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
+    titles = [_wrapped(panel.title, width) for panel in panels]
     apart = APART if any(panel.failed for panel in panels) else 0.0
-    head = LINE * max(title.count("\n") + 1 for title in titles) + 8
+    head = LINE * max(map(len, titles)) + 8
     step = head + PLOT + (SPACE + apart if apart else 0.0) + TICKS
     keys = _keys(lines, canvas, failed=bool(apart))
     key = KEY + KEY_ROW * (len(keys) - 1)
     height = key + math.ceil(len(panels) / columns) * step + BOTTOM
-    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
+    figure = sheet(canvas.width, height)
     last = max(epoch for panel in panels for epoch in _epochs(panel))
     ends = (0.5, last + 0.5) if time is None else (time[1], last)
     limits = _limits(
@@ -126,19 +121,16 @@ def draw_curves(
         row, column = divmod(index, columns)
         x, top = LEFT + column * (width + GAP), key + row * step + head
 
-        def box(y: float, tall: float, x: float = x) -> tuple[float, float, float, float]:
-            return (x / canvas.width, 1 - (y + tall) / height, width / canvas.width, tall / height)
-
-        plot = figure.add_axes(box(top, PLOT))
+        plot = Plot(figure, (x, top, width, PLOT), ends, limits)
         _draw_bands(plot, panel)
-        _dress(plot, limits, ends, first=column == 0, percent=percent, numbered=not apart)
-        plot.set_title(title, loc="left", y=1.0, fontsize=TITLE, pad=5, linespacing=1.15, color=INK)
+        plot.number_y(3, percent=percent, named=column == 0)
+        plot.title(title, above=5, size=TITLE, linespacing=1.15)
         if apart:
-            below = figure.add_axes(box(top + PLOT + SPACE, apart))
+            below = Plot(figure, (x, top + PLOT + SPACE, width, apart), ends, limits)
             _draw_failed(below, panel)
-            _dress(
-                below, limits, ends, first=column == 0, percent=percent, numbered=True, apart=True
-            )
+            # It is too low for more than two numbers.
+            below.number_y(3, percent=percent, named=column == 0, outermost=True)
+        (below if apart else plot).number_x(4)
     _draw_key(figure, keys, canvas, height)
     name_below(figure, time[0] if time else gettext("Epoch"), LEFT)
     return figure
@@ -174,66 +166,31 @@ def _limits(
     return low - pad, high + pad
 
 
-def _draw_bands(axes: Axes, panel: CurvePanel) -> None:
+def _draw_bands(plot: Plot, panel: CurvePanel) -> None:
     """Each line in its band."""
     for band, (colour, dashes) in zip(panel.bands, STYLES, strict=False):
         if band is None:
             continue
-        draw_band(axes, band.epochs, band.low, band.high, colour)
-        axes.plot(band.epochs, band.middle, color=colour, ls=dashes, lw=1.8, zorder=3)
+        draw_band(plot, band.epochs, band.low, band.high, colour)
+        plot.line(band.epochs, band.middle, color=colour, ls=dashes, lw=1.8, zorder=3)
 
 
 def draw_band(
-    axes: Axes, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str
+    plot: Plot, x: Sequence[float], low: Sequence[float], high: Sequence[float], colour: str
 ) -> None:
     """A band: a tint that others show through, within edges in the colour itself."""
-    axes.fill_between(x, low, high, color=colour, alpha=BAND_TINT, lw=0)
+    plot.band(x, low, high, color=colour, alpha=BAND_TINT, lw=0)
     for end in (low, high):
-        axes.plot(x, end, color=colour, lw=BAND_EDGE, zorder=2.5)
+        plot.line(x, end, color=colour, lw=BAND_EDGE, zorder=2.5)
 
 
-def _draw_failed(axes: Axes, panel: CurvePanel) -> None:
+def _draw_failed(plot: Plot, panel: CurvePanel) -> None:
     """Every failed run as a thin line."""
     strokes = Strokes()
     for epochs, values in panel.failed:
         strokes.add(epochs, values)
     if panel.failed:
-        axes.plot(strokes.x, strokes.y, color=VERMILLION, lw=0.9, alpha=0.8)
-
-
-def _dress(
-    axes: Axes,
-    limits: tuple[float, float],
-    ends: tuple[float, float],
-    *,
-    first: bool,
-    percent: bool,
-    numbered: bool,
-    apart: bool = False,
-) -> None:
-    """Axes, ticks and grid lines."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.patch.set_visible(False)
-    axes.set_xlim(*ends)
-    axes.set_ylim(*limits)
-    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
-    locator = MaxNLocator(3, steps=[1, 2, 2.5, 5, 10])
-    axes.yaxis.set_major_locator(locator)
-    if apart:  # it is too low for more than two numbers
-        inside = [v for v in locator.tick_values(*limits) if limits[0] <= v <= limits[1]]
-        axes.set_yticks([inside[0], inside[-1]] if len(inside) > 1 else inside)
-    if percent:
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_visible(numbered)
-    if not numbered:
-        axes.set_xticklabels([])
-    if not first:
-        axes.set_yticklabels([])
+        plot.line(strokes.x, strokes.y, color=VERMILLION, lw=0.9, alpha=0.8)
 
 
 def _keys(lines: Sequence[str], canvas: Canvas, *, failed: bool) -> list[list[Key]]:

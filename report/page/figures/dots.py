@@ -13,7 +13,7 @@ from vggstudy.report.page.figures.strokes import Strokes, stroke
 from vggstudy.report.page.figures.style import BAR, INK, POINT, RASTERISE_ABOVE, dot_size
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from vggstudy.report.page.figures.plot import Plot
 
 LEAST_WIDTH = 0.25
 """Share of the width that the dots of the emptiest places are spread over."""
@@ -33,7 +33,7 @@ class Stack:
 
 
 def draw_stacks(
-    axes: Axes, stacks: Sequence[tuple[float, Stack]], *, half: float, runs: int
+    plot: Plot, stacks: Sequence[tuple[float, Stack]], *, half: float, runs: int
 ) -> None:
     """Dots for values, a band for the interval, a thin mark for the estimate.
 
@@ -53,8 +53,8 @@ def draw_stacks(
             bands.add([x, x], [stack.low, stack.high])
         if stack.estimate is not None:
             means.add([x - half, x + half], [stack.estimate] * 2)
-    stroke(axes, bands, color=BAR, width=6, order=3)
-    axes.plot(
+    stroke(plot, bands, color=BAR, width=6, order=3)
+    plot.line(
         dots.x,
         dots.y,
         ls="none",
@@ -67,7 +67,7 @@ def draw_stacks(
         clip_on=False,
         rasterized=runs > RASTERISE_ABOVE,
     )
-    stroke(axes, means, color=POINT, width=2, order=5)
+    stroke(plot, means, color=POINT, width=2, order=5)
 
 
 def half_width(scale: Scale, pixels: float) -> float:

@@ -17,19 +17,18 @@ from vggstudy.report.page.figures.forest import (
     draw_interval,
     tick_text,
 )
+from vggstudy.report.page.figures.plot import Plot, blank
 from vggstudy.report.page.figures.style import (
     GRID,
     INK,
     MUTED,
     SMALL,
     Canvas,
-    blank,
     text_width,
     wrapped,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BOLD = 1.1 * SMALL
@@ -94,16 +93,16 @@ def draw_effects(panels: Sequence[Panel], rows: Sequence[EffectRow], canvas: Can
     titles = [wrapped(panel.title, each, BOLD) for panel in panels]
     heads = LINE * max(map(len, titles)) + 10
     heights = [_height(row, words, each, canvas) for row in rows]
-    figure, axes = blank(canvas.width, heads + sum(heights) + FOOT)
+    figure, plot = blank(canvas.width, heads + sum(heights) + FOOT)
     for start, lines in zip(starts, titles, strict=True):
         for number, line in enumerate(lines):
-            axes.text(start, 8 + number * LINE, line, size=SMALL, weight="bold", va="center")
+            plot.text(start, 8 + number * LINE, line, size=SMALL, weight="bold", va="center")
     top = heads
     for row, height in zip(rows, heights, strict=True):
-        _draw_row(axes, row, top, height, columns, words, each, canvas)
+        _draw_row(plot, row, top, height, columns, words, each, canvas)
         top += height
     for panel, column in zip(panels, columns, strict=True):
-        _draw_axis(axes, panel, column, top)
+        _draw_axis(plot, panel, column, top)
     return figure
 
 
@@ -151,7 +150,7 @@ def _height(row: EffectRow, words: float, each: float, canvas: Canvas) -> float:
 
 
 def _draw_row(
-    axes: Axes,
+    plot: Plot,
     row: EffectRow,
     top: float,
     height: float,
@@ -166,7 +165,7 @@ def _draw_row(
     free = 0.0 if canvas.narrow or not row.cells else height - 2 - LINE * len(lines)
     for number, line in enumerate(lines):
         place = top + 8 + free / 2 + number * LINE
-        axes.text(INDENT * row.below, place, line, size=SMALL, va="center", weight=weight)
+        plot.text(INDENT * row.below, place, line, size=SMALL, va="center", weight=weight)
     below = top + LINE * len(lines)
     for cell, column in zip(row.cells, columns, strict=False):
         numbers = _numbers(cell, each, canvas)
@@ -174,13 +173,13 @@ def _draw_row(
         start = below if canvas.narrow else middle - LINE * len(numbers) / 2
         reach = (middle - 9, middle + 9) if canvas.narrow else (top, top + height)
         for tick in column.ticks:
-            axes.plot([column.x(tick)] * 2, reach, color=GRID, lw=1.0, zorder=1)
-        axes.plot([column.x(0.0)] * 2, reach, color=INK, lw=1.3, zorder=1)
-        draw_interval(axes, cell, middle, column.x, column.limits)
+            plot.line([column.x(tick)] * 2, reach, color=GRID, lw=1.0, zorder=1)
+        plot.line([column.x(0.0)] * 2, reach, color=INK, lw=1.3, zorder=1)
+        draw_interval(plot, cell, middle, column.x, column.limits)
         left, side = (column.left - 6, "left") if canvas.narrow else (column.numbers, "right")
         known = cell.low is not None or cell.high is not None
         for number, line in enumerate(numbers):
-            axes.text(
+            plot.text(
                 left,
                 start + 8 + number * LINE,
                 line,
@@ -192,13 +191,13 @@ def _draw_row(
             )
 
 
-def _draw_axis(axes: Axes, panel: Panel, column: _Column, base: float) -> None:
+def _draw_axis(plot: Plot, panel: Panel, column: _Column, base: float) -> None:
     """The numbers of an axis and its name."""
     end = -1e9
     for tick in column.ticks:
         text, place = tick_text(tick), column.x(tick)
         half = text_width(text) / 2
         if place - half > end:
-            axes.text(place, base + 10, text, ha="center", va="center", color=MUTED, size=SMALL)
+            plot.text(place, base + 10, text, ha="center", va="center", color=MUTED, size=SMALL)
             end = place + half + 4
-    axes.text(column.left - 6, base + 27, panel.axis, va="center", color=MUTED, size=SMALL)
+    plot.text(column.left - 6, base + 27, panel.axis, va="center", color=MUTED, size=SMALL)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from vggstudy.report.page.figures.plot import Plot, blank
 from vggstudy.report.page.figures.style import (
     BLUE,
     MUTED,
@@ -13,13 +14,11 @@ from vggstudy.report.page.figures.style import (
     TEXT,
     VERMILLION,
     Canvas,
-    blank,
     fit,
     text_width,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from vggstudy.report.page.flow import Step
@@ -47,29 +46,29 @@ def draw_flow(
         What each stage, reason and outcome is called.
     """
     start = STEP * len(stages) + 2
-    figure, axes = blank(canvas.width, start + TALL + 2 if outcomes else start)
+    figure, plot = blank(canvas.width, start + TALL + 2 if outcomes else start)
     main = 0.46 * canvas.width
     for index, stage in enumerate(stages):
         y = 2 + index * STEP
-        _box(axes, (0, y, main, BOX), f"{stage.n}", words[stage.name], edge=MUTED)
+        _box(plot, (0, y, main, BOX), f"{stage.n}", words[stage.name], edge=MUTED)
         if index + 1 < len(stages):
-            _arrow(axes, (main / 2, y + BOX), (main / 2, y + STEP - 1))
+            _arrow(plot, (main / 2, y + BOX), (main / 2, y + STEP - 1))
         elif outcomes:
-            axes.plot([main / 2] * 2, [y + BOX, start - 12], color=MUTED, lw=1.2)
+            plot.line([main / 2] * 2, [y + BOX, start - 12], color=MUTED, lw=1.2)
         if index + 1 < len(stages) and stages[index + 1].excluded:
             lost = stages[index + 1]
             middle = y + BOX + (STEP - BOX) / 2
             side = main + (14 if canvas.narrow else 40)
-            _arrow(axes, (main / 2, middle), (side - 1, middle))
+            _arrow(plot, (main / 2, middle), (side - 1, middle))
             box = (side, middle - BOX / 2, min(canvas.width - side - 2, main), BOX)
-            _box(axes, box, f"{lost.excluded}", words[lost.reason], edge=VERMILLION)
+            _box(plot, box, f"{lost.excluded}", words[lost.reason], edge=VERMILLION)
     if outcomes:
-        _draw_outcomes(axes, outcomes, words, start, canvas.width)
+        _draw_outcomes(plot, outcomes, words, start, canvas.width)
     return figure
 
 
 def _draw_outcomes(
-    axes: Axes,
+    plot: Plot,
     outcomes: Sequence[tuple[str, int]],
     words: dict[str, str],
     top: float,
@@ -78,41 +77,39 @@ def _draw_outcomes(
     """The outcomes side by side, below one line that leads to all of them."""
     each = width / len(outcomes)
     centers = [(index + 0.5) * each for index in range(len(outcomes))]
-    axes.plot([centers[0], centers[-1]], [top - 12] * 2, color=MUTED, lw=1.2)
+    plot.line([centers[0], centers[-1]], [top - 12] * 2, color=MUTED, lw=1.2)
     for (name, count), center in zip(outcomes, centers, strict=True):
-        _arrow(axes, (center, top - 12), (center, top))
+        _arrow(plot, (center, top - 12), (center, top))
         edge = BLUE if name == "converged" else MUTED
-        _frame(axes, (center - each / 2 + 2, top, each - 4, TALL), edge=edge)
-        axes.text(center, top + 15, str(count), ha="center", va="center", size=TEXT, weight="bold")
-        axes.text(center, top + 32, words[name], ha="center", va="center", size=SMALL)
+        _frame(plot, (center - each / 2 + 2, top, each - 4, TALL), edge=edge)
+        plot.text(center, top + 15, str(count), ha="center", va="center", size=TEXT, weight="bold")
+        plot.text(center, top + 32, words[name], ha="center", va="center", size=SMALL)
 
 
 def _box(
-    axes: Axes, box: tuple[float, float, float, float], number: str, words: str, *, edge: str
+    plot: Plot, box: tuple[float, float, float, float], number: str, words: str, *, edge: str
 ) -> None:
     """A number and its words on one line."""
     x, y, width, height = box
-    _frame(axes, box, edge=edge)
+    _frame(plot, box, edge=edge)
     middle = y + height / 2
-    axes.text(x + PAD, middle, number, va="center", size=TEXT + 1, weight="bold")
+    plot.text(x + PAD, middle, number, va="center", size=TEXT + 1, weight="bold")
     after = x + PAD + 1.2 * text_width(number, TEXT + 1) + 7
     room = x + width - after - 4
-    axes.text(after, middle, fit(words, room), va="center", size=SMALL)
+    plot.text(after, middle, fit(words, room), va="center", size=SMALL)
 
 
-def _frame(axes: Axes, box: tuple[float, float, float, float], *, edge: str) -> None:
+def _frame(plot: Plot, box: tuple[float, float, float, float], *, edge: str) -> None:
     """A box."""
     from matplotlib.patches import Rectangle
 
     x, y, width, height = box
-    axes.add_patch(Rectangle((x + 1, y), width - 2, height, fc=SHADE, ec=edge, lw=1.4))
+    plot.add(Rectangle((x + 1, y), width - 2, height, fc=SHADE, ec=edge, lw=1.4))
 
 
-def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
+def _arrow(plot: Plot, start: tuple[float, float], end: tuple[float, float]) -> None:
     """A line with a head at its end."""
-    axes.annotate(
-        "",
-        xy=end,
-        xytext=start,
-        arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2, "shrinkA": 0, "shrinkB": 0},
-    )
+    from matplotlib.patches import FancyArrowPatch
+
+    style: dict[str, Any] = {"color": MUTED, "lw": 1.2, "zorder": 3, "mutation_scale": SMALL}
+    plot.add(FancyArrowPatch(start, end, arrowstyle="-|>", shrinkA=0, shrinkB=0, **style))

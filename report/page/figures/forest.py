@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.plot import Plot, blank
 from vggstudy.report.page.figures.style import (
     BAR,
     GRID,
@@ -20,14 +21,12 @@ from vggstudy.report.page.figures.style import (
     SMALL,
     TEXT,
     Canvas,
-    blank,
     fit,
     text_width,
     wrapped,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BOLD = SMALL * 1.2
@@ -154,10 +153,10 @@ def draw_forest(groups: Sequence[ForestGroup], canvas: Canvas) -> Figure:
         + (GAP if same else AXIS if g.axis else AXIS - 14)
         for g, same in zip(groups, shared, strict=True)
     ]
-    figure, axes = blank(canvas.width, sum(heights))
+    figure, plot = blank(canvas.width, sum(heights))
     top = 0.0
     for group, height, same in zip(groups, heights, shared, strict=True):
-        _draw_group(axes, group, top, layout, numbered=not same)
+        _draw_group(plot, group, top, layout, numbered=not same)
         top += height
     return figure
 
@@ -176,7 +175,7 @@ def _head(group: ForestGroup, layout: _Layout) -> float:
 
 
 def _draw_group(
-    axes: Axes, group: ForestGroup, top: float, layout: _Layout, *, numbered: bool
+    plot: Plot, group: ForestGroup, top: float, layout: _Layout, *, numbered: bool
 ) -> None:
     """Draw one group, with the numbers of its axis unless the next group has them."""
     low, high, ticks = axis_of(group, int((layout.right - layout.left) // 70))
@@ -189,28 +188,28 @@ def _draw_group(
 
     head = _head(group, layout)
     for index, line in enumerate(_title_lines(group, layout)):
-        axes.text(0, top + 14 + index * LINE, line, size=TEXT, weight="bold", va="center")
+        plot.text(0, top + 14 + index * LINE, line, size=TEXT, weight="bold", va="center")
     marks = [(x(tick), GRID, 1.0) for tick in ticks]
     marks += [(x(value), INK, 1.3) for value in group.references if low <= value <= high]
     for index, row in enumerate(group.rows):
         own = [(x(value), INK, 1.8) for value in row.references if low <= value <= high]
         place = top + head + index * layout.row
-        _draw_row(axes, row, place, layout, x, (low, high), [*marks, *own])
+        _draw_row(plot, row, place, layout, x, (low, high), [*marks, *own])
     base = top + head + layout.row * len(group.rows)
     end = -math.inf
     for tick in ticks if numbered else ():
         text, place = tick_text(tick), x(tick)
         half = text_width(text) / 2
         if place - half > end:
-            axes.text(place, base + 9, text, ha="center", va="center", color=MUTED)
+            plot.text(place, base + 9, text, ha="center", va="center", color=MUTED)
             end = place + half + 4
     if numbered:
         middle = (layout.left + layout.right) / 2
-        axes.text(middle, base + 24, group.axis, ha="center", va="center", color=MUTED)
+        plot.text(middle, base + 24, group.axis, ha="center", va="center", color=MUTED)
 
 
 def _draw_row(
-    axes: Axes,
+    plot: Plot,
     row: ForestRow,
     top: float,
     layout: _Layout,
@@ -220,8 +219,8 @@ def _draw_row(
 ) -> None:
     """Words, numbers and the interval; lines cross the bar's band only, never the words."""
     for place, line in _label_lines(row, layout):
-        axes.text(0, top + place, line, va="center", size=SMALL)
-    axes.text(
+        plot.text(0, top + place, line, va="center", size=SMALL)
+    plot.text(
         layout.width,
         top + layout.numbers,
         row.numbers,
@@ -233,15 +232,24 @@ def _draw_row(
     reach = layout.row / 2 if layout.beside else 11.0
     middle = top + layout.bar
     for place, colour, weight in marks:
-        axes.plot([place] * 2, [middle - reach, middle + reach], color=colour, lw=weight, zorder=1)
+        plot.line([place] * 2, [middle - reach, middle + reach], color=colour, lw=weight, zorder=1)
     if row.dots:
         places = [x(dot) for dot in row.dots]
-        axes.plot(places, [middle] * len(places), "o", color=MUTED, ms=3.4, mec="none", alpha=0.5)
-    draw_interval(axes, row, middle, x, limits)
+        plot.line(
+            places,
+            [middle] * len(places),
+            ls="none",
+            marker="o",
+            color=MUTED,
+            ms=3.4,
+            mec="none",
+            alpha=0.5,
+        )
+    draw_interval(plot, row, middle, x, limits)
 
 
 def draw_interval(
-    axes: Axes,
+    plot: Plot,
     row: ForestRow,
     middle: float,
     x: Callable[[float], float],
@@ -255,11 +263,20 @@ def draw_interval(
         beyond = (row.low is None or start < limits[0], row.high is None or stop > limits[1])
         for open_, place, marker in zip(beyond, ends, "<>", strict=True):
             if open_:
-                axes.plot([place], [middle], marker, color=BAR, ms=8, mec="none", zorder=3)
-        axes.plot(ends, [middle] * 2, color=BAR, lw=9, solid_capstyle="butt", zorder=2)
+                plot.line(
+                    [place],
+                    [middle],
+                    ls="none",
+                    marker=marker,
+                    color=BAR,
+                    ms=8,
+                    mec="none",
+                    zorder=3,
+                )
+        plot.line(ends, [middle] * 2, color=BAR, lw=9, solid_capstyle="butt", zorder=2)
     if row.estimate is not None and limits[0] <= row.estimate <= limits[1]:
         mark = [x(row.estimate)] * 2
-        axes.plot(mark, [middle - 7, middle + 7], color=POINT, lw=2.5, zorder=4)
+        plot.line(mark, [middle - 7, middle + 7], color=POINT, lw=2.5, zorder=4)
 
 
 def _label_lines(row: ForestRow, layout: _Layout) -> list[tuple[float, str]]:

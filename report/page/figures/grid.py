@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.places import Place, note_place
+from vggstudy.report.page.figures.plot import Plot, blank
 from vggstudy.report.page.figures.scales import Names, names_in
 from vggstudy.report.page.figures.style import (
     GRID,
@@ -14,7 +15,6 @@ from vggstudy.report.page.figures.style import (
     MUTED,
     SMALL,
     Canvas,
-    blank,
     fit,
     text_width,
     wrapped,
@@ -23,7 +23,6 @@ from vggstudy.report.page.view import Cell, Level, StudyView
 from vggstudy.report.words.names import capitalise
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Box = tuple[float, float, float, float]
@@ -72,17 +71,17 @@ def draw_grid(
     layout = _Layout.of(view, canvas)
     legend = _legend_rows(keys, canvas.width)
     height = layout.top + len(view.panels) * layout.row + 10 + 20 * len(legend)
-    figure, axes = blank(canvas.width, height)
-    _draw_headings(axes, view, layout)
+    figure, plot = blank(canvas.width, height)
+    _draw_headings(plot, view, layout)
     for index, panel in enumerate(view.panels):
         before = view.panels[index - 1] if index else None
         y = layout.top + index * layout.row
-        _draw_label(axes, view, layout, panel, before, y)
+        _draw_label(plot, view, layout, panel, before, y)
         for column, cell in enumerate(view.row(panel)):
-            box = _draw_tile(axes, layout, column, y, None if cell is None else tile(cell))
+            box = _draw_tile(plot, layout, column, y, None if cell is None else tile(cell))
             if cell is not None and (number := view.number(cell)) is not None:
                 note_place(figure, Place(number, *box))
-    _draw_legend(axes, legend, layout.top + len(view.panels) * layout.row + 18)
+    _draw_legend(plot, legend, layout.top + len(view.panels) * layout.row + 18)
     return figure
 
 
@@ -129,16 +128,16 @@ def _column_width(label: str, levels: Sequence[str]) -> float:
     return max(*(text_width(text) + 12 for text in (*levels, *words)), 44.0)
 
 
-def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
+def _draw_headings(plot: Plot, view: StudyView, layout: _Layout) -> None:
     """The names of the factors above their levels."""
     x = 0.0
     for factor, width in zip(view.panel_factors, layout.columns, strict=False):
         text = "\n".join(capitalise(factor.label).split())
-        axes.text(x, layout.top - 5, text, va="bottom", color=MUTED, size=SMALL, linespacing=1.0)
+        plot.text(x, layout.top - 5, text, va="bottom", color=MUTED, size=SMALL, linespacing=1.0)
         x += width
     if view.axis is None:
         return
-    axes.text(
+    plot.text(
         layout.left + 1,
         HEADING - 5,
         capitalise(view.axis.label),
@@ -147,7 +146,7 @@ def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
         size=SMALL,
     )
     for column, text in enumerate(layout.names.labels):
-        axes.text(
+        plot.text(
             layout.left + (column + 0.5) * layout.side,
             layout.top - 6,
             text,
@@ -160,7 +159,7 @@ def _draw_headings(axes: Axes, view: StudyView, layout: _Layout) -> None:
 
 
 def _draw_label(
-    axes: Axes,
+    plot: Plot,
     view: StudyView,
     layout: _Layout,
     panel: tuple[Level, ...],
@@ -174,16 +173,16 @@ def _draw_label(
         lines = _words(view, panel, layout.canvas)
         for index, line in enumerate(lines):
             place = y + layout.row - TILE - GAP - 2 - LINE * (len(lines) - index - 0.5)
-            axes.text(1, place, line, va="center", size=LABEL)
+            plot.text(1, place, line, va="center", size=LABEL)
         return
     x, changed = 0.0, False
     for index, (factor, width) in enumerate(zip(view.panel_factors, layout.columns, strict=True)):
         changed = changed or before is None or before[index] != panel[index]
         if changed:
             text = fit(factor.text(panel[index]), width)
-            axes.text(x, y + TILE / 2, text, va="center", size=SMALL)
+            plot.text(x, y + TILE / 2, text, va="center", size=SMALL)
             if before is not None and index < len(panel) - 1:
-                axes.plot([x, layout.right], [y - GAP / 2] * 2, color=GRID, lw=0.8)
+                plot.line([x, layout.right], [y - GAP / 2] * 2, color=GRID, lw=0.8)
         x += width
 
 
@@ -194,7 +193,7 @@ def _words(view: StudyView, panel: tuple[Level, ...], canvas: Canvas) -> list[st
     return wrapped(text, canvas.width, LABEL)
 
 
-def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | None) -> Box:
+def _draw_tile(plot: Plot, layout: _Layout, column: int, y: float, tile: Tile | None) -> Box:
     """One tile, or an empty frame where the plan has no cell; where it stands."""
     from matplotlib.patches import Rectangle
 
@@ -203,14 +202,14 @@ def _draw_tile(axes: Axes, layout: _Layout, column: int, y: float, tile: Tile | 
     width = layout.side - GAP
     if tile is None:
         frame = Rectangle((x + 0.5, y + 0.5), width - 1, TILE - 1, fill=False, ec=MUTED, ls=":")
-        axes.add_patch(frame)
+        plot.add(frame)
         return x, y, width, TILE
-    axes.add_patch(Rectangle((x, y), width, TILE, fc=tile.fill, ec="none"))
+    plot.add(Rectangle((x, y), width, TILE, fc=tile.fill, ec="none"))
     if tile.edge:
         frame = Rectangle((x + 1, y + 1), width - 2, TILE - 2, fill=False, ec=tile.edge, lw=2)
-        axes.add_patch(frame)
+        plot.add(frame)
     size = min(SMALL, (width - 2) / max(0.56 * len(tile.text), 1))
-    axes.text(
+    plot.text(
         x + width / 2,
         y + TILE / 2,
         tile.text,
@@ -236,13 +235,13 @@ def _legend_rows(keys: Sequence[Key], width: float) -> list[list[tuple[float, Ke
     return rows
 
 
-def _draw_legend(axes: Axes, rows: list[list[tuple[float, Key]]], y: float) -> None:
+def _draw_legend(plot: Plot, rows: list[list[tuple[float, Key]]], y: float) -> None:
     """Small tiles with their meaning."""
     from matplotlib.patches import Rectangle
 
     for row in rows:
         for x, key in row:
             edge = {"ec": key.edge, "lw": 2} if key.edge else {"ec": "none"}
-            axes.add_patch(Rectangle((x + 1, y - 6), 14, 12, fc=key.fill, **edge))
-            axes.text(x + 21, y, key.label, va="center", size=SMALL, color=INK)
+            plot.add(Rectangle((x + 1, y - 6), 14, 12, fc=key.fill, **edge))
+            plot.text(x + 21, y, key.label, va="center", size=SMALL, color=INK)
         y += 20

@@ -7,14 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vggstudy.report.page.figures.plot import Plot, sheet
 from vggstudy.report.page.figures.scales import Scale, names_of
 from vggstudy.report.page.figures.strokes import Strokes, stroke
 from vggstudy.report.page.figures.style import (
     BLUE,
-    DPI,
     GREEN,
-    GRID,
-    INK,
     MUTED,
     PAPER,
     SMALL,
@@ -25,7 +23,6 @@ from vggstudy.report.page.figures.style import (
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 STYLES = ((BLUE, "o", "-"), (VERMILLION, "s", "--"), (GREEN, "^", ":"))
@@ -77,38 +74,30 @@ def draw_interactions(
     panels: Sequence[Panel], canvas: Canvas, *, limits: tuple[float, float]
 ) -> Figure:
     """Draw the panels on one scale of percent, each with the key of its lines."""
-    from matplotlib.figure import Figure
-
     columns = min(len(panels), 1 if canvas.narrow else 3)
     width = (canvas.width - LEFT - GAP * (columns - 1) - 6) / columns
-    titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
+    titles = [wrapped(panel.title, width, TEXT) for panel in panels]
     keys = KEY * max(len(panel.lines) for panel in panels)
-    head = LINE * max(title.count("\n") + 1 for title in titles) + keys + 16
+    head = LINE * max(map(len, titles)) + keys + 16
     step = head + PLOT + max(names_of(p.scale, width).height for p in panels) + AXIS
     height = math.ceil(len(panels) / columns) * step
-    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
+    figure = sheet(canvas.width, height)
     for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(index, columns)
         x, top = LEFT + column * (width + GAP), row * step + head
-        axes = figure.add_axes(
-            (x / canvas.width, 1 - (top + PLOT) / height, width / canvas.width, PLOT / height)
-        )
-        _draw_lines(axes, panel, width)
-        _dress(axes, panel, limits, width, first=column == 0)
-        axes.set_title(
-            title, loc="left", y=1.0, fontsize=SMALL, pad=keys + 12, linespacing=1.15, color=INK
-        )
-        _draw_key(axes, panel, width)
+        plot = Plot(figure, (x, top, width, PLOT), panel.scale.ends, limits)
+        _draw_lines(plot, panel, width)
+        plot.number_y(percent=True, named=column == 0)
+        names = names_of(panel.scale, width)
+        names.put(plot, panel.scale)
+        place = (width / 2, -PLOT - names.height - 4)
+        plot.beside(*place, panel.axis, ha="center", va="top", size=SMALL, color=MUTED)
+        plot.title(title, above=keys + 12, size=SMALL, linespacing=1.15)
+        _draw_key(plot, panel)
     return figure
 
 
-def _wrapped(text: str, width: float) -> list[str]:
-    """The title on as many lines as it needs."""
-    return wrapped(text, width, TEXT)
-
-
-def _draw_lines(axes: Axes, panel: Panel, pixels: float) -> None:
+def _draw_lines(plot: Plot, panel: Panel, pixels: float) -> None:
     """A line a level, none between words; intervals stand beside each other, not on each other.
 
     Parameters
@@ -127,9 +116,9 @@ def _draw_lines(axes: Axes, panel: Panel, pixels: float) -> None:
         for x, point in zip(xs, points, strict=True):
             if point is not None and point.low is not None and point.high is not None:
                 bars.add([x, x], [point.low, point.high])
-        stroke(axes, bars, color=colour, width=BAR_WIDTH, order=3 + index)
+        stroke(plot, bars, color=colour, width=BAR_WIDTH, order=3 + index)
         if not scale.worded or len(xs) == 2:
-            axes.plot(
+            plot.line(
                 xs,
                 ys,
                 color=colour,
@@ -138,7 +127,7 @@ def _draw_lines(axes: Axes, panel: Panel, pixels: float) -> None:
                 clip_on=False,
                 zorder=2 + 0.1 * index,
             )
-        axes.plot(
+        plot.line(
             xs,
             ys,
             ls="none",
@@ -152,14 +141,14 @@ def _draw_lines(axes: Axes, panel: Panel, pixels: float) -> None:
         )
 
 
-def _draw_key(axes: Axes, panel: Panel, width: float) -> None:
+def _draw_key(plot: Plot, panel: Panel) -> None:
     """What each line is, above the plot."""
     for index, (name, _) in enumerate(panel.lines):
         colour, marker, dashes = STYLES[index]
-        y = 1 + (8 + KEY * (len(panel.lines) - index - 0.5)) / PLOT
-        axes.plot(
-            [2 / width, 14 / width, 26 / width],
-            [y] * 3,
+        y = 8 + KEY * (len(panel.lines) - index - 0.5)
+        plot.above(
+            [2, 14, 26],
+            y,
             color=colour,
             marker=marker,
             markevery=[1],
@@ -168,29 +157,5 @@ def _draw_key(axes: Axes, panel: Panel, width: float) -> None:
             mec=PAPER,
             mew=1.0,
             lw=LINE_WIDTH,
-            transform=axes.transAxes,
-            clip_on=False,
         )
-        axes.text(34 / width, y, name, transform=axes.transAxes, va="center", size=SMALL, color=INK)
-
-
-def _dress(
-    axes: Axes, panel: Panel, limits: tuple[float, float], width: float, *, first: bool
-) -> None:
-    """Axes, ticks and grid lines."""
-    from matplotlib.ticker import MaxNLocator
-
-    scale = panel.scale
-    axes.patch.set_visible(False)
-    axes.set_xlim(*scale.ends)
-    axes.set_ylim(*limits)
-    names_of(scale, width).put(axes, scale)
-    axes.set_xlabel(panel.axis, fontsize=SMALL, color=MUTED, labelpad=3)
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    if not first:
-        axes.set_yticklabels([])
+        plot.beside(34, y, name, va="center", size=SMALL)

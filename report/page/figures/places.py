@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure, FigureBase
 
+    from vggstudy.report.page.figures.plot import Plot
     from vggstudy.report.page.view import Cell, StudyView
 
 AROUND = 1.0
@@ -44,9 +44,9 @@ def note_columns(
     cells: Sequence[Cell | None],
     positions: Sequence[float],
     half: float,
-    axes: Sequence[Axes],
+    plots: Sequence[Plot],
 ) -> None:
-    """Keep a column for each cell, over axes that stand above one another and are done.
+    """Keep a column for each cell, over plots that stand above one another.
 
     Parameters
     ----------
@@ -57,26 +57,24 @@ def note_columns(
     half : float
         Half of a column's width in that unit.
     """
-    figure = axes[0].figure
-    height = figure.bbox.height
-    top, bottom = max(one.bbox.y1 for one in axes), min(one.bbox.y0 for one in axes)
+    first = plots[0]
+    top, bottom = min(one.top for one in plots), max(one.bottom for one in plots)
     for x, cell in zip(positions, cells, strict=True):
         number = None if cell is None else view.number(cell)
         if number is None:
             continue
-        left, right = (axes[0].transData.transform((x + side, 0))[0] for side in (-half, half))
-        note_place(figure, Place(number, left, height - top, right - left, top - bottom))
+        left, right = (first.pixel(x + side, 0)[0] for side in (-half, half))
+        note_place(first.figure, Place(number, left, top, right - left, bottom - top))
 
 
 def note_points(
-    axes: Axes, cells: Sequence[int | None], xs: Sequence[float], ys: Sequence[float]
+    plot: Plot, cells: Sequence[int | None], xs: Sequence[float], ys: Sequence[float]
 ) -> None:
-    """Keep a small square for each point of axes that are done; none of a cell without a number."""
+    """Keep a small square for each point of a plot; none of a cell without a number."""
     for cell, x, y in zip(cells, xs, ys, strict=True):
         if cell is not None:
-            across, up = axes.transData.transform((x, y))
-            down = axes.figure.bbox.height - up
-            note_place(axes.figure, Place(cell, across - POINT / 2, down - POINT / 2, POINT, POINT))
+            across, down = plot.pixel(x, y)
+            note_place(plot.figure, Place(cell, across - POINT / 2, down - POINT / 2, POINT, POINT))
 
 
 def drawn_places(figure: Figure) -> str:

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.curves import draw_band
+from vggstudy.report.page.figures.plot import Plot, sheet
 from vggstudy.report.page.figures.style import (
     BLUE,
-    DPI,
     GRID,
-    INK,
-    MUTED,
     SMALL,
     VERMILLION,
     Canvas,
@@ -23,7 +21,6 @@ from vggstudy.report.page.figures.style import (
 from vggstudy.report.words.i18n import gettext
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEFT = 54.0
@@ -77,81 +74,65 @@ def draw_power(panels: Sequence[PowerPanel], canvas: Canvas, *, design: int) -> 
     design : int
         Replicates of the design as it is, which a thin line marks.
     """
-    from matplotlib.figure import Figure
-
     columns = min(len(panels), 1 if canvas.narrow else 2)
     width = (canvas.width - LEFT - GAP * (columns - 1) - 12) / columns
     titles = [wrapped(panel.title, width, TITLE) for panel in panels]
     head = LINE * max(map(len, titles)) + 10
     step = head + PLOT + TICKS
     height = math.ceil(len(panels) / columns) * step + BOTTOM
-    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
+    figure = sheet(canvas.width, height)
     for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(index, columns)
         x, top = LEFT + column * (width + GAP), row * step + head
-        axes = figure.add_axes(
-            (x / canvas.width, 1 - (top + PLOT) / height, width / canvas.width, PLOT / height)
-        )
-        _draw(axes, panel, design)
-        axes.set_title(
-            "\n".join(title), loc="left", y=1.0, fontsize=TITLE, pad=6, linespacing=1.15, color=INK
-        )
+        plot = _draw(figure, (x, top, width, PLOT), panel, design)
+        plot.title(title, above=6, size=TITLE, linespacing=1.15)
     name_below(figure, gettext("Replicates per cell"), LEFT)
     return figure
 
 
-def _draw(axes: Axes, panel: PowerPanel, design: int) -> None:
-    """One panel: band, curve, target, and where they meet."""
-    axes.patch.set_visible(False)
-    axes.set_xscale("log")
-    ends = min(panel.n) / 1.08, max(panel.n) * 1.08
-    axes.set_xlim(*ends)
-    wanted = [] if panel.target is None else [panel.target]
-    known = [x for x in panel.middle if math.isfinite(x)] or wanted
-    top = 1.04 if panel.percent else 1.08 * max(*wanted, *_mostly(known))
-    axes.set_ylim(0, top)
-    axes.axvline(design, color=GRID, lw=1.6, zorder=0)
-    draw_band(axes, panel.n, panel.low, panel.high, BLUE)
-    at_looks = "o" if panel.target is None else None
-    axes.plot(panel.n, panel.middle, marker=at_looks, color=BLUE, lw=1.8, zorder=3)
-    if panel.target is not None:
-        axes.axhline(panel.target, color=VERMILLION, ls="--", lw=1.3, zorder=2)
-    if panel.reached is not None and panel.target is not None:
-        axes.plot([panel.reached], [panel.target], "o", color=VERMILLION, ms=7, zorder=4)
-        left = panel.reached > math.sqrt(ends[0] * ends[1])
-        axes.annotate(
-            f"{panel.reached}",
-            (panel.reached, panel.target),
-            textcoords="offset points",
-            xytext=(-8 if left else 8, 9 if not panel.percent else -16),
-            ha="right" if left else "left",
-            fontsize=SMALL,
-            color=INK,
-            fontweight="bold",
-        )
-    _dress(axes, panel, ends)
+def _draw(
+    figure: Figure, box: tuple[float, float, float, float], panel: PowerPanel, design: int
+) -> Plot:
+    """One panel: band, curve, target, and where they meet; replicates by their logarithms."""
+    ends = math.log(min(panel.n) / 1.08), math.log(max(panel.n) * 1.08)
+    unit = 100.0 if panel.percent else 1.0
+    middle, low, high = ([unit * v for v in x] for x in (panel.middle, panel.low, panel.high))
+    target = None if panel.target is None else unit * panel.target
+    wanted = [] if target is None else [target]
+    known = [x for x in middle if math.isfinite(x)] or wanted
+    top = 104.0 if panel.percent else 1.08 * max(*wanted, *_mostly(known))
+    plot = Plot(figure, box, ends, (0.0, top))
+    plot.line([math.log(design)] * 2, plot.y, color=GRID, lw=1.6, zorder=0)
+    places = [math.log(n) for n in panel.n]
+    draw_band(plot, places, low, high, BLUE)
+    plot.line(places, middle, marker="o" if target is None else None, color=BLUE, lw=1.8, zorder=3)
+    if target is not None:
+        plot.level(target, color=VERMILLION, ls="--", lw=1.3, zorder=2)
+        if panel.reached is not None:
+            _mark(plot, panel.reached, target, percent=panel.percent)
+    plot.number_y(percent=panel.percent, short=True)
+    ticks = [n for n in LEVELS if ends[0] <= math.log(n) <= ends[1]]
+    plot.name_x([math.log(n) for n in ticks], [f"{n}" for n in ticks])
+    plot.base()
+    return plot
+
+
+def _mark(plot: Plot, reached: int, target: float, *, percent: bool) -> None:
+    """The number of replicates that reaches the target."""
+    place = math.log(reached)
+    plot.line([place], [target], ls="none", marker="o", color=VERMILLION, ms=7, zorder=4)
+    left = place > sum(plot.x) / 2
+    across, down = plot.pixel(place, target)
+    plot.beside(
+        across - plot.left + (-8 if left else 8),
+        plot.top - down + (-16 if percent else 9),
+        f"{reached}",
+        ha="right" if left else "left",
+        size=SMALL,
+        weight="bold",
+    )
 
 
 def _mostly(known: Sequence[float]) -> list[float]:
     """Half-widths that an axis shows: that of two runs is often many times that of three."""
     return sorted(known)[: max(1, len(known) - 1)]
-
-
-def _dress(axes: Axes, panel: PowerPanel, ends: tuple[float, float]) -> None:
-    """Ticks and grid lines."""
-    from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
-
-    ticks = [n for n in LEVELS if ends[0] <= n <= ends[1]]
-    axes.xaxis.set_major_locator(FixedLocator(ticks))
-    axes.xaxis.set_minor_locator(NullLocator())
-    axes.set_xticklabels([f"{n}" for n in ticks])
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    scale = 100 if panel.percent else 1
-    sign = "%" if panel.percent else ""
-    axes.yaxis.set_major_formatter(lambda value, _: f"{scale * value:g}{sign}")
-    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines["left"].set_visible(False)
-    axes.spines["bottom"].set_color(MUTED)

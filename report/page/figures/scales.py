@@ -15,7 +15,7 @@ from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from vggstudy.report.page.figures.plot import Plot
 
 TICKS = 18.0
 LINE = 13.0
@@ -102,11 +102,10 @@ class Names:
         """Whether turned names would stand on each other."""
         return self.turned and self.room < LINE
 
-    def put(self, axes: Axes, scale: Scale) -> None:
+    def put(self, plot: Plot, scale: Scale) -> None:
         """Name the levels of an x axis."""
-        axes.set_xticks(scale.positions, self.labels)
-        for label in axes.get_xticklabels():
-            label.set(linespacing=1.0, rotation=90 if self.turned else 0)
+        turned = 90 if self.turned else 0
+        plot.name_x(scale.positions, self.labels, linespacing=1.0, rotation=turned)
 
 
 def names_of(scale: Scale, width: float) -> Names:

@@ -16,12 +16,10 @@ from vggstudy.report.page.figures.contrasts import (
 )
 from vggstudy.report.page.figures.dots import Stack
 from vggstudy.report.page.figures.places import note_points
+from vggstudy.report.page.figures.plot import Plot, sheet
 from vggstudy.report.page.figures.style import (
     BAR,
     BLUE,
-    DPI,
-    GRID,
-    INK,
     MUTED,
     PAPER,
     POINT,
@@ -33,7 +31,6 @@ from vggstudy.report.page.figures.style import (
 from vggstudy.report.words.i18n import gettext
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 LEFT = 50.0
@@ -43,6 +40,8 @@ TICKS = 24.0
 BELOW = 70.0
 LINE = 15.0
 COLUMNS = 3
+ENDS = (-0.2, 1.2)
+"""Of the x axis: without at 0, with at 1."""
 MOST_WIDTH = 330.0
 NUMBER = 9.5
 """Size of the numbers on lines that coincide."""
@@ -95,53 +94,44 @@ def draw_slopes(
     percent : bool
         Whether the axis counts percent.
     """
-    from matplotlib.figure import Figure
-
     columns = min(len(panels), 2 if canvas.narrow else COLUMNS)
     width = min((canvas.width - LEFT - GAP * (columns - 1) - 4) / columns, MOST_WIDTH)
-    titles = ["\n".join(_wrapped(panel.title, width)) for panel in panels]
-    head = LINE * max(title.count("\n") + 1 for title in titles) + 8
+    titles = [wrapped(panel.title, width, TEXT) for panel in panels]
+    head = LINE * max(map(len, titles)) + 8
     told = any(panel.difference for panel in panels)
     below = [lines_below(panel.below, width) for panel in panels]
     between = LINE * max(map(len, below)) + 8
     step = head + PLOT + TICKS + (between + BELOW + 8 if told else 0.0)
     reach = difference_limits([("", (panel.difference,)) for panel in panels])
     height = math.ceil(len(panels) / columns) * step + 4
-    figure = Figure(figsize=(canvas.width / DPI, height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
+    figure = sheet(canvas.width, height)
     for index, (panel, title) in enumerate(zip(panels, titles, strict=True)):
         row, column = divmod(index, columns)
         x, top = LEFT + column * (width + GAP), row * step + head
-        box = (x / canvas.width, 1 - (top + PLOT) / height, width / canvas.width, PLOT / height)
-        axes = figure.add_axes(box)
-        _dress(axes, limits, percent=percent, first=column == 0)
-        _draw_panel(axes, panel)
+        plot = Plot(figure, (x, top, width, PLOT), ENDS, limits)
+        _draw_panel(plot, panel)
         for cells, values in zip(panel.cells, panel.pairs, strict=False):
-            note_points(axes, cells, (0.0, 1.0), values)
-        axes.set_title(title, loc="left", y=1.0, fontsize=SMALL, pad=6, linespacing=1.15, color=INK)
+            note_points(plot, cells, (0.0, 1.0), values)
+        plot.number_y(percent=percent, named=column == 0)
+        plot.name_x((0, 1), (gettext("without"), gettext("with")))
+        plot.title(title, above=6, size=SMALL, linespacing=1.15)
         if panel.difference is not None:
-            tall, down = BELOW / height, (TICKS + between + BELOW) / height
-            under = figure.add_axes((box[0], box[1] - down, box[2], tall))
+            place = (x, top + PLOT + TICKS + between, width, BELOW)
+            under = Plot(figure, place, ENDS, reach[index])
             alike = column > 0 and reach[index] == reach[index - 1]
-            _dress(under, reach[index], percent=False, first=not alike)
-            under.set_xticks([])
+            under.number_y(percent=False, named=not alike)
             draw_differences(under, [(1.0, panel.difference)], 0.08)
             title_below(under, below[index])
     return figure
 
 
-def _wrapped(text: str, width: float) -> list[str]:
-    """The title on as many lines as it needs."""
-    return wrapped(text, width, TEXT)
-
-
-def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
+def _draw_panel(plot: Plot, panel: SlopePanel) -> None:
     """Thin lines for cells, thicker where several coincide; a thick one for their average."""
     lines: dict[int, list[tuple[float, float]]] = defaultdict(list)
     for pair, count in sorted(Counter(panel.pairs).items()):
         lines[count].append(pair)
     for count, pairs in sorted(lines.items()):
-        axes.plot(
+        plot.line(
             [0, 1, math.nan] * len(pairs),
             [y for before, after in pairs for y in (before, after, math.nan)],
             color=MUTED,
@@ -153,14 +143,14 @@ def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
             clip_on=False,
             zorder=2,
         )
-    _count_lines(axes, lines)
+    _count_lines(plot, lines)
     if panel.means is None:
         return
-    axes.plot(
+    plot.line(
         [0, 1], [mean.estimate for mean in panel.means], color=BLUE, lw=2.4, zorder=3, clip_on=False
     )
     for x, mean in zip((-0.07, 1.07), panel.means, strict=True):
-        axes.plot(
+        plot.line(
             [x, x],
             [mean.low, mean.high],
             color=BAR,
@@ -168,12 +158,12 @@ def _draw_panel(axes: Axes, panel: SlopePanel) -> None:
             solid_capstyle="butt",
             zorder=3,
         )
-        axes.plot([x - 0.03, x + 0.03], [mean.estimate] * 2, color=POINT, lw=2, zorder=4)
+        plot.line([x - 0.03, x + 0.03], [mean.estimate] * 2, color=POINT, lw=2, zorder=4)
 
 
-def _count_lines(axes: Axes, lines: dict[int, list[tuple[float, float]]]) -> None:
+def _count_lines(plot: Plot, lines: dict[int, list[tuple[float, float]]]) -> None:
     """How many lines coincide, at their left or right third, where no other number stands."""
-    room = NUMBER / PLOT * abs(axes.get_ylim()[1] - axes.get_ylim()[0])
+    room = NUMBER / PLOT * abs(plot.y[1] - plot.y[0])
     taken: list[tuple[float, float]] = []
     for count, pairs in sorted(lines.items(), reverse=True):
         for before, after in pairs if count > 1 else ():
@@ -185,25 +175,6 @@ def _count_lines(axes: Axes, lines: dict[int, list[tuple[float, float]]]) -> Non
             )
             x, y = next(free, places[0])
             taken.append((x, y))
-            axes.text(x, y, f"×{count}", size=NUMBER, ha="center", va="center", zorder=4).set_bbox(
+            plot.text(x, y, f"×{count}", size=NUMBER, ha="center", va="center", zorder=4).set_bbox(
                 {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
             )
-
-
-def _dress(axes: Axes, limits: tuple[float, float], *, percent: bool, first: bool) -> None:
-    """Axis, grid lines, and the names of both ends."""
-    from matplotlib.ticker import MaxNLocator
-
-    axes.patch.set_visible(False)
-    axes.set_xlim(-0.2, 1.2)
-    axes.set_ylim(*limits)
-    axes.set_xticks([0, 1], [gettext("without"), gettext("with")])
-    axes.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 2.5, 5, 10]))
-    if percent:
-        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}%")
-    axes.tick_params(bottom=False, left=False, labelsize=SMALL)
-    axes.grid(axis="y", color=GRID, lw=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["left", "bottom"]].set_visible(False)
-    if not first:
-        axes.set_yticklabels([])

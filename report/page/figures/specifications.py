@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, axis_of, tick_text
+from vggstudy.report.page.figures.plot import Plot, blank
 from vggstudy.report.page.figures.style import (
     BAR,
     GRID,
@@ -17,13 +18,11 @@ from vggstudy.report.page.figures.style import (
     TEXT,
     VERMILLION,
     Canvas,
-    blank,
     text_width,
     wrapped,
 )
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 BOLD = 1.2 * TEXT
@@ -86,20 +85,20 @@ def draw_specifications(
     heads = [wrapped(curve.title, canvas.width, BOLD) for curve in curves]
     height = sum(PANEL + GAP + LINE * len(lines) for lines in heads)
     spaces = sum(6.0 for choice in choices if choice.first) + 10
-    figure, axes = blank(canvas.width, height + spaces + ROW * (len(choices) + 1))
+    figure, plot = blank(canvas.width, height + spaces + ROW * (len(choices) + 1))
     top = 0.0
     for curve, lines in zip(curves, heads, strict=True):
         for number, line in enumerate(lines):
-            axes.text(0, top + 8 + number * LINE, line, size=TEXT, weight="bold", va="center")
+            plot.text(0, top + 8 + number * LINE, line, size=TEXT, weight="bold", va="center")
         top += LINE * len(lines) + 6
-        _draw_curve(axes, curve, top, places, (words, canvas.width))
+        _draw_curve(plot, curve, top, places, (words, canvas.width))
         top += PANEL + GAP - 6
-    _draw_choices(axes, choices, changed, top, places)
+    _draw_choices(plot, choices, changed, top, places)
     return figure
 
 
 def _draw_curve(
-    axes: Axes, curve: Curve, top: float, places: Sequence[float], ends: tuple[float, float]
+    plot: Plot, curve: Curve, top: float, places: Sequence[float], ends: tuple[float, float]
 ) -> None:
     """The intervals of a claim, upright, on its own scale."""
     marks = () if curve.reference is None else (curve.reference,)
@@ -109,23 +108,23 @@ def _draw_curve(
         return top + PANEL * (high - value) / (high - low)
 
     for tick in ticks:
-        axes.plot(ends, [y(tick)] * 2, color=GRID, lw=1.0, zorder=1)
+        plot.line(ends, [y(tick)] * 2, color=GRID, lw=1.0, zorder=1)
         text = tick_text(tick)
-        axes.text(ends[0] - 6, y(tick), text, ha="right", va="center", color=MUTED, size=SMALL)
+        plot.text(ends[0] - 6, y(tick), text, ha="right", va="center", color=MUTED, size=SMALL)
     for mark in marks:
-        axes.plot(ends, [y(mark)] * 2, color=INK, lw=1.3, zorder=1)
+        plot.line(ends, [y(mark)] * 2, color=INK, lw=1.3, zorder=1)
     for row, place in zip(curve.rows, places, strict=True):
         if row.estimate is None or row.low is None or row.high is None:
-            axes.text(place, top + PANEL / 2, "–", ha="center", va="center", color=MUTED)
+            plot.text(place, top + PANEL / 2, "–", ha="center", va="center", color=MUTED)
             continue
         reach = [y(row.low), y(row.high)]
-        axes.plot([place] * 2, reach, color=BAR, lw=7, solid_capstyle="butt", zorder=2)
+        plot.line([place] * 2, reach, color=BAR, lw=7, solid_capstyle="butt", zorder=2)
         dash = [place - 6, place + 6]
-        axes.plot(dash, [y(row.estimate)] * 2, color=POINT, lw=2.5, zorder=4)
+        plot.line(dash, [y(row.estimate)] * 2, color=POINT, lw=2.5, zorder=4)
 
 
 def _draw_choices(
-    axes: Axes,
+    plot: Plot,
     choices: Sequence[Choice],
     changed: tuple[str, Sequence[int]],
     top: float,
@@ -135,16 +134,18 @@ def _draw_choices(
     place = top
     for choice in choices:
         place += 6.0 if choice.first else 0.0
-        axes.text(0, place + ROW / 2, choice.label, va="center", size=SMALL)
+        plot.text(0, place + ROW / 2, choice.label, va="center", size=SMALL)
         for chosen, x in zip(choice.chosen, places, strict=True):
             colour, size = (INK, 6.0) if chosen else (GRID, 3.0)
-            axes.plot([x], [place + ROW / 2], "o", color=colour, ms=size, mec="none")
+            plot.line(
+                [x], [place + ROW / 2], ls="none", marker="o", color=colour, ms=size, mec="none"
+            )
         place += ROW
     place += 6.0
-    axes.text(0, place + ROW / 2, changed[0], va="center", size=SMALL, weight="bold")
+    plot.text(0, place + ROW / 2, changed[0], va="center", size=SMALL, weight="bold")
     for number, x in zip(changed[1], places, strict=True):
         colour, weight = (VERMILLION, "bold") if number else (MUTED, "normal")
-        axes.text(
+        plot.text(
             x, place + ROW / 2, str(number), ha="center", va="center", size=SMALL,
             color=colour, weight=weight,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from vggstudy.report.page.figures.plot import Plot
 
 
 class Strokes:
@@ -24,10 +24,10 @@ class Strokes:
 
 
 def stroke(
-    axes: Axes, strokes: Strokes, *, color: str, width: float, alpha: float = 1.0, order: float = 2
+    plot: Plot, strokes: Strokes, *, color: str, width: float, alpha: float = 1.0, order: float = 2
 ) -> None:
     """Draw strokes with square ends, as one path."""
-    axes.plot(
+    plot.line(
         strokes.x,
         strokes.y,
         color=color,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from unicodedata import east_asian_width
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK = "#010101"
@@ -115,19 +114,6 @@ def drawing(salt: str) -> Iterator[None]:
 def dot_size(count: int) -> float:
     """How large a dot a run is, in points: few can be larger without covering each other."""
     return 3.6 if count > FEW_DOTS else 5.4
-
-
-def blank(width: float, height: float) -> tuple[Figure, Axes]:
-    """A figure of that many pixels, and axes that cover it: y grows downwards, no frame."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI)
-    figure.patch.set_visible(False)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, width)
-    axes.set_ylim(height, 0)
-    axes.axis("off")
-    return figure, axes
 
 
 def name_below(figure: Figure, name: str, left: float) -> None:

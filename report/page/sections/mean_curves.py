@@ -12,7 +12,7 @@ from vggstudy.analysis.estimators.mean_curves import CurveSet
 from vggstudy.report.page.figures.curves import CurveBand, CurvePanel, draw_curves
 from vggstudy.report.page.figures.svg import Picture, picture
 from vggstudy.report.page.tables import Column, Download, Table, download, entry
-from vggstudy.report.page.view import Factor, StudyView
+from vggstudy.report.page.view import Factor, Level, StudyView
 from vggstudy.report.words.display import confidence_text, read
 from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
@@ -81,10 +81,11 @@ def _rows(curve: MeanCurve) -> list[tuple[Any, ...]]:
 
 
 def difference_picture(
-    view: StudyView, curves: CurveSet, name: str, index: int, *, share: bool
+    view: StudyView, made: Mapping[str, MeanCurve], name: str, index: int, *, share: bool
 ) -> Picture | None:
     """The differences that factors make to a measure; None where none has runs enough."""
-    found = _differences(view, curves, name)
+    found = [(factor, made[factor.name]) for factor in view.factors if factor.name in made]
+    found = found[:MOST_PANELS]
     if not found:
         return None
     scale = 100 if share else 1
@@ -98,7 +99,10 @@ def difference_picture(
         "pairs of cells that differ in nothing else and have three converged runs each. Bands are "
         "%(level)s confidence bands of the difference at all epochs together."
     )
-    words = {"measure": capitalise(friendly(name)), "level": confidence_text(curves.confidence)}
+    words = {
+        "measure": capitalise(friendly(name)),
+        "level": confidence_text(found[0][1].confidence),
+    }
     return picture(
         lambda canvas: draw_curves(panels, [capitalise(label)], canvas, percent=False),
         key=f"fig-curve-differences-{index}",
@@ -116,16 +120,13 @@ def difference_picture(
     )
 
 
-def _differences(view: StudyView, curves: CurveSet, name: str) -> list[tuple[Factor, MeanCurve]]:
-    """The difference of every factor that has a first and a last level, and runs enough."""
-    pairs = {
+def compared_levels(view: StudyView) -> dict[str, tuple[Level, Level]]:
+    """First and last level of every factor that has them."""
+    return {
         factor.name: (factor.levels[0], factor.levels[-1])
         for factor in view.factors
         if len(factor.levels) == 2 or (factor.is_numeric and len(factor.levels) > 1)
     }
-    made = curves.differences(name, pairs)
-    found = [(factor, made[factor.name]) for factor in view.factors if factor.name in made]
-    return found[:MOST_PANELS]
 
 
 def _compared(factor: Factor) -> str:

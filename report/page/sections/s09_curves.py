@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from statistics import median, stdev
-from typing import Any
 
 from vggstudy.analysis.data.run_curves import RunCurves
 from vggstudy.analysis.estimators.curve_sums import CellLevels, MeanCurve
@@ -16,6 +15,7 @@ from vggstudy.report.page.sections.base import Section
 from vggstudy.report.page.sections.mean_curves import (
     band_data,
     band_of,
+    compared_levels,
     curve_set,
     difference_picture,
     thinned,
@@ -51,13 +51,7 @@ def parts(view: StudyView) -> list[Callable[[], Pictures]]:
     """What makes its pictures, one by one: they take longer than all other sections together."""
     runs = view.context.curves
     names = list(dict.fromkeys(name for run in runs for name in run.curves))
-    learned = curve_set(view, runs)
-    found: list[Callable[[], Pictures]] = []
-    for index, name in enumerate(names):
-        found.append(partial(_one, _picture, view, runs, name, index))
-        if name in learned.measures:
-            share = _is_share(name)
-            found.append(partial(_one, difference_picture, view, learned, name, index, share=share))
+    found = [partial(_both, view, runs, name, index) for index, name in enumerate(names)]
     return [partial(target_pictures, view), *found]
 
 
@@ -67,16 +61,39 @@ def joined(made: Sequence[Pictures]) -> Section | None:
     return Section("curves", gettext("Training curves"), {"pictures": shown}) if shown else None
 
 
-def _one(make: Callable[..., Picture | None], *given: Any, **settings: Any) -> Pictures:
-    """A picture as a list of one."""
-    return [make(*given, **settings)]
+def _both(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) -> Pictures:
+    """The curves of one measure, and the differences that factors make to it."""
+    curves, between = _curves(view, runs, name, lines_of(view))
+    return [
+        _picture(view, runs, curves, name, index),
+        difference_picture(view, between, name, index, share=_is_share(name)),
+    ]
 
 
-def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) -> Picture | None:
+def _curves(
+    view: StudyView, runs: Sequence[RunCurves], name: str, lines: tuple[Level, ...]
+) -> tuple[dict[CellLevels, MeanCurve], dict[str, MeanCurve]]:
+    """The mean curve of every cell that has a line, and the differences that factors make."""
+    learned, axis = curve_set(view, runs), view.axis
+    if name not in learned.measures:
+        return {}, {}
+    drawn = None
+    if axis is not None:
+        place = view.factors.index(axis)
+        drawn = {cell.levels for cell in view.cells if cell.levels[place] in lines}
+    return learned.drawn_once(name, compared_levels(view), cells=drawn, least=1)
+
+
+def _picture(
+    view: StudyView,
+    runs: Sequence[RunCurves],
+    curves: Mapping[CellLevels, MeanCurve],
+    name: str,
+    index: int,
+) -> Picture | None:
     """The curves of one measure; None where no run has a finite value."""
     scale = 100 if _is_share(name) else 1
     lines = lines_of(view)
-    curves = _curves(view, runs, name, lines)
     panels = [
         panel
         for levels in (view.panels or ((),))
@@ -97,16 +114,6 @@ def _picture(view: StudyView, runs: Sequence[RunCurves], name: str, index: int) 
         table=_table(view, runs, name, scale),
         data=band_data(view, name, curves),
     )
-
-
-def _curves(
-    view: StudyView, runs: Sequence[RunCurves], name: str, lines: tuple[Level, ...]
-) -> dict[CellLevels, MeanCurve]:
-    """The mean curve of every cell that has a line."""
-    axis = view.axis
-    drawn = [run for run in runs if axis is None or run.levels[axis.name] in lines]
-    curves = curve_set(view, drawn)
-    return curves.every(name, least=1) if name in curves.measures else {}
 
 
 def _caption(view: StudyView, measure: str, *, every: bool) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ from scipy.stats import t as student
 from vggstudy.analysis.data.levels import Level
 from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
 from vggstudy.analysis.estimators.mean_curves import CurveSet
+from vggstudy.analysis.numbers import curve_bands
 from vggstudy.errors import AnalysisError
 
 
@@ -211,3 +214,25 @@ def test_a_factor_without_runs_enough_is_left_out_of_all_differences() -> None:
     assert found["optimizer"].cells == 1
     few = [r for r in runs if int(r.replicate) < 2]
     assert study(few).differences("loss", {"optimizer": ("a", "b")}) == {}
+
+
+@pytest.mark.parametrize("shared_seeds", [False, True])
+def test_curves_and_differences_that_are_drawn_at_once_are_those_drawn_alone(
+    monkeypatch: pytest.MonkeyPatch, shared_seeds: bool
+) -> None:
+    drawn = []
+    moments = curve_bands._moments
+
+    def counted(*given: Any) -> Any:
+        drawn.append(given[0])
+        return moments(*given)
+
+    monkeypatch.setattr(curve_bands, "_moments", counted)
+    runs = study(grid(), shared_seeds=shared_seeds)
+    pairs: dict[str, tuple[Level, Level]] = {"optimizer": ("a", "b"), "depth": (10, 20)}
+    cells = [("a", 10), ("b", 20)]
+    curves, differences = runs.drawn_once("loss", pairs, cells=cells)
+    steps = curve_bands.DRAWS // curve_bands.STEP
+    assert len(drawn) == steps * (2 + 2 if shared_seeds else 4)
+    assert differences == runs.differences("loss", pairs)
+    assert curves == {cell: one for cell, one in runs.every("loss").items() if cell in cells}

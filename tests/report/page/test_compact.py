@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from vggstudy.report.page.figures.compact import compact
 from vggstudy.report.page.figures.path import shorten
-from vggstudy.report.page.figures.style import BLUE, INK, blank, drawing
+from vggstudy.report.page.figures.plot import blank
+from vggstudy.report.page.figures.style import BLUE, INK, drawing
 from vggstudy.report.page.figures.svg import finish
 
 STEP = re.compile(r"([A-Za-z])|(-?(?:\d+\.?\d*|\.\d+))")
@@ -79,12 +80,12 @@ def test_paths_known_by_hand(data: str, short: str) -> None:
 def drawn() -> ET.Element:
     """Two lines alike, one unlike, dots, and text that looks like markup."""
     with drawing("k"):
-        figure, axes = blank(100, 100)
-        axes.plot([10, 20], [10, 10], color=INK, lw=1)
-        axes.plot([10, 20], [30, 30], color=INK, lw=1)
-        axes.plot([10, 20], [50, 50], color=BLUE, lw=1)
-        axes.plot([40, 60], [40, 60], ls="none", marker="o", ms=4, mfc=INK, mec="none", alpha=0.5)
-        axes.text(5, 90, "/> <path d='M 0 0'/> #010101 url(#x)")
+        figure, plot = blank(100, 100)
+        plot.line([10, 20], [10, 10], color=INK, lw=1)
+        plot.line([10, 20], [30, 30], color=INK, lw=1)
+        plot.line([10, 20], [50, 50], color=BLUE, lw=1)
+        plot.line([40, 60], [40, 60], ls="none", marker="o", ms=4, mfc=INK, mec="none", alpha=0.5)
+        plot.text(5, 90, "/> <path d='M 0 0'/> #010101 url(#x)")
         return ET.fromstring(finish(figure, "k", "t", "d"))
 
 
@@ -118,9 +119,9 @@ def test_control_characters_in_text_do_not_stop_a_figure() -> None:
 
 def test_a_line_without_a_point_is_left_out() -> None:
     with drawing("empty"):
-        figure, axes = blank(100, 50)
+        figure, plot = blank(100, 50)
         for values in ([math.nan] * 2, [10.0, 20.0]):
-            axes.plot([1.0, 2.0], values, color=INK, lw=2)
+            plot.line([1.0, 2.0], values, color=INK, lw=2)
         source = finish(figure, "empty", "An empty line", "None.")
     assert "None" not in source.replace("None.", "")
     assert source.count("<path") == 1

@@ -69,7 +69,7 @@ def test_failed_runs_stand_apart_in_their_panel(
     view = study_view(tiny, context)
     assert view.axis is not None
     lines = lines_of(view)
-    curves = s09_curves._curves(view, context.curves, "val_accuracy", lines)
+    curves, _ = s09_curves._curves(view, context.curves, "val_accuracy", lines)
     panels = [
         s09_curves._panel(view, context.curves, curves, "val_accuracy", levels, lines, 100)
         for levels in view.panels
@@ -114,7 +114,7 @@ def test_epochs_at_which_a_difference_is_told_are_counted(tiny: AnalysisResult) 
 
 def test_curves_of_no_factor_make_one_panel(tiny: AnalysisResult, context: ReportContext) -> None:
     view = replace(study_view(tiny, context), factors=())
-    curves = s09_curves._curves(view, context.curves, "val_accuracy", (None,))
+    curves, _ = s09_curves._curves(view, context.curves, "val_accuracy", (None,))
     panel = s09_curves._panel(view, context.curves, curves, "val_accuracy", (), (None,), 100)
     assert panel is not None
     assert len(panel.bands) == 1

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
 from vggstudy.analysis import AnalysisResult
 from vggstudy.report import ReportContext
@@ -21,15 +23,16 @@ from vggstudy.report.page.figures.curves import BAND_EDGE, CurveBand, CurvePanel
 from vggstudy.report.page.figures.dots import LEAST_HALF, half_width, spread
 from vggstudy.report.page.figures.forest import ForestGroup, ForestRow, draw_forest
 from vggstudy.report.page.figures.interaction import BAR_WIDTH, Panel, Point, draw_interactions
+from vggstudy.report.page.figures.plot import blank
 from vggstudy.report.page.figures.scales import names_of, scale_of, thin
 from vggstudy.report.page.figures.style import (
     BLUE,
     GREEN,
+    GRID,
     NARROW,
     PURPLE,
     VERMILLION,
     WIDE,
-    blank,
     drawing,
     text_width,
 )
@@ -217,7 +220,7 @@ def test_what_lies_beyond_an_axis_ends_in_an_arrow_and_has_no_mark(
     row = ForestRow("a", "numbers", estimate, low, high)
     with drawing("a"):
         figure = draw_forest((ForestGroup("title", "axis", (row,), limits=(8.0, 64.0)),), WIDE)
-    lines = figure.axes[0].lines
+    lines = figure.findobj(Line2D)
     assert "".join(str(m) for line in lines if (m := line.get_marker()) in ("<", ">")) == markers
     assert sum(line.get_linewidth() == 2.5 for line in lines) == marks
 
@@ -229,7 +232,7 @@ def test_titles_that_differ_in_their_last_words_are_whole() -> None:
         long, short = (
             draw_forest((ForestGroup(t, "axis", (row,)),), WIDE) for t in (title, "title")
         )
-    bold = [t.get_text() for t in long.axes[0].texts if t.get_fontweight() == "bold"]
+    bold = [t.get_text() for t in long.findobj(Text) if t.get_fontweight() == "bold"]
     assert " ".join(bold).startswith(title.split(":")[0])
     assert long.get_figheight() > short.get_figheight()
 
@@ -246,9 +249,8 @@ def test_numbers_beside_the_bars_do_not_touch_them() -> None:
     rows = (ForestRow("11", "100% [83, 100]%", 100.0, 83.0, 100.0),)
     with drawing("k"):
         figure = draw_forest([ForestGroup("t", "", rows, limits=(0.0, 100.0))], WIDE)
-        axes = figure.axes[0]
-        ends = [float(np.max(line.get_xdata())) for line in axes.lines]
-        numbers = next(t for t in axes.texts if t.get_text() == rows[0].numbers)
+        ends = [float(np.max(line.get_xdata())) for line in figure.findobj(Line2D)]
+        numbers = next(t for t in figure.findobj(Text) if t.get_text() == rows[0].numbers)
         renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
         left = numbers.get_window_extent(renderer).x0
     assert left - max(ends) > 8  # pixels: a figure is drawn at one user unit a pixel
@@ -292,10 +294,11 @@ def test_what_figures_are_drawn_in_contrasts_with_the_page(scheme: str) -> None:
 
 
 def shown(figure: Figure, width: float) -> list[tuple[str, float]]:
-    """Colour and opacity of the lines of that width."""
-    lines = [line for axes in figure.axes for line in axes.lines]
+    """Colour and opacity of the lines of that width, but for those of the grid."""
     return [
-        (str(x.get_color()), float(x.get_alpha() or 1)) for x in lines if x.get_linewidth() == width
+        (str(line.get_color()), float(line.get_alpha() or 1))
+        for line in figure.findobj(Line2D)
+        if line.get_linewidth() == width and line.get_color() != GRID
     ]
 
 
@@ -319,11 +322,9 @@ def test_intervals_of_two_lines_stand_apart_by_more_than_they_are_wide() -> None
     for canvas in (WIDE, NARROW):
         with drawing("k"):
             figure = draw_interactions([panel] * 3, canvas, limits=(0.0, 100.0))
-        axes = figure.axes[0]
-        first, second = (x for x in axes.lines if x.get_linewidth() == BAR_WIDTH)
-        width = axes.get_position().width * canvas.width
-        apart = float(np.asarray(second.get_xdata())[0]) - float(np.asarray(first.get_xdata())[0])
-        assert apart / scale.span * width > BAR_WIDTH + 1
+        bars = [x for x in figure.findobj(Line2D) if x.get_linewidth() == BAR_WIDTH]
+        first, second = (bar.get_window_extent().x0 for bar in bars[:2])
+        assert second - first > BAR_WIDTH + 1
 
 
 def test_an_empty_canvas_has_the_size_it_was_asked_for() -> None:

@@ -108,7 +108,7 @@ def test_bytes_repeat_in_another_process(figures: dict[str, PaperFigure], reposi
 
 def test_a_result_plots_by_name(tiny: AnalysisResult) -> None:
     figure = tiny.plot("accuracy.diff", language="en")
-    assert figure.axes
+    assert figure.artists
     with pytest.raises(AnalysisError, match=r"'acuracy' \(did you mean 'accuracy'"):
         tiny.plot("acuracy")
 

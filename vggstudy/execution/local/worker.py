@@ -58,15 +58,12 @@ def main() -> None:
 def load_training() -> None:
     """Import what trains: seconds of torch, before the first run's clock.
 
-    torch's compiler, which nothing here uses, is imported by the first optimizer of a process: a
-    second of its first run. Python's collector stays away from all of it, now and later: modules
-    are never garbage, and a full collection would go over them for a third of a second each time.
+    Python's collector stays away from it, now and later: modules are never garbage, and a full
+    collection would go over all of torch's for a third of a second each time.
     """
     gc.disable()
     try:
-        import torch._dynamo  # noqa: F401
-
-        import vggstudy.training.run  # noqa: F401
+        import vggstudy.training.preload  # noqa: F401
     finally:
         gc.enable()
     gc.freeze()
