@@ -7,7 +7,7 @@ first of its cell in that lane, and those after it.
 
 On a GPU, or under the null device of tests/gpu/null: NULL_NODE_US gives its kernels time, and how
 busy the lanes' streams were is told as well; with NULL_CLOCK=processor other work on the machine
-does not count.
+does not count, and with NULL_WATCH=0 recordings are replayed without looking at what they read.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from vggstudy.execution.local.lane_worker import settle_memory
+from vggstudy.execution.local.worker import load_training
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
@@ -115,8 +116,7 @@ class Driven(LaneSet):
             super().pause()
             return
         until, patient = now() + PAUSE_S, REAL_CLOCK() + PATIENCE_S
-        threads = [thread for thread in (self.arrivals.thread, self._aside) if thread]
-        while now() < until and REAL_CLOCK() < patient and not all(x.idle for x in threads):
+        while now() < until and REAL_CLOCK() < patient and not all(x.idle for x in self.threads):
             time.sleep(0)
         NULL_DEVICE.null_wait(ctypes.c_double(max(0.0, until - now())))
 
@@ -203,6 +203,7 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=0.5, help="seconds between checkpoints")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     arguments = parser.parse_args()
+    load_training()  # as a worker does
     time.perf_counter = now  # type: ignore[assignment] - for checkpoints, whose pauses it measures
     with tempfile.TemporaryDirectory() as folder:
         site = Site(
@@ -213,7 +214,7 @@ def main() -> None:
         lanes = Driven(site, lanes=arguments.lanes)
         for job in jobs(arguments, Path(folder)):
             lanes.add(str(len(lanes)), job)
-        settle_memory()  # as a worker does
+        settle_memory()  # and this
         started = now()
         found = watch(lanes, arguments.lanes)
         seconds = now() - started

@@ -16,8 +16,9 @@ from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, train_run
 from vggstudy.training.determinism import open_device, tensors_sha256
+from vggstudy.training.lanes.active import LaneEvent
 from vggstudy.training.lanes.lane import Lane
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
 from vggstudy.training.nets.build import state_tensors

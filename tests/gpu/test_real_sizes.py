@@ -12,7 +12,8 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.protocol.model.settings import DataSettings, ModelSettings, TrainingSettings
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.active import LaneEvent
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Assignment, Site
 
 pytestmark = pytest.mark.gpu

@@ -20,8 +20,9 @@ from vggstudy.training.aside import Background, Beside, Directly
 from vggstudy.training.checkpoint import write_checkpoint
 from vggstudy.training.determinism import tensors_sha256
 from vggstudy.training.keeper import CHECKPOINT_SHARE
+from vggstudy.training.lanes.active import LaneEvent
 from vggstudy.training.lanes.lane import Lane
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.lanes.streams import HostStream
 from vggstudy.training.session import Assignment, Session, Site
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,10 +14,11 @@ from torch.nn.utils import get_total_norm
 
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
+from vggstudy.training.ahead import Drawn, Draws
 from vggstudy.training.apparatus import Apparatus
+from vggstudy.training.aside import Background
 from vggstudy.training.data.batches import SplitTensors, batch_bounds
-from vggstudy.training.data.transforms import Augmentation
-from vggstudy.training.draws import epoch_order, epoch_seed
+from vggstudy.training.draws import epoch_seed
 from vggstudy.training.evaluate import Evaluation, Scores
 from vggstudy.training.nets.build import restore_tensors, state_tensors
 from vggstudy.training.optim import restore_optimizer, set_rate
@@ -79,6 +81,8 @@ class Run:
     seeds : Seeds
     apparatus : Apparatus
         With the run's data, and its model as initialised.
+    thread : Background or None
+        Where epochs are drawn ahead.
 
     Attributes
     ----------
@@ -92,9 +96,18 @@ class Run:
     clock : Clock
     stepper : Stepper
         What issues the steps: operation by operation at first.
+    draws : Draws
+        The order of each epoch, its flips and crops.
     """
 
-    def __init__(self, recipe: Recipe, seeds: Seeds, apparatus: Apparatus) -> None:
+    def __init__(
+        self,
+        recipe: Recipe,
+        seeds: Seeds,
+        apparatus: Apparatus,
+        *,
+        thread: Background | None = None,
+    ) -> None:
         settings = recipe.training
         self.recipe, self.seeds = recipe, seeds
         self.apparatus, self.data, self.step = apparatus, apparatus.data, apparatus.step
@@ -119,6 +132,14 @@ class Run:
         self.curves: dict[str, list[float]] = {name: [] for name in names}
         self.diverged = False
         self.clock = Clock(self.device)
+        draw = partial(
+            Drawn.of,
+            data=recipe.data,
+            seeds=seeds,
+            count=len(self.data.train),
+            page_locked=self.device.type == "cuda",
+        )
+        self.draws = Draws(draw, thread)
 
     @property
     def stop_reason(self) -> str | None:
@@ -143,15 +164,15 @@ class Run:
         return self.finish_epoch(self.measure().tolist())
 
     def begin_epoch(self) -> None:
-        """Set the learning rate and draw the order of the coming epoch."""
+        """Set the learning rate and take what the coming epoch draws."""
         epoch = self.epoch + 1
         self.clock.start()
         set_rate(self.step.optimizer, self.schedule.rate)
         self.model.train()
         self.step.totals.zero_()
         self.apparatus.dropout.manual_seed(epoch_seed(self.seeds.dropout, epoch))
-        order = epoch_order(self.seeds.order, epoch, len(self.data.train)).to(self.device)
-        self.stepper.begin(order, self._augmentation(epoch))
+        drawn = self.draws.take(epoch)
+        self.stepper.begin(drawn.order, drawn.augmentation)
 
     def finish_epoch(self, numbers: Sequence[float]) -> dict[str, float]:
         """Take what `measure` found on the device; the entries it adds to the curves."""
@@ -171,22 +192,10 @@ class Run:
         """Whether the recipe has flips or crops."""
         return bool(self.recipe.data.flip or self.recipe.data.crop)
 
-    def _augmentation(self, epoch: int) -> Augmentation | None:
-        """Flips and crops of an epoch, where the recipe has any."""
-        data = self.recipe.data
-        if not self.augmented:
-            return None
-        return Augmentation.draw(
-            len(self.data.train),
-            flip=data.flip,
-            crop=data.crop,
-            seed=self.seeds.augmentation,
-            epoch=epoch,
-            device=self.device,
-        )
-
     def measure(self) -> Tensor:
         """Everything an epoch is known by, on the device, once its steps have been issued.
+
+        The next epoch is drawn while the device works.
 
         Returns
         -------
@@ -200,6 +209,8 @@ class Run:
         sums += [self.stepper.evaluate(split) for split in self.watched_splits]
         found = torch.cat(sums)
         self.clock.end()
+        if self.epoch + 1 < self.recipe.training.epochs:
+            self.draws.ask(self.epoch + 2)
         return found
 
     @property

@@ -18,7 +18,7 @@ from vggstudy.extras import require_fused_kernels
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.apparatus import Apparatus
-from vggstudy.training.aside import Aside, Directly
+from vggstudy.training.aside import Aside, Background, Directly
 from vggstudy.training.data.batches import RunData, batch_bounds, load_splits
 from vggstudy.training.data.datasets import prepare_data
 from vggstudy.training.data.splits import split_rows
@@ -175,6 +175,8 @@ class Session:
         What `prepare` made; it is made here otherwise.
     aside : Aside or None
         Where weights are hashed and checkpoints written; in the calling thread by default.
+    draws : Background or None
+        Where epochs are drawn ahead; in the calling thread, when they begin, by default.
     apparatus : Apparatus or None
         Of a run of the same cell that is over, and which this one takes over.
     owned : bool
@@ -201,6 +203,7 @@ class Session:
         prepared: Prepared | None = None,
         *,
         aside: Aside | None = None,
+        draws: Background | None = None,
         apparatus: Apparatus | None = None,
         owned: bool = False,
     ) -> None:
@@ -214,7 +217,7 @@ class Session:
             apparatus.take_over(recipe, ready.data, ready.model)
         since = time.perf_counter() - ready.total_s
         self.assignment, self.site, self.aside = assignment, site, aside or Directly()
-        self.run = Run(recipe, assignment.seeds, apparatus)
+        self.run = Run(recipe, assignment.seeds, apparatus, thread=draws)
         self.keeper = Keeper(
             assignment.checkpoint,
             site.checkpoint_every_s,
@@ -245,7 +248,8 @@ class Session:
         self.keeper.keep(self.run, always=True)
 
     def close(self) -> None:
-        """Let no checkpoint be written any more; how the last one ended is of no interest."""
+        """Let nothing be drawn or written any more; how the last checkpoint ended is of no use."""
+        self.run.draws.drop()
         with suppress(Exception):
             self.keeper.settle(wait=True)
 

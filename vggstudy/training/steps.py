@@ -67,7 +67,10 @@ class Stepper(Protocol):
     """Issues the steps of an epoch to the device, and the passes over the splits."""
 
     def begin(self, order: Tensor, augmentation: Augmentation | None) -> None:
-        """Take the order in which the coming epoch visits its images, and their flips and crops."""
+        """Take the order in which the coming epoch visits its images, and their flips and crops.
+
+        They come from the host; from page-locked memory where that must not wait for a device.
+        """
 
     def issue(self, first: int, last: int) -> None:
         """Issue the steps ``first`` ... ``last - 1`` of the epoch; steps come in their order."""
@@ -92,8 +95,10 @@ class EagerSteps:
         self.augmentation: Augmentation | None = None
 
     def begin(self, order: Tensor, augmentation: Augmentation | None) -> None:
-        """Take what the coming epoch draws, on the device."""
-        self.order, self.augmentation = order, augmentation
+        """Take what the coming epoch draws to the device."""
+        device = self.data.train.targets.device
+        self.order = order.to(device, non_blocking=True)
+        self.augmentation = augmentation.to(device) if augmentation else None
 
     def issue(self, first: int, last: int) -> None:
         """Issue some steps of the epoch."""

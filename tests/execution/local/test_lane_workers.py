@@ -196,7 +196,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> LaneWorker:
 def test_a_worker_whose_device_has_broken_ends_once_the_failure_is_recorded(
     worker: LaneWorker, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from vggstudy.training.lanes.laneset import LaneEvent
+    from vggstudy.training.lanes.active import LaneEvent
 
     def leave(code: int) -> None:
         raise SystemExit(code)
@@ -216,7 +216,7 @@ class Run:
 
 
 def test_what_no_run_can_overcome_is_told_with_its_run(worker: LaneWorker) -> None:
-    from vggstudy.training.lanes.laneset import LaneEvent
+    from vggstudy.training.lanes.active import LaneEvent
 
     worker.runs = {"abc": (object(), object())}  # type: ignore[dict-item]
     worker.report(LaneEvent("abc", error=DataError("no images")))

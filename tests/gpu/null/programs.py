@@ -26,8 +26,9 @@ from vggstudy.protocol.model.settings import DataSettings, ModelSettings, Traini
 from vggstudy.training import train_run
 from vggstudy.training.determinism import open_device
 from vggstudy.training.lanes import memory as lane_memory
+from vggstudy.training.lanes.active import LaneEvent
 from vggstudy.training.lanes.lane import Lane, Recording
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import CudaRecorder, CudaStream, lane_streams
 from vggstudy.training.session import Assignment, Site

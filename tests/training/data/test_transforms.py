@@ -16,7 +16,7 @@ def pixels(count: int = 6, side: int = 5) -> np.ndarray:
 
 
 def draw(count: int, *, flip: bool = False, crop: int = 0, epoch: int = 1) -> Augmentation:
-    return Augmentation.draw(count, flip=flip, crop=crop, seed=7, epoch=epoch, device=CPU)
+    return Augmentation.draw(count, flip=flip, crop=crop, seed=7, epoch=epoch)
 
 
 def test_statistics_are_those_of_the_given_rows_alone() -> None:

@@ -17,10 +17,11 @@ from vggstudy.training import Interrupted, train_run
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.lanes import laneset as module
 from vggstudy.training.lanes import room
+from vggstudy.training.lanes.active import LaneEvent
 from vggstudy.training.lanes.count import LaneCount
 from vggstudy.training.lanes.graphs import Body, Recorder
 from vggstudy.training.lanes.lane import CHUNKS_AHEAD, MOST_CHUNKS, Lane, Turn
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.streams import HostStream
 from vggstudy.training.loop import Run

@@ -24,9 +24,10 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import train_run
 from vggstudy.training.apparatus import Apparatus
 from vggstudy.training.determinism import tensors_sha256
+from vggstudy.training.lanes.active import LaneEvent
 from vggstudy.training.lanes.graphs import Body, GraphSteps
 from vggstudy.training.lanes.lane import Lane, Recording
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.lanes.memory import MemoryBudget
 from vggstudy.training.lanes.places import Places
 from vggstudy.training.lanes.room import Room

@@ -18,7 +18,8 @@ from vggstudy.plan import PlannedRun
 from vggstudy.protocol import network
 
 if TYPE_CHECKING:
-    from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+    from vggstudy.training.lanes.active import LaneEvent
+    from vggstudy.training.lanes.laneset import LaneSet
 
 
 def settle_memory() -> None:

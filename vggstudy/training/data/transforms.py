@@ -112,14 +112,21 @@ class Augmentation:
     shifts: Tensor
 
     @classmethod
-    def draw(
-        cls, count: int, *, flip: bool, crop: int, seed: int, epoch: int, device: torch.device
-    ) -> Augmentation:
-        """Draw for every image of a split, whichever of the two is asked for."""
+    def draw(cls, count: int, *, flip: bool, crop: int, seed: int, epoch: int) -> Augmentation:
+        """Draw for every image of a split, whichever of the two is asked for, on the host."""
         generator = epoch_generator(seed, epoch)
         flips = torch.rand(count, generator=generator) < 0.5
         shifts = torch.randint(-crop, crop + 1, (count, 2), generator=generator)
-        return cls((flips & flip).to(device), shifts.to(device))
+        return cls(flips & flip, shifts)
+
+    def page_locked(self) -> Augmentation:
+        """The same in memory from which a device copies without anybody waiting."""
+        return Augmentation(self.flips.pin_memory(), self.shifts.pin_memory())
+
+    def to(self, device: torch.device) -> Augmentation:
+        """The same on a device; nobody waits for page-locked memory to be copied."""
+        flips, shifts = (each.to(device, non_blocking=True) for each in (self.flips, self.shifts))
+        return Augmentation(flips, shifts)
 
     def __call__(self, images: Tensor, rows: Tensor) -> Tensor:
         """Gather the given images, mirrored and shifted; what moves in from outside is black.

@@ -1,10 +1,11 @@
-"""Lanes that are occupied."""
+"""Lanes that are occupied, and what is told of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from vggstudy.training.lanes.lane import Lane
+from vggstudy.training.results import EpochReport, TrainingResult
 
 
 @dataclass(slots=True)
@@ -44,3 +45,25 @@ class Opening:
     active: Active
     free: int
     expected: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneEvent:
+    """Something that happened to a run.
+
+    Attributes
+    ----------
+    key : str
+        Of the run.
+    epoch : EpochReport or None
+        It has finished an epoch and goes on; everything else is the last that is heard of it.
+    result : TrainingResult or None
+        It has ended.
+    error : Exception or None
+        It failed; `Interrupted` where it was asked to stop.
+    """
+
+    key: str
+    epoch: EpochReport | None = None
+    result: TrainingResult | None = None
+    error: Exception | None = None

@@ -160,11 +160,11 @@ class GraphSteps:
 
     def begin(self, order: Tensor, augmentation: Augmentation | None) -> None:
         """Write what the coming epoch draws into the buffers that the recordings read."""
-        self.order.copy_(order)
+        self.order.copy_(order, non_blocking=True)
         self.position.zero_()
         if self.augmentation is not None and augmentation is not None:
-            self.augmentation.flips.copy_(augmentation.flips)
-            self.augmentation.shifts.copy_(augmentation.shifts)
+            self.augmentation.flips.copy_(augmentation.flips, non_blocking=True)
+            self.augmentation.shifts.copy_(augmentation.shifts, non_blocking=True)
 
     def issue(self, first: int, last: int) -> None:
         """Replay some steps of the epoch; the last batch of an epoch may have its own recording."""

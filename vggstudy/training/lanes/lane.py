@@ -179,6 +179,11 @@ class Lane:
         return self.prepared and not self.over
 
     @property
+    def dry(self) -> bool:
+        """Whether steps are to be launched, of which its stream has none between two epochs."""
+        return self.recording is not None and self.training and self.between_epochs
+
+    @property
     def chunks_ahead(self) -> int:
         """Chunks that may be waiting, by what a step is known to take: recorded, or in an epoch."""
         run = self.session.run
@@ -211,7 +216,9 @@ class Lane:
             self.ahead.popleft()
         if not issue or len(self.ahead) >= self.chunks_ahead:
             return IDLE
-        self._issue()
+        more = self._issue()
+        while more and self.recording is not None and len(self.ahead) < CHUNKS_AHEAD:
+            more = self._issue()  # launches alone: the stream is not to run dry until its next turn
         return ISSUED
 
     def _prepare(self, *, issue: bool) -> Turn:
@@ -258,8 +265,11 @@ class Lane:
             if not turn.progress:
                 self.stream.wait()
 
-    def _issue(self) -> None:
-        """Issue the next steps; with the last of an epoch, everything that is measured after it."""
+    def _issue(self) -> bool:
+        """Issue the next steps; with the last of an epoch, everything that is measured after it.
+
+        Returns whether any are left of the epoch.
+        """
         run = self.session.run
         with self.stream.active():
             if self.next_step is None:
@@ -272,6 +282,7 @@ class Lane:
                 self.sums = self.stream.fetch(run.measure())
             else:
                 self.ahead.append(self.stream.mark())
+        return self.sums is None
 
     def _take(self) -> Turn:
         """End an epoch whose sums have arrived."""

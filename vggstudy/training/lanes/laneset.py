@@ -12,7 +12,6 @@ import time
 from collections import deque
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,42 +20,19 @@ from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.aside import Aside, Background, Beside, Directly
 from vggstudy.training.data.batches import RunData
 from vggstudy.training.failures import Interrupted, lacks_memory
-from vggstudy.training.lanes.active import Active, Opening
+from vggstudy.training.lanes.active import Active, LaneEvent, Opening
 from vggstudy.training.lanes.arrivals import Arrival, Arrivals
 from vggstudy.training.lanes.count import MAX_LANES, LaneCount
 from vggstudy.training.lanes.lane import Lane
 from vggstudy.training.lanes.places import Place
 from vggstudy.training.lanes.room import Room
 from vggstudy.training.lanes.streams import BROKEN, LaneStream, lane_streams
-from vggstudy.training.results import EpochReport, TrainingResult
 from vggstudy.training.session import Assignment, Prepared, Session, Site
 
 logger = logging.getLogger(__name__)
 
 PAUSE_S = 2e-4
 """Seconds between two looks at lanes that are all waiting: a few steps of the quickest runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class LaneEvent:
-    """Something that happened to a run.
-
-    Attributes
-    ----------
-    key : str
-        Of the run.
-    epoch : EpochReport or None
-        It has finished an epoch and goes on; everything else is the last that is heard of it.
-    result : TrainingResult or None
-        It has ended.
-    error : Exception or None
-        It failed; `Interrupted` where it was asked to stop.
-    """
-
-    key: str
-    epoch: EpochReport | None = None
-    result: TrainingResult | None = None
-    error: Exception | None = None
 
 
 class LaneSet:
@@ -72,8 +48,8 @@ class LaneSet:
     streams : sequence of LaneStream or None
         At least one for every lane; the device's by default.
     threads : bool or None
-        Whether runs are prepared, weights hashed and checkpoints written beside this thread; so it
-        is on a GPU by default, where nobody else would use the cores.
+        Whether runs are prepared, epochs drawn ahead, weights hashed and checkpoints written beside
+        this thread; so it is on a GPU by default, where nobody else would use the cores.
 
     Attributes
     ----------
@@ -111,6 +87,7 @@ class LaneSet:
         beside = cuda if threads is None else threads
         self.arrivals = Arrivals(site, Background("prepare") if beside else None)
         self._aside = Background("aside") if beside else None
+        self._draws = Background("draw") if beside else None
         self._opening: Opening | None = None
         self._refused = False  # for want of memory; until a lane ends
         self._switches = ExitStack()
@@ -153,6 +130,9 @@ class LaneSet:
                 progress = True
                 continue
             found, issued_s = self._advance(each, issue=self._may_issue(each, quiet))
+            if issued_s is not None and each.lane.dry:
+                more, more_s = self._advance(each, issue=self._may_issue(each, quiet))
+                found, issued_s = found + more, more_s or 0.0
             work_s += issued_s or 0.0
             staged = staged or (stage and issued_s is not None)
             progress = progress or issued_s is not None
@@ -173,6 +153,11 @@ class LaneSet:
             other.lane.quiet for other in self.active if other is not quiet
         )
 
+    @property
+    def threads(self) -> list[Background]:
+        """Those that work beside this one."""
+        return [each for each in (self.arrivals.thread, self._aside, self._draws) if each]
+
     def device_works(self) -> bool:
         """Whether the device still does anything: after some errors it refuses all further work."""
         if self.site.device.type == "cuda":
@@ -191,7 +176,7 @@ class LaneSet:
         for each in list(self.active):
             self._leave(each)
         self.room.drop_all()
-        for thread in filter(None, (self.arrivals.thread, self._aside)):
+        for thread in self.threads:
             thread.close()
         self._switches.close()
         self._precision = None
@@ -309,6 +294,7 @@ class LaneSet:
                     self.site,
                     prepared,
                     aside=self._aside_of(stream),
+                    draws=self._draws,
                     apparatus=recording.apparatus if recording else None,
                     owned=graphs and stream.graphs and self.room.owned(prepared.data),
                 )
