@@ -16,7 +16,8 @@ from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training import Interrupted, TrainingResult, train_run
 from vggstudy.training.determinism import open_device
-from vggstudy.training.lanes.laneset import LaneEvent, LaneSet
+from vggstudy.training.lanes.active import LaneEvent
+from vggstudy.training.lanes.laneset import LaneSet
 from vggstudy.training.session import Assignment, Site
 
 # Kernels that Triton compiles are not there on the null device.
