@@ -11,9 +11,9 @@
 #
 # Call 1: versions and ceilings, and a recorded against a single run, 45 s together once the machine
 # is warm (if recording fails, steps are not recorded in what follows); the tests in tests/gpu, 105 s;
-# bit gates at width 1, 60 s; steady state against the baselines, 150 s; the rest of the time, some
-# 230 s, 24 runs of the reference study. Call 2 finishes those runs and compares processes. Nothing is
-# downloaded.
+# bit gates at width 1, 60 s; fused kernels beside torch's, 40 s; steady state against the baselines,
+# 150 s; the rest of the time, some 190 s, 24 runs of the reference study. Call 2 finishes those runs
+# and compares processes. Nothing is downloaded.
 #
 # Each section has a limit of its own and is killed 10 s after it; no failure, hang or crash of one
 # stops the next. FOLDER holds, as they come: results.jsonl (every figure), results.md (its tables;
@@ -56,6 +56,7 @@ export PYTHONUNBUFFERED=1
 export CUBLAS_WORKSPACE_CONFIG=:4096:8
 export CUDA_DEVICE_MAX_CONNECTIONS=${CUDA_DEVICE_MAX_CONNECTIONS:-32}
 export VGGSTUDY_CACHE=$state/cache
+export TRITON_CACHE_DIR=${TRITON_CACHE_DIR:-$state/triton}
 
 seconds=570
 [ "$call" = 2 ] && seconds=150

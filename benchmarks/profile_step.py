@@ -1,8 +1,8 @@
 """Profile a training step of every batch size: python benchmarks/profile_step.py [--device cuda].
 
-For each depth, batch size and normalisation: seconds of a recorded step alone on the device and of
-one issued singly, launches, time in kernels, the kernels that take most of it, memory, and the
-floor of the step by its arithmetic. Writes profile.md and profile.json.
+For each depth, batch size and normalisation, and with fused kernels for some: seconds of a recorded
+step alone on the device and of one issued singly, launches, time in kernels, the kernels that take
+most of it, memory, and the floor of the step by its arithmetic. Writes profile.md and profile.json.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ GFLOP = {11: 0.913, 13: 1.366, 16: 1.876, 19: 2.385}
 TFLOPS = 790.0
 """Rate that bfloat16 matrix products reach on the device of the floors."""
 
+FUSED_SIZES = (128, 1024)
+"""Batches at which fused kernels are measured beside torch's."""
+
 STEPS = 4
 KERNELS = 8
 
@@ -42,6 +45,7 @@ class Step:
     depth: int
     batch_size: int
     batch_norm: bool
+    fused: bool
     recorded_ms: float | None
     single_ms: float
     kernels_ms: float
@@ -81,6 +85,7 @@ def measure(recipe: Recipe, site: Site) -> Step:
         depth=model.depth or 0,
         batch_size=training.batch_size,
         batch_norm=model.batch_norm,
+        fused=training.kernels == "fused",
         recorded_ms=1000 * lane.step_s if lane.step_s else None,
         single_ms=1000 * single_s,
         kernels_ms=sum(event.self_device_time_total for event in kernels) / 1000 / STEPS,
@@ -117,41 +122,47 @@ def _single(lane: Lane, stream: LaneStream, *, cuda: bool) -> tuple[float, Any]:
     return seconds, profile
 
 
+def recipe(depth: int, size: int, *, norm: bool, gpu: bool = True, fused: bool = False) -> Recipe:
+    """A cell: a full network on a GPU, a narrow one on a CPU."""
+    return Recipe(
+        data=DataSettings(
+            name="synthetic", classes=10, train=3 * STEPS * size + 100, test=100, validation=100
+        ),
+        model=ModelSettings.model_validate(
+            {"depth": depth, "width": 1.0 if gpu else 0.125, "batch_norm": norm}
+        ),
+        training=TrainingSettings(
+            batch_size=size,
+            epochs=2,
+            optimizer="sgd",
+            momentum=0.9,
+            precision="bfloat16" if gpu else "float32",
+            kernels="fused" if fused else "torch",
+        ),
+    )
+
+
 def recipes(device: str) -> list[Recipe]:
-    """The cells: full networks on a GPU, one narrow network on a CPU."""
+    """All cells; kernels are fused where that might pay."""
     gpu = device == "cuda"
-    sizes = (8, 32, 128, 512, 1024) if gpu else (8, 32)
-    depths = (11, 19) if gpu else (11,)
     return [
-        Recipe(
-            data=DataSettings(
-                name="synthetic", classes=10, train=3 * STEPS * size + 100, test=100, validation=100
-            ),
-            model=ModelSettings.model_validate(
-                {"depth": depth, "width": 1.0 if gpu else 0.125, "batch_norm": norm}
-            ),
-            training=TrainingSettings(
-                batch_size=size,
-                epochs=2,
-                optimizer="sgd",
-                momentum=0.9,
-                precision="bfloat16" if gpu else "float32",
-            ),
-        )
-        for size in sizes
-        for depth in depths
+        recipe(depth, size, norm=norm, gpu=gpu, fused=fused)
+        for size in ((8, 32, 128, 512, 1024) if gpu else (8, 32))
+        for depth in ((11, 19) if gpu else (11,))
         for norm in (False, True)
+        for fused in ((False, True) if size in FUSED_SIZES and depth == 11 else (False,))
     ]
 
 
 def markdown(steps: list[Step]) -> str:
     """The figures as a table, then the kernels of each cell."""
     head = (
-        "| depth | batch | batch norm | recorded, ms | singly, ms | kernels, ms | launches | "
-        "floor, ms | first epoch, s | held, MiB |\n|" + " --- |" * 10
+        "| depth | batch | batch norm | fused | recorded, ms | singly, ms | kernels, ms | "
+        "launches | floor, ms | first epoch, s | held, MiB |\n|" + " --- |" * 11
     )
     rows = [
         f"| {s.depth} | {s.batch_size} | {'yes' if s.batch_norm else 'no'} | "
+        f"{'yes' if s.fused else 'no'} | "
         f"{'-' if s.recorded_ms is None else f'{s.recorded_ms:.3f}'} | {s.single_ms:.3f} | "
         f"{s.kernels_ms:.3f} | {s.launches:.0f} | {s.floor_ms:.3f} | {s.record_s:.2f} | "
         f"{s.held_mib:.0f} |"
@@ -161,7 +172,8 @@ def markdown(steps: list[Step]) -> str:
         f"VGG{s.depth} at {s.batch_size} was not recorded: {s.refused}" for s in steps if s.refused
     ]
     tables = [
-        f"## VGG{s.depth}, batch {s.batch_size}, batch norm {s.batch_norm}\n\n```\n{s.table}\n```"
+        f"## VGG{s.depth}, batch {s.batch_size}, batch norm {s.batch_norm}, fused {s.fused}\n\n"
+        f"```\n{s.table}\n```"
         for s in steps
     ]
     return "\n\n".join(["\n".join([head, *rows]), *refused, *tables]) + "\n"

@@ -348,6 +348,16 @@ def test_bits_that_differ_stand_out(gpu: dict[str, ModuleType]) -> None:
     assert f"| VGG11-b8-tf32 | yes | NO | {'a' * 12} |" in gpu["tables"].markdown(lines)
 
 
+def test_fused_kernels_stand_beside_those_of_torch(gpu: dict[str, ModuleType]) -> None:
+    cell = {"section": "kernels", "kind": "cell", "network": "VGG11 BN", "batch_size": 1024}
+    lines = [
+        {**cell, "name": "a", "kernels": "torch", "recorded_ms": 6.0, "kernels_ms": 5.5},
+        {**cell, "name": "b", "kernels": "fused", "recorded_ms": None, "kernels_ms": 5.0},
+    ]
+    shown = gpu["tables"].markdown(lines)
+    assert "| VGG11 BN | 1024 | 6 | - | - | 5.5 | 5 | 1.1 |" in shown
+
+
 def test_tests_that_have_passed_are_not_repeated(gpu: dict[str, ModuleType]) -> None:
     output = (
         "[gw1] [ 10%] PASSED tests/gpu/test_lanes.py::test_one[a b] \n"

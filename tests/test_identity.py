@@ -193,7 +193,7 @@ OTHER: dict[str, Any] = {
     "training.lr_scaling": "linear", "training.lr_reference_batch": 64, "training.momentum": 0.9,
     "training.weight_decay": 1e-4,
     "training.loss": "weighted_cross_entropy", "training.output": "softmax",
-    "training.precision": "tf32", "training.selection": "final",
+    "training.precision": "tf32", "training.kernels": "fused", "training.selection": "final",
     "training.store_probabilities": True, "training.test_every_epoch": True,
     "training.early_stopping.monitor": "val_accuracy",
     "training.early_stopping.patience": 3, "training.early_stopping.min_epochs": 5,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -44,6 +45,10 @@ LIBRARIES = ("click", "jinja2", "matplotlib", "numpy", "pandas", "pydantic", "sc
 """What takes seconds to import; loaded once."""
 
 
+OF_TRITON = [f"vggstudy.training.nets.{name}" for name in ("fused", "fused_kernels")]
+"""Modules that import Triton, which comes with torch's builds for CUDA alone."""
+
+
 def modules(repository: Path) -> list[str]:
     """Names of all modules, packages among them; `__main__` runs the command line instead."""
     found = []
@@ -53,7 +58,8 @@ def modules(repository: Path) -> list[str]:
             if name.endswith(".py") and name != "__main__.py":
                 stem = () if name == "__init__.py" else (name.removesuffix(".py"),)
                 found.append(".".join((*parts, *stem)))
-    return sorted(found)
+    lacking = set() if importlib.util.find_spec("triton") else set(OF_TRITON)
+    return sorted(set(found) - lacking)
 
 
 @pytest.mark.slow

@@ -77,7 +77,7 @@ def test_symlink_leads_to_the_real_folder(repository: Path, folder: str) -> None
     assert link.readlink() == Path("..", folder)
 
 
-OPTIONAL = ("train", "slurm", "ray", "parquet", "import", "frames", "examples")
+OPTIONAL = ("train", "slurm", "ray", "parquet", "import", "frames", "examples", "kernels")
 """Extras whose libraries the package itself imports."""
 
 

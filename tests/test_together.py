@@ -122,3 +122,35 @@ def test_beside_another_thread_nothing_is_forked() -> None:
     finally:
         over.set()
         thread.join()
+
+
+@pytest.mark.usefixtures("forking")
+def test_what_must_be_done_here_is_done_first_and_the_other_process_begins_meanwhile() -> None:
+    heard, said = os.pipe()
+    places: list[int] = []
+
+    def first() -> None:
+        os.read(heard, 1)  # the other process is at work
+        places.append(os.getpid())
+
+    def task() -> int:
+        os.write(said, b".")
+        return os.getpid()
+
+    found = together([task] * 5, first=first)
+    assert places == [os.getpid()]
+    assert len({*found, os.getpid()}) == 2
+
+
+@pytest.mark.usefixtures("forking")
+def test_what_fails_first_is_raised_and_leaves_no_process() -> None:
+    with pytest.raises(OSError, match="no 0"):
+        together([partial(square, x) for x in range(20)], first=fail)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_plain_loop_does_what_comes_first_first() -> None:
+    done: list[int] = []
+    together([partial(done.append, 1)], first=partial(done.append, 0))
+    assert done == [0, 1]

@@ -21,28 +21,33 @@ MAX_TASKS = 1_000
 """Tickets that any pipe takes at once."""
 
 
-def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
+def together(
+    tasks: Sequence[Callable[[], T]], *, first: Callable[[], object] | None = None
+) -> list[T]:
     """Results of functions without arguments, in their order.
 
     This process and a forked one take the next task in turn. The results are those of a plain loop:
     a task must change nothing but what it returns, which must be picklable. What fails in the other
-    process is done again in this one, so that its exception is raised here.
+    process is done again in this one, so that its exception is raised here. What must be done in
+    this process, such as an import, is `first`: the other one has begun with the tasks meanwhile.
 
     A plain loop is taken on one core, away from Linux, where no process can be made, and where
     other threads of Python run, whose locks a forked process would find as they were.
     """
     if not 2 <= len(tasks) <= MAX_TASKS or not fork_is_safe():
-        return [task() for task in tasks]
+        return _alone(tasks, first)
     tickets = _tickets(len(tasks))
     receiver, sender = multiprocessing.Pipe(duplex=False)
     try:
         try:
             helper = _fork(tasks, tickets, sender)
         except OSError:  # a limit of the system
-            return [task() for task in tasks]
+            return _alone(tasks, first)
         finally:
             sender.close()  # this process' copy: the other's end is then the only one
         try:
+            if first is not None:
+                first()
             found = _take(tasks, tickets)
             found |= _answer(receiver)
         finally:
@@ -52,6 +57,13 @@ def together(tasks: Sequence[Callable[[], T]]) -> list[T]:
         os.close(tickets)
         receiver.close()
     return [found[i] if i in found else task() for i, task in enumerate(tasks)]
+
+
+def _alone(tasks: Sequence[Callable[[], T]], first: Callable[[], object] | None) -> list[T]:
+    """A plain loop."""
+    if first is not None:
+        first()
+    return [task() for task in tasks]
 
 
 def _fork(tasks: Sequence[Callable[[], T]], tickets: int, sender: Connection) -> ForkProcess:

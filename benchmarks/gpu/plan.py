@@ -64,6 +64,7 @@ def sections(call: int) -> list[Planned]:
             Planned("first", 45, module("first")),
             Planned("tests", 105, module("tests")),
             Planned("bits", 60, module("bits")),
+            Planned("kernels", 40, module("kernels")),
             Planned("steady", 150, module("steady")),
             study,
         ]

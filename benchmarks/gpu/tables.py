@@ -48,6 +48,7 @@ def markdown(lines: Sequence[Line]) -> str:
         _machine(lines),
         _first(lines),
         _bits(lines),
+        _kernels(lines),
         _steady(lines),
         _study(lines),
         _processes(lines),
@@ -147,6 +148,23 @@ def _bits(lines: Sequence[Line]) -> str:
         )
     head = ("cell", "recorded = single", "lane of 4 = single", "bits of single")
     return _titled("Bit gates at width 1", table(head, rows))
+
+
+def _kernels(lines: Sequence[Line]) -> str:
+    """Steps with torch's kernels and with fused ones."""
+    found: dict[tuple[str, int], dict[str, Line]] = {}
+    for line in _cells(lines, "kernels"):
+        found.setdefault((line["network"], line["batch_size"]), {})[line["kernels"]] = line
+    rows = []
+    for cell, ways in found.items():
+        row: list[object] = [*cell]
+        for figure in ("recorded_ms", "kernels_ms"):
+            times = [ways.get(name, {}).get(figure) for name in ("torch", "fused")]
+            row += [*times, times[0] / times[1] if all(times) else None]
+        rows.append(row)
+    head = ["network", "batch", "recorded, ms", "fused", "torch's to fused"]
+    head += ["in kernels, ms", "fused", "torch's to fused"]
+    return _titled("Fused kernels", table(head, rows))
 
 
 def _same(one: str | None, other: str | None) -> str:

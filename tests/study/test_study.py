@@ -225,6 +225,17 @@ def test_limit_below_one_is_refused(study: Study, limit: int) -> None:
         study.run(jobs=1, limit=limit)
 
 
+def test_fused_kernels_without_a_gpu_are_refused_before_there_is_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRITON_INTERPRET", raising=False)
+    text = PROTOCOL + 'kernels = "fused"\n'
+    study = Study(parse_protocol(text), tmp_path / "fused", text=text)
+    with pytest.raises(ExecutionError, match=r'"fused" needs a GPU: give --devices cuda:0'):
+        study.run()
+    assert not study.path.exists()
+
+
 def test_folder_of_another_study_is_refused(study: Study) -> None:
     other = parse_protocol(PROTOCOL.replace('"small"', '"other"'))
     with pytest.raises(LedgerError, match="holds the study 'small', not 'other'"):

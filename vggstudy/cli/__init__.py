@@ -15,7 +15,7 @@ from vggstudy.cli.examples import epilog
 from vggstudy.errors import StudyError
 from vggstudy.suggest import closest
 
-COLLECT_AFTER = 50_000
+COLLECT_AFTER = 500_000
 """New objects between two collections: nearly all that a command makes live until its end."""
 
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {

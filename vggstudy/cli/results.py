@@ -38,6 +38,16 @@ DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "ou
 """Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
 
 
+REPORT = (
+    "vggstudy.study.analyze",
+    "vggstudy.study.context",
+    "vggstudy.report.page.document",
+    "matplotlib.figure",
+    "matplotlib.backends.backend_svg",
+)
+"""What a report needs, its figures included."""
+
+
 @click.command("analyze")
 @click.argument("source")
 @claims_option
@@ -108,17 +118,18 @@ def report_command(
     folder; for a CSV its name with -report.html, in the working folder. Title and question of a
     study are its protocol's, and so are those of a CSV whose protocol states them.
     """
-    from vggstudy.report import write_report
-    from vggstudy.report.page.flow import unfinished
     from vggstudy.study.analyze import analyze_source, published_claims
-    from vggstudy.study.context import report_context
 
     opened = open_for(source, table).titled(title, question)
     if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
         table = TableChoice({**table.said, "factors": opened.table.factors})
     with console.steps() as step:
         step(f"estimating what {len(opened.table):,} runs say ...")
-        result = analyze_source(opened, sensitivity=True, asked=asked)
+        result = analyze_source(opened, sensitivity=True, asked=asked, meanwhile=import_report)
+        from vggstudy.report import write_report
+        from vggstudy.report.page.flow import unfinished
+        from vggstudy.study.context import report_context
+
         if opened.claims_path is not None:
             try:
                 write_result(opened.claims_path, published_claims(result).to_json())
@@ -151,10 +162,8 @@ def report_command(
 
 def import_report() -> None:
     """Import what a report needs, while a core has nothing else to do."""
-    import_module("vggstudy.study.analyze")
-    import_module("vggstudy.study.context")
-    import_module("vggstudy.report.page.document")
-    import_module("matplotlib.figure")
+    for name in REPORT:
+        import_module(name)
 
 
 def _report_path(source: Source) -> Path:

@@ -74,6 +74,7 @@ def analyze_source(
     asked: Sequence[str] = (),
     headline_only: bool = False,
     claims_only: bool = False,
+    meanwhile: Callable[[], None] | None = None,
 ) -> AnalysisResult:
     """Estimate with the protocol's settings, and judge its hypotheses.
 
@@ -88,6 +89,8 @@ def analyze_source(
         Whether to make only those, and the headline claims, of the runs.
     claims_only : bool
         Whether nothing but the claims is asked for: no model is fitted beside them.
+    meanwhile : callable, optional
+        What this process imports for later, while another one begins.
     """
     from vggstudy.analysis import ClaimSet
     from vggstudy.analysis import analyze as estimate  # SciPy
@@ -115,12 +118,14 @@ def analyze_source(
         return replace(found, claims=ClaimSet(found.claims.values()))  # these are only compared
 
     if not sensitivity:
+        if meanwhile is not None:
+            meanwhile()
         return main()
     tables, note = _relabelled(source)
     others = to_analyse(source.table, tables)
     tasks: list[Callable[[], AnalysisResult]] = [main, *(partial(headline, one) for one in others)]
     with sharing_draws():
-        result, *analysed = together(tasks)
+        result, *analysed = together(tasks, first=meanwhile)
     return replace(result, sensitivity=compare_rules(result, tables, analysed, note=note))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vggstudy.errors import AnalysisError, ExecutionError, LedgerError, ProtocolError
-from vggstudy.extras import missing_for_training, require_training
+from vggstudy.extras import missing_for_training, require_fused_kernels, require_training
 from vggstudy.files import explain
 from vggstudy.ledger import RunRecord, StudyStore
 from vggstudy.markup import html_table
 from vggstudy.plan import Plan, PlannedRun, make_plan, refuse_table, select_runs
-from vggstudy.protocol import LoadedProtocol, Protocol, load_protocol, parse_protocol
+from vggstudy.protocol import LoadedProtocol, Protocol, Recipe, load_protocol, parse_protocol
 from vggstudy.study.driving import Driver
 from vggstudy.study.keeping import Keeper, note_look
 from vggstudy.study.places import STUDIES, find_study
@@ -272,7 +272,8 @@ class Study:
             If the images are missing or damaged.
         ExecutionError
             If records cannot be written, the libraries for training are not installed, or ``jobs``
-            or ``limit`` is less than 1; if nobody has consented to the protocol's trainer.
+            or ``limit`` is less than 1; if nobody has consented to the protocol's trainer; if fused
+            kernels are asked for where they cannot be computed.
         """
         from vggstudy.execution import resolve_options
 
@@ -284,6 +285,8 @@ class Study:
             require_training()  # before the study has a folder
         selected = {run.run_id for run in select_runs(self.plan, only)}
         chosen = options or resolve_options(jobs=jobs)
+        if self._lacks_fused(selected):
+            require_fused_kernels(chosen.devices, elsewhere=engine is not None)
         if networks or self.progress().lacking:  # what is not executed needs no consent
             site = trainer_site(
                 self.protocol, self.path, allow_command=allow_command, function=trainer
@@ -292,6 +295,16 @@ class Study:
         chosen = replace(chosen, train_measured=needs_training_split(self.protocol))
         with self.held() as store:
             return Driver(self, chosen, listener or _silent, engine).drive(store, selected, limit)
+
+    def _lacks_fused(self, selected: Set[str]) -> bool:
+        """Whether a selected run with fused kernels has no result."""
+        fused = {
+            run.run_id
+            for run in self.plan.runs
+            if isinstance(run.recipe, Recipe) and run.recipe.training.kernels == "fused"
+        }
+        wanted = fused & selected
+        return bool(wanted) and any(run.run_id in wanted for run in self.progress().lacking)
 
     @contextlib.contextmanager
     def held(self) -> Iterator[StudyStore]:

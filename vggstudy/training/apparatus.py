@@ -66,6 +66,10 @@ class Apparatus:
         model = model.to(device).to(memory_format=torch.channels_last)
         if device.type == "cuda":
             use_native_norms(model)
+        if settings.kernels == "fused":
+            from vggstudy.training.nets.fused import use_fused_kernels  # imports triton
+
+            use_fused_kernels(model)
         step = TrainStep(
             model=model,
             optimizer=make_optimizer(settings, model.parameters(), device),

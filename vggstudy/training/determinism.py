@@ -15,7 +15,9 @@ import torch
 from torch import Tensor
 
 from vggstudy.errors import ExecutionError
+from vggstudy.extras import interpreted
 from vggstudy.processor import bfloat16_instructions
+from vggstudy.protocol.model.settings import TrainingSettings
 
 CUBLAS_WORKSPACE = ":4096:8"
 
@@ -153,20 +155,24 @@ def device_model(device: torch.device) -> str:
     return f"cpu {torch.backends.cpu.get_cpu_capability()}"
 
 
-def arithmetic(device: torch.device, precision: str) -> dict[str, str]:
-    """What of a processor decides the bits of a precision, beyond `device_model`.
+def arithmetic(device: torch.device, settings: TrainingSettings) -> dict[str, str]:
+    """What decides the bits of a precision and of kernels, beyond `device_model` and torch.
 
-    Products in bfloat16 are added up in another order by each kind of instruction.
+    Products in bfloat16 are added up in another order by each kind of instruction; which compiler
+    made them decides how fused kernels add up.
     """
-    if precision != "bfloat16" or device.type != "cpu":
-        return {}
-    found = bfloat16_instructions()
-    return {"bfloat16": "unknown" if found is None else " ".join(found) or "emulated"}
+    found: dict[str, str] = {}
+    if settings.precision == "bfloat16" and device.type == "cpu":
+        names = bfloat16_instructions()
+        found["bfloat16"] = "unknown" if names is None else " ".join(names) or "emulated"
+    if settings.kernels == "fused":
+        found["kernels"] = f"triton {version('triton')}{' interpreted' * interpreted()}"
+    return found
 
 
-def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str, Any]:
+def numerics(device: torch.device, *, threads: int, settings: TrainingSettings) -> dict[str, Any]:
     """What the bits of a run depend on, besides its recipe and seeds."""
-    cuda = device.type == "cuda"
+    cuda, precision = device.type == "cuda", settings.precision
     return {
         "device": device_model(device),
         "machine": platform.machine(),
@@ -181,7 +187,7 @@ def numerics(device: torch.device, *, threads: int, precision: str) -> dict[str,
         "precision": "float32" if precision == "tf32" and not cuda else precision,
         "tf32": precision == "tf32" and cuda,
         "autocast": "bfloat16" if precision == "bfloat16" else None,
-        **arithmetic(device, precision),
+        **arithmetic(device, settings),
     }
 
 

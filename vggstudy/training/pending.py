@@ -1,11 +1,9 @@
-"""What has been asked for and may not be there yet: on a device, or in another thread."""
+"""What has been asked of a device and may not be there yet."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
-from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -55,14 +53,3 @@ def at_once(stages: Stages[T]) -> T:
         except StopIteration as end:
             result: T = end.value
             return result
-
-
-@dataclass(frozen=True, slots=True)
-class InThread:
-    """What another thread works on."""
-
-    future: Future[Any]
-
-    def ready(self) -> bool:
-        """Whether it has ended, well or not."""
-        return self.future.done()

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from vggstudy.errors import DataError
+from vggstudy.extras import require_fused_kernels
 from vggstudy.identity import Seeds
 from vggstudy.protocol.model.recipe import Recipe
 from vggstudy.training.apparatus import Apparatus
@@ -150,6 +151,8 @@ def prepare(assignment: Assignment, site: Site, data: RunData | None = None) -> 
     StudyError
         As `train_run` says.
     """
+    if assignment.recipe.training.kernels == "fused":
+        require_fused_kernels([site.device.type])
     if assignment.recipe.model.name != "vgg":
         import_module("vggstudy.training.nets.torchvision")  # seconds that are no run's own
     started = time.perf_counter()
@@ -260,13 +263,13 @@ class Session:
         measured = self.assignment.train_measured
         summary = yield from summarise(self.run, self.aside, fetch, train_measured=measured)
         device = self.site.device
-        precision = self.assignment.recipe.training.precision
+        settings = self.assignment.recipe.training
         return Ending(
             summary,
             self.keeper,
             clock=self.run.clock.state(),
             peak_bytes=self.held_bytes or _peak_memory(device),
-            numerics=numerics(device, threads=self.site.threads, precision=precision),
+            numerics=numerics(device, threads=self.site.threads, settings=settings),
             execution=self.execution,
         )
 
@@ -301,7 +304,7 @@ def _build(
         "recipe": recipe.identity(),
         "seeds": asdict(seeds),
         "device": device_model(device),
-        **arithmetic(device, settings.precision),
+        **arithmetic(device, settings),
         "torch": str(torch.__version__),
         "threads": site.threads if device.type == "cpu" else None,
         "data": data.digest,

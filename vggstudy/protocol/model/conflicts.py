@@ -47,6 +47,9 @@ def conflicts(
         yield from _of_vgg(data, model)
     else:
         yield from _of_other_models(model)
+        if training.kernels == "fused":
+            message = f'training.kernels = "fused": only for vgg, not for {model.name}'
+            yield Conflict(message, (("training", "kernels"), ("model", "name")))
     yield from _of_data(data)
     yield from _of_training(training)
 

@@ -154,6 +154,9 @@ class TrainingSettings(Settings):
     """Arithmetic of the forward and backward pass. "bfloat16": products in bfloat16, weights, sums
     and updates in float32 (autocast). "tf32": products of a GPU in TensorFloat-32; on a CPU, which
     has no such arithmetic, the same bits as float32. A run's record states what was used."""
+    kernels: Literal["torch", "fused"] = "torch"
+    """What computes bias, batch normalisation, ReLU and pooling (vgg): torch's kernels one after
+    another, or fused ones of Triton, which round elsewhere and need a GPU."""
     selection: Monitor | Literal["final"] | None = None
     """Quantity that selects the checkpoint on which the test accuracy is measured; by default
     that of early stopping, else val_loss. "final" takes the last epoch."""
