@@ -87,8 +87,9 @@ def with_survivors(claims: Mapping[str, Claim], maker: ClaimMaker) -> dict[str, 
         for claim in claims.values()
         if claim.available and claim.reference is not None and not _set_apart(claim)
     ]
+    brief = replace(maker, how=replace(maker.how, bounds=False))  # of ends alone
     stands = benjamini_hochberg(
-        [_decides(claim, maker) for claim in judged], rate=1 - maker.confidence
+        [_decides(claim, brief) for claim in judged], rate=1 - maker.confidence
     )
     marks = {claim.id: stood for claim, stood in zip(judged, stands, strict=True)}
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from vggstudy.analysis.data.cells import Cells
@@ -29,6 +31,13 @@ def largest_complete(usable: BoolArray) -> Levels | None:
         Kept indices on each axis; None if no cell is usable. Among equally large parts the first
         in the order of the search, which depends on `usable` alone.
     """
+    return _largest(usable.shape, usable.tobytes())
+
+
+@lru_cache(maxsize=256)
+def _largest(shape: tuple[int, ...], cells: bytes) -> Levels | None:
+    """The same; many contrasts, and many label rules, ask for one grid."""
+    usable = np.frombuffer(cells, dtype=np.bool_).reshape(shape)
     best: Levels | None = None
     best_size = 0
     seen: set[Levels] = set()

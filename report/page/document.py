@@ -52,7 +52,11 @@ def _policy(script: str) -> Markup:
 
 
 def render(
-    result: AnalysisResult, *, context: ReportContext | None = None, language: str = "en"
+    result: AnalysisResult,
+    *,
+    context: ReportContext | None = None,
+    language: str = "en",
+    meanwhile: Callable[[], object] | None = None,
 ) -> str:
     """The report as HTML.
 
@@ -64,6 +68,8 @@ def render(
         Protocol, deviations and environment, where there are any.
     language : str, default "en"
         A language of `vggstudy.report.words.i18n.LANGUAGES`.
+    meanwhile : callable, optional
+        What this process does besides, while another begins to draw.
 
     Returns
     -------
@@ -78,7 +84,7 @@ def render(
     context = context or ReportContext()
     with speaking(language, instead(result.table)):
         view = study_view(result, context)
-        sections = [section for section in _built(view) if section is not None]
+        sections = [section for section in _built(view, meanwhile) if section is not None]
         html = (
             environment()
             .get_template("base.html.j2")
@@ -143,13 +149,13 @@ def _cell_names(view: StudyView) -> list[str]:
     return [capitalise(view.phrase(view.factors, cell.levels)) for cell in view.cells]
 
 
-def _built(view: StudyView) -> list[Section | None]:
+def _built(view: StudyView, meanwhile: Callable[[], object] | None = None) -> list[Section | None]:
     """All sections in the order of the report, those that take longest begun first."""
     parts = {build: split(view) for build, (split, _) in SPLIT.items()}
     whole = [*LONGEST, *(build for build in BUILDERS if build not in {*LONGEST, *SPLIT})]
     tasks: list[Callable[[], Any]] = [task for made in parts.values() for task in made]
     tasks += [partial(build, view) for build in whole]
-    done = iter(together(tasks))
+    done = iter(together(tasks, first=meanwhile))
     built = {build: SPLIT[build][1]([next(done) for _ in made]) for build, made in parts.items()}
     built |= {build: next(done) for build in whole}
     return [built[build] for build in BUILDERS]
@@ -167,6 +173,7 @@ def write_report(
     *,
     context: ReportContext | None = None,
     language: str = "en",
+    meanwhile: Callable[[], object] | None = None,
 ) -> Path:
     """Write the report to a file: whole, or not at all.
 
@@ -178,7 +185,7 @@ def write_report(
         As `render`.
     """
     target = Path(path)
-    text = render(result, context=context, language=language)
+    text = render(result, context=context, language=language, meanwhile=meanwhile)
     try:
         write_atomic(target, text.encode())
     except OSError as error:

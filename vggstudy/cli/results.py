@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ from vggstudy.cli.verifying import CiteCommands, verify_command
 from vggstudy.errors import OutputError
 
 if TYPE_CHECKING:
-    from vggstudy.analysis import ClaimSet
+    from vggstudy.analysis import AnalysisResult, ClaimSet
     from vggstudy.report.citing.cite import Style
     from vggstudy.study.sources import Source
 
@@ -118,7 +119,7 @@ def report_command(
     folder; for a CSV its name with -report.html, in the working folder. Title and question of a
     study are its protocol's, and so are those of a CSV whose protocol states them.
     """
-    from vggstudy.study.analyze import analyze_source, published_claims
+    from vggstudy.study.analyze import analyze_source
 
     opened = open_for(source, table).titled(title, question)
     if table.said.get("factors") == ("auto",):  # what a terminal answered is part of the command
@@ -130,19 +131,13 @@ def report_command(
         from vggstudy.report.page.flow import unfinished
         from vggstudy.study.context import report_context
 
-        if opened.claims_path is not None:
-            try:
-                write_result(opened.claims_path, published_claims(result).to_json())
-            except OutputError as error:
-                if output is None:
-                    raise
-                console.warn(str(error))
         spoken = ["--lang", language] if language != "en" else []
         command = ["vggstudy", "report", source, *table.arguments(), *spoken]
         step(f"drawing the report of {len(result.claims):,} claims ...")
         context = report_context(opened, command)
         target = output or _report_path(opened)
-        path = write_report(result, target, context=context, language=language)
+        claims = partial(_write_claims, console, opened, result, reported=output is not None)
+        path = write_report(result, target, context=context, language=language, meanwhile=claims)
     if opened.study is not None:
         warn_of_code(console, opened.study)
     if mark := unfinished(result.flow, context.planned):
@@ -158,6 +153,22 @@ def report_command(
         console.data(str(path))
     if opens and click.launch(path.resolve().as_uri()):
         console.warn(f"no browser could be started; the report is {path}")
+
+
+def _write_claims(
+    console: Console, opened: Source, result: AnalysisResult, *, reported: bool
+) -> None:
+    """Write the claims of a study; that it cannot be done is a warning where the report can be."""
+    from vggstudy.study.analyze import published_claims
+
+    if opened.claims_path is None:
+        return
+    try:
+        write_result(opened.claims_path, published_claims(result).to_json())
+    except OutputError as error:
+        if not reported:
+            raise
+        console.warn(str(error))
 
 
 def import_report() -> None:

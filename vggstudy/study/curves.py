@@ -10,7 +10,7 @@ from vggstudy.analysis.data.run_curves import RunCurves, curves_of_frame
 from vggstudy.errors import AnalysisError, TableOptionError
 from vggstudy.study.frames import pandas_frame
 from vggstudy.study.places import is_file
-from vggstudy.study.runs import labeller, measured, recorded_rows
+from vggstudy.study.runs import generalisation_gap, labeller, recorded_rows
 from vggstudy.study.sources import open_source
 from vggstudy.study.stated_tables import is_protocol
 from vggstudy.study.study import Study
@@ -128,13 +128,12 @@ def curves_of(study: Study, rows: Sequence[IndexRow], *, every: bool = False) ->
         drawn = curves if every else _drawn(curves, named if own else ())
         shown = {name: curves[name] for name in drawn}
         if outcome in LABELLED and shown:
-            known = {} if own else measured(result, summary["timings"])
             found.append(
                 RunCurves(
                     levels=run.levels,
                     outcome=outcome,
                     curves=shown,
-                    gap=known.get("generalisation_gap"),
+                    gap=None if own else generalisation_gap(result.get("metrics", {})),
                     replicate=str(run.replicate),
                 )
             )

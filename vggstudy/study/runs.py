@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
 from statistics import stdev
 from typing import TYPE_CHECKING, Any
@@ -295,7 +296,7 @@ def measured(result: Mapping[str, Any], timings: Mapping[str, Any]) -> dict[str,
         "worst_recall": min(
             (value for value in result.get("test_recall") or () if value is not None), default=None
         ),
-        "generalisation_gap": _excess(metrics, "train_accuracy", "test_accuracy"),
+        "generalisation_gap": generalisation_gap(metrics),
         "generalisation_gap_loss": _excess(metrics, "test_loss", "train_loss"),
         "curve_stability": curve_stability(curves.get("val_loss", ())),
         "train_loss_stability": curve_stability(curves.get("train_loss", ())),
@@ -316,6 +317,11 @@ def _seconds_per_epoch(timings: Mapping[str, Any], epochs: int | None) -> float 
     """Seconds of an epoch's training and evaluation; None where they were not recorded."""
     train, evaluate = timings.get("train_s"), timings.get("evaluate_s")
     return None if train is None or evaluate is None or not epochs else (train + evaluate) / epochs
+
+
+def generalisation_gap(metrics: Mapping[str, Any]) -> float | None:
+    """Accuracy on the training data less that on the test data, where both were measured."""
+    return _excess(metrics, "train_accuracy", "test_accuracy")
 
 
 def _excess(metrics: Mapping[str, Any], larger: str, smaller: str) -> float | None:
@@ -348,7 +354,13 @@ def curve_stability(losses: Sequence[float | None]) -> float | None:
     known = [value for value in last if value is not None]
     if len(known) < 3 or len(known) < len(last):
         return None
-    return stdev(later - earlier for earlier, later in pairwise(known))
+    return _unrest(tuple(known))
+
+
+@lru_cache(maxsize=10_000)
+def _unrest(values: tuple[float, ...]) -> float:
+    """Standard deviation of the steps; a report asks it of each curve three times."""
+    return stdev(later - earlier for earlier, later in pairwise(values))
 
 
 def relabelled_frames(
