@@ -23,6 +23,9 @@ from vggstudy.report.words.i18n import gettext
 from vggstudy.report.words.names import capitalise, friendly
 from vggstudy.rounding import round_number
 
+DIGITS = 12
+"""Of residuals as data: what lies beyond is the rounding of a difference."""
+
 
 def build(view: StudyView) -> Section:
     """Build the section."""
@@ -135,5 +138,9 @@ def _residuals(view: StudyView) -> Picture | None:
             columns,
             (tuple(map(entry, (*numbers, len(cells)))),),
         ),
-        data=download("residuals.csv", ("cell_mean", "residual"), points),
+        data=download(
+            "residuals.csv",
+            ("cell_mean", "residual"),
+            [[f"{value:.{DIGITS}g}" for value in point] for point in points],
+        ),
     )

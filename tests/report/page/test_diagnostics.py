@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import unquote
 
 import pandas as pd
 import pytest
@@ -104,6 +105,11 @@ def test_residuals_sum_to_zero_within_cells(tiny: AnalysisResult) -> None:
     (row,) = picture.table.rows
     # Replicates 0.013 apart: two of them scatter by 0.013 / sqrt(2), three by 0.013.
     assert [entry.text for entry in row] == ["0.92", "1.11", "1.30", "4"]
+    written = unquote(picture.data.href).splitlines()[1:]
+    points = [tuple(map(float, line.split(","))) for line in written]
+    assert all(len(text) < 14 for line in written for text in line.split(","))
+    for mean in {mean for mean, _ in points}:
+        assert sum(away for one, away in points if one == mean) == pytest.approx(0, abs=1e-9)
 
 
 def test_without_converged_runs_there_are_no_residuals(all_failed: AnalysisResult) -> None:
