@@ -186,8 +186,9 @@ def _incomplete(
 
 def _learned(cells: Cells, used: IntArray, seeds: Sequence[str]) -> int:
     """Converged runs of some seeds in some cells."""
-    names = np.array(cells.seed_names, dtype=object)[cells.run_seed]
-    mine = np.isin(cells.run_cell, used) & np.isin(names, seeds)
+    known = set(seeds)
+    among = np.array([name in known for name in cells.seed_names])
+    mine = np.isin(cells.run_cell, used) & among[cells.run_seed]
     return int((mine & cells.table.converged).sum())
 
 
