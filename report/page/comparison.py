@@ -106,7 +106,7 @@ def _forest(comparison: Comparison) -> Picture:
         question=gettext("What does each study say, and what do both together?"),
         caption=gettext(
             "Claims that do not fit first, then those over the whole grid. Bars are intervals, "
-            "marks estimates, dark lines stand for no difference. Both together: weighted by "
+            "marks estimates, bold lines stand for no difference. Both together: weighted by "
             "precision."
         ),
         description=gettext("%(n)s claims of two studies, each with its interval in both.")

@@ -65,7 +65,7 @@ def _forest(pooling: Pooling) -> Picture:
         question=gettext("What does each study say, and how far apart are they?"),
         caption=gettext(
             "Claims on which studies differ first, then those over the whole grid. Bars are "
-            "intervals, marks estimates, dark lines stand for no difference. I² is the share of "
+            "intervals, marks estimates, bold lines stand for no difference. I² is the share of "
             "the spread between studies that their runs do not explain, τ its standard deviation."
         ),
         description=gettext("%(n)s claims of %(studies)s studies, each with its intervals.")

@@ -76,7 +76,7 @@ def contrast_picture(
 def _caption(level: str, *, partial: bool, cut: bool) -> str:
     """What the bars are, which cells they average, and what is left out."""
     text = gettext(
-        "Bars are %(level)s confidence intervals, the thin mark in each is the estimate; the dark "
+        "Bars are %(level)s confidence intervals, the thin mark in each is the estimate; the bold "
         "line marks no difference. Contrasts average the cells of the plan with equal weights."
     )
     text %= {"level": level}

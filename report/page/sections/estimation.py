@@ -182,7 +182,7 @@ def _caption(view: StudyView, factor: Factor, *, partial: bool) -> str:
     text = gettext(
         "%(dots)s; the mark is the mean over cells with equal weights, the band its %(level)s "
         "confidence interval where it is a claim. Below, what a level differs in from %(first)s, "
-        "with its %(level)s confidence interval; the dark line is no difference."
+        "with its %(level)s confidence interval; the bold line is no difference."
     )
     text %= {"dots": dots, "level": level, "first": factor.phrase(factor.levels[0])}
     if partial:

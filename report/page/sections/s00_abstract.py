@@ -245,7 +245,7 @@ def _caption(view: StudyView, effects: list[FactorEffect], claims: list[Claim]) 
     """What the bars are, and what is averaged."""
     text = gettext(
         "The later level minus the earlier, with minus without. Bars are %(level)s confidence "
-        "intervals, the mark in each is the estimate; the dark line is no difference. Other "
+        "intervals, the mark in each is the estimate; the bold line is no difference. Other "
         "factors are averaged over with equal weights."
     )
     text %= {"level": confidence_text(claims[0].level)}

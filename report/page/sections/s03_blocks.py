@@ -123,7 +123,7 @@ def _ranks(view: StudyView, one: BlockTable, factor: Factor, index: int) -> Pict
         caption=gettext(
             "Within every block (%(block)s) levels are ranked by their means; bars are %(level)s "
             "confidence intervals of the mean rank over blocks that could have been drawn, the "
-            "dark line is the middle rank."
+            "bold line is the middle rank."
         )
         % words,
         description=" ".join(f"{row.label}: {row.numbers}." for row in rows),
@@ -146,7 +146,7 @@ def _sizes(view: StudyView, one: BlockTable, factor: Factor, index: int) -> Pict
     words = {"level": confidence_text(shown[0][1].level), "block": friendly(one.block)}
     caption = gettext(
         "Every dot is a block (%(block)s); bars are %(level)s confidence intervals of the mean "
-        "over blocks that could have been drawn, the thin mark is the estimate, the dark line no "
+        "over blocks that could have been drawn, the thin mark is the estimate, the bold line no "
         "difference. The table has the intervals for these blocks alone, too."
     )
     return picture(

@@ -160,7 +160,7 @@ def _caption(view: StudyView, panels: list[SlopePanel], *, shares: bool) -> str:
     if any(panel.difference for panel in panels):
         words = gettext(
             "Below, the difference averaged over cells with equal weights, with its %(level)s "
-            "confidence interval; the dark line is no difference."
+            "confidence interval; the bold line is no difference."
         )
         text.append(words % {"level": level})
     if any("*" in line for panel in panels for line in panel.below):

@@ -170,7 +170,7 @@ def _forest(parts: list[Part]) -> Picture:
         question=gettext("On which side of their thresholds do the hypotheses lie?"),
         caption=gettext(
             "Bars are confidence intervals at the level adjusted over all hypotheses (Holm), the "
-            "thin mark in each is the estimate; the dark line is the threshold, in the same unit."
+            "thin mark in each is the estimate; the bold line is the threshold, in the same unit."
         ),
         description=" ".join(
             f"{part.key}: {part.asked}; {row_text(part.shown)}; {part.word}."

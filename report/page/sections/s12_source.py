@@ -154,7 +154,7 @@ def _picture(view: StudyView, pairs: list[Pair], data: Download) -> Picture:
         question=gettext("Do the source study's numbers lie in this study's intervals?"),
         caption=gettext(
             "Bars are this study's confidence intervals, the thin mark in each is its estimate; "
-            "the dark line is the number that the source study reports."
+            "the bold line is the number that the source study reports."
         ),
         description=" ".join(
             gettext("%(claim)s: theirs %(theirs)s, ours %(ours)s.")
