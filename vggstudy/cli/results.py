@@ -39,16 +39,6 @@ DESPITE = ("curvature_not_significant", "lack_of_fit", "maximum", "minimum", "ou
 """Codes of the checks that a claim makes of itself (`report.citing.cautions`)."""
 
 
-REPORT = (
-    "vggstudy.study.analyze",
-    "vggstudy.study.context",
-    "vggstudy.report.page.document",
-    "matplotlib.figure",
-    "matplotlib.backends.backend_svg",
-)
-"""What a report needs, its figures included."""
-
-
 @click.command("analyze")
 @click.argument("source")
 @claims_option
@@ -173,8 +163,11 @@ def _write_claims(
 
 def import_report() -> None:
     """Import what a report needs, while a core has nothing else to do."""
-    for name in REPORT:
-        import_module(name)
+    import_module("vggstudy.study.analyze")
+    import_module("vggstudy.study.context")
+    import_module("vggstudy.report.page.document")
+    import_module("matplotlib.figure")
+    import_module("matplotlib.backends.backend_svg")
 
 
 def _report_path(source: Source) -> Path:

@@ -21,8 +21,13 @@ from tests.gpu.null.conftest import OnNull
 from tests.gpu.null.run import is_fault, run
 
 GPU = Path(__file__).resolve().parent.parent
-ARITHMETIC = {"test_training::test_the_first_epoch_agrees_with_the_cpu"}
-"""The only tests that zeros cannot pass, and that are not run here."""
+ARITHMETIC = {
+    "test_training::test_the_first_epoch_agrees_with_the_cpu",
+    "test_fused::test_compiled_kernels_agree_with_torch_in_float64",
+    "test_fused::test_single_recorded_resumed_and_lane_steps_have_the_same_bits",
+    "test_fused::test_a_fused_run_is_near_the_plain_one_and_another",
+}
+"""The only tests that need arithmetic, or a compiler's kernels, and that are not run here."""
 
 BROKEN_ON_PURPOSE = "test_a_model_that_no_graph_can_record_is_trained_singly_to_the_same_bits"
 """Makes a call that no capture allows, which the null device has to report."""
@@ -68,7 +73,7 @@ def test_every_test_of_the_gpu_but_the_arithmetic_passes_on_the_null_device(
     }
     counts = {name: int(suite.attrib[name]) for name in ("failures", "errors", "skipped")}
     assert counts == {"failures": 0, "errors": 0, "skipped": 0}
-    assert collected() - ran == ARITHMETIC
+    assert {each.partition("[")[0] for each in collected() - ran} == ARITHMETIC
     assert len(ran) >= TESTS
     faults = [line for line in done.lines if is_fault(line)]
     assert [line for line in faults if BROKEN_ON_PURPOSE not in line.test] == []
@@ -222,8 +227,9 @@ def test_nothing_grows_between_the_fourth_and_the_sixteenth_refill_of_a_lane(
     found = program(on_null, "refills", str(cache_dir), kind)
     alive = found["alive"]
     assert len(alive) == SIXTEENTH + 1
-    # What is in flight differs from refill to refill; what leaks is above all that was before.
-    early, late = alive[FOURTH : FOURTH + 4], alive[SIXTEENTH - 3 :]
+    # What is in flight differs from refill to refill, and a cell that is being timed has dozens of
+    # events for some of them; what leaks is above all that was before.
+    early, late = alive[FOURTH : FOURTH + 5], alive[SIXTEENTH - 4 :]
     grown = [
         name
         for name in alive[0]
@@ -235,7 +241,7 @@ def test_nothing_grows_between_the_fourth_and_the_sixteenth_refill_of_a_lane(
         assert min(alive[FOURTH][name] for name in ("graphs", "events", "allocated bytes")) > 0
     else:
         assert {"graphs", "allocated bytes", "bytes of the device"} <= set(grown)
-        # A cell that is being timed has dozens of events for a moment: the median passes it over.
+        # The median passes over cells that are being timed.
         assert median(each["events"] for each in late) > median(each["events"] for each in early)
 
 
