@@ -13,7 +13,6 @@ import csv
 import errno
 import gzip
 import io
-import itertools
 import json
 import logging
 import lzma
@@ -59,7 +58,7 @@ _BOMS = {
 }
 
 
-_FIELDS = "line {line} has {found} fields where the header names {named}"
+_FIELDS = "{row} has {found} fields where the header names {named}"
 _NAMELESS = ": name every column (R leaves that of row names out: write it with row.names = FALSE)"
 
 LINES = RowNames("line", 2)
@@ -218,13 +217,9 @@ def _csv(text: str, path: Path, factors: Sequence[str]) -> tuple[pd.DataFrame, s
 
 def _refuse_nameless(text: str, path: Path, separator: str, named: int) -> None:
     """Refuse a first row beyond its header, of which pandas would take fields for names of rows."""
-    rows = csv.reader(io.StringIO(text), delimiter=separator)
-    try:
-        found = [len(row) for row in itertools.islice(rows, 2)]
-    except csv.Error as error:
-        raise AnalysisError(f"{path}: not a CSV table: {error}") from None
+    found = _widths(list(_first_lines(text)), separator)
     if found[1:] and found[1] > named:
-        told = _FIELDS.format(line=2, found=found[1], named=named)
+        told = _FIELDS.format(row="its first row", found=found[1], named=named)
         raise AnalysisError(f"{path}: not a CSV table: {told}{_NAMELESS}")
 
 
@@ -232,7 +227,7 @@ def _trouble(reason: str) -> str:
     """What a reader of CSV stumbled over, in the terms of the file."""
     if found := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", reason):
         named, line, saw = found.groups()
-        return _FIELDS.format(line=line, found=saw, named=named)
+        return _FIELDS.format(row=f"line {line}", found=saw, named=named)
     if found := re.search(r"EOF inside string starting at row (\d+)", reason):
         return f"a quotation mark in line {int(found[1]) + 1} is never closed"
     return "it is empty" if "No columns" in reason else reason.strip()

@@ -144,10 +144,10 @@ def test_csv_problems_are_named_by_line(grid_frame: pd.DataFrame, tmp_path: Path
         (b"", "not a CSV table: it is empty"),
         (
             b"a,b\n1,2,3\n4,5,6,7\n",
-            "line 2 has 3 fields where the header names 2: name every column",
+            "its first row has 3 fields where the header names 2: name every column",
         ),
-        (b"a,b\n0,2,3\n1,5,6\n2,7,8\n", "line 2 has 3 fields where the header names 2"),
-        (b"a,b\n1,2,\n3,4,\n", "line 2 has 3 fields where the header names 2"),
+        (b"a,b\n0,2,3\n1,5,6\n2,7,8\n", "its first row has 3 fields where the header names 2"),
+        (b"a,b\n1,2,\n3,4,\n", "its first row has 3 fields where the header names 2"),
         (b"a;b\n1;2\n1;2;3;4\n", "not a CSV table: line 3 has 4 fields where the header names 2"),
         (b'a,b\n\n"3,4\n5,6\n', "a quotation mark in line 3 is never closed"),
         (b"a,b\n\xff\x81,1\n", "not a CSV table"),

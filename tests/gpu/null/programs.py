@@ -38,6 +38,9 @@ LIBRARY.null_count.restype = ctypes.c_long
 for _told in (LIBRARY.null_used, LIBRARY.null_busy, LIBRARY.null_now):
     _told.restype = ctypes.c_double
 REFILLS = 16
+MOST_COPIES = 8
+"""Page-locked copies that two lanes have under way at a time, and more."""
+
 LIVE = ("graphs", "events", "streams", "handles of cuBLAS", "handles of cuDNN")
 
 
@@ -246,7 +249,7 @@ def leak() -> None:
             event = torch.cuda.Event()  # type: ignore[no-untyped-call]
             event.record()
             graph = torch.cuda.CUDAGraph()
-            graph.capture_begin()
+            graph.capture_begin(capture_error_mode="thread_local")  # others lock pages meanwhile
             left.add_(1)
             graph.capture_end()
         kept.append((left, event, graph))
@@ -267,13 +270,18 @@ def refills(cache: str, kind: str) -> dict[str, Any]:
     lanes = LaneSet(Site(device=open_device("cuda"), cache_dir=Path(cache)), lanes=2)
     if kind == "changing":
         lanes.room.places.streams = lanes.room.places.streams[:2]
+    # Torch keeps the events of page-locked copies, as many as were ever under way at a time.
+    copies = [torch.zeros(1, pin_memory=True) for _ in range(MOST_COPIES)]
+    for each in copies:
+        each.to("cuda", non_blocking=True)
+    del copies, each
     alive: list[dict[str, float]] = []
-    ended = 0
+    seen = {"long", "0"}
 
-    def look(outcomes: list[LaneEvent]) -> None:
-        nonlocal ended
-        ended += len(outcomes)
-        if len(lanes.active) == 2 and len(alive) < ended:
+    def look(_: list[LaneEvent]) -> None:
+        begun = {each.key for each in lanes.active} - seen
+        seen.update(begun)
+        if begun:
             for thread in lanes.threads:
                 thread.submit(lambda: None).result()  # copies of weights are hashed and let go
             gc.collect()

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import pytest
@@ -73,7 +72,10 @@ def test_every_test_of_the_gpu_but_the_arithmetic_passes_on_the_null_device(
     }
     counts = {name: int(suite.attrib[name]) for name in ("failures", "errors", "skipped")}
     assert counts == {"failures": 0, "errors": 0, "skipped": 0}
-    assert {each.partition("[")[0] for each in collected() - ran} == ARITHMETIC
+    every = collected()
+    left_out = {each for each in every if each.partition("[")[0] in ARITHMETIC}
+    assert every - ran == left_out
+    assert {each.partition("[")[0] for each in left_out} == ARITHMETIC
     assert len(ran) >= TESTS
     faults = [line for line in done.lines if is_fault(line)]
     assert [line for line in faults if BROKEN_ON_PURPOSE not in line.test] == []
@@ -227,26 +229,19 @@ def test_nothing_grows_between_the_fourth_and_the_sixteenth_refill_of_a_lane(
     found = program(on_null, "refills", str(cache_dir), kind)
     alive = found["alive"]
     assert len(alive) == SIXTEENTH + 1
-    grown = {name for name in alive[0] if grows([each[name] for each in alive], name)}
+    assert found["finished"] == SIXTEENTH + 2
+    # Bytes in use differ by what caches round to; what leaks is above all that was before.
+    early, late = alive[FOURTH : FOURTH + 4], alive[SIXTEENTH - 3 :]
+    grown = [
+        name
+        for name in alive[0]
+        if min(each[name] for each in late) > max(each[name] for each in early)
+    ]
     if kind != "leaking":
         assert not grown
-        assert found["finished"] == SIXTEENTH + 2
         assert min(alive[FOURTH][name] for name in ("graphs", "events", "allocated bytes")) > 0
     else:
-        assert {"graphs", "allocated bytes", "bytes of the device"} <= grown
-
-
-def grows(counts: list[float], name: str) -> bool:
-    """Whether every second refill leaves one more, or every refill a MiB.
-
-    What is in flight differs: a cell that is being timed has dozens of events, which the median
-    passes over; a recording may be there or not yet, which the largest count passes over.
-    """
-    early, late = counts[FOURTH : FOURTH + 5], counts[SIXTEENTH - 4 :]
-    refills = SIXTEENTH - 4 - FOURTH
-    if name == "events":
-        return median(late) - median(early) >= refills / 2
-    return max(late) - max(early) >= refills * (2**20 if "bytes" in name else 0.5)
+        assert {"graphs", "events", "allocated bytes", "bytes of the device"} <= set(grown)
 
 
 def test_all_runs_finish_in_fewer_lanes_on_a_small_device(on_null: OnNull, cache_dir: Path) -> None:
